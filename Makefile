@@ -1,0 +1,44 @@
+# `make demo` and `make test` each do all of the set-up they need; a second call starts at once.
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+RUN := .venv/bin
+UV_VERSION := 0.9.30
+# Beam looks for a compiler and TensorFlow is chatty: neither concerns the person who types `make demo`.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help setup demo test test-fast check requirements clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+setup: .venv/.ready  ## the virtual environment, with everything pinned and the project itself
+
+.venv/.ready: requirements.txt pyproject.toml tools/backport_wheels.py
+	@tools/check_machine.sh "$(PYTHON)"
+	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(RUN)/python tools/backport_wheels.py --requirements requirements.txt --folder .wheels
+	@$(RUN)/uv pip install --python $(RUN)/python --find-links .wheels --requirement requirements.txt
+	@$(RUN)/uv pip install --python $(RUN)/python --no-deps --editable .
+	@touch $@
+
+demo: setup  ## a generated log through the whole pipeline to a pushed model
+	@$(RUN)/interestflow run configs/demo.yaml
+
+test: setup  ## every test
+	@$(RUN)/python -m pytest
+
+test-fast: setup  ## the tests that take seconds
+	@$(RUN)/python -m pytest -m "not end_to_end"
+
+check: setup  ## formatting, lint and types
+	@$(RUN)/ruff format --check .
+	@$(RUN)/ruff check .
+	@$(RUN)/mypy
+
+requirements: setup  ## pins requirements.txt anew from pyproject.toml
+	@$(RUN)/uv pip compile pyproject.toml --extra development --universal --python-version 3.11 \
+		--no-header --no-annotate --quiet --output-file requirements.txt
+
+clean:  ## removes what setup and runs made
+	rm -rf .venv .wheels runs build *.egg-info

@@ -1,0 +1,97 @@
+"""What the `model` and `training` sections of a configuration may say. Imports no Keras, so that it reads fast."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are refused and values do not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PooledHyperparameters(Section):
+    """The plain baseline: mean-pooled embeddings and an MLP."""
+
+    embedding_dimension: PositiveInt = 16
+    tower_units: tuple[PositiveInt, ...] = (200, 80)
+    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "relu"
+    dropout: Rate = 0.0
+    embedding_l2: NonNegative = 0.0
+
+
+class DINHyperparameters(Section):
+    """Deep Interest Network; the names follow the paper's, see `models/din.py`."""
+
+    embedding_dimension: PositiveInt = 16
+    attention_units: tuple[PositiveInt, ...] = (80, 40)
+    attention_normalization: Literal["none", "softmax"] = "none"
+    attention_activation: Literal["relu", "prelu", "dice", "sigmoid"] = "sigmoid"
+    tower_units: tuple[PositiveInt, ...] = (200, 80)
+    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "dice"
+    dropout: Rate = 0.0
+    batch_normalization: bool = True
+    item_bias: bool = True
+    embedding_l2: NonNegative = 0.0
+    mini_batch_aware_l2: NonNegative = 0.0
+
+
+HYPERPARAMETERS: dict[str, type[Section]] = {
+    "pooled": PooledHyperparameters,
+    "din": DINHyperparameters,
+}
+
+
+class ModelConfig(BaseModel):
+    """`name` picks the model; the other keys are its own hyper-parameters."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @model_validator(mode="after")
+    def _known_name_and_keys(self) -> ModelConfig:
+        if self.name not in HYPERPARAMETERS:
+            raise ValueError(f"`name` should be one of {', '.join(sorted(HYPERPARAMETERS))}, received {self.name!r}")
+        HYPERPARAMETERS[self.name].model_validate(self.model_extra or {})
+        return self
+
+    @property
+    def hyperparameters(self) -> Any:
+        """The model's own hyper-parameters, defaults filled in: an instance of its class in `HYPERPARAMETERS`."""
+        return HYPERPARAMETERS[self.name].model_validate(self.model_extra or {})
+
+
+class OptimizerConfig(Section):
+    """`sparse_adagrad` and `lazy_adam` update only the embedding rows of the batch; the others update every row."""
+
+    name: Literal["sparse_adagrad", "adagrad", "adam", "sgd"] = "sparse_adagrad"
+    learning_rate: Annotated[float, Field(gt=0.0)] = 0.05
+    clip_norm: Annotated[float, Field(gt=0.0)] | None = None
+
+
+class EarlyStoppingConfig(Section):
+    metric: Literal["auc", "log_loss"] = "auc"
+    patience: PositiveInt = 2
+
+
+class TrainingConfig(Section):
+    """`batch_size` is the global one, over all replicas."""
+
+    batch_size: PositiveInt = 1024
+    epochs: PositiveInt = 5
+    optimizer: OptimizerConfig = OptimizerConfig()
+    early_stopping: EarlyStoppingConfig | None = EarlyStoppingConfig()
+    seed: int = 17
+    shuffle_buffer: PositiveInt = 100_000
+    mixed_precision: bool = False
+    xla: bool = False
+    steps_per_execution: PositiveInt = 1
+    checkpoint_steps: PositiveInt = 2000

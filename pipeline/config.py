@@ -1,0 +1,191 @@
+"""The whole configuration: one YAML file, typed, every mistake named with file, line and key."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from models.config import ModelConfig, TrainingConfig
+from transforms.config import IngestionConfig, LogGeneratorConfig, Section
+
+DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
+RUNS_FOLDER_VARIABLE = "INTERESTFLOW_RUNS"
+Severity = Literal["error", "warning", "never"]
+Metric = Literal["auc", "gauc", "log_loss", "ece"]
+
+
+class ConfigurationError(Exception):
+    """A configuration that cannot be used; the message has one line a mistake."""
+
+
+class ExaminationConfig(Section):
+    """When statistics and schema stop the run: at anomalies of this severity or above."""
+
+    stop_at: Severity = "error"
+    schema_file: str | None = Field(None, description="A curated schema (pbtxt) to hold the data against, instead of the one inferred.")  # fmt: skip
+
+
+class GateConfig(Section):
+    """What a model must reach to be blessed.
+
+    `at_least` and `at_most` are absolute bounds by metric. `champion_margin` is by how much a metric may be worse than
+    the champion's; it should be wider than seed noise. `slices` applies the same margin, widened by `slice_margin`,
+    to every configured slice with at least `slice_minimum_examples` examples.
+    """
+
+    at_least: dict[Metric, float] = {}
+    at_most: dict[Metric, float] = {}
+    champion_margin: dict[Metric, Annotated[float, Field(ge=0.0)]] = {"auc": 0.005}
+    slice_margin: Annotated[float, Field(ge=0.0)] | None = None
+    slice_minimum_examples: Annotated[int, Field(ge=1)] = 1000
+
+
+class EvaluationConfig(Section):
+    slices: tuple[str, ...] = Field(("history_length", "user", "item"), description="`history_length`, `user` (new or known), `item` (cold or known), or the name of a feature.")  # fmt: skip
+    compare_with_baseline: bool = True
+    gate: GateConfig = GateConfig()
+
+
+class KubeflowConfig(Section):
+    image: str = "interestflow:latest"
+    pipeline_root: str = "gs://bucket/interestflow"
+    trainer_gpus: Annotated[int, Field(ge=0)] = 0
+    gpu_type: str = "nvidia.com/gpu"
+
+
+class PipelineConfig(IngestionConfig):
+    """One configuration file."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    generate: LogGeneratorConfig | None = Field(None, description="Make the log first, into `data.folder`, where it is not there yet.")
+    model: ModelConfig
+    training: TrainingConfig = TrainingConfig()
+    baseline_training: TrainingConfig | None = None
+    examination: ExaminationConfig = ExaminationConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    kubeflow: KubeflowConfig = KubeflowConfig()
+
+    @model_validator(mode="after")
+    def _slices_exist(self) -> PipelineConfig:
+        known = {"history_length", "user", "item"} | {attribute.name for attribute in self.features.with_target()}
+        for number, name in enumerate(self.evaluation.slices):
+            if name not in known:
+                raise ValueError(f"`evaluation.slices.{number}` should be one of {', '.join(sorted(known))}, received {name!r}")
+        return self
+
+
+def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
+    """Reads and checks the configuration at `path`.
+
+    Args:
+        path: the YAML file.
+        data_folder: where the data are, instead of `data.folder`, $INTERESTFLOW_DATA or the file's own folder (in
+            that order).
+
+    Returns:
+        The configuration, with `data.folder` an absolute path or URL.
+
+    Raises:
+        ConfigurationError: naming file, line and key of every mistake.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigurationError(f"{path}{line} is not valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path} should hold a mapping of sections (name, data, tasks, model, ...)")
+    repeated = _repeated_keys(tree, "")
+    if repeated:
+        raise ConfigurationError("\n".join(f"`{key}` is given twice ({path}, line {line})" for key, line in repeated))
+    if isinstance(document.get("data"), dict):
+        folder = data_folder or document["data"].get("folder") or os.environ.get(DATA_FOLDER_VARIABLE) or path.parent
+        document["data"]["folder"] = str(folder) if "://" in str(folder) else str(Path(str(folder)).expanduser().resolve())
+    try:
+        return PipelineConfig.model_validate(document)
+    except ValidationError as error:
+        lines = [_describe(mistake, tree, path) for mistake in error.errors()]
+        raise ConfigurationError("\n".join(lines)) from None
+
+
+def _describe(mistake: Any, tree: yaml.Node | None, path: Path) -> str:
+    """One sentence for one of pydantic's errors: key, what was expected, what came, file and line."""
+    location = tuple(part for part in mistake["loc"] if not (isinstance(part, str) and part.startswith("function-")))
+    key = ".".join(str(part) for part in location)
+    line = _line(tree, location)
+    kind, received, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
+    if kind == "value_error":
+        reason = str(context["error"])
+        named = re.match(r"`([a-z_0-9.]+)`", reason)
+        if named and (not key or key in named[1] or "." in named[1]):
+            text, line = reason, _line(tree, _parts(named[1]))
+        elif key and named:
+            text, line = f"`{key}`: {reason}", _line(tree, (*location, named[1]))
+        else:
+            text = f"`{key}` {reason}" if key else reason
+    elif kind == "missing":
+        text = f"`{key}` is missing"
+    elif kind == "extra_forbidden":
+        text = f"`{key}` is not a key that is known here"
+    else:
+        expectation = {
+            "greater_than_equal": "at least {ge}", "greater_than": "more than {gt}", "less_than_equal": "at most {le}",
+            "less_than": "less than {lt}", "literal_error": "one of {expected}", "too_short": "at least {min_length} long",
+            "string_pattern_mismatch": "a name like {pattern}",
+        }.get(kind)  # fmt: skip
+        if expectation is None:
+            expected = mistake["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+        else:
+            expected = expectation.format(**{name: f"{value}" for name, value in context.items()})
+        shown = repr(received) if isinstance(received, str) else f"{received}"
+        text = f"`{key}` should be {expected}, received {shown[:80]}"
+    return f"{text} ({path}, line {line})"
+
+
+def _parts(key: str) -> tuple[str | int, ...]:
+    return tuple(int(part) if part.isdigit() else part for part in key.split("."))
+
+
+def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
+    """The line (from 1) of the key at `location`, or of the nearest key around it that the file has."""
+    line = node.start_mark.line + 1 if node else 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _repeated_keys(node: yaml.Node | None, prefix: str) -> list[tuple[str, int]]:
+    """Keys that a mapping has twice; YAML would silently keep the last."""
+    repeated: list[tuple[str, int]] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                repeated.append((prefix + key.value, key.start_mark.line + 1))
+            seen.add(key.value)
+            repeated += _repeated_keys(value, f"{prefix}{key.value}.")
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            repeated += _repeated_keys(value, f"{prefix}{number}.")
+    return repeated
