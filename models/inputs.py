@@ -1,0 +1,87 @@
+"""What a model is given: the names, shapes and sizes of its input tensors.
+
+A model never reads the configuration of the logs; it is built from these descriptions alone. All ids start at 1,
+0 is padding; histories run from oldest to newest and are padded at the end.
+
+| tensor | shape | dtype |
+|---|---|---|
+| `user` (if `user_rows`) | [B] | int64 |
+| `item` | [B] | int64 |
+| `history_item` | [B, T] | int64 |
+| `history_age` | [B, T] | int64, log2 bucket of the time to the event, from 1 |
+| categorical NAME with the target | [B] or [B, V] | int64 |
+| categorical NAME along the history: `history_NAME` | [B, T] or [B, T, V] | int64 |
+| numeric NAME | [B] | float32 |
+| label `label_TASK`, mask `mask_TASK` | [B] | float32 |
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Side = Literal["item", "user", "event"]
+
+
+@dataclass(frozen=True)
+class CategoricalInput:
+    """A category with ids 1 to `rows - 1`, 0 meaning none; `values` is V where it is a list, else None.
+
+    `side` says what it describes. With `in_target` it comes beside the target, with `in_history` along the history;
+    with both, one table serves both.
+    """
+
+    name: str
+    rows: int
+    side: Side
+    values: int | None = None
+    in_target: bool = True
+    in_history: bool = False
+
+
+@dataclass(frozen=True)
+class NumericInput:
+    name: str
+    side: Side
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """All inputs of a model. `item_rows` and `user_rows` count the rows of their tables, padding's row 0 included."""
+
+    tasks: tuple[str, ...]
+    item_rows: int
+    history_length: int
+    history_age_buckets: int
+    user_rows: int | None = None
+    categorical: tuple[CategoricalInput, ...] = ()
+    numeric: tuple[NumericInput, ...] = ()
+    masked_tasks: tuple[str, ...] = ()
+
+    @property
+    def item_attributes(self) -> tuple[CategoricalInput, ...]:
+        """Categories of the item that come both with the target and along the history: part of an item's vector."""
+        return tuple(c for c in self.categorical if c.side == "item" and c.in_target and c.in_history)
+
+    @property
+    def behaviour_attributes(self) -> tuple[CategoricalInput, ...]:
+        """Categories that come along the history alone, such as the rating that a past item was given."""
+        return tuple(c for c in self.categorical if c.in_history and not c.in_target)
+
+    @property
+    def other_categories(self) -> tuple[CategoricalInput, ...]:
+        """Categories beside the target that are not part of an item's vector: profile, context."""
+        return tuple(c for c in self.categorical if c.in_target and c not in self.item_attributes)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelInputs:
+        values = json.loads(text)
+        values["categorical"] = tuple(CategoricalInput(**entry) for entry in values["categorical"])
+        values["numeric"] = tuple(NumericInput(**entry) for entry in values["numeric"])
+        for name in ("tasks", "masked_tasks"):
+            values[name] = tuple(values[name])
+        return cls(**values)
