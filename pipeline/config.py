@@ -65,6 +65,7 @@ class PipelineConfig(IngestionConfig):
     generate: LogGeneratorConfig | None = Field(None, description="Make the log first, into `data.folder`, where it is not there yet.")
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
+    baseline: ModelConfig = Field(ModelConfig(name="pooled"), description="The plain model trained beside it, to compare with.")
     baseline_training: TrainingConfig | None = None
     examination: ExaminationConfig = ExaminationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -77,6 +78,32 @@ class PipelineConfig(IngestionConfig):
             if name not in known:
                 raise ValueError(f"`evaluation.slices.{number}` should be one of {', '.join(sorted(known))}, received {name!r}")
         return self
+
+    def ingestion(self) -> IngestionConfig:
+        """The part that `transforms` knows."""
+        return IngestionConfig.model_validate({name: getattr(self, name) for name in IngestionConfig.model_fields})
+
+    def for_training(self) -> PipelineConfig:
+        """Without what training does not depend on, so that its fingerprint changes only when the model would."""
+        unused = {
+            "examination": ExaminationConfig(), "evaluation": EvaluationConfig(slices=()), "kubeflow": KubeflowConfig(),
+            "generate": None,
+            "baseline": ModelConfig(name="pooled"), "baseline_training": None,
+        }  # fmt: skip
+        return self.model_copy(update=unused)
+
+    def for_baseline(self) -> PipelineConfig:
+        """The same for the plain baseline, trained on the same data."""
+        training = self.baseline_training or self.training
+        return self.for_training().model_copy(update={"model": self.baseline, "training": training})
+
+    def for_evaluation(self) -> PipelineConfig:
+        """Without what evaluation does not depend on."""
+        unused = {
+            "examination": ExaminationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
+            "training": TrainingConfig(), "baseline_training": None, "model": ModelConfig(name="pooled"),
+        }  # fmt: skip
+        return self.model_copy(update=unused)
 
 
 def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:

@@ -1,0 +1,133 @@
+"""The graph: which step takes what from which, from raw logs to a pushed model.
+
+The same graph runs on this machine and on Kubeflow Pipelines, so it holds to what both can do: no resolver nodes, no
+custom drivers, every step found by its dotted path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen, Trainer, Transform
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import pusher_pb2, trainer_pb2
+
+from pipeline import fingerprint
+from pipeline.components.champion_finder import ChampionFinder
+from pipeline.components.data_gate import DataGate
+from pipeline.components.evaluator import Evaluator
+from pipeline.components.leak_check import LeakCheck
+from pipeline.components.log_example_gen import LogExampleGen
+from pipeline.components.quality_gate import QualityGate
+from pipeline.config import PipelineConfig
+from pipeline.folders import Folders
+from transforms.preprocessing import transform_splits_config
+
+BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+"""Beam on this machine. Threads would lose records and Prism would download itself: docs/decisions.md."""
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """What decides whether a step's earlier result may be used again."""
+
+    inputs: str
+    ingestion_code: str
+    training_code: str
+
+    @classmethod
+    def of(cls, config: PipelineConfig) -> Fingerprints:
+        return cls(
+            fingerprint.of_inputs(config),
+            fingerprint.of_code("transforms"),
+            fingerprint.of_code("transforms", "models", "serving"),
+        )
+
+    def of_model(self, config: PipelineConfig) -> str:
+        """Names the model that this configuration, code and input make."""
+        return fingerprint.of_text(config.for_training().model_dump_json(), self.inputs, self.training_code)
+
+
+def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fingerprints) -> list[BaseNode]:
+    """The steps of `config`, from logs to push, each wired to those that it needs.
+
+    Args:
+        config: the whole configuration. Each step is given only the part that it depends on, so that a change
+            elsewhere leaves its earlier result usable.
+        folders: where models are pushed to and training is backed up.
+        fingerprints: of input and code; a step is run again where they have changed.
+    """
+    ingestion = config.ingestion().model_dump_json()
+    logs = LogExampleGen(
+        config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
+    )
+    examples = logs.outputs["examples"]
+    leak_check = LeakCheck(examples=examples, config=ingestion)
+
+    statistics = StatisticsGen(examples=examples)
+    inferred = SchemaGen(
+        statistics=statistics.outputs["statistics"], infer_feature_shape=False, exclude_splits=["validation", "test"]
+    )
+    schema = ExpectedSchema(inferred=inferred.outputs["schema"], config=ingestion)
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
+    data_gate = DataGate(anomalies=validator.outputs["anomalies"], stop_at=config.examination.stop_at)
+
+    transform = Transform(
+        examples=examples,
+        schema=schema.outputs["schema"],
+        preprocessing_fn="transforms.preprocessing.preprocessing_fn",
+        splits_config=transform_splits_config(),
+        custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code},
+        disable_statistics=True,
+    )
+    # Neither check makes anything that the transform reads, but nothing may be learned from data that they refuse.
+    transform.add_upstream_nodes([leak_check, data_gate])
+
+    def trainer(role: str, name: str) -> Trainer:
+        training_config = config.for_training() if role == "model" else config.for_baseline()
+        return Trainer(
+            run_fn="pipeline.trainer.run_fn",
+            examples=transform.outputs["transformed_examples"],
+            transform_graph=transform.outputs["transform_graph"],
+            schema=schema.outputs["schema"],
+            train_args=trainer_pb2.TrainArgs(splits=["train"]),
+            eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
+            custom_config={
+                "config": training_config.model_dump_json(),
+                "role": role,
+                "fingerprint": fingerprints.of_model(training_config),
+                "backup_folder": f"{folders.backups}/{role}",
+            },
+        ).with_id(name)
+
+    def evaluator(model: BaseNode, champion: BaseNode | None, name: str) -> Evaluator:
+        return Evaluator(
+            examples=examples,
+            model=model.outputs["model"],
+            champion=champion.outputs["champion"] if champion else None,
+            config=config.for_evaluation().model_dump_json(),
+        ).with_id(name)
+
+    model = trainer("model", "Trainer")
+    champion = ChampionFinder(
+        serving_folder=folders.serving,
+        exclude_fingerprint=fingerprints.of_model(config.for_training()),
+        state=champion_state(folders.serving),
+    )
+    evaluation = evaluator(model, champion, "Evaluator")
+    gate = QualityGate(evaluation=evaluation.outputs["evaluation"], model=model.outputs["model"], config=config)
+    pusher = Pusher(
+        model=model.outputs["model"],
+        model_blessing=gate.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=folders.serving)
+        ),
+    )
+    components: list[BaseNode] = [
+        logs, leak_check, statistics, inferred, schema, validator, data_gate, transform, model, champion, evaluation,
+        gate, pusher,
+    ]  # fmt: skip
+    if config.evaluation.compare_with_baseline:
+        baseline = trainer("baseline", "BaselineTrainer")
+        components += [baseline, evaluator(baseline, None, "BaselineEvaluator")]
+    return components

@@ -1,0 +1,121 @@
+"""Runs the graph on this machine, one step after the other, and tells what happens as it happens."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import ml_metadata
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.dsl.compiler import compiler, constants
+
+from pipeline.config import PipelineConfig
+from pipeline.folders import Folders
+from pipeline.graph import BEAM_ARGUMENTS, Fingerprints, build_components
+
+Outcome = Literal["done", "cached", "failed"]
+
+
+class StepFailed(Exception):
+    """A step that did not finish; the message is one readable reason."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step = step
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What became of one step. `outputs` has the folder of each thing that it made, by the thing's name."""
+
+    name: str
+    outcome: Outcome
+    seconds: float
+    outputs: dict[str, str]
+
+
+def run(
+    config: PipelineConfig,
+    folders: Folders,
+    started: Callable[[str], None] = lambda name: None,
+    finished: Callable[[StepResult], None] = lambda result: None,
+) -> dict[str, StepResult]:
+    """Runs every step whose input, code or configuration has changed since it last ran.
+
+    Args:
+        config: the whole configuration.
+        folders: where everything is kept. A run that was stopped goes on from what it finds there.
+        started: called with a step's name as it starts.
+        finished: called with its result as it ends, also where it failed.
+
+    Returns:
+        The result of each step by its name.
+
+    Raises:
+        StepFailed: with the reason of the step that stopped the run.
+    """
+    connection = metadata.sqlite_metadata_connection_config(folders.metadata)
+    pipeline = compiler.Compiler().compile(
+        tfx_pipeline.Pipeline(
+            pipeline_name=config.name,
+            pipeline_root=folders.artifacts,
+            components=build_components(config, folders, Fingerprints.of(config)),
+            enable_cache=True,
+            metadata_connection_config=connection,
+            beam_pipeline_args=BEAM_ARGUMENTS,
+        )
+    )
+    run_id = datetime.datetime.now().isoformat()
+    runtime_parameter_utils.substitute_runtime_parameter(pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+    deployment = runner_utils.extract_local_deployment_config(pipeline)
+    results = {}
+    for node in pipeline.nodes:
+        name = node.pipeline_node.node_info.id
+        started(name)
+        start = datetime.datetime.now()
+        step = launcher.Launcher(
+            pipeline_node=node.pipeline_node,
+            mlmd_connection=metadata.Metadata(connection),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, name),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+        )
+
+        def seconds(since: datetime.datetime = start) -> float:
+            return (datetime.datetime.now() - since).total_seconds()
+
+        try:
+            execution = step.launch()
+        except Exception as error:  # whatever a step raises ends the run with its reason; the log has the rest
+            finished(StepResult(name, "failed", seconds(), {}))
+            raise StepFailed(name, readable_reason(error)) from error
+        outputs = {key: artifacts[0].uri for key, artifacts in execution.output_dict.items() if artifacts}
+        cached = _was_cached(connection, execution.execution_id)
+        results[name] = StepResult(name, "cached" if cached else "done", seconds(), outputs)
+        finished(results[name])
+    return results
+
+
+def _was_cached(connection: metadata_store_pb2.ConnectionConfig, execution: int) -> bool:
+    store = ml_metadata.MetadataStore(connection)
+    (found,) = store.get_executions_by_id([execution])
+    return bool(found.last_known_state == metadata_store_pb2.Execution.CACHED)
+
+
+def readable_reason(error: BaseException) -> str:
+    """The message of the error at the root of `error`, without what Beam and TFX wrap around it."""
+    root: Any = error
+    while root.__cause__ is not None or (root.__context__ is not None and not root.__suppress_context__):
+        root = root.__cause__ or root.__context__
+    text = str(root).split(" [while running")[0].strip() or type(root).__name__
+    if getattr(root, "is_for_users", False):
+        return text
+    return f"{type(root).__name__}: {text}"
