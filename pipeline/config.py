@@ -83,6 +83,13 @@ class PipelineConfig(IngestionConfig):
         """The part that `transforms` knows."""
         return IngestionConfig.model_validate({name: getattr(self, name) for name in IngestionConfig.model_fields})
 
+    def with_seed(self, seed: int) -> PipelineConfig:
+        """The same with another seed for training, of the model and of the baseline."""
+        update: dict[str, Any] = {"training": self.training.model_copy(update={"seed": seed})}
+        if self.baseline_training is not None:
+            update["baseline_training"] = self.baseline_training.model_copy(update={"seed": seed})
+        return self.model_copy(update=update)
+
     def for_training(self) -> PipelineConfig:
         """Without what training does not depend on, so that its fingerprint changes only when the model would."""
         unused = {

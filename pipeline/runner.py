@@ -19,6 +19,9 @@ from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
 from pipeline.graph import BEAM_ARGUMENTS, Fingerprints, build_components
 
+OWN_PACKAGES = {"pipeline", "transforms", "models", "serving"}
+"""Errors from here are written for the person who runs the pipeline; others are named with their type."""
+
 Outcome = Literal["done", "cached", "failed"]
 
 
@@ -116,6 +119,6 @@ def readable_reason(error: BaseException) -> str:
     while root.__cause__ is not None or (root.__context__ is not None and not root.__suppress_context__):
         root = root.__cause__ or root.__context__
     text = str(root).split(" [while running")[0].strip() or type(root).__name__
-    if getattr(root, "is_for_users", False):
+    if type(root).__module__.split(".")[0] in OWN_PACKAGES:
         return text
     return f"{type(root).__name__}: {text}"

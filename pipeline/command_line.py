@@ -1,0 +1,92 @@
+"""The command line: `interestflow run`, `validate`, `generate-logs`, `evaluate` and `compile`.
+
+Each command imports what it needs when it is called: TFX takes ten seconds to import, and `--help` should not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import typer
+from rich.console import Console
+
+from pipeline import config as configuration
+
+# Set before TensorFlow is imported by anything: its start-up lines say nothing that a person could act on.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+app = typer.Typer(
+    help="From raw interaction logs to a validated, served recommender.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file, such as configs/demo.yaml.")]
+DataFolder = Annotated[
+    str | None, typer.Option("--data-folder", help="Where the data are, instead of `data.folder` or $INTERESTFLOW_DATA.")
+]
+RunsFolder = Annotated[
+    str | None, typer.Option("--runs-folder", help="Where runs are kept, instead of $INTERESTFLOW_RUNS or ./runs.")
+]
+Seed = Annotated[int | None, typer.Option(help="Instead of `training.seed`.")]
+
+
+def fail(message: object) -> NoReturn:
+    """Ends the command with one readable reason and exit code 1."""
+    Console(stderr=True).print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def load_config(path: Path, data_folder: str | None, seed: int | None = None) -> configuration.PipelineConfig:
+    try:
+        loaded = configuration.load(path, data_folder)
+    except configuration.ConfigurationError as error:
+        fail(error)
+    if seed is not None:
+        loaded = loaded.with_seed(seed)
+    return loaded
+
+
+@app.command()
+def run(
+    config: ConfigPath, data_folder: DataFolder = None, runs_folder: RunsFolder = None, seed: Seed = None
+) -> None:
+    """Runs the whole pipeline here, from raw logs to a pushed model. Steps that nothing changed are not run again."""
+    from pipeline.local_run import run_locally
+
+    loaded = load_config(config, data_folder, seed)
+    sys.exit(run_locally(loaded, runs_folder))
+
+
+@app.command()
+def validate(config: ConfigPath, data_folder: DataFolder = None) -> None:
+    """Checks a configuration against the real files and shows what the pipeline would see, without running it."""
+    from pipeline.validate import render, validate as check
+
+    report = check(load_config(config, data_folder))
+    Console().print(render(report))
+    raise typer.Exit(0 if report.is_usable else 1)
+
+
+@app.command()
+def compile(
+    config: ConfigPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write (.yaml or .json).")],
+    data_folder: DataFolder = None,
+) -> None:
+    """Writes the pipeline as a Kubeflow Pipelines v2 specification."""
+    from kubeflow.compile import compile_pipeline
+
+    loaded = load_config(config, data_folder)
+    compile_pipeline(loaded, output)
+    Console().print(f"wrote {output}")
+
+
+def main() -> None:
+    """What `interestflow` calls."""
+    app()
