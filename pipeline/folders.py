@@ -45,3 +45,8 @@ class Folders:
     def logs(self) -> str:
         """What the libraries had to say, a file a run."""
         return f"{self.root}/logs"
+
+    @property
+    def report(self) -> str:
+        """The closing table of the last run, as JSON."""
+        return f"{self.root}/report.json"
