@@ -13,11 +13,11 @@ help:  ## what can be made
 
 setup: .venv/.ready  ## the virtual environment, with everything pinned and the project itself
 
-.venv/.ready: requirements.txt pyproject.toml tools/backport_wheels.py
+.venv/.ready: requirements.txt pyproject.toml tools/backport_wheels.py tools/shared_object.py
 	@tools/check_machine.sh "$(PYTHON)"
 	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(RUN)/python tools/backport_wheels.py --requirements requirements.txt --folder .wheels
+	@$(RUN)/python -m tools.backport_wheels --requirements requirements.txt --folder .wheels
 	@$(RUN)/uv pip install --python $(RUN)/python --find-links .wheels --requirement requirements.txt
 	@$(RUN)/uv pip install --python $(RUN)/python --no-deps --editable .
 	@touch $@

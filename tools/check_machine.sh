@@ -5,8 +5,12 @@ if [ -z "$python" ]; then
     echo "error: Python 3.11 or newer is needed and none was found; install it (Debian: apt-get install python3 python3-venv)." >&2
     exit 1
 fi
+if ! command -v "$python" >/dev/null; then
+    echo "error: Python 3.11 or newer is needed and $python is not there; install it (Debian: apt-get install python3 python3-venv)." >&2
+    exit 1
+fi
 if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'; then
-    echo "error: Python 3.11, 3.12 or 3.13 is needed, received $("$python" --version) ($python); name another with 'make PYTHON=...'." >&2
+    echo "error: Python 3.11, 3.12 or 3.13 is needed, received $("$python" --version 2>&1) ($python); name another with 'make PYTHON=...'." >&2
     exit 1
 fi
 if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then

@@ -265,12 +265,29 @@ class IngestionConfig(Section):
 
 
 class LogGeneratorConfig(Section):
-    """Size and nature of a generated log; `transforms/log_generator.py` says how clicks come about."""
+    """Size and nature of a generated log; `transforms/log_generator.py` says how clicks come about.
+
+    The effects are in logits: what is added where an item fits wholly, where its category was clicked just now, and
+    for the most favourable context.
+    """
 
     events: Annotated[int, Field(ge=100)] = 200_000
-    users: Annotated[int, Field(ge=2)] = 4_000
+    users: Annotated[int, Field(ge=2)] = 2_000
     items: Annotated[int, Field(ge=10)] = 2_000
-    categories: Annotated[int, Field(ge=2)] = 40
-    interests_per_user: Annotated[int, Field(ge=1)] = 3
+    categories: Annotated[int, Field(ge=2)] = 100
+    interests_per_user: Annotated[int, Field(ge=1)] = 4
+    interest_lifetime_days: Annotated[float, Field(ge=1.0)] = 20.0
     days: Annotated[int, Field(ge=2)] = 30
+    exposure_to_interests: Share = Field(0.5, description="Share of impressions drawn from the user's interests; the rest go by popularity.")  # fmt: skip
+    base_logit: float = -3.0
+    fit_effect: float = 1.5
+    recency_effect: float = 3.0
+    recency_half_life_hours: Annotated[float, Field(gt=0.0)] = 120.0
+    context_effect: float = 0.8
     seed: int = 17
+
+    @model_validator(mode="after")
+    def _enough_items(self) -> LogGeneratorConfig:
+        if self.items < self.categories:
+            raise ValueError(f"`items` should be at least `categories`, {self.categories}, received {self.items}")
+        return self
