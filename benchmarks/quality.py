@@ -45,7 +45,9 @@ def main() -> int:
     parser.add_argument("--data-folder")
     parser.add_argument("--runs-folder")
     arguments = parser.parse_args()
-    results = [run_seed(arguments.config, seed, arguments.data_folder, arguments.runs_folder) for seed in arguments.seeds]
+    results = [
+        run_seed(arguments.config, seed, arguments.data_folder, arguments.runs_folder) for seed in arguments.seeds
+    ]
     table = Table(title=f"{arguments.config.stem}, test split, {len(arguments.seeds)} seeds: mean ± spread")
     table.add_column("model")
     for metric in METRICS:
@@ -64,7 +66,9 @@ def main() -> int:
     for metric, margin in load(arguments.config, arguments.data_folder).evaluation.gate.champion_margin.items():
         wide_enough = margin >= 2 * spreads[metric]
         short |= not wide_enough
-        print(f"champion_margin.{metric} {margin:.4f}, bar: at least 2 x {spreads[metric]:.4f}: {'ok' if wide_enough else 'SHORT'}")
+        print(
+            f"champion_margin.{metric} {margin:.4f}, bar: at least 2 x {spreads[metric]:.4f}: {'ok' if wide_enough else 'SHORT'}"
+        )
     return int(short)
 
 

@@ -28,11 +28,13 @@ app = typer.Typer(
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file, such as configs/demo.yaml.")]
 DataFolder = Annotated[
-    str | None, typer.Option("--data-folder", help="Where the data are, instead of `data.folder` or $INTERESTFLOW_DATA.")
+    str | None,
+    typer.Option("--data-folder", help="Where the data are, instead of `data.folder` or $INTERESTFLOW_DATA."),
 ]
 RunsFolder = Annotated[
     str | None, typer.Option("--runs-folder", help="Where runs are kept, instead of $INTERESTFLOW_RUNS or ./runs.")
 ]
+LogFormat = Literal["parquet", "csv", "jsonl"]
 Seed = Annotated[int | None, typer.Option(help="Instead of `training.seed`.")]
 
 
@@ -53,9 +55,7 @@ def load_config(path: Path, data_folder: str | None, seed: int | None = None) ->
 
 
 @app.command()
-def run(
-    config: ConfigPath, data_folder: DataFolder = None, runs_folder: RunsFolder = None, seed: Seed = None
-) -> None:
+def run(config: ConfigPath, data_folder: DataFolder = None, runs_folder: RunsFolder = None, seed: Seed = None) -> None:
     """Runs the whole pipeline here, from raw logs to a pushed model. Steps that nothing changed are not run again."""
     from pipeline.local_run import run_locally
 
@@ -71,6 +71,47 @@ def validate(config: ConfigPath, data_folder: DataFolder = None) -> None:
     report = check(load_config(config, data_folder))
     Console().print(render(report))
     raise typer.Exit(0 if report.is_usable else 1)
+
+
+@app.command("generate-logs")
+def generate_logs(
+    folder: Annotated[Path, typer.Argument(help="Where events, items and users are written.")],
+    events: Annotated[int, typer.Option(help="Impressions.")] = 200_000,
+    users: int = 2_000,
+    items: int = 2_000,
+    categories: int = 100,
+    days: int = 30,
+    seed: int = 17,
+    format: Annotated[LogFormat, typer.Option(help="How the files are written.")] = "parquet",
+) -> None:
+    """Makes a log whose click probabilities are known, so that the best possible AUC is known too."""
+    from pydantic import ValidationError
+
+    from transforms.best_possible import best_possible
+    from transforms.config import LogGeneratorConfig
+    from transforms.log_generator import generate, write
+
+    sizes = {"events": events, "users": users, "items": items, "categories": categories, "days": days, "seed": seed}
+    try:
+        log = generate(LogGeneratorConfig.model_validate(sizes))
+        paths = write(log, folder, format)
+    except ValidationError as error:
+        fail(
+            "; ".join(
+                f"--{mistake['loc'][0]}: {mistake['msg']}" if mistake["loc"] else mistake["msg"]
+                for mistake in error.errors()
+            )
+        )
+    except OSError as error:
+        fail(f"{folder} cannot be written to: {error.strerror}")
+    best = best_possible(log.events["true_probability"].to_numpy())
+    console = Console()
+    for name, path in paths.items():
+        console.print(f"{getattr(log, name).height:>12,} {name:<7} {path}", highlight=False, soft_wrap=True)
+    console.print(
+        f"clicked {log.events['click'].mean():.3f} of the time; "
+        f"best possible AUC {best.auc:.4f}, log loss {best.log_loss:.4f}", highlight=False
+    )  # fmt: skip
 
 
 @app.command()

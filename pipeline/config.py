@@ -62,21 +62,33 @@ class PipelineConfig(IngestionConfig):
     """One configuration file."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    generate: LogGeneratorConfig | None = Field(None, description="Make the log first, into `data.folder`, where it is not there yet.")
+    generate: LogGeneratorConfig | None = Field(
+        None, description="Make the log first, into `data.folder`, where it is not there yet."
+    )
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
-    baseline: ModelConfig = Field(ModelConfig(name="pooled"), description="The plain model trained beside it, to compare with.")
+    baseline: ModelConfig = Field(
+        ModelConfig(name="pooled"), description="The plain model trained beside it, to compare with."
+    )
     baseline_training: TrainingConfig | None = None
     examination: ExaminationConfig = ExaminationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
 
     @model_validator(mode="after")
+    def _can_be_generated(self) -> PipelineConfig:
+        if self.generate is not None and self.data.events.format == "tsv":
+            raise ValueError("`data.events.format` should be parquet, csv or jsonl for a generated log, received 'tsv'")
+        return self
+
+    @model_validator(mode="after")
     def _slices_exist(self) -> PipelineConfig:
         known = {"history_length", "user", "item"} | {attribute.name for attribute in self.features.with_target()}
         for number, name in enumerate(self.evaluation.slices):
             if name not in known:
-                raise ValueError(f"`evaluation.slices.{number}` should be one of {', '.join(sorted(known))}, received {name!r}")
+                raise ValueError(
+                    f"`evaluation.slices.{number}` should be one of {', '.join(sorted(known))}, received {name!r}"
+                )
         return self
 
     def ingestion(self) -> IngestionConfig:
@@ -146,7 +158,9 @@ def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
         raise ConfigurationError("\n".join(f"`{key}` is given twice ({path}, line {line})" for key, line in repeated))
     if isinstance(document.get("data"), dict):
         folder = data_folder or document["data"].get("folder") or os.environ.get(DATA_FOLDER_VARIABLE) or path.parent
-        document["data"]["folder"] = str(folder) if "://" in str(folder) else str(Path(str(folder)).expanduser().resolve())
+        document["data"]["folder"] = (
+            str(folder) if "://" in str(folder) else str(Path(str(folder)).expanduser().resolve())
+        )
     try:
         return PipelineConfig.model_validate(document)
     except ValidationError as error:

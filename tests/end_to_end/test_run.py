@@ -61,7 +61,18 @@ def test_a_run_pushes_a_model_and_says_where(first: subprocess.CompletedProcess[
 
 
 def test_the_closing_table_has_counts_metrics_and_verdict(first: subprocess.CompletedProcess[str]) -> None:
-    for word in ("examples", "dead letters", "AUC", "GAUC", "log loss", "ECE", "din", "pooled", "best possible", "blessed"):
+    for word in (
+        "examples",
+        "dead letters",
+        "AUC",
+        "GAUC",
+        "log loss",
+        "ECE",
+        "din",
+        "pooled",
+        "best possible",
+        "blessed",
+    ):
         assert word in first.stdout
 
 
@@ -87,7 +98,9 @@ def test_a_gate_that_refuses_ends_the_run_with_its_reason(
 
 def test_a_missing_column_ends_the_run_with_one_sentence(folder: Path) -> None:
     config = folder / "bad.yaml"
-    config.write_text(CONFIG.replace("FOLDER", str(folder)).replace("FLOOR", "0.2").replace("name: device", "name: devise"))
+    config.write_text(
+        CONFIG.replace("FOLDER", str(folder)).replace("FLOOR", "0.2").replace("name: device", "name: devise")
+    )
     failed = subprocess.run(
         ["interestflow", "run", str(config), "--runs-folder", str(folder / "bad-runs")],
         capture_output=True, text=True, timeout=300,

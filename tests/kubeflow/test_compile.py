@@ -38,7 +38,9 @@ def specification(compiled: Path) -> pipeline_spec_pb2.PipelineSpec:
     return json_format.ParseDict(yaml.safe_load(compiled.read_text()), pipeline_spec_pb2.PipelineSpec())
 
 
-def executors(specification: pipeline_spec_pb2.PipelineSpec) -> dict[str, pipeline_spec_pb2.PipelineDeploymentConfig.ExecutorSpec]:
+def executors(
+    specification: pipeline_spec_pb2.PipelineSpec,
+) -> dict[str, pipeline_spec_pb2.PipelineDeploymentConfig.ExecutorSpec]:
     deployment = json_format.ParseDict(
         json_format.MessageToDict(specification.deployment_spec), pipeline_spec_pb2.PipelineDeploymentConfig()
     )

@@ -1,0 +1,29 @@
+"""Makes the log that a configuration asks to have generated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from pipeline.config import PipelineConfig
+from transforms.log_generator import LogFormat, generate, write
+
+
+def ensure_logs(config: PipelineConfig) -> str | None:
+    """Writes the generated log into `data.folder`, unless one with the same settings is there already.
+
+    The settings are written last, so that a log that was being written when the process ended is made again.
+
+    Returns:
+        What was made, in words; None where nothing had to be.
+    """
+    if config.generate is None:
+        return None
+    folder = Path(str(config.data.folder))
+    settings, marker = config.generate.model_dump_json(), folder / "generated.json"
+    if marker.exists() and marker.read_text() == settings:
+        return None
+    marker.unlink(missing_ok=True)
+    write(generate(config.generate), folder, cast(LogFormat, config.data.events.format))
+    marker.write_text(settings)
+    return f"of {config.generate.events:,} events in {folder}"
