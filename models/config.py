@@ -83,7 +83,10 @@ class EarlyStoppingConfig(Section):
 
 
 class TrainingConfig(Section):
-    """`batch_size` is the global one, over all replicas."""
+    """`batch_size` is the global one, over all replicas.
+
+    A split is read once and kept where it takes at most `memory_megabytes`; a larger one is read anew each epoch.
+    """
 
     batch_size: PositiveInt = 1024
     epochs: PositiveInt = 5
@@ -95,3 +98,4 @@ class TrainingConfig(Section):
     xla: bool = False
     steps_per_execution: PositiveInt = 1
     checkpoint_steps: PositiveInt = 2000
+    memory_megabytes: Annotated[int, Field(ge=0)] = 2048

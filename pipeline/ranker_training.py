@@ -1,0 +1,69 @@
+"""A ranker with what training needs around it: the loss over all replicas, and predictions kept beside labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+class RankerTraining(keras.Model):
+    """Trains `ranker`, whose call gives logits `[B]` by task.
+
+    The loss is the sum over tasks of the mean sigmoid cross-entropy over the labelled examples of the *global* batch,
+    plus what the ranker adds by `add_loss`. Each replica returns its share, so that the sum of the replicas'
+    gradients is the gradient of one replica on the whole batch. What layers compute from the batch itself stays
+    each replica's own: batch statistics (unless synchronized) and losses added over the distinct ids of a batch.
+
+    Args:
+        ranker: a model of `(features by name, training) -> logits [B] by task`.
+    """
+
+    def __init__(self, ranker: keras.Model) -> None:
+        super().__init__(name="training")
+        self.ranker = ranker
+
+    def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        return self.ranker(features, training=training)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """This replica's share of the loss; a float32 scalar.
+
+        `y` and `sample_weight` are labels and weights `[B]` by task. A task without a labelled example adds 0.
+        """
+        total = ops.zeros((), "float32")
+        for task, labels in y.items():
+            logits = ops.cast(y_pred[task], "float32")
+            entropy = ops.binary_crossentropy(labels, logits, from_logits=True)
+            weights = sample_weight[task]
+            labelled = _over_replicas(ops.sum(weights))
+            total += ops.sum(entropy * weights) / ops.maximum(labelled, 1.0)
+        for loss in self.losses:
+            total += ops.sum(ops.cast(loss, "float32")) / tf.distribute.get_strategy().num_replicas_in_sync
+        return total
+
+    def predict_step(self, data: Any) -> dict[str, dict[str, Any]]:
+        """Logits, labels and weights `[B]` by task, each in float32."""
+        features, labels, weights = data
+        logits = self(features, training=False)
+        return {
+            "logits": {task: ops.cast(value, "float32") for task, value in logits.items()},
+            "labels": labels,
+            "weights": weights,
+        }
+
+
+def _over_replicas(value: Any) -> Any:
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return value
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)

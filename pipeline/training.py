@@ -1,0 +1,231 @@
+"""The training itself: epochs, validation, early stopping, backup; knows neither TFX nor files of logs."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+from models.optimizers import build_optimizer
+
+from models.config import EarlyStoppingConfig, TrainingConfig
+from pipeline.backup import Backup, BackupEverySteps, TrainingState
+from pipeline.progress import TrainingProgress
+from pipeline.ranker_training import RankerTraining
+from pipeline.training_data import Split
+from pipeline.validation import measures
+
+HIGHER_IS_BETTER = {"auc": True, "log_loss": False}
+
+
+class TrainingError(Exception):
+    """A training that cannot go on; the message says why and what to change."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`ranker` has the best epoch's weights, in float32 and outside any strategy, ready to be exported."""
+
+    ranker: keras.Model
+    summary: dict[str, Any]
+
+
+def strategy_for_this_machine() -> tf.distribute.Strategy:
+    """All GPUs that are there, mirrored; the default strategy otherwise."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def train(
+    config: TrainingConfig,
+    build: Callable[[], keras.Model],
+    training: Split,
+    validation: Split,
+    *,
+    name: str = "model",
+    key: str = "",
+    backup_folder: str | None = None,
+    log_folder: str | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Trained:
+    """Trains what `build` makes until its epochs are over or it no longer improves on `validation`.
+
+    With the same seed, data and machine, two trainings end with the same weights, also when one of them was killed and
+    begun again: order of the data, initial weights and dropout all follow from the seed.
+
+    Args:
+        config: the `training` section.
+        build: makes the ranker, a model of `(features by name, training) -> logits [B] by task`; called twice.
+        training: examples to train on.
+        validation: examples to stop early by.
+        name: shown while training.
+        key: what is trained; a backup of another key is not continued.
+        backup_folder: where training saves itself; the caller removes it once
+            what was trained is safe. None: nowhere.
+        log_folder: where TensorBoard finds `train` and `validation`; None: nowhere.
+        strategy: instead of `strategy_for_this_machine()`.
+
+    Raises:
+        TrainingError: where the loss is no longer a number, the batch cannot be split over the replicas, or the
+            measure of early stopping is undefined on the validation split.
+    """
+    began = time.perf_counter()
+    strategy = strategy or strategy_for_this_machine()
+    replicas = strategy.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise TrainingError(f"`training.batch_size` should be a multiple of the {replicas} devices, received {config.batch_size}")  # fmt: skip
+    # A last batch that is not full may leave a replica without examples; one replica alone trains on every example.
+    drop_remainder = replicas > 1
+    steps = training.steps(config.batch_size, drop_remainder)
+    if steps == 0:
+        raise TrainingError(f"`training.batch_size` is {config.batch_size}, but there are only {training.count} examples")  # fmt: skip
+
+    keras.utils.set_random_seed(config.seed)
+    with tempfile.TemporaryDirectory() as temporary, _precision(config.mixed_precision):
+        with strategy.scope():
+            model = RankerTraining(build())
+            for features, _, _ in validation.in_order(1).take(1):
+                model(features, training=False)
+            optimizer = build_optimizer(config.optimizer)
+            model.compile(optimizer=optimizer, jit_compile=config.xla, steps_per_execution=config.steps_per_execution)
+            model.optimizer.build(model.trainable_variables)
+        backup = Backup(backup_folder or temporary, f"{key} {training.count} {steps}", model)
+        with strategy.scope():
+            state = backup.restore()
+        resumed_at = None if state is None else {"epoch": state.epoch + 1, "step": state.step}
+        metrics = None if state is None else [variable.numpy() for variable in model.metrics_variables]
+        state = state or TrainingState()
+        writers = _writers(log_folder)
+        with TrainingProgress(name, config.epochs, steps, config.batch_size, training.count) as progress:
+            while state.epoch < config.epochs and not _has_stopped(state, config.early_stopping):
+                callbacks: list[keras.callbacks.Callback] = [progress]
+                if backup_folder is not None:
+                    callbacks.append(BackupEverySteps(backup, state, config.checkpoint_steps, steps, metrics))
+                progress.begin_at(state.step)
+                _train_epoch(config, model, training, state, drop_remainder, callbacks)
+                metrics = None
+                loss = float(model.get_metrics_result()["loss"])
+                if not math.isfinite(loss):
+                    raise TrainingError(f"the training loss is {loss} in epoch {state.epoch + 1}; a lower `training.optimizer.learning_rate` or a `clip_norm` may help")  # fmt: skip
+                found = measures(model.predict(validation.in_order(config.batch_size), verbose=0))
+                _finish_epoch(config, state, loss, found, backup, progress, writers)
+        if state.best_epoch is not None:
+            with strategy.scope():
+                backup.restore_best(state.best_epoch)
+        weights = model.ranker.get_weights()
+
+    # Built once more, because variables that are mirrored or computed with in half precision should not be exported.
+    ranker = build()
+    for features, _, _ in validation.in_order(1).take(1):
+        ranker(features, training=False)
+    ranker.set_weights(weights)
+    best = state.history[state.best_epoch if state.best_epoch is not None else -1] if state.history else {}
+    seconds = progress.timed_seconds
+    summary = {
+        "epochs": state.epoch,
+        "best_epoch": (state.best_epoch if state.best_epoch is not None else state.epoch - 1) + 1,
+        "validation": best.get("validation", {}),
+        "training_loss": best.get("training_loss"),
+        "examples": training.count,
+        "validation_examples": validation.count,
+        "examples_in_memory": training.tensors is not None,
+        "steps_per_epoch": steps,
+        "examples_per_second": progress.timed_examples / seconds if seconds else None,
+        "seconds": time.perf_counter() - began,
+        "resumed_at": resumed_at,
+        "replicas": replicas,
+        "parameters": sum(int(math.prod(variable.shape)) for variable in ranker.trainable_variables),
+        "history": state.history,
+        "training": config.model_dump(),
+    }
+    return Trained(ranker, summary)
+
+
+def _train_epoch(
+    config: TrainingConfig,
+    model: RankerTraining,
+    training: Split,
+    state: TrainingState,
+    drop_remainder: bool,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    batches = training.epoch(
+        config.batch_size,
+        seed=config.seed,
+        epoch=state.epoch,
+        shuffle_buffer=config.shuffle_buffer,
+        first_step=state.step,
+        drop_remainder=drop_remainder,
+    )
+    # One call of `fit` an epoch: each epoch has a data set of its own, in the order that its number gives.
+    epoch = state.epoch
+    model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, callbacks=callbacks, verbose=0, shuffle=False)
+
+
+def _finish_epoch(
+    config: TrainingConfig,
+    state: TrainingState,
+    loss: float,
+    found: dict[str, float],
+    backup: Backup,
+    progress: TrainingProgress,
+    writers: dict[str, Any],
+) -> None:
+    """Judges the epoch that ends, keeps its weights where they are the best, and moves `state` on to the next."""
+    stopping = config.early_stopping
+    if stopping is not None:
+        value = found[stopping.metric]
+        if math.isnan(value):
+            raise TrainingError(f"`training.early_stopping.metric` {stopping.metric} is undefined on the validation split: it should have examples of both labels")  # fmt: skip
+        sign = 1.0 if HIGHER_IS_BETTER[stopping.metric] else -1.0
+        if state.best_value is None or sign * value > sign * state.best_value:
+            state.best_epoch, state.best_value = state.epoch, value
+            backup.save_best(state.epoch)
+    state.history.append({"epoch": state.epoch + 1, "training_loss": loss, "validation": found})
+    shown = {"loss": loss, "validation auc": found["auc"], "validation log loss": found["log_loss"]}
+    progress.epoch_done(state.epoch, shown)
+    for folder, figures in (("train", {"loss": loss}), ("validation", found)):
+        if folder in writers:
+            with writers[folder].as_default(step=state.epoch + 1):
+                for name, value in figures.items():
+                    tf.summary.scalar(name, value)
+            writers[folder].flush()
+    state.epoch, state.step = state.epoch + 1, 0
+    backup.save(state)
+
+
+def _has_stopped(state: TrainingState, stopping: EarlyStoppingConfig | None) -> bool:
+    """Whether as many epochs as `patience` allows have passed since the best."""
+    if stopping is None or state.best_epoch is None:
+        return False
+    return state.epoch - 1 - state.best_epoch >= stopping.patience
+
+
+def _writers(folder: str | None) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    return {name: tf.summary.create_file_writer(tf.io.gfile.join(folder, name)) for name in ("train", "validation")}
+
+
+@contextmanager
+def _precision(mixed: bool) -> Any:
+    """Half precision where `mixed`, as layers' policy while they are built; the policy before is put back.
+
+    bfloat16 has float32's range and needs no loss scaling; GPUs before NVIDIA's Ampere (8.0) only have float16.
+    """
+    before = keras.config.dtype_policy()
+    if mixed:
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+        older = any(detail.get("compute_capability", (8, 0)) < (8, 0) for detail in details)
+        keras.config.set_dtype_policy("mixed_float16" if older else "mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

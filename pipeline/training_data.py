@@ -1,0 +1,207 @@
+"""From transformed TFRecord files to batches: read once into memory where it fits, streamed where it does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models.inputs import ModelInputs
+from transforms import feature_names
+
+PARSING_BATCH = 4096
+INTERLEAVED_FILES = 16
+
+
+class TrainingDataError(Exception):
+    """Examples that cannot be trained on; the message says which and why."""
+
+
+def tensor_specs(inputs: ModelInputs) -> dict[str, tf.TensorSpec]:
+    """Name to shape (of one example) and dtype of every input tensor of a model, labels and masks not included."""
+    length = inputs.history_length
+    specs: dict[str, tf.TensorSpec] = {
+        feature_names.ITEM: tf.TensorSpec([], tf.int64),
+        feature_names.HISTORY_ITEM: tf.TensorSpec([length], tf.int64),
+        feature_names.HISTORY_AGE: tf.TensorSpec([length], tf.int64),
+    }
+    if inputs.user_rows is not None:
+        specs[feature_names.USER] = tf.TensorSpec([], tf.int64)
+    for category in inputs.categorical:
+        values = [] if category.values is None else [category.values]
+        if category.in_target:
+            specs[category.name] = tf.TensorSpec(values, tf.int64)
+        if category.in_history:
+            specs[feature_names.history(category.name)] = tf.TensorSpec([length, *values], tf.int64)
+    for numeric in inputs.numeric:
+        specs[numeric.name] = tf.TensorSpec([], tf.float32)
+    return specs
+
+
+def parsing_spec(inputs: ModelInputs) -> dict[str, tf.io.FixedLenFeature]:
+    """What `tf.io.parse_example` needs to read transformed examples, labels and masks included."""
+    spec = {name: tf.io.FixedLenFeature(list(s.shape), s.dtype) for name, s in tensor_specs(inputs).items()}
+    for task in inputs.tasks:
+        spec[feature_names.label(task)] = tf.io.FixedLenFeature([], tf.float32)
+    for task in inputs.masked_tasks:
+        spec[feature_names.mask(task)] = tf.io.FixedLenFeature([], tf.float32)
+    return spec
+
+
+def matching_files(patterns: Sequence[str]) -> list[str]:
+    """The files that match, sorted, so that their order never depends on the file system.
+
+    Raises:
+        TrainingDataError: where there are none.
+    """
+    files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
+    if not files:
+        raise TrainingDataError(f"no file of examples matches {', '.join(patterns)}")
+    return files
+
+
+@dataclass(frozen=True)
+class Split:
+    """The examples of one split.
+
+    `tensors` holds all of them, `[count, ...]` by name, ids as int32 to halve the memory; None where they would not
+    fit, and every epoch reads the files again.
+    """
+
+    files: tuple[str, ...]
+    inputs: ModelInputs
+    count: int
+    tensors: Mapping[str, tf.Tensor] | None
+
+    @classmethod
+    def read(cls, patterns: Sequence[str], inputs: ModelInputs, memory_megabytes: int) -> Split:
+        """Counts the examples in the files that match and keeps them where they take at most `memory_megabytes`.
+
+        Raises:
+            TrainingDataError: where there is no file or no example.
+        """
+        files = matching_files(patterns)
+        limit, taken, count = memory_megabytes * 2**20, 0, 0
+        chunks: list[dict[str, np.ndarray]] | None = []
+        records = _records(files).batch(PARSING_BATCH)
+        spec = parsing_spec(inputs)
+        for tensors in records.map(lambda batch: _narrow(tf.io.parse_example(batch, spec)), tf.data.AUTOTUNE):
+            chunk = {name: tensor.numpy() for name, tensor in tensors.items()}
+            count += len(chunk[feature_names.ITEM])
+            taken += sum(array.nbytes for array in chunk.values())
+            if taken > limit:
+                chunks = None
+                break
+            assert chunks is not None
+            chunks.append(chunk)
+        if chunks is None:  # the rest is only counted, which needs no parsing
+            count = sum(int(batch.shape[0]) for batch in records)
+            return cls(tuple(files), inputs, count, None)
+        if count == 0:
+            raise TrainingDataError(f"the files that match {', '.join(patterns)} hold no examples")
+        with tf.device("CPU"):
+            whole = {name: tf.constant(np.concatenate([chunk.pop(name) for chunk in chunks])) for name in spec}
+        return cls(tuple(files), inputs, count, whole)
+
+    def steps(self, batch_size: int, drop_remainder: bool = False) -> int:
+        """Batches an epoch."""
+        return self.count // batch_size if drop_remainder else math.ceil(self.count / batch_size)
+
+    def epoch(
+        self,
+        batch_size: int,
+        *,
+        seed: int,
+        epoch: int,
+        shuffle_buffer: int,
+        first_step: int = 0,
+        drop_remainder: bool = False,
+    ) -> tf.data.Dataset:
+        """One epoch of batches in an order that `seed` and `epoch` alone decide.
+
+        Args:
+            batch_size: examples a (global) batch.
+            seed: of the whole training.
+            epoch: counted from 0; each has its own order.
+            shuffle_buffer: records held back to shuffle; examples in memory are shuffled as a whole.
+            first_step: batches left out at the beginning, to go on where a training was stopped.
+            drop_remainder: leave out a last batch that is not full.
+
+        Returns:
+            A dataset of `(features, labels, weights)`: features by name as in `tensor_specs`, labels and weights
+            (0 where the task has no label) by task, float32 `[batch_size]`.
+        """
+        start = first_step * batch_size
+        if self.tensors is not None:
+            order = np.random.default_rng([seed, epoch]).permutation(self.count)[start:]
+            batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder)
+            dataset = batches.map(self._gather, tf.data.AUTOTUNE)
+        else:
+            random = np.random.default_rng([seed, epoch])
+            files = [str(file) for file in random.permutation(np.array(self.files))]
+            # Shuffled as serialized records: they are small, and each batch is then parsed by one call.
+            records = _records(files).shuffle(shuffle_buffer, seed=int(random.integers(2**31)))
+            dataset = self._parsed(records.skip(start).batch(batch_size, drop_remainder))
+        remaining = self.steps(batch_size, drop_remainder) - first_step
+        return self._finished(dataset.apply(tf.data.experimental.assert_cardinality(remaining)))
+
+    def in_order(self, batch_size: int) -> tf.data.Dataset:
+        """All examples once, in the order of the files; elements as of `epoch`."""
+        if self.tensors is not None:
+            batches = tf.data.Dataset.range(self.count).batch(batch_size)
+            dataset = batches.map(self._gather, tf.data.AUTOTUNE)
+        else:
+            dataset = self._parsed(_records(self.files).batch(batch_size))
+        return self._finished(dataset.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))))
+
+    def _gather(self, rows: tf.Tensor) -> Any:
+        assert self.tensors is not None
+        return self._arranged({name: _wide(tf.gather(tensor, rows)) for name, tensor in self.tensors.items()})
+
+    def _parsed(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        spec = parsing_spec(self.inputs)
+        return batches.map(lambda batch: self._arranged(tf.io.parse_example(batch, spec)), tf.data.AUTOTUNE)
+
+    def _arranged(self, tensors: dict[str, tf.Tensor]) -> Any:
+        features = {name: tensors[name] for name in tensor_specs(self.inputs)}
+        labels = {task: tensors[feature_names.label(task)] for task in self.inputs.tasks}
+        weights = {
+            task: tensors[feature_names.mask(task)] if task in self.inputs.masked_tasks else tf.ones_like(labels[task])
+            for task in self.inputs.tasks
+        }
+        return features, labels, weights
+
+    @staticmethod
+    def _finished(dataset: tf.data.Dataset) -> tf.data.Dataset:
+        options = tf.data.Options()
+        options.deterministic = True
+        # One machine: every replica gets its share of each batch, and no file is left to another worker.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _records(files: Sequence[str]) -> tf.data.Dataset:
+    """Serialized examples, several files at a time, in an order that does not depend on which is read fastest."""
+    packed = {file.endswith(".gz") for file in files}
+    if len(packed) > 1:
+        raise TrainingDataError(f"files of examples should all be compressed or none, received {', '.join(files)}")
+    compression = "GZIP" if packed.pop() else ""
+    return tf.data.Dataset.from_tensor_slices(list(files)).interleave(
+        lambda file: tf.data.TFRecordDataset(file, compression_type=compression, buffer_size=2**20),
+        cycle_length=min(INTERLEAVED_FILES, len(files)),
+        block_length=64,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def _narrow(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {name: tf.cast(t, tf.int32) if t.dtype == tf.int64 else t for name, t in tensors.items()}
+
+
+def _wide(tensor: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tensor, tf.int64) if tensor.dtype == tf.int32 else tensor

@@ -1,0 +1,113 @@
+"""Batches from files: what they hold, their order, and that both ways of reading agree."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_examples
+import tensorflow as tf
+
+from pipeline.training_data import Split, TrainingDataError, parsing_spec, tensor_specs
+
+COUNT = 103
+IN_MEMORY, STREAMED = 100, 0
+
+
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> str:
+    rows = small_examples.make_rows(COUNT)
+    rows["price"] = np.arange(COUNT, dtype=np.float32)  # tells the rows apart
+    return small_examples.write(rows, tmp_path_factory.mktemp("examples"))
+
+
+@pytest.fixture(params=[IN_MEMORY, STREAMED], ids=["in memory", "streamed"])
+def split(request: pytest.FixtureRequest, pattern: str) -> Split:
+    return Split.read([pattern], small_examples.INPUTS, request.param)
+
+
+def prices(dataset: tf.data.Dataset) -> list[list[float]]:
+    return [features["price"].numpy().tolist() for features, _, _ in dataset]
+
+
+def epoch(split: Split, number: int = 0, first_step: int = 0, **changes: bool) -> list[list[float]]:
+    return prices(split.epoch(10, seed=3, epoch=number, shuffle_buffer=50, first_step=first_step, **changes))
+
+
+def test_only_what_fits_is_kept(pattern: str) -> None:
+    assert Split.read([pattern], small_examples.INPUTS, IN_MEMORY).tensors is not None
+    streamed = Split.read([pattern], small_examples.INPUTS, STREAMED)
+    assert streamed.tensors is None
+    assert streamed.count == COUNT
+
+
+def test_a_batch_has_the_shapes_and_types_of_the_inputs(split: Split) -> None:
+    features, labels, weights = next(iter(split.in_order(10)))
+    specs = tensor_specs(small_examples.INPUTS)
+    assert features.keys() == specs.keys()
+    for name, spec in specs.items():
+        assert features[name].shape == (10, *spec.shape), name
+        assert features[name].dtype == spec.dtype, name
+    for tensor in (*labels.values(), *weights.values()):
+        assert tensor.shape == (10,)
+        assert tensor.dtype == tf.float32
+
+
+def test_values_are_those_that_were_written(split: Split) -> None:
+    rows = small_examples.make_rows(COUNT)
+    for features, labels, weights in split.in_order(50):
+        at = features["price"].numpy().astype(int)
+        for name in ("item", "tags", "history_item", "history_age", "history_category"):
+            np.testing.assert_array_equal(features[name], rows[name][at])
+        np.testing.assert_array_equal(labels["like"], rows["label_like"][at])
+        np.testing.assert_array_equal(weights["like"], rows["mask_like"][at])
+        np.testing.assert_array_equal(weights["click"], np.ones(len(at)))
+
+
+def test_an_epoch_has_every_example_once(split: Split) -> None:
+    batches = epoch(split)
+    assert sorted(sum(batches, [])) == list(range(COUNT))
+    assert [len(batch) for batch in batches] == [10] * 10 + [3]
+    assert len(batches) == split.steps(10)
+
+
+def test_order_follows_from_seed_and_epoch_alone(split: Split) -> None:
+    assert epoch(split) == epoch(split)
+    assert epoch(split) != epoch(split, 1)
+    assert epoch(split) != prices(split.epoch(10, seed=4, epoch=0, shuffle_buffer=50))
+    assert sum(epoch(split), []) != sum(prices(split.in_order(10)), [])
+
+
+def test_going_on_at_a_step_gives_the_rest_of_the_epoch(split: Split) -> None:
+    assert epoch(split, 1, first_step=4) == epoch(split, 1)[4:]
+
+
+def test_a_last_batch_that_is_not_full_can_be_left_out(split: Split) -> None:
+    batches = epoch(split, drop_remainder=True)
+    assert [len(batch) for batch in batches] == [10] * 10
+    assert split.steps(10, drop_remainder=True) == 10
+
+
+def test_both_ways_of_reading_give_the_same_order_of_the_files(pattern: str) -> None:
+    kept, streamed = (Split.read([pattern], small_examples.INPUTS, limit) for limit in (IN_MEMORY, STREAMED))
+    assert prices(kept.in_order(10)) == prices(streamed.in_order(10))
+
+
+def test_labels_are_read_but_are_no_input() -> None:
+    assert "label_click" in parsing_spec(small_examples.INPUTS)
+    assert "mask_click" not in parsing_spec(small_examples.INPUTS)
+    assert not [name for name in tensor_specs(small_examples.INPUTS) if name.startswith(("label_", "mask_"))]
+
+
+def test_no_files_and_no_examples_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="no file of examples matches .*nothing"):
+        Split.read([str(tmp_path / "nothing-*")], small_examples.INPUTS, 10)
+    empty = small_examples.write({"item": np.array([], dtype=int)}, tmp_path)
+    with pytest.raises(TrainingDataError, match="hold no examples"):
+        Split.read([empty], small_examples.INPUTS, 10)
+
+
+def test_compressed_beside_plain_files_are_refused(tmp_path: Path) -> None:
+    for name in ("a.gz", "b"):
+        (tmp_path / name).touch()
+    with pytest.raises(TrainingDataError, match="compressed or none"):
+        Split.read([str(tmp_path / "*")], small_examples.INPUTS, 10)
