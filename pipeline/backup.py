@@ -25,8 +25,6 @@ class TrainingState:
     step: int = 0
     best_epoch: int | None = None
     best_value: float | None = None
-    trained_examples: int = 0
-    trained_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -50,8 +48,12 @@ class Backup:
         optimizer = [variable.value for variable in model.optimizer.variables]
         # The text is kept as a variable, because only variables are in a checkpoint.
         self._text = tf.Variable("", dtype=tf.string, trainable=False)
-        everything = [variable.value for variable in model.variables]
-        self._latest = tf.train.Checkpoint(text=self._text, model=everything, optimizer=optimizer)
+        self._latest = tf.train.Checkpoint(
+            text=self._text,
+            model=[variable.value for variable in model.variables],
+            metrics=[variable.value for variable in model.metrics_variables],
+            optimizer=optimizer,
+        )
         self._manager = tf.train.CheckpointManager(self._latest, tf.io.gfile.join(folder, LATEST), max_to_keep=1)
         self._best = tf.train.Checkpoint(weights=[variable.value for variable in model.weights])
 

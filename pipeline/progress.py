@@ -96,7 +96,8 @@ class TrainingProgress(keras.callbacks.Callback):
         if self._bar is not None and now - self._shown >= REFRESH_SECONDS:
             self._shown = now
             loss = float((logs or {}).get("loss", float("nan")))
-            figures = f"step {step}/{self._steps_per_epoch}  {self._epoch_examples / self._epoch_seconds:,.0f} examples/s  loss {loss:.4f}  {self._validation}"  # fmt: skip
+            speed = f"{self._epoch_examples / self._epoch_seconds:,.0f} examples/s"
+            figures = f"step {step}/{self._steps_per_epoch}  {speed}  loss {loss:.4f}  {self._validation}"
             description = f"{self._name} epoch {self._epoch + 1}/{self._epochs}"
             self._bar.update(self._task, completed=step, description=description, figures=figures)
 

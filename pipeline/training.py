@@ -80,12 +80,14 @@ def train(
     strategy = strategy or strategy_for_this_machine()
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
-        raise TrainingError(f"`training.batch_size` should be a multiple of the {replicas} devices, received {config.batch_size}")  # fmt: skip
+        expected = f"a multiple of the {replicas} devices, received {config.batch_size}"
+        raise TrainingError(f"`training.batch_size` should be {expected}")
     # A last batch that is not full may leave a replica without examples; one replica alone trains on every example.
     drop_remainder = replicas > 1
     steps = training.steps(config.batch_size, drop_remainder)
     if steps == 0:
-        raise TrainingError(f"`training.batch_size` is {config.batch_size}, but there are only {training.count} examples")  # fmt: skip
+        expected = f"at most the {training.count} examples of the training split, received {config.batch_size}"
+        raise TrainingError(f"`training.batch_size` should be {expected}")
 
     keras.utils.set_random_seed(config.seed)
     with tempfile.TemporaryDirectory() as temporary, _precision(config.mixed_precision):
@@ -113,7 +115,10 @@ def train(
                 metrics = None
                 loss = float(model.get_metrics_result()["loss"])
                 if not math.isfinite(loss):
-                    raise TrainingError(f"the training loss is {loss} in epoch {state.epoch + 1}; a lower `training.optimizer.learning_rate` or a `clip_norm` may help")  # fmt: skip
+                    raise TrainingError(
+                        f"the training loss is {loss} in epoch {state.epoch + 1}; "
+                        "a lower `training.optimizer.learning_rate` or a `clip_norm` may help"
+                    )
                 found = measures(model.predict(validation.in_order(config.batch_size), verbose=0))
                 _finish_epoch(config, state, loss, found, backup, progress, writers)
         if state.best_epoch is not None:
@@ -183,7 +188,10 @@ def _finish_epoch(
     if stopping is not None:
         value = found[stopping.metric]
         if math.isnan(value):
-            raise TrainingError(f"`training.early_stopping.metric` {stopping.metric} is undefined on the validation split: it should have examples of both labels")  # fmt: skip
+            raise TrainingError(
+                f"`training.early_stopping.metric` {stopping.metric} is undefined on the validation split: "
+                "it should have examples of both labels"
+            )
         sign = 1.0 if HIGHER_IS_BETTER[stopping.metric] else -1.0
         if state.best_value is None or sign * value > sign * state.best_value:
             state.best_epoch, state.best_value = state.epoch, value

@@ -1,4 +1,4 @@
-"""Small transformed examples and a small ranker, for the tests of training; also run as a program by them."""
+"""Small transformed examples and a small ranker, for the tests of training."""
 
 from __future__ import annotations
 

@@ -29,6 +29,10 @@ def prices(dataset: tf.data.Dataset) -> list[list[float]]:
     return [features["price"].numpy().tolist() for features, _, _ in dataset]
 
 
+def flat(batches: list[list[float]]) -> list[float]:
+    return [price for batch in batches for price in batch]
+
+
 def epoch(split: Split, number: int = 0, first_step: int = 0, **changes: bool) -> list[list[float]]:
     return prices(split.epoch(10, seed=3, epoch=number, shuffle_buffer=50, first_step=first_step, **changes))
 
@@ -65,7 +69,7 @@ def test_values_are_those_that_were_written(split: Split) -> None:
 
 def test_an_epoch_has_every_example_once(split: Split) -> None:
     batches = epoch(split)
-    assert sorted(sum(batches, [])) == list(range(COUNT))
+    assert sorted(flat(batches)) == list(range(COUNT))
     assert [len(batch) for batch in batches] == [10] * 10 + [3]
     assert len(batches) == split.steps(10)
 
@@ -74,7 +78,7 @@ def test_order_follows_from_seed_and_epoch_alone(split: Split) -> None:
     assert epoch(split) == epoch(split)
     assert epoch(split) != epoch(split, 1)
     assert epoch(split) != prices(split.epoch(10, seed=4, epoch=0, shuffle_buffer=50))
-    assert sum(epoch(split), []) != sum(prices(split.in_order(10)), [])
+    assert flat(epoch(split)) != flat(prices(split.in_order(10)))
 
 
 def test_going_on_at_a_step_gives_the_rest_of_the_epoch(split: Split) -> None:
@@ -99,7 +103,7 @@ def test_labels_are_read_but_are_no_input() -> None:
 
 
 def test_no_files_and_no_examples_are_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match="no file of examples matches .*nothing"):
+    with pytest.raises(TrainingDataError, match=r"no file of examples matches .*nothing"):
         Split.read([str(tmp_path / "nothing-*")], small_examples.INPUTS, 10)
     empty = small_examples.write({"item": np.array([], dtype=int)}, tmp_path)
     with pytest.raises(TrainingDataError, match="hold no examples"):

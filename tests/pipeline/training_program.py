@@ -1,0 +1,95 @@
+"""Trains the small ranker in a process of its own, which may kill itself on the way; writes the weights it ends with.
+
+The tests of training run it: a killed process cannot be tried in the test's own, and devices are fixed at start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import small_examples
+import tensorflow as tf
+
+from models.config import EarlyStoppingConfig, OptimizerConfig, TrainingConfig
+from pipeline.training import train
+from pipeline.training_data import Split
+
+
+def configuration(optimizer: str) -> TrainingConfig:
+    return TrainingConfig(
+        batch_size=32,
+        epochs=3,
+        optimizer=OptimizerConfig(name=optimizer, learning_rate=0.5, clip_norm=5.0),
+        early_stopping=EarlyStoppingConfig(patience=3),
+        checkpoint_steps=3,
+        shuffle_buffer=100,
+    )
+
+
+class KilledOnTheWay(Split):
+    """A split whose reader kills the whole process, without a word, when it comes to a batch of an epoch."""
+
+    def epoch(self, batch_size: int, **arguments: Any) -> tf.data.Dataset:
+        dataset = super().epoch(batch_size, **arguments)
+        if arguments["epoch"] != ARGUMENTS.kill_epoch:
+            return dataset
+        last = ARGUMENTS.kill_step
+
+        def kill(number: np.ndarray) -> np.ndarray:
+            if number == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return number
+
+        def passed(number: tf.Tensor, batch: Any) -> Any:
+            with tf.control_dependencies([tf.numpy_function(kill, [number], tf.int64)]):
+                return tf.nest.map_structure(tf.identity, batch)
+
+        return dataset.enumerate().map(passed)
+
+
+def main() -> None:
+    if ARGUMENTS.replicas > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * ARGUMENTS.replicas)
+        strategy: tf.distribute.Strategy = tf.distribute.MirroredStrategy(
+            [f"CPU:{number}" for number in range(ARGUMENTS.replicas)]
+        )
+    else:
+        strategy = tf.distribute.get_strategy()
+    folder = Path(ARGUMENTS.folder)
+    megabytes = 0 if ARGUMENTS.streamed else 100
+    inputs = small_examples.INPUTS
+    kind = Split if ARGUMENTS.kill_epoch is None else KilledOnTheWay
+    config = configuration(ARGUMENTS.optimizer)
+    trained = train(
+        config,
+        lambda: small_examples.SmallRanker(ARGUMENTS.dropout),
+        kind.read([str(folder / "train" / "part-*")], inputs, megabytes),
+        Split.read([str(folder / "validation" / "part-*")], inputs, megabytes),
+        key="small",
+        backup_folder=str(folder / ARGUMENTS.backup) if ARGUMENTS.backup else None,
+        strategy=strategy,
+    )
+    np.savez(ARGUMENTS.output, *trained.ranker.get_weights())
+    Path(f"{ARGUMENTS.output}.json").write_text(json.dumps(trained.summary))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("output")
+    parser.add_argument("--backup")
+    parser.add_argument("--kill-epoch", type=int)
+    parser.add_argument("--kill-step", type=int)
+    parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--streamed", action="store_true")
+    parser.add_argument("--optimizer", default="sgd")
+    ARGUMENTS = parser.parse_args()
+    main()
