@@ -66,13 +66,49 @@ class ModelInputs:
 
     @property
     def behaviour_attributes(self) -> tuple[CategoricalInput, ...]:
-        """Categories that come along the history alone, such as the rating that a past item was given."""
-        return tuple(c for c in self.categorical if c.in_history and not c.in_target)
+        """Categories along the history that are not part of an item's vector, such as the rating a past item was given."""
+        return tuple(c for c in self.categorical if c.in_history and c not in self.item_attributes)
 
     @property
     def other_categories(self) -> tuple[CategoricalInput, ...]:
         """Categories beside the target that are not part of an item's vector: profile, context."""
         return tuple(c for c in self.categorical if c.in_target and c not in self.item_attributes)
+
+    def tensors(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Name to shape of one example (without the batch) and dtype, of every tensor but labels and masks."""
+        found: dict[str, tuple[tuple[int, ...], str]] = {
+            "item": ((), "int64"),
+            "history_item": ((self.history_length,), "int64"),
+            "history_age": ((self.history_length,), "int64"),
+        }
+        if self.user_rows is not None:
+            found["user"] = ((), "int64")
+        for category in self.categorical:
+            values = () if category.values is None else (category.values,)
+            if category.in_target:
+                found[category.name] = (values, "int64")
+            if category.in_history:
+                found[f"history_{category.name}"] = ((self.history_length, *values), "int64")
+        for numeric in self.numeric:
+            found[numeric.name] = ((), "float32")
+        return found
+
+    def tensors(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape, without the batch's axis, and dtype of every input tensor by name; labels and masks are not inputs."""
+        along = (self.history_length,)
+        tensors: dict[str, tuple[tuple[int, ...], str]] = {"item": ((), "int64")}
+        if self.user_rows is not None:
+            tensors["user"] = ((), "int64")
+        tensors["history_item"] = tensors["history_age"] = (along, "int64")
+        for category in self.categorical:
+            values = () if category.values is None else (category.values,)
+            if category.in_target:
+                tensors[category.name] = (values, "int64")
+            if category.in_history:
+                tensors[f"history_{category.name}"] = ((*along, *values), "int64")
+        for number in self.numeric:
+            tensors[number.name] = ((), "float32")
+        return tensors
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -21,30 +21,9 @@ class TrainingDataError(Exception):
     """Examples that cannot be trained on; the message says which and why."""
 
 
-def tensor_specs(inputs: ModelInputs) -> dict[str, tf.TensorSpec]:
-    """Name to shape (of one example) and dtype of every input tensor of a model, labels and masks not included."""
-    length = inputs.history_length
-    specs: dict[str, tf.TensorSpec] = {
-        feature_names.ITEM: tf.TensorSpec([], tf.int64),
-        feature_names.HISTORY_ITEM: tf.TensorSpec([length], tf.int64),
-        feature_names.HISTORY_AGE: tf.TensorSpec([length], tf.int64),
-    }
-    if inputs.user_rows is not None:
-        specs[feature_names.USER] = tf.TensorSpec([], tf.int64)
-    for category in inputs.categorical:
-        values = [] if category.values is None else [category.values]
-        if category.in_target:
-            specs[category.name] = tf.TensorSpec(values, tf.int64)
-        if category.in_history:
-            specs[feature_names.history(category.name)] = tf.TensorSpec([length, *values], tf.int64)
-    for numeric in inputs.numeric:
-        specs[numeric.name] = tf.TensorSpec([], tf.float32)
-    return specs
-
-
 def parsing_spec(inputs: ModelInputs) -> dict[str, tf.io.FixedLenFeature]:
     """What `tf.io.parse_example` needs to read transformed examples, labels and masks included."""
-    spec = {name: tf.io.FixedLenFeature(list(s.shape), s.dtype) for name, s in tensor_specs(inputs).items()}
+    spec = {name: tf.io.FixedLenFeature(shape, dtype) for name, (shape, dtype) in inputs.tensors().items()}
     for task in inputs.tasks:
         spec[feature_names.label(task)] = tf.io.FixedLenFeature([], tf.float32)
     for task in inputs.masked_tasks:
@@ -132,7 +111,7 @@ class Split:
             drop_remainder: leave out a last batch that is not full.
 
         Returns:
-            A dataset of `(features, labels, weights)`: features by name as in `tensor_specs`, labels and weights
+            A dataset of `(features, labels, weights)`: features by name as in `ModelInputs.tensors`, labels and weights
             (0 where the task has no label) by task, float32 `[batch_size]`.
         """
         start = first_step * batch_size
@@ -167,7 +146,7 @@ class Split:
         return batches.map(lambda batch: self._arranged(tf.io.parse_example(batch, spec)), tf.data.AUTOTUNE)
 
     def _arranged(self, tensors: dict[str, tf.Tensor]) -> Any:
-        features = {name: tensors[name] for name in tensor_specs(self.inputs)}
+        features = {name: tensors[name] for name in self.inputs.tensors()}
         labels = {task: tensors[feature_names.label(task)] for task in self.inputs.tasks}
         weights = {
             task: tensors[feature_names.mask(task)] if task in self.inputs.masked_tasks else tf.ones_like(labels[task])

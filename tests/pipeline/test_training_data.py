@@ -7,7 +7,7 @@ import pytest
 import small_examples
 import tensorflow as tf
 
-from pipeline.training_data import Split, TrainingDataError, parsing_spec, tensor_specs
+from pipeline.training_data import Split, TrainingDataError, parsing_spec
 
 COUNT = 103
 IN_MEMORY, STREAMED = 100, 0
@@ -46,11 +46,11 @@ def test_only_what_fits_is_kept(pattern: str) -> None:
 
 def test_a_batch_has_the_shapes_and_types_of_the_inputs(split: Split) -> None:
     features, labels, weights = next(iter(split.in_order(10)))
-    specs = tensor_specs(small_examples.INPUTS)
-    assert features.keys() == specs.keys()
-    for name, spec in specs.items():
-        assert features[name].shape == (10, *spec.shape), name
-        assert features[name].dtype == spec.dtype, name
+    tensors = small_examples.INPUTS.tensors()
+    assert features.keys() == tensors.keys()
+    for name, (shape, dtype) in tensors.items():
+        assert features[name].shape == (10, *shape), name
+        assert features[name].dtype == dtype, name
     for tensor in (*labels.values(), *weights.values()):
         assert tensor.shape == (10,)
         assert tensor.dtype == tf.float32
@@ -99,7 +99,7 @@ def test_both_ways_of_reading_give_the_same_order_of_the_files(pattern: str) -> 
 def test_labels_are_read_but_are_no_input() -> None:
     assert "label_click" in parsing_spec(small_examples.INPUTS)
     assert "mask_click" not in parsing_spec(small_examples.INPUTS)
-    assert not [name for name in tensor_specs(small_examples.INPUTS) if name.startswith(("label_", "mask_"))]
+    assert not [name for name in small_examples.INPUTS.tensors() if name.startswith(("label_", "mask_"))]
 
 
 def test_no_files_and_no_examples_are_named(tmp_path: Path) -> None:

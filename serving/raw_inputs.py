@@ -1,0 +1,93 @@
+"""What a served model is asked with: the raw features, before any transform, and how they become its tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from transforms import feature_names
+
+DEFAULTS: dict[str, Any] = {"string": "", "int64": 0, "float32": math.nan}
+"""Of a single value that a request leaves out and for which the transform names no default of its own."""
+
+Kind = Literal["value", "list", "history"]
+
+
+@dataclass(frozen=True)
+class RawInput:
+    """One raw feature. `kind`: a single value, a list that says nothing of time, or a list along the history.
+
+    `default` is what a missing single value counts as; None for lists, which are then empty.
+    """
+
+    name: str
+    dtype: str
+    kind: Kind
+    default: str | int | float | None = None
+
+    @property
+    def tensor_spec(self) -> tf.TensorSpec:
+        """In the signature of named tensors: `[N]`, or `[N, L]` padded where the list is shorter."""
+        return tf.TensorSpec([None] if self.kind == "value" else [None, None], self.dtype, name=self.name)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def raw_inputs(spec: Mapping[str, Any]) -> tuple[RawInput, ...]:
+    """Describes a parsing specification of raw features.
+
+    Raises:
+        ValueError: for a feature that is neither a single value nor a list of any length.
+    """
+    found = []
+    for name, feature in sorted(spec.items()):
+        dtype = tf.as_dtype(feature.dtype).name
+        if isinstance(feature, tf.io.VarLenFeature):
+            found.append(RawInput(name, dtype, "history" if name.startswith(feature_names.history("")) else "list"))
+        elif isinstance(feature, tf.io.FixedLenFeature) and list(feature.shape) == []:
+            default = DEFAULTS[dtype] if feature.default_value is None else feature.default_value
+            found.append(RawInput(name, dtype, "value", default.decode() if isinstance(default, bytes) else default))
+        else:
+            raise ValueError(
+                f"raw feature `{name}` should be a FixedLenFeature([]) or VarLenFeature, received {feature}"
+            )
+    return tuple(found)
+
+
+def parsing_spec(inputs: tuple[RawInput, ...]) -> dict[str, Any]:
+    """What `tf.io.parse_example` needs; a missing single value gets its default instead of an error."""
+    return {
+        raw.name: tf.io.FixedLenFeature([], raw.dtype, raw.default)
+        if raw.kind == "value"
+        else tf.io.VarLenFeature(raw.dtype)
+        for raw in inputs
+    }
+
+
+def from_named_tensors(inputs: tuple[RawInput, ...], tensors: Mapping[str, tf.Tensor]) -> dict[str, Any]:
+    """Named tensors to what parsing gives: lists become sparse, without their padding.
+
+    Along the history, a step is there where its `history_item` is not empty, whatever its other features hold;
+    another list holds what is not the empty string (or, for numbers, not NaN).
+    """
+    result: dict[str, Any] = {}
+    for feature in inputs:
+        tensor = tensors[feature.name]
+        if feature.kind == "value":
+            result[feature.name] = tensor
+            continue
+        if feature.kind == "history":
+            kept = tensors[feature_names.HISTORY_ITEM] != ""
+        elif feature.dtype == "string":
+            kept = tensor != ""
+        elif feature.dtype == "float32":
+            kept = tf.logical_not(tf.math.is_nan(tensor))
+        else:
+            kept = tf.ones_like(tensor, tf.bool)
+        result[feature.name] = tf.ragged.boolean_mask(tensor, kept).to_sparse()
+    return result

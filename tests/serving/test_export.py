@@ -1,0 +1,232 @@
+"""An exported model: the same scores in a fresh process, by both signatures, with stock operations only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import transformed
+from keras import ops
+from tensorflow_transform.output_wrapper import TFTransformOutput
+
+from models.inputs import ModelInputs
+from serving.export import ExportError, ServedRanker, export, operations
+from serving.load import PROVENANCE, Scorer, ScoringError
+from serving.raw_inputs import RawInput, from_named_tensors, raw_inputs
+
+HERE = Path(__file__).parent
+ROWS: list[dict[str, Any]] = [
+    *transformed.rows(),
+    {"user": "u0", "item": "i0", "category": "c0", "price": 1.5, "tags": []},  # no history
+    transformed.rows()[5]  # longer than the model's history, and than any row of the training
+    | {"history_item": ["i1"] * 90, "history_category": ["c1"] * 90, "history_age": list(range(90, 0, -1))},
+    {"user": "?", "item": "never seen", "category": "nor this", "price": 0.0, "tags": ["new"]},
+    transformed.rows()[4] | {"item": "ünbekannt", "history_item": ["neu", "東京", "é7", "i0"]},
+    {"user": "u1", "item": "i1"},  # all else is missing
+    {},
+]
+
+
+class EveryInput(keras.Model):
+    """A ranker that reads all of its inputs, so that any that is wrong shows; weights as they are made."""
+
+    def __init__(self, inputs: ModelInputs) -> None:
+        super().__init__()
+        rows = {"item": inputs.item_rows, "age": inputs.history_age_buckets}
+        rows |= {category.name: category.rows for category in inputs.categorical}
+        self.tables = {
+            name: keras.layers.Embedding(size, 3, embeddings_initializer="random_normal") for name, size in rows.items()
+        }
+        self.hidden = keras.layers.Dense(7, activation="tanh", bias_initializer="random_normal")
+        self.head = keras.layers.Dense(1)
+
+    def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        known = ops.cast(features["history_item"] > 0, "float32")[..., None]
+        order = ops.arange(1.0, known.shape[1] + 1.0)[None, :, None]
+        past = [
+            ops.sum(self.tables[name](features[f"history_{name}"]) * known * order, axis=1)
+            for name in ("item", "category", "age")
+        ]
+        target = [self.tables[name](features[name]) for name in ("item", "category")]
+        tags = ops.sum(self.tables["tags"](features["tags"]), axis=1)
+        vector = ops.concatenate([*past, *target, tags, features["price"][:, None]], axis=-1)
+        return {"click": ops.squeeze(10.0 * self.head(self.hidden(vector)), axis=-1)}
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> TFTransformOutput:
+    return transformed.make(tmp_path_factory.mktemp("transform"))
+
+
+@pytest.fixture(scope="module")
+def served(output: TFTransformOutput, tmp_path_factory: pytest.TempPathFactory) -> tuple[ServedRanker, Path]:
+    inputs = transformed.inputs(output)
+    keras.utils.set_random_seed(1)
+    ranker = EveryInput(inputs)
+    folder = tmp_path_factory.mktemp("model")
+    module = ServedRanker(ranker, output, transformed.RAW_SPEC, inputs)
+    module.signatures()  # builds the ranker
+    export(ranker, output, transformed.RAW_SPEC, inputs, str(folder), {"fingerprint": "abc", "name": "größe"})
+    return module, folder
+
+
+@pytest.fixture(scope="module")
+def fresh(served: tuple[ServedRanker, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("rows")
+    (folder / "rows.json").write_text(json.dumps(ROWS))
+    program = [sys.executable, str(HERE / "scoring_program.py"), str(served[1])]
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent.parent), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    subprocess.run(
+        [*program, str(folder / "rows.json"), str(folder / "scores.json")], env=environment, check=True, timeout=300
+    )
+    return json.loads((folder / "scores.json").read_text())
+
+
+def in_pipeline(module: ServedRanker, rows: list[dict[str, Any]]) -> np.ndarray:
+    """Scores with the transform and the ranker as they are in memory, asked with tensors rather than examples."""
+
+    def ragged(name: str, dtype: tf.DType) -> tf.SparseTensor:
+        return tf.ragged.constant([row.get(name, []) for row in rows], dtype=dtype, ragged_rank=1).to_sparse()
+
+    raw = {name: tf.constant([row.get(name, "") for row in rows]) for name in ("user", "item", "category")}
+    raw["price"] = tf.constant([row.get("price", float("nan")) for row in rows], tf.float32)
+    raw |= {name: ragged(name, tf.string) for name in ("tags", "history_item", "history_category")}
+    raw["history_age"] = ragged("history_age", tf.int64)
+    return module.probabilities(raw)["click"].numpy()
+
+
+def test_a_fresh_process_gives_the_scores_of_the_pipeline(
+    served: tuple[ServedRanker, Path], fresh: dict[str, Any]
+) -> None:
+    expected = in_pipeline(served[0], ROWS)
+    assert np.std(expected) > 0.05  # scores that do not vary would prove nothing
+    np.testing.assert_allclose(fresh["serving_default"]["click"], expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(fresh["predict"]["click"], expected, rtol=0, atol=1e-6)
+
+
+def test_scores_of_a_row_do_not_depend_on_its_neighbours(served: tuple[ServedRanker, Path]) -> None:
+    scorer = Scorer(served[1])
+    together = scorer.score(ROWS)["click"]
+    for signature in ("serving_default", "predict"):
+        alone = [scorer.score([row], signature)["click"][0] for row in ROWS]
+        np.testing.assert_allclose(alone, together, rtol=0, atol=1e-6)
+
+
+def test_only_operations_of_tensorflow_itself(fresh: dict[str, Any]) -> None:
+    """The fresh process has loaded no library but TensorFlow, so what it knows a stock server knows."""
+    assert fresh["modules"] == []
+    assert fresh["unknown_operations"] == []
+    assert not [name for name in fresh["operations"] if "PyFunc" in name]
+    assert "LookupTableFindV2" in fresh["operations"]  # the vocabularies are really inside
+    assert any(name.startswith("ParseExample") for name in fresh["operations"])
+
+
+def test_vocabularies_are_taken_along(served: tuple[ServedRanker, Path]) -> None:
+    assert {"item", "category", "tags"} <= {path.name for path in (served[1] / "assets").iterdir()}
+
+
+def test_signatures_are_as_described(served: tuple[ServedRanker, Path]) -> None:
+    signatures = tf.saved_model.load(str(served[1])).signatures
+    (examples,) = signatures["serving_default"].structured_input_signature[1].values()
+    assert (examples.shape.as_list(), examples.dtype) == ([None], tf.string)
+    named = signatures["predict"].structured_input_signature[1]
+    assert {name: (spec.shape.as_list(), spec.dtype.name) for name, spec in named.items()} == {
+        "user": ([None], "string"),
+        "item": ([None], "string"),
+        "category": ([None], "string"),
+        "price": ([None], "float32"),
+        "tags": ([None, None], "string"),
+        "history_item": ([None, None], "string"),
+        "history_category": ([None, None], "string"),
+        "history_age": ([None, None], "int64"),
+    }
+    for signature in signatures.values():
+        assert {name: (s.shape.as_list(), s.dtype) for name, s in signature.structured_outputs.items()} == {
+            "click": ([None], tf.float32)
+        }
+
+
+def test_labels_in_the_examples_are_ignored(served: tuple[ServedRanker, Path]) -> None:
+    scorer = Scorer(served[1])
+    examples = []
+    for label in (0.0, 1.0):
+        example = scorer._example(ROWS[3])
+        example.features.feature["label_click"].float_list.value.append(label)
+        example.features.feature["slice_user"].bytes_list.value.append(b"new")
+        examples.append(example.SerializeToString())
+    scores = tf.saved_model.load(str(served[1])).signatures["serving_default"](examples=tf.constant(examples))
+    np.testing.assert_allclose(scores["click"], scorer.score([ROWS[3]] * 2)["click"], rtol=0, atol=1e-6)
+
+
+def test_no_rows_give_no_scores(served: tuple[ServedRanker, Path]) -> None:
+    scorer = Scorer(served[1])
+    assert scorer.score([])["click"].shape == (0,)
+    assert scorer.score([], "predict")["click"].shape == (0,)
+
+
+def test_provenance_says_where_the_model_comes_from(served: tuple[ServedRanker, Path]) -> None:
+    content = json.loads((served[1] / PROVENANCE).read_text(encoding="utf-8"))
+    assert (content["fingerprint"], content["name"], content["tasks"]) == ("abc", "größe", ["click"])
+    assert ModelInputs.from_json(json.dumps(content["inputs"])).history_length == transformed.LENGTH
+    assert {raw["name"]: raw["kind"] for raw in content["raw_inputs"]} == {
+        "user": "value", "item": "value", "category": "value", "price": "value", "tags": "list",
+        "history_item": "history", "history_category": "history", "history_age": "history",
+    }  # fmt: skip
+
+
+def test_padding_is_told_from_values_by_the_item_of_the_step() -> None:
+    """A step with an age of 0 and no category stays; one without an item goes, wherever it stands."""
+    inputs = tuple(RawInput(f"history_{name}", dtype, "history") for name, dtype in
+                   (("item", "string"), ("category", "string"), ("age", "int64")))  # fmt: skip
+    found = from_named_tensors(
+        inputs,
+        {
+            "history_item": tf.constant([["a", "b", ""], ["", "", ""], ["", "c", "d"]]),
+            "history_category": tf.constant([["x", "", ""], ["", "", ""], ["", "y", "z"]]),
+            "history_age": tf.constant([[5, 0, 0], [0, 0, 0], [0, 2, 1]], tf.int64),
+        },
+    )
+    lists = {name: tf.RaggedTensor.from_sparse(value).to_list() for name, value in found.items()}
+    assert lists == {
+        "history_item": [[b"a", b"b"], [], [b"c", b"d"]],
+        "history_category": [[b"x", b""], [], [b"y", b"z"]],
+        "history_age": [[5, 0], [], [2, 1]],
+    }
+
+
+def test_what_cannot_be_scored_is_named(served: tuple[ServedRanker, Path], tmp_path: Path) -> None:
+    with pytest.raises(ScoringError, match=r"should hold saved_model\.pb"):
+        Scorer(tmp_path)
+    scorer = Scorer(served[1])
+    with pytest.raises(ScoringError, match="rows have colour; the model knows category, history_age"):
+        scorer.score([{"colour": "red"}])
+    with pytest.raises(ScoringError, match="`item` should be one value"):
+        scorer.score([{"item": ["a", "b"]}])
+    with pytest.raises(ScoringError, match="`price` should be float32, received 'cheap'"):
+        scorer.score([{"price": "cheap"}])
+    with pytest.raises(ScoringError, match="`signature` should be serving_default or predict"):
+        scorer.score([{}], "train")
+
+
+def test_a_raw_feature_of_fixed_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="raw feature `vector` should be"):
+        raw_inputs({"vector": tf.io.FixedLenFeature([8], tf.float32)})
+
+
+def test_a_graph_with_python_in_it_is_refused(output: TFTransformOutput, tmp_path: Path) -> None:
+    class WithPython(keras.Model):
+        def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
+            logits = tf.numpy_function(lambda price: price, [features["price"]], tf.float32)
+            return {"click": tf.ensure_shape(logits, [None])}
+
+    with pytest.raises(ExportError, match="its graph has PyFunc"):
+        export(WithPython(), output, transformed.RAW_SPEC, transformed.inputs(output), str(tmp_path), {})
+    assert "PyFunc" in operations(str(tmp_path))

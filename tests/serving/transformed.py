@@ -1,0 +1,108 @@
+"""A small transform graph for the tests of serving, made by TF Transform from a dozen rows."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+from models.inputs import CategoricalInput, ModelInputs, NumericInput
+
+LENGTH, BUCKETS, TAGS = 4, 8, 2
+RAW_SPEC: dict[str, Any] = {
+    "user": tf.io.FixedLenFeature([], tf.string),
+    "item": tf.io.FixedLenFeature([], tf.string),
+    "category": tf.io.FixedLenFeature([], tf.string),
+    "price": tf.io.FixedLenFeature([], tf.float32),
+    "tags": tf.io.VarLenFeature(tf.string),
+    "history_item": tf.io.VarLenFeature(tf.string),
+    "history_category": tf.io.VarLenFeature(tf.string),
+    "history_age": tf.io.VarLenFeature(tf.int64),
+}
+WITH_LABELS = RAW_SPEC | {"label_click": tf.io.FixedLenFeature([], tf.float32)}
+
+
+def _newest(values: tf.SparseTensor) -> tf.Tensor:
+    """`[N, LENGTH]`, the newest kept where there are more, zeros or empty strings after them where there are fewer."""
+    ragged = tf.RaggedTensor.from_sparse(values)
+    return ragged[:, -LENGTH:].to_tensor(shape=[None, LENGTH])
+
+
+def _preprocess(raw: dict[str, Any]) -> dict[str, tf.Tensor]:
+    known = _newest(raw["history_item"]) != ""
+
+    def encoded(name: str, values: tf.Tensor) -> tf.Tensor:
+        return tft.apply_vocabulary(values, paths[name], num_oov_buckets=1) + 1
+
+    paths = {name: tft.vocabulary(raw[name], vocab_filename=name) for name in ("item", "category")}
+    tags = tft.compute_and_apply_vocabulary(raw["tags"], num_oov_buckets=1, vocab_filename="tags")
+    tags = tf.sparse.map_values(lambda ids: ids + 1, tags)
+    ages = tf.cast(_newest(raw["history_age"]), tf.float32)
+    price = tf.where(tf.math.is_nan(raw["price"]), tf.zeros_like(raw["price"]), raw["price"])
+    return {
+        "item": encoded("item", raw["item"]),
+        "category": encoded("category", raw["category"]),
+        "tags": tf.RaggedTensor.from_sparse(tags)[:, :TAGS].to_tensor(shape=[None, TAGS]),
+        "price": price,
+        "history_item": tf.where(known, encoded("item", _newest(raw["history_item"])), 0),
+        "history_category": tf.where(known, encoded("category", _newest(raw["history_category"])), 0),
+        "history_age": tf.where(known, tf.minimum(tf.cast(tf.math.log1p(ages), tf.int64) + 1, BUCKETS - 1), 0),
+        "label_click": raw["label_click"],
+    }
+
+
+def rows() -> list[dict[str, Any]]:
+    """A dozen rows, "é7" and "東京" among the items."""
+    items = ["i0", "i1", "i2", "é7", "東京", "i5"]
+    made = []
+    for number in range(12):
+        past = [items[(number + step) % 6] for step in range(number % 6)]
+        made.append(
+            {
+                "user": f"u{number % 3}",
+                "item": items[number % 6],
+                "category": f"c{number % 3}",
+                "price": number / 10,
+                "tags": [f"t{tag}" for tag in range(number % 3)],
+                "history_item": past,
+                "history_category": [f"c{items.index(item) % 3}" for item in past],
+                "history_age": [10**step for step in range(len(past), 0, -1)],
+            }
+        )
+    return made
+
+
+def inputs(transform_output: tft.TFTransformOutput) -> ModelInputs:
+    """Rows of a table: the vocabulary, one out-of-vocabulary bucket, padding."""
+    size = {name: transform_output.vocabulary_size_by_name(name) + 2 for name in ("item", "category", "tags")}
+    return ModelInputs(
+        tasks=("click",),
+        item_rows=size["item"],
+        history_length=LENGTH,
+        history_age_buckets=BUCKETS,
+        categorical=(
+            CategoricalInput("category", size["category"], "item", None, True, True),
+            CategoricalInput("tags", size["tags"], "item", TAGS, True, False),
+        ),
+        numeric=(NumericInput("price", "item"),),
+    )
+
+
+def make(folder: Path) -> tft.TFTransformOutput:
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(WITH_LABELS))
+    labelled = [row | {"label_click": float(number % 2)} for number, row in enumerate(rows())]
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        beam.Pipeline("FnApiRunner") as pipeline,
+        tft_beam.Context(temp_dir=temporary),
+    ):
+        data = pipeline | beam.Create(labelled)
+        function = (data, metadata) | tft_beam.AnalyzeDataset(_preprocess)
+        function | tft_beam.WriteTransformFn(str(folder))
+    return tft.TFTransformOutput(str(folder))
