@@ -75,25 +75,6 @@ class ModelInputs:
         return tuple(c for c in self.categorical if c.in_target and c not in self.item_attributes)
 
     def tensors(self) -> dict[str, tuple[tuple[int, ...], str]]:
-        """Name to shape of one example (without the batch) and dtype, of every tensor but labels and masks."""
-        found: dict[str, tuple[tuple[int, ...], str]] = {
-            "item": ((), "int64"),
-            "history_item": ((self.history_length,), "int64"),
-            "history_age": ((self.history_length,), "int64"),
-        }
-        if self.user_rows is not None:
-            found["user"] = ((), "int64")
-        for category in self.categorical:
-            values = () if category.values is None else (category.values,)
-            if category.in_target:
-                found[category.name] = (values, "int64")
-            if category.in_history:
-                found[f"history_{category.name}"] = ((self.history_length, *values), "int64")
-        for numeric in self.numeric:
-            found[numeric.name] = ((), "float32")
-        return found
-
-    def tensors(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Shape, without the batch's axis, and dtype of every input tensor by name; labels and masks are not inputs."""
         along = (self.history_length,)
         tensors: dict[str, tuple[tuple[int, ...], str]] = {"item": ((), "int64")}
