@@ -24,6 +24,7 @@ class PooledHyperparameters(Section):
     tower_units: tuple[PositiveInt, ...] = (200, 80)
     activation: Literal["relu", "prelu", "dice", "sigmoid"] = "relu"
     dropout: Rate = 0.0
+    history_age: bool = Field(False, description="Whether the age of each behaviour is part of its vector.")
     embedding_l2: NonNegative = 0.0
 
 
@@ -39,6 +40,7 @@ class DINHyperparameters(Section):
     dropout: Rate = 0.0
     batch_normalization: bool = True
     item_bias: bool = True
+    history_age: bool = Field(False, description="Whether the age of each behaviour is part of its vector.")
     embedding_l2: NonNegative = 0.0
     mini_batch_aware_l2: NonNegative = 0.0
 
@@ -72,7 +74,7 @@ class ModelConfig(BaseModel):
 class OptimizerConfig(Section):
     """`sparse_adagrad` and `lazy_adam` update only the embedding rows of the batch; the others update every row."""
 
-    name: Literal["sparse_adagrad", "adagrad", "adam", "sgd"] = "sparse_adagrad"
+    name: Literal["sparse_adagrad", "lazy_adam", "adagrad", "adam", "sgd"] = "sparse_adagrad"
     learning_rate: Annotated[float, Field(gt=0.0)] = 0.05
     clip_norm: Annotated[float, Field(gt=0.0)] | None = None
 

@@ -1,0 +1,82 @@
+"""Deep Interest Network: Zhou et al., KDD 2018, arXiv 1706.06978. Equations 3 to 6 and section 5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.config import DINHyperparameters
+from models.inputs import ModelInputs
+from models.layers.context_embedding import ContextEmbedding
+from models.layers.embedding_table import EmbeddingTable
+from models.layers.item_embedding import ItemEmbedding
+from models.layers.mlp_tower import MLPTower
+from models.layers.target_attention import TargetAttention
+from models.losses import MiniBatchAwareL2
+from models.ranker import Ranker
+
+
+@keras.saving.register_keras_serializable(package="interestflow")
+class DIN(Ranker):
+    """The interest that a candidate meets is a sum over the history, weighted by what each behaviour has to do with it.
+
+    With the target's vector `v`, the behaviours' `e_j` (item, joined with its attributes) and `a_j` (rating, age, ...):
+
+        k_j = e_j + W a_j                                 ours: the paper's behaviours are items alone
+        w_j = MLP([v; k_j; v - k_j; v * k_j])             the local activation unit; no softmax unless asked for
+        u   = sum_j w_j k_j
+        u'  = Dense(BN(u))                                the authors' code; Dense alone without batch normalisation
+        x   = [u'; v; u' * v; others]
+        logits = Dense(MLP(BN(x))) + b_item               Dice in the MLP; one logit and one item bias a task
+
+    `others` are the user, profile, context and numbers. The paper's loss has the mini-batch-aware L2 too, here on the
+    item table, which is the one that overfits.
+
+    Args:
+        inputs: which tensors there are, and their sizes.
+        hyperparameters: see `DINHyperparameters`.
+        item_counts: [item_rows], the paper's n_j, for `mini_batch_aware_l2` alone.
+    """
+
+    Hyperparameters = DINHyperparameters
+
+    def __init__(
+        self,
+        inputs: ModelInputs,
+        hyperparameters: DINHyperparameters,
+        item_counts: Any | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(inputs, hyperparameters, item_counts, name)
+        h, tasks = hyperparameters, len(inputs.tasks)
+        rarity_l2 = (
+            MiniBatchAwareL2(h.mini_batch_aware_l2, inputs.item_rows, item_counts) if h.mini_batch_aware_l2 else None
+        )
+        self.items = ItemEmbedding(inputs, h.embedding_dimension, h.embedding_l2, rarity_l2, name="items")
+        self.context = ContextEmbedding(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="context")
+        self.behaviour = keras.layers.Dense(self.items.width, use_bias=False, name="behaviour")
+        self.activation_unit = TargetAttention(
+            "mlp", h.attention_normalization, h.attention_units, h.attention_activation, name="activation_unit"
+        )
+        self.interest_norm = keras.layers.BatchNormalization(name="interest_norm") if h.batch_normalization else None
+        self.interest = keras.layers.Dense(self.items.width, name="interest")
+        self.tower = MLPTower(h.tower_units, h.activation, h.dropout, h.batch_normalization, name="tower")
+        self.score = keras.layers.Dense(tasks, dtype="float32", name="score")
+        self.item_bias = EmbeddingTable(inputs.item_rows, tasks, 0.0, "zeros", name="bias") if h.item_bias else None
+
+    def call(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        target, history, mask = self.items(features, training=training)
+        beside_target, along_history = self.context(features, training=training)
+        if along_history is not None:
+            history = history + self.behaviour(along_history)
+        interest = self.activation_unit(target, history, mask=mask, training=training)
+        if self.interest_norm is not None:
+            interest = self.interest_norm(interest, training=training)
+        interest = self.interest(interest)
+        parts = [interest, target, interest * target] + ([] if beside_target is None else [beside_target])
+        scores = self.score(self.tower(ops.concatenate(parts, axis=-1), training=training))
+        if self.item_bias is not None:
+            scores += ops.cast(self.item_bias((features["item"],), training=training)[0], "float32")
+        return self.to_logits(scores)

@@ -1,0 +1,89 @@
+"""The interface of models that score one candidate for one user: click-through and multi-task rankers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from models.config import Section
+from models.inputs import ModelInputs
+from models.losses import masked_binary_cross_entropy
+
+
+class Ranker(keras.Model):
+    """A model of `call(features, training=None) -> logits [B], float32, by task`.
+
+    `features` holds the tensors of `models/inputs.py` by name; others are ignored. Subclasses name their
+    hyper-parameters' class, make their layers in `__init__` and write `call`.
+
+    Args:
+        inputs: which tensors there are, and their sizes.
+        hyperparameters: an instance of `Hyperparameters`.
+        item_counts: [item_rows], in how many training instances each item appears; for models that weigh by it, which
+            keep it among their weights.
+    """
+
+    Hyperparameters: ClassVar[type[Section]]
+
+    def __init__(
+        self,
+        inputs: ModelInputs,
+        hyperparameters: Section,
+        item_counts: Any | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        if not isinstance(hyperparameters, self.Hyperparameters):
+            raise ValueError(
+                f"`hyperparameters` should be {self.Hyperparameters.__name__}, received {type(hyperparameters).__name__}"
+            )
+        self.inputs_description = inputs
+        self.hyperparameters = hyperparameters
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes all weights, whose shapes follow from `inputs` alone."""
+        tensors = self.inputs_description.tensors().items()
+        self.call({name: ops.zeros((1, *shape), dtype) for name, (shape, dtype) in tensors}, training=False)
+        self.built = True
+
+    def to_logits(self, scores: Any) -> dict[str, Any]:
+        """[B, tasks] to logits [B] by task, in float32."""
+        scores = ops.cast(scores, "float32")
+        return {task: scores[:, number] for number, task in enumerate(self.inputs_description.tasks)}
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Sum over tasks of `masked_binary_cross_entropy`, plus what layers add; a float32 scalar.
+
+        Args:
+            x: the features, unused.
+            y: labels [B] by task.
+            y_pred: logits [B] by task.
+            sample_weight: masks [B] by task; a task that is missing has a label for every example.
+            training: unused.
+        """
+        weights = sample_weight or {}
+        loss = ops.zeros((), "float32")
+        for task in self.inputs_description.tasks:
+            loss += masked_binary_cross_entropy(y[task], y_pred[task], weights.get(task))
+        for added in self.losses:
+            loss += ops.cast(added, "float32")
+        return loss
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "inputs": self.inputs_description.to_json(),
+            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Ranker:
+        return cls(
+            ModelInputs.from_json(config["inputs"]),
+            cls.Hyperparameters.model_validate(config["hyperparameters"]),
+            name=config.get("name"),
+        )

@@ -1,0 +1,40 @@
+"""Finds a model by the name that configurations use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.config import HYPERPARAMETERS, Section
+from models.din import DIN
+from models.inputs import ModelInputs
+from models.pooled import PooledRanker
+from models.ranker import Ranker
+
+RANKERS: dict[str, type[Ranker]] = {"pooled": PooledRanker, "din": DIN}
+
+
+def build_ranker(
+    name: str, inputs: ModelInputs, hyperparameters: Section | Mapping[str, Any], item_counts: Any | None = None
+) -> Ranker:
+    """The ranker `name`, with all its weights made.
+
+    Args:
+        name: a key of `RANKERS`.
+        inputs: which tensors there are, and their sizes.
+        hyperparameters: of the class that `HYPERPARAMETERS` has under `name`, or a mapping that it accepts.
+        item_counts: [inputs.item_rows], in how many training instances each item appears, as target or in the history;
+            needed by a mini-batch-aware L2 alone.
+
+    Raises:
+        ValueError: where there is no such model, or what it needs is missing.
+    """
+    if name not in RANKERS:
+        raise ValueError(f"`name` should be one of {', '.join(sorted(RANKERS))}, received {name!r}")
+    if not isinstance(hyperparameters, Section):
+        hyperparameters = HYPERPARAMETERS[name].model_validate(dict(hyperparameters))
+    if getattr(hyperparameters, "mini_batch_aware_l2", 0.0) and item_counts is None:
+        raise ValueError("`item_counts` is needed where `mini_batch_aware_l2` is more than 0, received None")
+    ranker = RANKERS[name](inputs, hyperparameters, item_counts)
+    ranker.build()
+    return ranker
