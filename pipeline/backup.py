@@ -67,12 +67,12 @@ class Backup:
             content = json.loads(saved.decode())
             if content["key"] != self.key:
                 logging.warning("the backup in %s is of another training and is discarded", self.folder)
-                self.remove()
+                discard(self.folder)
                 return None
             self._latest.restore(path).assert_existing_objects_matched()
         except (tf.errors.OpError, ValueError, AssertionError, KeyError) as error:
             logging.warning("the backup in %s cannot be read and is discarded: %s", self.folder, error)
-            self.remove()
+            discard(self.folder)
             return None
         return TrainingState(**content["state"])
 
@@ -90,12 +90,14 @@ class Backup:
     def restore_best(self, epoch: int) -> None:
         self._best.read(tf.io.gfile.join(self.folder, _best_name(epoch))).assert_existing_objects_matched()
 
-    def remove(self) -> None:
-        if tf.io.gfile.exists(self.folder):
-            tf.io.gfile.rmtree(self.folder)
-
     def _best_files(self) -> list[str]:
         return [name for name in tf.io.gfile.listdir(self.folder) if name.startswith(f"{BEST}-")]
+
+
+def discard(folder: str) -> None:
+    """Removes a backup that is no longer needed, where there is one."""
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rmtree(folder)
 
 
 def _best_name(epoch: int) -> str:

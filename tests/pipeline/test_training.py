@@ -58,13 +58,13 @@ def run_program(folder: Path, name: str, *arguments: str) -> subprocess.Complete
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def undisturbed(folder: Path, optimizer: str, dropout: float, megabytes: int) -> Trained:
+def undisturbed(folder: Path, dropout: float, megabytes: int) -> Trained:
     """What the program does, in this process."""
     splits = [
         Split.read([str(folder / name / "part-*")], small_examples.INPUTS, megabytes)
         for name in ("train", "validation")
     ]
-    return train(training_program.configuration(optimizer), lambda: small_examples.SmallRanker(dropout), *splits)
+    return train(training_program.configuration(), lambda: small_examples.SmallRanker(dropout), *splits)
 
 
 def outcome(folder: Path, name: str, *arguments: str) -> tuple[list[np.ndarray], dict[str, Any]]:
@@ -78,8 +78,8 @@ def outcome(folder: Path, name: str, *arguments: str) -> tuple[list[np.ndarray],
 @pytest.mark.parametrize(("reading", "megabytes"), [((), 100), (("--streamed",), 0)], ids=["in memory", "streamed"])
 def test_killed_and_begun_again_ends_as_if_undisturbed(folder: Path, reading: tuple[str, ...], megabytes: int) -> None:
     """Dropout and an optimizer with state, so that random state and accumulators have to come back too."""
-    arguments = ("--dropout", "0.3", "--optimizer", "adagrad", *reading)
-    expected = undisturbed(folder, "adagrad", 0.3, megabytes)
+    arguments = ("--dropout", "0.3", *reading)
+    expected = undisturbed(folder, 0.3, megabytes)
     kill = ("--backup", f"backup{len(reading)}", "--kill-epoch", "1", "--kill-step", "15")
     killed = run_program(folder, "killed", *arguments, *kill)
     assert killed.returncode == -signal.SIGKILL
@@ -94,7 +94,7 @@ def test_killed_and_begun_again_ends_as_if_undisturbed(folder: Path, reading: tu
 
 def test_two_replicas_end_as_one_at_the_same_global_batch(folder: Path) -> None:
     """A model without batch statistics: sums are taken in another order, hence a tolerance and not equality."""
-    one = undisturbed(folder, "sgd", 0.0, 100)
+    one = undisturbed(folder, 0.0, 100)
     two, together = outcome(folder, "two", "--replicas", "2")
     assert (one.summary["replicas"], together["replicas"]) == (1, 2)
     for left, right in zip(one.ranker.get_weights(), two, strict=True):

@@ -21,11 +21,12 @@ from pipeline.training import train
 from pipeline.training_data import Split
 
 
-def configuration(optimizer: str) -> TrainingConfig:
+def configuration() -> TrainingConfig:
+    """An optimizer with state, and a limit on gradients that is reached at most steps."""
     return TrainingConfig(
         batch_size=32,
         epochs=3,
-        optimizer=OptimizerConfig(name=optimizer, learning_rate=0.5, clip_norm=5.0),
+        optimizer=OptimizerConfig(name="sparse_adagrad", learning_rate=0.2, clip_norm=0.1),
         early_stopping=EarlyStoppingConfig(patience=3),
         checkpoint_steps=3,
         shuffle_buffer=100,
@@ -66,7 +67,7 @@ def main() -> None:
     megabytes = 0 if ARGUMENTS.streamed else 100
     inputs = small_examples.INPUTS
     kind = Split if ARGUMENTS.kill_epoch is None else KilledOnTheWay
-    config = configuration(ARGUMENTS.optimizer)
+    config = configuration()
     trained = train(
         config,
         lambda: small_examples.SmallRanker(ARGUMENTS.dropout),
@@ -90,6 +91,5 @@ if __name__ == "__main__":
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--streamed", action="store_true")
-    parser.add_argument("--optimizer", default="sgd")
     ARGUMENTS = parser.parse_args()
     main()

@@ -1,0 +1,126 @@
+"""Does reading keep the model busy? Examples per second of the reader alone, the model alone, and both together.
+
+    python benchmarks/input_pipeline.py [--model din] [--examples 40000]
+
+Examples are of the shape of a MovieLens configuration: target, 50 steps of item, age, category and rating, gzipped.
+The bars: reading alone is at least twice as fast as the model (from memory), and training on read data reaches at
+least 90% of the model's own speed, from memory and streamed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import tensorflow as tf
+
+from models.config import OptimizerConfig, TrainingConfig
+from models.inputs import CategoricalInput, ModelInputs
+from models.optimizers import build_optimizer
+from models.registry import build_ranker
+from pipeline.ranker_training import RankerTraining
+from pipeline.training_data import Split
+
+LENGTH, FILES, BATCH = 50, 8, 1024
+INPUTS = ModelInputs(
+    tasks=("like",),
+    item_rows=4000,
+    history_length=LENGTH,
+    history_age_buckets=32,
+    categorical=(
+        CategoricalInput("category", 20, "item", None, True, True),
+        CategoricalInput("rating", 7, "event", None, False, True),
+    ),
+)
+
+
+def write_examples(count: int, folder: Path) -> str:
+    random = np.random.default_rng(1)
+    steps = {
+        "history_item": random.integers(1, 4000, (count, LENGTH)),
+        "history_age": random.integers(1, 32, (count, LENGTH)),
+        "history_category": random.integers(1, 20, (count, LENGTH)),
+        "history_rating": random.integers(1, 7, (count, LENGTH)),
+    }
+    single = {"item": random.integers(1, 4000, count), "category": random.integers(1, 20, count)}
+    label = random.integers(0, 2, count).astype(np.float32)
+    for number in range(FILES):
+        name = str(folder / f"part-{number}.gz")
+        with tf.io.TFRecordWriter(name, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+            for row in range(number, count, FILES):
+                example = tf.train.Example()
+                for key, values in steps.items():
+                    example.features.feature[key].int64_list.value.extend(values[row].tolist())
+                for key, values in single.items():
+                    example.features.feature[key].int64_list.value.append(int(values[row]))
+                example.features.feature["label_like"].float_list.value.append(float(label[row]))
+                writer.write(example.SerializeToString())
+    return str(folder / "part-*.gz")
+
+
+def reading_speed(split: Split, config: TrainingConfig) -> float:
+    began = time.perf_counter()
+    for _ in epoch(split, config, 0):
+        pass
+    return split.count / (time.perf_counter() - began)
+
+
+def epoch(split: Split, config: TrainingConfig, number: int) -> tf.data.Dataset:
+    return split.epoch(
+        config.batch_size, seed=1, epoch=number, shuffle_buffer=config.shuffle_buffer, drop_remainder=True
+    )
+
+
+def training_speed(model: keras.Model, dataset: tf.data.Dataset, steps: int) -> float:
+    began = time.perf_counter()
+    model.fit(dataset, epochs=1, verbose=0, shuffle=False)
+    return steps * BATCH / (time.perf_counter() - began)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", default="din")
+    parser.add_argument("--examples", type=int, default=40_000)
+    arguments = parser.parse_args()
+    config = TrainingConfig(batch_size=BATCH)
+    with tempfile.TemporaryDirectory() as folder:
+        pattern = write_examples(arguments.examples, Path(folder))
+        began = time.perf_counter()
+        in_memory = Split.read([pattern], INPUTS, 2048)
+        loading = arguments.examples / (time.perf_counter() - began)
+        streamed = Split.read([pattern], INPUTS, 0)
+        model = RankerTraining(build_ranker(arguments.model, INPUTS, {}))
+        model.compile(optimizer=build_optimizer(OptimizerConfig()))
+        batch = epoch(in_memory, config, 0).take(1)
+        steps = in_memory.steps(BATCH, drop_remainder=True)
+        model.fit(batch, verbose=0, shuffle=False)  # traces the graph
+        repeated = batch.cache().repeat(steps)
+        alone = training_speed(model, repeated, steps)
+        print(f"loading into memory once   {loading:10,.0f} examples/s")
+        print(f"{arguments.model} on one cached batch  {alone:10,.0f} examples/s")
+        reached = True
+        for name, split in (("memory", in_memory), ("files", streamed)):
+            reading = reading_speed(split, config)
+            together = training_speed(model, epoch(split, config, 1), steps)
+            bound = "model" if reading > alone else "input"
+            share = together / alone
+            print(f"reading alone, from {name:<7}{reading:10,.0f} examples/s  bar {2 * alone:,.0f} from memory")
+            print(
+                f"training, from {name:<12}{together:10,.0f} examples/s  {share:.0%} of it, bar 90%; the {bound} bounds"
+            )
+            reached &= share >= 0.9 and (name != "memory" or reading >= 2 * alone)
+    print("reached" if reached else "FALLS SHORT")
+    return 0 if reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
