@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from models.config import ModelConfig, TrainingConfig
+from pipeline.config_errors import describe, repeated_keys
 from transforms.config import IngestionConfig, LogGeneratorConfig, Section
 
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
@@ -27,7 +27,9 @@ class ExaminationConfig(Section):
     """When statistics and schema stop the run: at anomalies of this severity or above."""
 
     stop_at: Severity = "error"
-    schema_file: str | None = Field(None, description="A curated schema (pbtxt) to hold the data against, instead of the one inferred.")  # fmt: skip
+    schema_file: str | None = Field(
+        None, description="A curated schema (pbtxt) to hold the data against, instead of the one inferred."
+    )
 
 
 class GateConfig(Section):
@@ -38,15 +40,18 @@ class GateConfig(Section):
     to every configured slice with at least `slice_minimum_examples` examples.
     """
 
-    at_least: dict[Metric, float] = {}
-    at_most: dict[Metric, float] = {}
-    champion_margin: dict[Metric, Annotated[float, Field(ge=0.0)]] = {"auc": 0.005}
+    at_least: dict[Metric, float] = Field({})
+    at_most: dict[Metric, float] = Field({})
+    champion_margin: dict[Metric, Annotated[float, Field(ge=0.0)]] = Field({"auc": 0.005})
     slice_margin: Annotated[float, Field(ge=0.0)] | None = None
     slice_minimum_examples: Annotated[int, Field(ge=1)] = 1000
 
 
 class EvaluationConfig(Section):
-    slices: tuple[str, ...] = Field(("history_length", "user", "item"), description="`history_length`, `user` (new or known), `item` (cold or known), or the name of a feature.")  # fmt: skip
+    slices: tuple[str, ...] = Field(
+        ("history_length", "user", "item"),
+        description="`history_length`, `user` (new or known), `item` (cold or known), or the name of a feature.",
+    )
     compare_with_baseline: bool = True
     gate: GateConfig = GateConfig()
 
@@ -153,7 +158,7 @@ def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
         raise ConfigurationError(f"{path}{line} is not valid YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path} should hold a mapping of sections (name, data, tasks, model, ...)")
-    repeated = _repeated_keys(tree, "")
+    repeated = repeated_keys(tree)
     if repeated:
         raise ConfigurationError("\n".join(f"`{key}` is given twice ({path}, line {line})" for key, line in repeated))
     if isinstance(document.get("data"), dict):
@@ -164,76 +169,4 @@ def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
     try:
         return PipelineConfig.model_validate(document)
     except ValidationError as error:
-        lines = [_describe(mistake, tree, path) for mistake in error.errors()]
-        raise ConfigurationError("\n".join(lines)) from None
-
-
-def _describe(mistake: Any, tree: yaml.Node | None, path: Path) -> str:
-    """One sentence for one of pydantic's errors: key, what was expected, what came, file and line."""
-    location = tuple(part for part in mistake["loc"] if not (isinstance(part, str) and part.startswith("function-")))
-    key = ".".join(str(part) for part in location)
-    line = _line(tree, location)
-    kind, received, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
-    if kind == "value_error":
-        reason = str(context["error"])
-        named = re.match(r"`([a-z_0-9.]+)`", reason)
-        if named and (not key or key in named[1] or "." in named[1]):
-            text, line = reason, _line(tree, _parts(named[1]))
-        elif key and named:
-            text, line = f"`{key}`: {reason}", _line(tree, (*location, named[1]))
-        else:
-            text = f"`{key}` {reason}" if key else reason
-    elif kind == "missing":
-        text = f"`{key}` is missing"
-    elif kind == "extra_forbidden":
-        text = f"`{key}` is not a key that is known here"
-    else:
-        expectation = {
-            "greater_than_equal": "at least {ge}", "greater_than": "more than {gt}", "less_than_equal": "at most {le}",
-            "less_than": "less than {lt}", "literal_error": "one of {expected}", "too_short": "at least {min_length} long",
-            "string_pattern_mismatch": "a name like {pattern}",
-        }.get(kind)  # fmt: skip
-        if expectation is None:
-            expected = mistake["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-        else:
-            expected = expectation.format(**{name: f"{value}" for name, value in context.items()})
-        shown = repr(received) if isinstance(received, str) else f"{received}"
-        text = f"`{key}` should be {expected}, received {shown[:80]}"
-    return f"{text} ({path}, line {line})"
-
-
-def _parts(key: str) -> tuple[str | int, ...]:
-    return tuple(int(part) if part.isdigit() else part for part in key.split("."))
-
-
-def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
-    """The line (from 1) of the key at `location`, or of the nearest key around it that the file has."""
-    line = node.start_mark.line + 1 if node else 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def _repeated_keys(node: yaml.Node | None, prefix: str) -> list[tuple[str, int]]:
-    """Keys that a mapping has twice; YAML would silently keep the last."""
-    repeated: list[tuple[str, int]] = []
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                repeated.append((prefix + key.value, key.start_mark.line + 1))
-            seen.add(key.value)
-            repeated += _repeated_keys(value, f"{prefix}{key.value}.")
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            repeated += _repeated_keys(value, f"{prefix}{number}.")
-    return repeated
+        raise ConfigurationError("\n".join(describe(error.errors(), PipelineConfig, tree, path))) from None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 TableFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 TimestampUnit = Literal["s", "ms", "us", "ns", "iso8601"]
@@ -28,7 +29,9 @@ class TableConfig(Section):
 
     path: str
     format: TableFormat
-    separator: str | None = Field(None, description="Between columns; a comma for csv, a tab for tsv. May be several characters.")
+    separator: str | None = Field(
+        None, description="Between columns; a comma for csv, a tab for tsv. May be several characters."
+    )
     column_names: tuple[str, ...] | None = None
 
 
@@ -40,8 +43,12 @@ class EventsConfig(TableConfig):
     timestamp: str
     timestamp_unit: TimestampUnit = "s"
     event_type: str | None = None
-    event_types: tuple[str, ...] | None = Field(None, description="The event types known; a row with another is a dead letter.")
-    true_probability: str | None = Field(None, description="Column of a generated log that holds each event's true click probability; never a feature.")  # fmt: skip
+    event_types: tuple[str, ...] | None = Field(
+        None, description="The event types known; a row with another is a dead letter."
+    )
+    true_probability: str | None = Field(
+        None, description="Column of a generated log that holds each event's true click probability; never a feature."
+    )
 
 
 class EntitiesConfig(TableConfig):
@@ -74,7 +81,9 @@ class DataConfig(Section):
     items: EntitiesConfig | None = None
     users: EntitiesConfig | None = None
     knowledge_graph: KnowledgeGraphConfig | None = None
-    dead_letter_limit: Share = Field(0.01, description="The share of unusable rows of a table beyond which a run fails.")
+    dead_letter_limit: Share = Field(
+        0.01, description="The share of unusable rows of a table beyond which a run fails."
+    )
 
 
 class Condition(Section):
@@ -114,7 +123,9 @@ class SequenceConfig(Section):
 
     behaviours: Condition = Condition(every_event=True)
     max_length: Annotated[int, Field(ge=1)] = 50
-    availability_delay: Annotated[float, Field(ge=0, description="Seconds until a behaviour is known to the system that serves.")] = 0.0  # fmt: skip
+    availability_delay: float = Field(
+        0.0, ge=0.0, description="Seconds until a behaviour is known to the system that serves."
+    )
 
 
 class IdentityConfig(Section):
@@ -128,7 +139,9 @@ class IdentityConfig(Section):
     @model_validator(mode="after")
     def _vocabulary_or_hash(self) -> IdentityConfig:
         if self.hash_buckets and (self.vocabulary_size or self.minimum_count > 1):
-            raise ValueError("should have `hash_buckets` or a vocabulary (`vocabulary_size`, `minimum_count`), not both")
+            raise ValueError(
+                "should have `hash_buckets` or a vocabulary (`vocabulary_size`, `minimum_count`), not both"
+            )
         return self
 
 
@@ -170,12 +183,16 @@ class AttributeConfig(IdentityConfig):
             raise ValueError(f"`boundaries` and `quantiles` bucket numbers, received kind {self.kind!r}")
         if self.boundaries is not None and self.quantiles is not None:
             raise ValueError("should have `boundaries` or `quantiles`, not both")
+        if self.boundaries is not None and (
+            not self.boundaries or list(self.boundaries) != sorted(set(self.boundaries))
+        ):
+            raise ValueError(f"`boundaries` should be numbers that rise, received {list(self.boundaries)}")
         if self.source == "users" and "history" in self.use:
-            raise ValueError("a user's attribute is the same along the whole history: `use` should be [target]")
+            raise ValueError("`use` should be [target], since a user's attribute is the same along the whole history")
         if not self.use:
             raise ValueError("`use` should name `target`, `history` or both")
         if self.kind == "numeric" and "history" in self.use and not self.is_bucketed:
-            raise ValueError("a numeric attribute along the history needs `boundaries` or `quantiles`")
+            raise ValueError("should have `boundaries` or `quantiles`, as every numeric attribute along the history")
         return self
 
 
@@ -202,6 +219,25 @@ class SplitConfig(Section):
     test: Share = 0.1
     validation_from: float | str | None = None
     test_from: float | str | None = None
+
+    @field_validator("validation_from", "test_from", mode="before")
+    @classmethod
+    def _dates_as_text(cls, value: object) -> object:
+        # YAML reads an unquoted 2024-01-31 as a date.
+        return value.isoformat() if isinstance(value, datetime.date) else value
+
+    @model_validator(mode="after")
+    def _instants_in_order(self) -> SplitConfig:
+        validation, test = self.validation_from, self.test_from
+        if validation is None or test is None:
+            return self
+        if isinstance(validation, float) and isinstance(test, float):
+            ordered = validation < test
+        else:
+            ordered = isinstance(validation, str) and isinstance(test, str) and validation < test
+        if not ordered:
+            raise ValueError(f"`test_from` should be later than `validation_from`, {validation}, received {test}")
+        return self
 
     @model_validator(mode="after")
     def _whole(self) -> SplitConfig:
@@ -234,14 +270,53 @@ class IngestionConfig(Section):
     split: SplitConfig = SplitConfig()
     negatives: NegativesConfig = NegativesConfig()
 
+    def conditions(self) -> tuple[tuple[str, Condition], ...]:
+        """Every condition with the key that it stands under."""
+        named = [(f"tasks.{number}.label", task.label) for number, task in enumerate(self.tasks)]
+        named += [(f"tasks.{number}.mask", task.mask) for number, task in enumerate(self.tasks) if task.mask]
+        return (*named, ("sequence.behaviours", self.sequence.behaviours))
+
     @model_validator(mode="after")
-    def _no_leak_and_no_clash(self) -> IngestionConfig:
-        label_columns = {
-            condition.column
-            for task in self.tasks
-            for condition in (task.label, task.mask)
-            if condition is not None and condition.column is not None
-        }
+    def _event_types_known(self) -> IngestionConfig:
+        events = self.data.events
+        for where, condition in self.conditions():
+            if condition.event_types is None:
+                continue
+            if events.event_type is None:
+                raise ValueError(
+                    f"`{where}.event_types` needs `data.events.event_type`, the column that says an event's type"
+                )
+            unknown = set(condition.event_types) - set(events.event_types or condition.event_types)
+            if unknown:
+                raise ValueError(
+                    f"`{where}.event_types` should be among `data.events.event_types`, "
+                    f"received {', '.join(sorted(unknown))}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _no_leak(self) -> IngestionConfig:
+        made_from: set[str] = set()
+        for task in self.tasks:
+            for condition in (task.label, task.mask):
+                column = condition and (self.data.events.event_type if condition.event_types else condition.column)
+                if column:
+                    made_from.add(column)
+        for number, attribute in enumerate(self.features.attributes):
+            where, column = f"features.attributes.{number}", attribute.source_column
+            if attribute.source != "events":
+                continue
+            if column == self.data.events.true_probability:
+                raise ValueError(f"`{where}` would show the model column {column!r}, the true click probability")
+            if "target" in attribute.use and column in made_from:
+                raise ValueError(
+                    f"`{where}` would show the model column {column!r}, from which the label is made; "
+                    "`use` should be [history]"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _no_clash(self) -> IngestionConfig:
         seen: set[str] = {"user", "item", "timestamp", "sampling_probability", "true_probability"}
         tables = {"items": self.data.items, "users": self.data.users, "events": self.data.events}
         for number, attribute in enumerate(self.features.attributes):
@@ -251,16 +326,15 @@ class IngestionConfig(Section):
             seen.add(attribute.name)
             taken_prefix = attribute.name.startswith(("history_", "label_", "mask_", "slice_"))
             if taken_prefix or (attribute.name in ("age", "count", "item") and "history" in attribute.use):
-                raise ValueError(f"`{where}.name` {attribute.name!r} clashes with a feature that is made here; rename it")
+                raise ValueError(
+                    f"`{where}.name` {attribute.name!r} clashes with a feature that is made here; rename it"
+                )
             if tables[attribute.source] is None:
                 raise ValueError(f"`{where}.from` is {attribute.source!r}, but `data.{attribute.source}` is missing")
-            if attribute.source == "events" and "target" in attribute.use and attribute.source_column in label_columns:
-                raise ValueError(
-                    f"`{where}` would show the model column {attribute.source_column!r}, from which the label is made; "
-                    "`use` should be [history]"
-                )
-        if len({task.name for task in self.tasks}) != len(self.tasks):
-            raise ValueError("`tasks` should have names that differ")
+        names = [task.name for task in self.tasks]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise ValueError(f"`tasks.{number}.name` {name!r} is taken; names of tasks should be unique")
         return self
 
 
@@ -278,7 +352,9 @@ class LogGeneratorConfig(Section):
     interests_per_user: Annotated[int, Field(ge=1)] = 4
     interest_lifetime_days: Annotated[float, Field(ge=1.0)] = 20.0
     days: Annotated[int, Field(ge=2)] = 30
-    exposure_to_interests: Share = Field(0.5, description="Share of impressions drawn from the user's interests; the rest go by popularity.")  # fmt: skip
+    exposure_to_interests: Share = Field(
+        0.5, description="Share of impressions drawn from the user's interests; the rest go by popularity."
+    )
     base_logit: float = -3.0
     fit_effect: float = 1.5
     recency_effect: float = 3.0
