@@ -62,6 +62,9 @@ class Backup:
         path = self._manager.latest_checkpoint
         if path is None:
             return None
+        # An error half way leaves some variables restored, and training should then begin as if there were no backup.
+        variables = tf.nest.flatten([self._latest.model, self._latest.metrics, self._latest.optimizer])
+        before = [variable.numpy() for variable in variables]
         try:
             saved = tf.train.load_checkpoint(path).get_tensor("text/.ATTRIBUTES/VARIABLE_VALUE")
             content = json.loads(saved.decode())
@@ -70,7 +73,9 @@ class Backup:
                 discard(self.folder)
                 return None
             self._latest.restore(path).assert_existing_objects_matched()
-        except (tf.errors.OpError, ValueError, AssertionError, KeyError) as error:
+        except (tf.errors.OpError, ValueError, AssertionError, LookupError, RuntimeError) as error:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
             logging.warning("the backup in %s cannot be read and is discarded: %s", self.folder, error)
             discard(self.folder)
             return None
