@@ -348,7 +348,7 @@ class LogGeneratorConfig(Section):
     events: Annotated[int, Field(ge=100)] = 200_000
     users: Annotated[int, Field(ge=2)] = 2_000
     items: Annotated[int, Field(ge=10)] = 2_000
-    categories: Annotated[int, Field(ge=2)] = 100
+    categories: Annotated[int, Field(ge=2)] = 40
     interests_per_user: Annotated[int, Field(ge=1)] = 4
     interest_lifetime_days: Annotated[float, Field(ge=1.0)] = 20.0
     days: Annotated[int, Field(ge=2)] = 30
