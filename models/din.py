@@ -78,5 +78,5 @@ class DIN(Ranker):
         parts = [interest, target, interest * target] + ([] if beside_target is None else [beside_target])
         scores = self.score(self.tower(ops.concatenate(parts, axis=-1), training=training))
         if self.item_bias is not None:
-            scores += ops.cast(self.item_bias((features["item"],), training=training)[0], "float32")
+            scores += ops.cast(self.item_bias(features["item"], training=training), "float32")
         return self.to_logits(scores)

@@ -66,7 +66,7 @@ class ModelInputs:
 
     @property
     def behaviour_attributes(self) -> tuple[CategoricalInput, ...]:
-        """Categories along the history that are not part of an item's vector, such as the rating a past item was given."""
+        """Categories along the history that are not in an item's vector, such as the rating it was given."""
         return tuple(c for c in self.categorical if c.in_history and c not in self.item_attributes)
 
     @property

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.layers.embedding_table import gather_rows
+
 
 def masked_binary_cross_entropy(labels: Any, logits: Any, weights: Any | None = None) -> Any:
     """Mean sigmoid cross-entropy over the labelled examples of a batch; 0 where none is labelled.
@@ -61,14 +63,13 @@ class MiniBatchAwareL2(keras.layers.Layer):
         if self._initial_counts is not None:
             self.counts.assign(self._initial_counts)
 
-    def call(self, ids: Any, vectors: Any) -> Any:
-        """The loss, a float32 scalar, of `ids` [N] with their rows `vectors` [N, d]."""
-        order = ops.argsort(ids)
-        ordered = ops.take(ids, order)
+    def call(self, ids: Any, table: keras.Variable) -> Any:
+        """The loss, a float32 scalar, of the batch's `ids` [N], repeated as they may be, on `table` [rows, d]."""
+        ordered = ops.sort(ids)
         first = ops.concatenate([ops.ones_like(ordered[:1], dtype="bool"), ordered[1:] != ordered[:-1]], axis=0)
         first = ops.logical_and(first, ordered > 0)
-        rarity = ops.cast(first, "float32") / ops.maximum(ops.take(self.counts, ordered), 1.0)
-        squares = ops.sum(ops.square(ops.cast(ops.take(vectors, order, axis=0), "float32")), axis=-1)
+        rarity = ops.cast(first, "float32") / ops.maximum(gather_rows(self.counts, ordered), 1.0)
+        squares = ops.sum(ops.square(gather_rows(table, ordered)), axis=-1)
         return 0.5 * self.strength * ops.sum(rarity * squares)
 
     def get_config(self) -> dict[str, Any]:

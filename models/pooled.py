@@ -20,9 +20,9 @@ from models.ranker import Ranker
 class PooledRanker(Ranker):
     """What the history says is the same for every candidate: a mean. A ranker that cannot beat it does not work.
 
-    `logits = Dense(MLP([u; v; others]))` with the target's vector `v`, `u` the mean over valid behaviours of `e_j + W a_j`
-    (`e_j` the behaviour's item, `a_j` its other attributes) and `others` the user, profile, context and numbers. The
-    embedding and pooling baseline of Deep Interest Network (arXiv 1706.06978), section 4.2.
+    `logits = Dense(MLP([u; v; others]))` with the target's vector `v`, `u` the mean over valid behaviours of
+    `e_j + W a_j` (`e_j` the behaviour's item, `a_j` its other attributes) and `others` the user, profile, context and
+    numbers. The embedding and pooling baseline of Deep Interest Network (arXiv 1706.06978), section 4.2.
     """
 
     Hyperparameters = PooledHyperparameters

@@ -36,9 +36,8 @@ class Ranker(keras.Model):
     ) -> None:
         super().__init__(name=name)
         if not isinstance(hyperparameters, self.Hyperparameters):
-            raise ValueError(
-                f"`hyperparameters` should be {self.Hyperparameters.__name__}, received {type(hyperparameters).__name__}"
-            )
+            expected, received = self.Hyperparameters.__name__, type(hyperparameters).__name__
+            raise ValueError(f"`hyperparameters` should be {expected}, received {received}")
         self.inputs_description = inputs
         self.hyperparameters = hyperparameters
 

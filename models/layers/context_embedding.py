@@ -8,8 +8,7 @@ import keras
 from keras import ops
 
 from models.inputs import ModelInputs
-from models.layers.embedding_table import EmbeddingTable
-from models.layers.masked_ops import masked_mean
+from models.layers.embedding_table import EmbeddingTable, embed_values
 
 
 class ContextVectors(NamedTuple):
@@ -45,18 +44,17 @@ class ContextEmbedding(keras.layers.Layer):
         self.numbers = [number.name for number in inputs.numeric]
 
     def call(self, features: dict[str, Any], training: bool | None = None) -> ContextVectors:
-        target, history = [], []
+        target: list[Any] = []
+        history: list[Any] = []
         if self.user is not None:
-            target += self.user((features["user"],), training=training)
+            target.append(self.user(features["user"], training=training))
         for table in self.tables:
-            places = [(target, table.name)] if table.name in self.in_target else []
-            places += [(history, f"history_{table.name}")] if table.name in self.in_history else []
-            vectors = table(tuple(features[name] for _, name in places), training=training)
-            for (parts, name), vector in zip(places, vectors, strict=True):
-                is_list = len(features[name].shape) == (3 if parts is history else 2)
-                parts.append(masked_mean(vector, features[name] != 0) if is_list else vector)
+            if table.name in self.in_target:
+                target.append(embed_values(table, features[table.name], 1, training))
+            if table.name in self.in_history:
+                history.append(embed_values(table, features[f"history_{table.name}"], 2, training))
         if self.age is not None:
-            history += self.age((ops.minimum(features["history_age"], self.oldest),), training=training)
+            history.append(self.age(ops.minimum(features["history_age"], self.oldest), training=training))
         target += [ops.cast(ops.expand_dims(features[name], -1), self.compute_dtype) for name in self.numbers]
         return ContextVectors(_joined(target), _joined(history))
 

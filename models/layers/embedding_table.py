@@ -1,12 +1,13 @@
-"""One table of vectors, read once a step."""
+"""One table of vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
+
+from models.layers.masked_ops import masked_mean
 
 
 def gather_rows(table: keras.Variable, ids: Any) -> Any:
@@ -25,8 +26,8 @@ def gather_rows(table: keras.Variable, ids: Any) -> Any:
 class EmbeddingTable(keras.layers.Layer):
     """A table of `rows` vectors of `dimension`; id 0 is padding, whose vector is always zero.
 
-    All ids of a step go through one call and one gather, so that the gradient reaches the optimizer as one set of
-    rows. The table is kept in float32; vectors come in the layer's compute dtype.
+    The table is kept in float32; vectors come in the layer's compute dtype. Called several times in a step, it hands
+    the optimizer the rows of all calls together.
 
     Args:
         rows: number of rows, padding's row 0 included; ids should be below it.
@@ -34,7 +35,6 @@ class EmbeddingTable(keras.layers.Layer):
         l2: strength of an L2 penalty on the vectors in use: half of it times the sum of the squares of all vectors that
             the batch gathers, over the batch's size.
         initializer: of the rows; Keras's own default for embeddings.
-        penalty: a layer of `(ids [N], vectors [N, dimension]) -> loss`, added in training.
     """
 
     def __init__(
@@ -43,7 +43,6 @@ class EmbeddingTable(keras.layers.Layer):
         dimension: int,
         l2: float = 0.0,
         initializer: Any = "uniform",
-        penalty: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -53,7 +52,6 @@ class EmbeddingTable(keras.layers.Layer):
         self.dimension = dimension
         self.l2 = l2
         self.initializer = keras.initializers.get(initializer)
-        self.penalty = penalty
 
     def build(self, *_: Any) -> None:
         self.table = self.add_weight(
@@ -63,36 +61,17 @@ class EmbeddingTable(keras.layers.Layer):
             dtype="float32",
             autocast=False,
         )
-        if self.penalty is not None:
-            self.penalty.build(None, None)
 
-    def call(self, ids: Sequence[Any], training: bool | None = None) -> tuple[Any, ...]:
-        """Vectors [..., dimension] for each tensor of `ids` [...], the first axis of each being the batch's."""
-        flat = ops.concatenate([ops.reshape(part, (-1,)) for part in ids], axis=0)
-        vectors = gather_rows(self.table, flat)
-        vectors = vectors * ops.cast(ops.expand_dims(flat != 0, -1), vectors.dtype)
-        if self.l2 and training:
-            batch = ops.cast(ops.shape(ids[0])[0], "float32")
-            self.add_loss(0.5 * self.l2 * ops.sum(ops.square(vectors)) / batch)
-        if self.penalty is not None and training:
-            self.add_loss(self.penalty(flat, vectors))
-        vectors = ops.cast(vectors, self.compute_dtype)
-        parts, start = [], 0
-        for part in ids:
-            shape = ops.shape(part)
-            size = 1
-            for extent in shape:
-                size = size * extent
-            parts.append(ops.reshape(vectors[start : start + size], (*shape, self.dimension)))
-            start = start + size
-        return tuple(parts)
+    def call(self, ids: Any, training: bool | None = None) -> Any:
+        """Vectors [..., dimension] of `ids` [...], whose first axis is the batch's; zeros where the id is 0."""
+        vectors = gather_rows(self.table, ids)
+        vectors = vectors * ops.cast(ops.expand_dims(ids != 0, -1), vectors.dtype)
+        if training and self.l2:
+            self.add_loss(0.5 * self.l2 * ops.sum(ops.square(vectors)) / ops.cast(ops.shape(ids)[0], "float32"))
+        return ops.cast(vectors, self.compute_dtype)
 
     def compute_output_shape(self, ids_shape: Any) -> Any:
-        return tuple((*shape, self.dimension) for shape in ids_shape)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> EmbeddingTable:
-        return cls(**{**config, "penalty": keras.saving.deserialize_keras_object(config["penalty"])})
+        return (*ids_shape, self.dimension)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -101,5 +80,17 @@ class EmbeddingTable(keras.layers.Layer):
             "dimension": self.dimension,
             "l2": self.l2,
             "initializer": keras.initializers.serialize(self.initializer),
-            "penalty": keras.saving.serialize_keras_object(self.penalty),
         }
+
+
+def embed_values(table: EmbeddingTable, ids: Any, rank: int, training: bool | None) -> Any:
+    """Vectors of a category that has one value or a list of them.
+
+    Args:
+        table: the category's.
+        ids: of `rank`, or with one more axis for the list; a list's vector is the mean over its values.
+        rank: 1 beside the target, 2 along the history.
+        training: for the table's penalty.
+    """
+    vectors = table(ids, training=training)
+    return masked_mean(vectors, ids != 0) if len(ids.shape) > rank else vectors

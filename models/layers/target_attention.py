@@ -21,9 +21,9 @@ class TargetAttention(keras.layers.Layer):
 
     | score | s_j | source |
     |---|---|---|
-    | mlp | `MLP([q; k_j; q - k_j; q * k_j])`, ends in one number | Deep Interest Network (arXiv 1706.06978), 4.3, as its code has it |
-    | bilinear | `k_j W q` | Deep Interest Evolution Network (arXiv 1809.03672), 4.3 |
-    | dot | `k_j q / sqrt(d)` | Temporal Interest Network (arXiv 2308.08487) |
+    | mlp | `MLP([q; k_j; q - k_j; q * k_j])`, ends in one number | DIN (arXiv 1706.06978), 4.3, as its code has it |
+    | bilinear | `k_j W q` | DIEN (arXiv 1809.03672), 4.3 |
+    | dot | `k_j q / sqrt(d)` | TIN (arXiv 2308.08487) |
 
     Without normalisation `w_j = s_j`, so that the weights' sum keeps the interest's strength (the paper's choice for
     DIN); with softmax they sum to 1 over the valid behaviours, of mlp's scores over `sqrt(d)` (the code's choice).

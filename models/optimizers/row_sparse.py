@@ -17,7 +17,9 @@ from keras import ops
 def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
     """The same gradient with each row named once."""
     ids, positions = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(ids))
+    values = tf.raw_ops.SparseSegmentSumGrad(
+        grad=gradient.values, indices=positions, segment_ids=tf.range(tf.size(positions)), output_dim0=tf.size(ids)
+    )
     return tf.IndexedSlices(values, ids, gradient.dense_shape)
 
 
@@ -102,7 +104,8 @@ class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
         accumulated = tf.gather(accumulator, ids) + tf.square(gradient)
         accumulator.scatter_update(tf.IndexedSlices(accumulated, ids))
         change = learning_rate * gradient * tf.math.rsqrt(accumulated + self.epsilon)
-        variable.scatter_sub(tf.IndexedSlices(change, ids))
+        # On the CPU several times as fast as `scatter_sub`.
+        variable.scatter_update(tf.IndexedSlices(tf.gather(variable, ids) - change, ids))
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
@@ -148,7 +151,7 @@ class LazyAdam(RowSparse, keras.optimizers.Adam):
         momentum.scatter_update(tf.IndexedSlices(first, ids))
         velocity.scatter_update(tf.IndexedSlices(second, ids))
         change = learning_rate * correction * first / (tf.sqrt(second) + self.epsilon)
-        variable.scatter_sub(tf.IndexedSlices(change, ids))
+        variable.scatter_update(tf.IndexedSlices(tf.gather(variable, ids) - change, ids))
 
 
 def _clip_by_global_norm(gradients: list[Any], limit: float) -> list[Any]:
