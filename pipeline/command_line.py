@@ -66,7 +66,8 @@ def run(config: ConfigPath, data_folder: DataFolder = None, runs_folder: RunsFol
 @app.command()
 def validate(config: ConfigPath, data_folder: DataFolder = None) -> None:
     """Checks a configuration against the real files and shows what the pipeline would see, without running it."""
-    from pipeline.validate import render, validate as check
+    from pipeline.validate import render
+    from pipeline.validate import validate as check
 
     report = check(load_config(config, data_folder))
     Console().print(render(report))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import pusher_pb2, trainer_pb2
+from transforms.preprocessing import transform_splits_config
 
 from pipeline import fingerprint
 from pipeline.components.champion_finder import ChampionFinder
@@ -21,7 +22,6 @@ from pipeline.components.log_example_gen import LogExampleGen
 from pipeline.components.quality_gate import QualityGate
 from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
-from transforms.preprocessing import transform_splits_config
 
 BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 """Beam on this machine. Threads would lose records and Prism would download itself: docs/decisions.md."""

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
-from tfx.dsl.compiler import compiler, constants
 
 from pipeline.config import PipelineConfig
 from pipeline.folders import Folders

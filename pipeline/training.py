@@ -12,9 +12,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from models.optimizers import build_optimizer
 
 from models.config import EarlyStoppingConfig, TrainingConfig
+from models.optimizers import build_optimizer
 from pipeline.backup import Backup, BackupEverySteps, TrainingState
 from pipeline.progress import TrainingProgress
 from pipeline.ranker_training import RankerTraining

@@ -1,0 +1,68 @@
+"""Trains one of our rankers on synthetic batches; each line on standard input asks for one timed window.
+
+Run by `benchmarks/training.py`, which takes turns between this and its peer. Prints `ready` once it is warm, then for
+every line the examples per second of one window.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import keras
+import tensorflow as tf
+
+from benchmarks.synthetic_batches import CATEGORIES, USERS, make_batches
+from models.config import OptimizerConfig
+from models.inputs import CategoricalInput, ModelInputs
+from models.optimizers import build_optimizer
+from models.registry import build_ranker
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="din")
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--ids", default="zipf")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--batch-size", type=int, default=1024)
+    parser.add_argument("--optimizer", default="sparse_adagrad")
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--xla", action="store_true")
+    parser.add_argument("--steps-per-execution", type=int, default=1)
+    arguments = parser.parse_args()
+
+    keras.utils.set_random_seed(17)
+    keras.config.set_dtype_policy(arguments.precision)
+    inputs = ModelInputs(
+        tasks=("click",),
+        item_rows=arguments.items + 1,
+        history_length=50,
+        history_age_buckets=32,
+        user_rows=USERS + 1,
+        categorical=(CategoricalInput("category", CATEGORIES + 1, "item", None, True, True),),
+    )
+    model = build_ranker(arguments.model, inputs, {"tower_units": (200, 80)})
+    model.compile(
+        optimizer=build_optimizer(OptimizerConfig(name=arguments.optimizer)),
+        jit_compile=arguments.xla,
+        steps_per_execution=arguments.steps_per_execution,
+    )
+    batches = make_batches(arguments.items, arguments.steps, arguments.batch_size, ids=arguments.ids)
+    labels = {"click": batches.pop("label")}
+    dataset = tf.data.Dataset.from_tensor_slices((batches, labels)).repeat().prefetch(2)
+
+    def window() -> float:
+        began = time.perf_counter()
+        model.fit(dataset, steps_per_epoch=arguments.steps, verbose=0)
+        return arguments.steps * arguments.batch_size / (time.perf_counter() - began)
+
+    window()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        print(f"{window():.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Which of a user's earlier behaviours each event may know: those strictly before it, the newest of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The histories of N events as ranges of one list of behaviours.
+
+    The history of event n is `behaviours[start[n]:stop[n]]`, oldest first: indices of rows of the events. `count` says
+    how many behaviours it would have without the maximum length.
+    """
+
+    behaviours: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    count: np.ndarray
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """int32 [N + 1]: where each history begins in `flat()`."""
+        return np.concatenate([[0], np.cumsum(self.stop - self.start)]).astype(np.int32)
+
+    def flat(self) -> np.ndarray:
+        """All histories one after another, as rows of the events."""
+        lengths = self.stop - self.start
+        offsets = np.cumsum(lengths) - lengths
+        positions = np.arange(lengths.sum()) + np.repeat(self.start - offsets, lengths)
+        return self.behaviours[positions]
+
+
+def build_histories(
+    user: np.ndarray, time: np.ndarray, is_behaviour: np.ndarray, max_length: int, delay: int
+) -> Histories:
+    """The histories of all events.
+
+    Args:
+        user: int [N], ascending: rows of one user are together.
+        time: int64 [N] microseconds, ascending within a user.
+        is_behaviour: bool [N], which events others may have in their history.
+        max_length: of a history; the newest are kept.
+        delay: microseconds until a behaviour is known. A behaviour is in the history of an event where
+            `behaviour time + delay < event time`, so nothing simultaneous is.
+    """
+    rows = np.flatnonzero(is_behaviour)
+    # One number orders by user, then time, so that one search answers for all users at once.
+    first = time.min(initial=0)
+    span = int(time.max(initial=0) - first) + 2
+    key = user.astype(np.int64) * span + (time - first)
+    # Events in the first `delay` of their user's log would reach into the user before; the maximum keeps them home.
+    wanted = user.astype(np.int64) * span + np.maximum(time - first - delay, 0)
+    behaviour_key = key[rows]
+    stop = np.searchsorted(behaviour_key, wanted, side="left")
+    begin = np.searchsorted(behaviour_key, user.astype(np.int64) * span, side="left")
+    return Histories(rows, np.maximum(begin, stop - max_length), stop, stop - begin)
