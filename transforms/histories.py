@@ -20,10 +20,14 @@ class Histories:
     stop: np.ndarray
     count: np.ndarray
 
+    def of(self, events: np.ndarray) -> Histories:
+        """The histories of these events, int64 [M]."""
+        return Histories(self.behaviours, self.start[events], self.stop[events], self.count[events])
+
     @property
     def offsets(self) -> np.ndarray:
-        """int32 [N + 1]: where each history begins in `flat()`."""
-        return np.concatenate([[0], np.cumsum(self.stop - self.start)]).astype(np.int32)
+        """int64 [N + 1]: where each history begins in `flat()`."""
+        return np.concatenate([[0], np.cumsum(self.stop - self.start)]).astype(np.int64)
 
     def flat(self) -> np.ndarray:
         """All histories one after another, as rows of the events."""
