@@ -177,6 +177,11 @@ class AttributeConfig(IdentityConfig):
         """A numeric attribute that the model sees as a category."""
         return self.boundaries is not None or self.quantiles is not None
 
+    @property
+    def is_number(self) -> bool:
+        """What the model sees as a number, rather than as a category."""
+        return self.kind == "numeric" and not self.is_bucketed
+
     @model_validator(mode="after")
     def _consistent(self) -> AttributeConfig:
         if self.is_bucketed and self.kind != "numeric":

@@ -1,0 +1,31 @@
+"""The step after TFX's ExampleValidator that stops a run on anomalies."""
+
+import posixpath
+
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import ExampleAnomalies
+
+from pipeline.data_gate import ANOMALIES_FILE, check_anomalies
+
+
+@component
+def DataGate(anomalies: InputArtifact[ExampleAnomalies], stop_at: Parameter[str]):  # type: ignore[no-untyped-def]
+    """Passes, or stops the run.
+
+    Args:
+        anomalies: of all splits, as ExampleValidator writes them.
+        stop_at: `error`, `warning` or `never`.
+
+    Raises:
+        DataGateError: naming every anomaly of that severity or above.
+    """
+    by_split = {}
+    for split in artifact_utils.decode_split_names(anomalies.split_names):
+        path = posixpath.join(artifact_utils.get_split_uri([anomalies], split), ANOMALIES_FILE)
+        with tf.io.gfile.GFile(path, "rb") as file:
+            by_split[split] = anomalies_pb2.Anomalies.FromString(file.read())
+    check_anomalies(by_split, stop_at)

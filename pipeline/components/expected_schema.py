@@ -1,0 +1,45 @@
+"""The step that says what examples should be like."""
+
+import posixpath
+
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import Schema
+
+from transforms.config import IngestionConfig
+from transforms.expected_schema import curated_schema, expected_schema
+
+SCHEMA_FILE = "schema.pbtxt"
+"""What TFX's own steps name the file of a schema."""
+
+
+@component
+def ExpectedSchema(  # type: ignore[no-untyped-def]
+    inferred: InputArtifact[Schema],
+    schema: OutputArtifact[Schema],
+    config: Parameter[str],
+    curated: Parameter[str] = "",
+):
+    """Writes the schema that statistics are held against and examples are parsed by.
+
+    Args:
+        inferred: from the statistics of the training split.
+        schema: what is written.
+        config: an `IngestionConfig` as JSON.
+        curated: a schema as protobuf text to use instead, checked against the configuration; "" for none. The text
+            rather than its file, so that a changed file is seen and a cluster need not have it.
+
+    Raises:
+        ExpectedSchemaError: where a curated schema does not fit the configuration.
+    """
+    ingestion = IngestionConfig.model_validate_json(config)
+    if curated:
+        expected = curated_schema(ingestion, curated)
+    else:
+        with tf.io.gfile.GFile(posixpath.join(inferred.uri, SCHEMA_FILE)) as file:
+            expected = expected_schema(ingestion, text_format.Parse(file.read(), schema_pb2.Schema()))
+    with tf.io.gfile.GFile(posixpath.join(schema.uri, SCHEMA_FILE), "w") as file:
+        file.write(text_format.MessageToString(expected))

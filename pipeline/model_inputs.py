@@ -1,0 +1,69 @@
+"""What the model is given, from the configuration and from what the transform learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow_transform as tft
+
+from models.inputs import CategoricalInput, ModelInputs, NumericInput, Side
+from pipeline.config import PipelineConfig
+from pipeline.training_data import Split
+from transforms import feature_names
+from transforms.config import AttributeConfig, IdentityConfig
+from transforms.encodings import HISTORY_AGE_BUCKETS, bucket_rows, identity_rows
+
+COUNTING_BATCH = 4096
+SIDES: dict[str, Side] = {"items": "item", "users": "user", "events": "event"}
+
+
+def describe_inputs(config: PipelineConfig, transform_output: tft.TFTransformOutput) -> ModelInputs:
+    """The inputs of a model.
+
+    Args:
+        config: the configuration that the transform was made from.
+        transform_output: of that transform; its vocabularies decide the sizes of tables.
+    """
+    features = config.features
+
+    def rows(identity: IdentityConfig, name: str) -> int:
+        hashed = identity.hash_buckets is not None
+        return identity_rows(identity, None if hashed else transform_output.vocabulary_size_by_name(name))
+
+    def category(attribute: AttributeConfig) -> CategoricalInput:
+        return CategoricalInput(
+            attribute.name,
+            rows=bucket_rows(attribute) if attribute.is_bucketed else rows(attribute, attribute.name),
+            side=SIDES[attribute.source],
+            values=attribute.max_values if attribute.kind == "categorical_list" else None,
+            in_target="target" in attribute.use,
+            in_history="history" in attribute.use,
+        )
+
+    numeric = [attribute for attribute in features.attributes if attribute.is_number]
+    return ModelInputs(
+        tasks=tuple(task.name for task in config.tasks),
+        masked_tasks=tuple(task.name for task in config.tasks if task.mask is not None),
+        item_rows=rows(features.item, feature_names.ITEM),
+        user_rows=rows(features.user, feature_names.USER) if features.user.in_model else None,
+        history_length=config.sequence.max_length,
+        history_age_buckets=HISTORY_AGE_BUCKETS,
+        categorical=tuple(category(attribute) for attribute in features.attributes if not attribute.is_number),
+        numeric=tuple(NumericInput(attribute.name, SIDES[attribute.source]) for attribute in numeric),
+    )
+
+
+def item_counts(training: Split) -> np.ndarray:
+    """In how many training examples each item is, as the target or in the history, once an example; int64 [item_rows].
+
+    Row 0, padding, counts 0. What mini-batch-aware regularisation weighs an item's embedding by (Zhou et al., Deep
+    Interest Network, 2018, section 5.1).
+    """
+    counts = np.zeros(training.inputs.item_rows, np.int64)
+    for features, _, _ in training.in_order(COUNTING_BATCH):
+        items = np.column_stack([features[feature_names.ITEM], features[feature_names.HISTORY_ITEM]])
+        items.sort(axis=1)
+        is_first = np.ones(items.shape, bool)
+        is_first[:, 1:] = items[:, 1:] != items[:, :-1]
+        counts += np.bincount(items[is_first], minlength=len(counts))
+    counts[0] = 0
+    return counts

@@ -1,0 +1,79 @@
+"""Runs the transform on rows given as dictionaries, for the tests: what it learns from some, and makes of others."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.saved import saved_transform_io_v2
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+from transforms.config import IngestionConfig
+from transforms.preprocessing import preprocessing_fn
+from transforms.raw_schema import raw_feature_spec
+
+MISSING: dict[tf.DType, Any] = {tf.string: "", tf.float32: float("nan"), tf.int64: 0}
+
+
+def configuration(**sections: Any) -> IngestionConfig:
+    """A small log with one task, `click`; sections as in a configuration file, and `attributes` for short."""
+    tables = {name: {"path": f"{name}.csv", "format": "csv", "id": "id"} for name in ("items", "users")}
+    events = {"path": "events.csv", "format": "csv", "user": "user", "item": "item", "timestamp": "timestamp"}
+    whole: dict[str, Any] = {
+        "data": {"events": events, **tables},
+        "tasks": [{"name": "click", "label": {"column": "click"}}],
+        "sequence": {"max_length": 3},
+        **{name: section for name, section in sections.items() if name != "attributes"},
+    }
+    if "attributes" in sections:
+        whole["features"] = {"attributes": sections["attributes"]}
+    return IngestionConfig.model_validate(whole)
+
+
+def learn(config: IngestionConfig, rows: Sequence[Mapping[str, Any]], folder: Path) -> tft.TFTransformOutput:
+    """The transform learned from rows of the training split; what a row leaves out is missing."""
+    spec = raw_feature_spec(config, with_labels=True)
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        beam.Pipeline("FnApiRunner") as pipeline,
+        tft_beam.Context(temp_dir=temporary),
+    ):
+        data = pipeline | beam.Create([filled(row, spec) for row in rows])
+        custom_config = {"ingestion": config.model_dump_json()}
+        function = (data, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, custom_config))
+        function | tft_beam.WriteTransformFn(str(folder))
+    return tft.TFTransformOutput(str(folder))
+
+
+def apply(
+    config: IngestionConfig, learned: tft.TFTransformOutput, rows: Sequence[Mapping[str, Any]], with_labels: bool
+) -> dict[str, np.ndarray]:
+    """What a model is given of `rows`, by feature; without labels as a server applies it."""
+    spec = raw_feature_spec(config, with_labels)
+    whole = [filled(row, spec) for row in rows]
+    raw = {}
+    for name, feature in spec.items():
+        if isinstance(feature, tf.io.VarLenFeature):
+            values = tf.ragged.constant([row[name] for row in whole], feature.dtype, ragged_rank=1)
+            raw[name] = values.to_sparse()
+        else:
+            raw[name] = tf.constant([row[name] for row in whole], feature.dtype)
+    loader = saved_transform_io_v2.SavedModelLoader(learned.transform_savedmodel_dir)
+    return {name: tensor.numpy() for name, tensor in loader.apply_transform_model(raw).items()}
+
+
+def filled(row: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with every feature of `spec`."""
+    defaults = {
+        name: [] if isinstance(feature, tf.io.VarLenFeature) else MISSING[feature.dtype]
+        for name, feature in spec.items()
+    }
+    return defaults | {"sampling_probability": 1.0} | {name: row[name] for name in row if name in spec}

@@ -1,0 +1,107 @@
+"""From raw examples to what a model reads: one TensorFlow graph for training and for serving.
+
+TFX's Transform is given `preprocessing_fn="transforms.preprocessing.preprocessing_fn"`. What is learned from data
+(vocabularies, quantiles, means) is learned from the training split, and from what was logged: a sampled negative says
+nothing about how often an item is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from tfx.proto import transform_pb2
+
+from transforms import feature_names
+from transforms.config import AttributeConfig, IngestionConfig
+from transforms.encodings import age_buckets, bucket_encoder, identity_encoder, standardized
+from transforms.flat_values import (
+    FlatValues,
+    encode,
+    first_of_list,
+    newest_of_history,
+    newest_of_list_history,
+    single,
+)
+
+
+def transform_splits_config() -> transform_pb2.SplitsConfig:
+    """Which splits Transform learns from, and which it writes.
+
+    The test split stays raw: the exported model is evaluated on what it will be served with.
+    """
+    return transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "validation"])
+
+
+def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]) -> dict[str, tf.Tensor]:
+    """Raw features to a model's inputs, labels and masks.
+
+    Args:
+        inputs: parsed by `raw_feature_spec(config, with_labels=True)`: single values `[B]`, lists and histories
+            `tf.SparseTensor`.
+        custom_config: `ingestion`, an `IngestionConfig` as JSON.
+
+    Returns:
+        By name: inputs as the table in `models/inputs.py` says; labels and masks float32 `[B]`. Of a history longer
+        than `sequence.max_length` the newest are kept.
+    """
+    config = IngestionConfig.model_validate_json(custom_config["ingestion"])
+    features, length = config.features, config.sequence.max_length
+    logged = _is_logged(config, inputs)
+
+    item = {
+        feature_names.ITEM: single(inputs[feature_names.ITEM], logged),
+        feature_names.HISTORY_ITEM: newest_of_history(inputs[feature_names.HISTORY_ITEM], logged, length),
+    }
+    outputs = encode(item, identity_encoder(features.item, feature_names.ITEM, _analyzed(item)))
+    age = {feature_names.HISTORY_AGE: newest_of_history(inputs[feature_names.HISTORY_AGE], logged, length)}
+    outputs |= encode(age, age_buckets)
+    if features.user.in_model:
+        user = {feature_names.USER: single(inputs[feature_names.USER], logged)}
+        outputs |= encode(user, identity_encoder(features.user, feature_names.USER, _analyzed(user)))
+    for attribute in features.attributes:
+        if attribute.is_number:
+            number = single(inputs[attribute.name], logged)
+            outputs[attribute.name] = standardized(number.values, number.analyzed)
+            continue
+        places = _places(attribute, inputs, logged, length)
+        if attribute.is_bucketed:
+            outputs |= encode(places, bucket_encoder(attribute, _analyzed(places)))
+        else:
+            outputs |= encode(places, identity_encoder(attribute, attribute.name, _analyzed(places)))
+    for task in config.tasks:
+        outputs[feature_names.label(task.name)] = inputs[feature_names.label(task.name)]
+        if task.mask is not None:
+            outputs[feature_names.mask(task.name)] = inputs[feature_names.mask(task.name)]
+    return outputs
+
+
+def _is_logged(config: IngestionConfig, inputs: Mapping[str, Any]) -> tf.Tensor:
+    if config.negatives.source != "sampled":
+        return tf.ones_like(inputs[feature_names.ITEM], tf.bool)
+    return inputs[feature_names.SAMPLING_PROBABILITY] >= 1.0
+
+
+def _places(
+    attribute: AttributeConfig, inputs: Mapping[str, Any], logged: tf.Tensor, length: int
+) -> dict[str, FlatValues]:
+    """Where the model sees a category, by feature: with the target first, along the history."""
+    is_list, size = attribute.kind == "categorical_list", attribute.max_values
+    places = {}
+    if "target" in attribute.use:
+        raw = inputs[attribute.name]
+        places[attribute.name] = first_of_list(raw, logged, size) if is_list else single(raw, logged)
+    if "history" in attribute.use:
+        name = feature_names.history(attribute.name)
+        places[name] = (
+            newest_of_list_history(inputs[name], logged, attribute.separator, size, length)
+            if is_list
+            else newest_of_history(inputs[name], logged, length)
+        )
+    return places
+
+
+def _analyzed(places: Mapping[str, FlatValues]) -> tf.Tensor:
+    """The target's values, where there is one: what comes to be in a history was a target too, or nearly all of it."""
+    return next(iter(places.values())).analyzed
