@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from transforms.config import AttributeConfig
+from transforms.log_columns import own_column
 
 MISSING_NUMBER = float("nan")
 
@@ -31,7 +33,7 @@ def attribute_values(frame: pl.DataFrame, attributes: Iterable[AttributeConfig])
     """The values of these attributes, all of one source, for every row of `frame` and one more."""
     target, history, unreadable = {}, {}, {}
     for attribute in attributes:
-        column = frame.get_column(attribute.source_column)
+        column = frame.get_column(own_column(attribute.source_column))
         if attribute.kind == "numeric":
             numbers = column.cast(pl.Float64, strict=False)
             unreadable[attribute.name] = numbers.null_count() - column.null_count()
@@ -63,13 +65,41 @@ def arrow_text(texts: pl.Series) -> pa.Array:
 
 
 def _lists(column: pl.Series, separator: str) -> pl.Series:
+    """Lists as they are; in text, values with the separator between them, or a JSON array."""
     if isinstance(column.dtype, pl.List):
         lists = column.cast(pl.List(pl.String))
     else:
-        lists = column.cast(pl.String).str.split(separator)
+        texts = column.cast(pl.String)
+        lists = texts.str.split(separator)
+        arrays = texts.filter(texts.str.starts_with("[") & texts.str.ends_with("]")).unique().to_list()
+        decoded = {text: values for text in arrays if (values := json_array(text)) is not None}
+        if decoded:
+            frame = pl.DataFrame({"text": texts, "split": lists})
+            table = pl.DataFrame(
+                {"text": list(decoded), "array": list(decoded.values())},
+                schema={"text": pl.String, "array": pl.List(pl.String)},
+            )
+            joined = frame.join(table, on="text", how="left", maintain_order="left")
+            lists = joined.select(pl.coalesce("array", "split")).to_series()
     frame = pl.DataFrame({"values": lists.fill_null([])})
     present = pl.element().is_not_null() & (pl.element() != "")
     return frame.select(pl.col("values").list.eval(pl.element().filter(present))).get_column("values")
+
+
+def json_array(text: str) -> list[str] | None:
+    """The values of a JSON array as text, without those that are null; None where `text` is none."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, list):
+        return None
+    return [value if isinstance(value, str) else _json_text(value) for value in values if value is not None]
+
+
+def _json_text(value: object) -> str:
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def _with_last(values: pl.Series, last: object) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.config import Condition
+from transforms.log_columns import own_column
 
 TRUTHS = {"1": 1.0, "1.0": 1.0, "true": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0}
 
@@ -15,23 +16,18 @@ def columns_of(condition: Condition) -> list[str]:
 
 
 def holds(condition: Condition, event_type: str | None) -> pl.Expr:
-    """Boolean: whether an event is selected; false where the column has no readable value.
+    """Boolean, on a frame of events: whether each is selected; false where the column has no readable value.
 
     Args:
         condition: of the configuration.
-        event_type: the column that holds the event's type.
+        event_type: the log's column that holds the event's type.
     """
     if condition.every_event:
         return pl.lit(True)
     if condition.event_types is not None:
-        return pl.col(str(event_type)).cast(pl.String).is_in(list(condition.event_types)).fill_null(False)
-    column = pl.col(str(condition.column))
+        return _text(str(event_type)).is_in(list(condition.event_types)).fill_null(False)
     if condition.one_of is not None:
-        texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in condition.one_of]
-        numbers = [float(value) for value in condition.one_of if isinstance(value, int | float)]
-        number = column.cast(pl.Float64, strict=False)
-        chosen = column.cast(pl.String).is_in(texts) | (number.is_in(numbers) if numbers else pl.lit(False))
-        return chosen.fill_null(False)
+        return _is_one_of(str(condition.column), condition.one_of)
     if condition.at_least is not None:
         return (_number(condition) >= condition.at_least).fill_null(False)
     if condition.at_most is not None:
@@ -44,16 +40,34 @@ def is_readable(condition: Condition) -> pl.Expr:
     if condition.column is None:
         return pl.lit(True)
     if condition.one_of is not None:
-        return pl.col(condition.column).is_not_null()
+        return pl.col(own_column(condition.column)).is_not_null()
     value = _truth(condition) if condition.at_least is None and condition.at_most is None else _number(condition)
-    return value.is_not_null() & value.is_not_nan()
+    return value.is_not_null()
+
+
+def _is_one_of(column: str, values: tuple[str | int | float | bool, ...]) -> pl.Expr:
+    """A number is meant as a number, however it is written; true and false in any case; text as it is."""
+    texts = [value for value in values if isinstance(value, str)]
+    truths = [str(value).lower() for value in values if isinstance(value, bool)]
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    ways = [
+        _text(column).is_in(texts) if texts else None,
+        _text(column).str.to_lowercase().is_in(truths) if truths else None,
+        pl.col(own_column(column)).cast(pl.Float64, strict=False).is_in(numbers) if numbers else None,
+    ]
+    return pl.any_horizontal(pl.lit(False), *(way.fill_null(False) for way in ways if way is not None))
+
+
+def _text(column: str) -> pl.Expr:
+    return pl.col(own_column(column)).cast(pl.String)
 
 
 def _number(condition: Condition) -> pl.Expr:
-    return pl.col(str(condition.column)).cast(pl.Float64, strict=False)
+    """Null where there is no number, NaN being none."""
+    return pl.col(own_column(str(condition.column))).cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def _truth(condition: Condition) -> pl.Expr:
     """1 or 0, null for anything else."""
-    text = pl.col(str(condition.column)).cast(pl.String).str.to_lowercase()
+    text = _text(str(condition.column)).str.to_lowercase()
     return text.replace_strict(TRUTHS, default=None, return_dtype=pl.Float64)

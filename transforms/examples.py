@@ -19,6 +19,7 @@ from transforms.conditions import holds
 from transforms.config import AttributeConfig, IngestionConfig
 from transforms.feature_names import ITEM, TIMESTAMP, USER
 from transforms.histories import Histories, build_histories
+from transforms.log_columns import own_column
 from transforms.negatives import Choices, NegativeSampler, digests, mixed
 from transforms.splits import SPLITS, Boundaries
 from transforms.tables import ENTITY
@@ -266,7 +267,11 @@ class ShardExamples:
         columns[feature_names.SAMPLING_PROBABILITY] = _single(pa.array(probability))
         true_probability = self._config.data.events.true_probability
         if true_probability is not None:
-            truth = self._events.get_column(true_probability).cast(pl.Float32, strict=False).fill_null(float("nan"))
+            truth = (
+                self._events.get_column(own_column(true_probability))
+                .cast(pl.Float32, strict=False)
+                .fill_null(float("nan"))
+            )
             columns[feature_names.TRUE_PROBABILITY] = _single(pa.array(truth.to_numpy()[event]))
         return columns
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from transforms.config import EventsConfig, SplitConfig
-from transforms.tables import MICROSECONDS, TableError
+from transforms.files import TableError
+from transforms.timestamps import MICROSECONDS
 
 SPLITS = ("train", "validation", "test")
 
