@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from transforms.config import AttributeConfig
 from transforms.log_columns import own_column
+from transforms.log_columns import own_column
 
 MISSING_NUMBER = float("nan")
 
@@ -103,7 +104,7 @@ def _json_text(value: object) -> str:
 
 
 def _with_last(values: pl.Series, last: object) -> pl.Series:
-    return values.extend(pl.Series([last], dtype=values.dtype))
+    return pl.concat([values, pl.Series([last], dtype=values.dtype)])
 
 
 def _arrow(values: pl.Series) -> pa.Array:

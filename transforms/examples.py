@@ -20,9 +20,9 @@ from transforms.config import AttributeConfig, IngestionConfig
 from transforms.feature_names import ITEM, TIMESTAMP, USER
 from transforms.histories import Histories, build_histories
 from transforms.log_columns import own_column
+from transforms.log_columns import ENTITY, ORDER, own_column
 from transforms.negatives import Choices, NegativeSampler, digests, mixed
 from transforms.splits import SPLITS, Boundaries
-from transforms.tables import ENTITY
 
 BATCH = 16_384
 """Examples a record batch: with histories of 50 some ten megabytes a feature."""
@@ -181,7 +181,7 @@ class ShardExamples:
         position = np.where(self._position == len(self._catalogue.items), -1, self._position)[chosen]
         user, time = self._user[chosen], self._time[chosen]
         choices = Choices.of(user, position, time, len(self._catalogue.items))
-        drawn = sampler.draw(self._event_keys(chosen), user, time, choices)
+        drawn = sampler.draw(self._event_keys(chosen), user, time, position, choices)
         table = np.concatenate([np.full((len(chosen), 1), -1, np.int64), drawn], axis=1)
         found = np.concatenate([np.full((len(chosen), 1), True), drawn >= 0], axis=1)
         return _Rows(np.repeat(chosen, table.shape[1])[found.ravel()], table.ravel()[found.ravel()])
@@ -283,14 +283,14 @@ def sorted_events(blocks: list[pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFram
         The events ordered by user, then time, then as they were written; and those that repeat an earlier row in
         every column that is used, which are not among the first.
     """
-    events = pl.concat(blocks, how="vertical_relaxed").sort(USER, TIMESTAMP, "order")
+    events = pl.concat(blocks, how="vertical_relaxed").sort(USER, TIMESTAMP, ORDER)
     alike = events.select(pl.struct(USER, TIMESTAMP, ITEM).is_duplicated()).to_series()
     if not alike.any():
         return events, events.clear()
-    content = [name for name in events.columns if name != "order"]
+    content = [name for name in events.columns if name != ORDER]
     suspects = events.filter(alike)
     repeated = suspects.filter(~suspects.select(pl.struct(content).is_first_distinct()).to_series())
-    return events.join(repeated.select("order"), on="order", how="anti", maintain_order="left"), repeated
+    return events.join(repeated.select(ORDER), on=ORDER, how="anti", maintain_order="left"), repeated
 
 
 def _numbered(users: pl.Series) -> np.ndarray:

@@ -33,6 +33,7 @@ from transforms.example_files import ExampleFile
 from transforms.examples import Catalogue, Entities, ShardExamples, sorted_events
 from transforms.feature_names import ITEM, TIMESTAMP, USER
 from transforms.ingestion_counts import IngestionCounts, TableCounts
+from transforms.log_columns import ORDER
 from transforms.splits import SPLITS, Boundaries, find_boundaries
 from transforms.tables import DEAD_LETTER_SCHEMA, TableError, list_files, read_entities, read_events
 
@@ -201,10 +202,10 @@ class _Sort(_Timed):
         yield shard, path
         yield beam.pvalue.TaggedOutput("instants", (instants, counts))
         if repeated.height:
-            content = [name for name in repeated.columns if name != "order"]
+            content = [name for name in repeated.columns if name != ORDER]
             letters = repeated.select(
-                pl.format("file {} of the log", (pl.col("order") >> 40) + 1).alias("file"),
-                ((pl.col("order") & ((1 << 40) - 1)) + 1).alias("row"),
+                pl.format("file {} of the log", (pl.col(ORDER) >> 40) + 1).alias("file"),
+                ((pl.col(ORDER) & ((1 << 40) - 1)) + 1).alias("row"),
                 pl.lit("repeats an earlier row").alias("reason"),
                 pl.struct(content).struct.json_encode().alias("content"),
             )

@@ -37,19 +37,19 @@ class Choices:
         return cls(pair[first], since[first])
 
     def contain(self, pair: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """bool [N]: whether the user had chosen the item at this time or before."""
+        """bool [N]: whether the user had chosen the item before this time."""
         if len(self.pair) == 0:
             return np.zeros(len(pair), bool)
         found = np.minimum(np.searchsorted(self.pair, pair), len(self.pair) - 1)
-        return (self.pair[found] == pair) & (self.since[found] <= time)
+        return (self.pair[found] == pair) & (self.since[found] < time)
 
 
 @dataclass(frozen=True)
 class NegativeSampler:
     """Draws positions in a list of items, those of the training window, by `probability` [M].
 
-    A draw depends on the seed, the event that it goes with and what its user chose until then: neither on later
-    events nor on other users, nor on how the log is cut into files and shards.
+    A draw depends on the seed, the event that it goes with and what its user chose before: neither on simultaneous or
+    later events nor on other users, nor on how the log is cut into files and shards.
     """
 
     probability: np.ndarray
@@ -62,13 +62,17 @@ class NegativeSampler:
         weights = np.ones(len(counts)) if config.distribution == "uniform" else counts.astype(np.float64)
         return cls(weights / weights.sum(), config.per_positive, config.seed)
 
-    def draw(self, event_key: np.ndarray, user: np.ndarray, time: np.ndarray, choices: Choices) -> np.ndarray:
+    def draw(
+        self, event_key: np.ndarray, user: np.ndarray, time: np.ndarray, own: np.ndarray, choices: Choices
+    ) -> np.ndarray:
         """Positions, int64 [N, per_positive]; -1 where all attempts met what the user had chosen.
 
         Args:
             event_key: uint64 [N], tells events apart: a digest of user, item and time.
             user: int64 [N], numbered as in `choices`.
-            time: int64 [N], of the event; what the user chooses later may be drawn, for nobody knew of it.
+            time: int64 [N], of the event. What the user chooses at that instant or later may be drawn: avoiding it
+                would tell the model what nobody knew.
+            own: int64 [N], the position of the event's own item, -1 where it cannot be drawn.
             choices: of these users.
         """
         cumulative = np.cumsum(self.probability)
@@ -82,6 +86,7 @@ class NegativeSampler:
                 aim = _uniform(event_key[open_rows], number) * cumulative[-1]
                 position = np.minimum(np.searchsorted(cumulative, aim, side="right"), len(cumulative) - 1)
                 taken = choices.contain(user[open_rows] * len(cumulative) + position, time[open_rows])
+                taken |= position == own[open_rows]
                 taken |= (drawn[open_rows, :place] == position[:, None]).any(axis=1)
                 drawn[open_rows[~taken], place] = position[~taken]
         return drawn
