@@ -33,11 +33,11 @@ class ExaminationConfig(Section):
 
 
 class GateConfig(Section):
-    """What a model must reach to be blessed.
+    """What a model must reach to be blessed, in every task.
 
     `at_least` and `at_most` are absolute bounds by metric. `champion_margin` is by how much a metric may be worse than
-    the champion's; it should be wider than seed noise. `slices` applies the same margin, widened by `slice_margin`,
-    to every configured slice with at least `slice_minimum_examples` examples.
+    the champion's; it should be wider than seed noise. `slice_margin` widens that margin for the configured slices that
+    have at least `slice_minimum_examples` examples; without it, slices are not held against the champion.
     """
 
     at_least: dict[Metric, float] = Field({})
@@ -50,7 +50,8 @@ class GateConfig(Section):
 class EvaluationConfig(Section):
     slices: tuple[str, ...] = Field(
         ("history_length", "user", "item"),
-        description="`history_length`, `user` (new or known), `item` (cold or known), or the name of a feature.",
+        description="`history_length`, `user` (new or known), `item` (cold or known), or an attribute of the target; "
+        "a numeric one by its `boundaries`.",
     )
     compare_with_baseline: bool = True
     gate: GateConfig = GateConfig()
@@ -88,11 +89,17 @@ class PipelineConfig(IngestionConfig):
 
     @model_validator(mode="after")
     def _slices_exist(self) -> PipelineConfig:
-        known = {"history_length", "user", "item"} | {attribute.name for attribute in self.features.with_target()}
+        attributes = {attribute.name: attribute for attribute in self.features.with_target()}
+        known = {"history_length", "user", "item"} | attributes.keys()
         for number, name in enumerate(self.evaluation.slices):
             if name not in known:
                 raise ValueError(
                     f"`evaluation.slices.{number}` should be one of {', '.join(sorted(known))}, received {name!r}"
+                )
+            attribute = attributes.get(name)
+            if attribute is not None and attribute.kind == "numeric" and attribute.boundaries is None:
+                raise ValueError(
+                    f"`evaluation.slices.{number}` {name!r} is a number, which can be sliced by its `boundaries` alone"
                 )
         return self
 
@@ -125,7 +132,8 @@ class PipelineConfig(IngestionConfig):
         """Without what evaluation does not depend on."""
         unused = {
             "examination": ExaminationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
-            "training": TrainingConfig(), "baseline_training": None, "model": ModelConfig(name="pooled"),
+            "training": TrainingConfig(), "model": ModelConfig(name="pooled"),
+            "baseline": ModelConfig(name="pooled"), "baseline_training": None,
         }  # fmt: skip
         return self.model_copy(update=unused)
 

@@ -1,0 +1,1 @@
+"""Metrics of rankers, exact and vectorised, as TFMA computes them over any amount of data."""
