@@ -50,8 +50,10 @@ def find_boundaries(times: np.ndarray, counts: np.ndarray, split: SplitConfig, e
         cuts = (split.train * total, (split.train + split.validation) * total)
         # An instant belongs to the earlier split while fewer than its share of events come before it.
         validation, test = (int(np.searchsorted(before, cut - 1e-9, side="left")) for cut in cuts)
+        # However uneven the instants are, three of them are enough for three splits.
         last = len(times) - 1
-        found = Boundaries(int(times[min(validation, last)]), int(times[min(test, last)]))
+        validation = min(max(validation, 1), max(last - 1, 0))
+        found = Boundaries(int(times[validation]), int(times[min(max(test, validation + 1), last)]))
     sizes = np.bincount(found.split_of(times), weights=counts, minlength=3)
     if (sizes == 0).any():
         shown = ", ".join(f"{name} {int(size):,}" for name, size in zip(SPLITS, sizes, strict=True))
