@@ -13,6 +13,7 @@ between the passes over it, so that the log is held in memory once at most, howe
 from __future__ import annotations
 
 import io
+import shutil
 import time
 import uuid
 from collections import Counter
@@ -32,10 +33,11 @@ from transforms.config import EntitiesConfig, IngestionConfig
 from transforms.example_files import ExampleFile
 from transforms.examples import Catalogue, Entities, ShardExamples, sorted_events
 from transforms.feature_names import ITEM, TIMESTAMP, USER
+from transforms.files import TableError, list_files
 from transforms.ingestion_counts import IngestionCounts, TableCounts
 from transforms.log_columns import ORDER
 from transforms.splits import SPLITS, Boundaries, find_boundaries
-from transforms.tables import DEAD_LETTER_SCHEMA, TableError, list_files, read_entities, read_events
+from transforms.tables import DEAD_LETTER_SCHEMA, FILE_SHIFT, read_entities, read_events
 
 COUNTS, DEAD_LETTERS = "counts.json", "dead_letters.parquet"
 SHARD_BYTES = 32 * 2**20
@@ -92,7 +94,7 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
     sort = (
         read.blocks
         | "GatherShards" >> beam.GroupByKey()
-        | "Sort" >> beam.ParDo(_Sort(config, scratch)).with_outputs("counts", "letters", "instants", main="shards")
+        | "Sort" >> beam.ParDo(_Sort(files, scratch)).with_outputs("counts", "letters", "instants", main="shards")
     )
     table_counts = (read.counts, entities.counts, sort.counts) | "TableCounts" >> beam.Flatten()
     letters = (read.letters, entities.letters, sort.letters) | "DeadLetters" >> beam.Flatten()
@@ -124,8 +126,11 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
 
 def remove_scratch(folder: str) -> None:
     """Removes what `ingest` left there."""
-    if FileSystems.exists(f"{folder}/"):
+    # Beam's own recursive deletion takes a folder with a slash in a bucket, and without one on a disk.
+    if "://" in folder:
         FileSystems.delete([f"{folder}/"])
+    else:
+        shutil.rmtree(folder)
 
 
 def shard_count(files: list[str]) -> int:
@@ -188,8 +193,8 @@ class _ReadTable(beam.DoFn):
 class _Sort(_Timed):
     """A shard's blocks to one sorted file, without repeats; and when its events happened."""
 
-    def __init__(self, config: IngestionConfig, scratch: str) -> None:
-        self._config, self._scratch = config, scratch
+    def __init__(self, files: list[str], scratch: str) -> None:
+        self._files, self._scratch = files, scratch
 
     def process(self, element: tuple[Shard, Iterable[bytes]]) -> Iterable[Any]:
         shard, blocks = element
@@ -202,14 +207,15 @@ class _Sort(_Timed):
         yield shard, path
         yield beam.pvalue.TaggedOutput("instants", (instants, counts))
         if repeated.height:
-            content = [name for name in repeated.columns if name != ORDER]
+            order = repeated.get_column(ORDER)
             letters = repeated.select(
-                pl.format("file {} of the log", (pl.col(ORDER) >> 40) + 1).alias("file"),
-                ((pl.col(ORDER) & ((1 << 40) - 1)) + 1).alias("row"),
+                pl.Series("file", self._files).gather(order // 2**FILE_SHIFT),
+                (order % 2**FILE_SHIFT + 1).alias("row"),
                 pl.lit("repeats an earlier row").alias("reason"),
-                pl.struct(content).struct.json_encode().alias("content"),
+                pl.lit("repeats an earlier row").alias("kind"),
+                pl.struct(pl.exclude(ORDER)).struct.json_encode().alias("content"),
             )
-            yield from _told("events", 0, letters.cast(DEAD_LETTER_SCHEMA))  # type: ignore[arg-type]
+            yield from _told("events", 0, letters)
 
 
 class _CountItems(_Timed):
@@ -309,8 +315,7 @@ def _told(table: str, rows: int, letters: pl.DataFrame) -> Iterable[Any]:
 
 
 def _by_reason(letters: pl.DataFrame) -> Counts:
-    counted = letters.group_by("kind" if "kind" in letters.columns else "reason").len()
-    return {str(reason): int(count) for reason, count in counted.iter_rows()}
+    return {str(kind): int(count) for kind, count in letters.group_by("kind").len().iter_rows()}
 
 
 def _boundaries(

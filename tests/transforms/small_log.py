@@ -29,7 +29,7 @@ def configuration(folder: Path | str | None = None, **sections: Any) -> Ingestio
     for name, value in sections.items():
         section, _, part = name.partition("__")
         if part:
-            document[section][part] = {**document[section].get(part, {}), **value}
+            document[section][part] = value
         else:
             document[section] = value
     document["data"]["folder"] = None if folder is None else str(folder)
