@@ -10,7 +10,7 @@ from typing import IO, Any, NoReturn
 import polars as pl
 
 from transforms.files import first_line, require_columns
-from transforms.lines import Malformed, whole_lines
+from transforms.lines import Malformed, Parsed, whole_lines
 
 KIND = "not a JSON object"
 LOOKED_AT = 1000
@@ -22,7 +22,7 @@ def parse(
     path: str,
     columns: Sequence[str] | None,
     block_bytes: int,
-) -> Iterator[tuple[pl.DataFrame, list[int] | None, list[Malformed]]]:
+) -> Iterator[Parsed]:
     """Frames of text columns with the places of their rows (None: all of the block) and what is malformed.
 
     A key that an object lacks is null there, as is JSON's null.
@@ -40,7 +40,7 @@ def parse(
         yield _parsed(data, wanted or [])
 
 
-def _parsed(data: bytes, columns: list[str]) -> tuple[pl.DataFrame, list[int] | None, list[Malformed]]:
+def _parsed(data: bytes, columns: list[str]) -> Parsed:
     schema = dict.fromkeys(columns, pl.String)
     try:
         return pl.read_ndjson(io.BytesIO(data), schema=schema), None, []
@@ -48,7 +48,7 @@ def _parsed(data: bytes, columns: list[str]) -> tuple[pl.DataFrame, list[int] | 
         return _line_by_line(data, schema)
 
 
-def _line_by_line(data: bytes, schema: dict[str, Any]) -> tuple[pl.DataFrame, list[int], list[Malformed]]:
+def _line_by_line(data: bytes, schema: dict[str, Any]) -> Parsed:
     """For a block in which some line is no JSON object."""
     good: list[tuple[int, bytes]] = []
     malformed = []

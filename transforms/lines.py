@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeAlias
+
+import polars as pl
 
 from transforms.files import TableError
 
@@ -25,6 +27,10 @@ class Malformed(NamedTuple):
     @classmethod
     def of(cls, row: int, reason: str, kind: str, content: bytes) -> Malformed:
         return cls(row, reason, kind, content.decode("utf-8", "replace").strip("\r\n")[:SHOWN])
+
+
+Parsed: TypeAlias = tuple[pl.DataFrame, list[int] | None, list[Malformed]]
+"""A block: its rows, their places in it (None: it has no other lines), and what is malformed."""
 
 
 def whole_lines(file: IO[bytes], path: str, block_bytes: int, quoted: bool) -> Iterator[bytes]:

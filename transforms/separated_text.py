@@ -12,10 +12,11 @@ import polars as pl
 
 from transforms.config import TableConfig
 from transforms.files import TableError, require_columns
-from transforms.lines import LONGEST_RECORD, Malformed, whole_lines
+from transforms.lines import LONGEST_RECORD, Malformed, Parsed, whole_lines
 
 UNIT_SEPARATOR = "\x1f"
 KIND = "not a line of the table"
+PIECE_BYTES = 1 << 18
 LONGEST_RECORD_LINES = 1000
 csv.field_size_limit(LONGEST_RECORD)
 
@@ -37,7 +38,7 @@ def parse(
     table: TableConfig,
     columns: Sequence[str] | None,
     block_bytes: int,
-) -> Iterator[tuple[pl.DataFrame, list[int] | None, list[Malformed]]]:
+) -> Iterator[Parsed]:
     """Frames of text columns with the places of their rows (None: all of the block) and what is malformed.
 
     An empty field is null. Only `csv` has quotes, as RFC 4180 says: double, a doubled one inside standing for itself.
@@ -79,7 +80,27 @@ def _header(path: str, data: bytes, separator: str, is_quoted: bool) -> tuple[li
     return [name or f"column_{number}" for number, name in enumerate(names, start=1)], data[end:]
 
 
-def _parsed(data: bytes, form: _Form) -> tuple[pl.DataFrame, list[int] | None, list[Malformed]]:
+def _parsed(data: bytes, form: _Form) -> Parsed:
+    """A block at once; where something in it is malformed, in pieces, and only a piece that is at fault by lines."""
+    frame = _parsed_at_once(data, form)
+    if frame is not None:
+        return frame, None, []
+    if len(data) <= PIECE_BYTES:
+        return _line_by_line(data, form)
+    frames: list[pl.DataFrame] = []
+    numbers: list[int] = []
+    malformed: list[Malformed] = []
+    for piece in whole_lines(io.BytesIO(data), "", PIECE_BYTES, form.is_quoted):
+        seen = len(numbers) + len(malformed)
+        frame, places, bad = _parsed(piece, form) if len(piece) < len(data) else _line_by_line(piece, form)
+        frames.append(frame)
+        numbers += [seen + place for place in (range(frame.height) if places is None else places)]
+        malformed += [mistake._replace(row=seen + mistake.row) for mistake in bad]
+    return pl.concat(frames), numbers, malformed
+
+
+def _parsed_at_once(data: bytes, form: _Form) -> pl.DataFrame | None:
+    """None where a line is malformed, or empty."""
     has_quotes = form.is_quoted and b'"' in data
     places = [form.names.index(name) for name in form.wanted]
     width = len(form.names)
@@ -95,20 +116,20 @@ def _parsed(data: bytes, form: _Form) -> tuple[pl.DataFrame, list[int] | None, l
             encoding="utf8-lossy",
         )
     except pl.exceptions.PolarsError:  # too many fields, or quotes that do not match
-        return _line_by_line(data, form)
+        return None
     # Polars fills up lines with too few fields; that there are as many separators as there should be rules them out.
     inside = 0
     if has_quotes:
         inside = sum(frame.select(pl.all().str.count_matches(form.separator, literal=True).sum()).row(0))
     if data.count(form.separator.encode()) != frame.height * (width - 1) + inside:
-        return _line_by_line(data, form)
+        return None
     frame = frame.select(pl.col(str(place)).alias(name) for place, name in zip(places, form.wanted, strict=True))
     if has_quotes and b'""' in data:
         frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
-    return frame, None, []
+    return frame
 
 
-def _line_by_line(data: bytes, form: _Form) -> tuple[pl.DataFrame, list[int], list[Malformed]]:
+def _line_by_line(data: bytes, form: _Form) -> Parsed:
     """For a block in which some line is malformed, or empty."""
     places = [form.names.index(name) for name in form.wanted]
     rows: list[list[str | None]] = []

@@ -251,3 +251,15 @@ def test_no_line_is_lost_whatever_it_holds(tmp_path: Path, lines: list[str]) -> 
     assert [found[number] for number in sorted(found)] == expected
     assert sorted(found) == list(range(1, len(expected) + 1))
     assert all(text.count(",") != 1 for _, _, text in malformed)
+
+
+def test_malformed_lines_far_apart_in_a_large_block(tmp_path: Path) -> None:
+    lines = [f'{number},"{number * 7}"' for number in range(1, 60_001)]
+    for place in (1, 30_000, 30_001, 60_000):
+        lines[place - 1] = "1,2,3"
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n" + "\n".join(lines))
+    rows, malformed = read(path, table("csv"))
+    assert [number for number, *_ in malformed] == [1, 30_000, 30_001, 60_000]
+    assert len(rows) == 59_996
+    assert all((str(number), str(number * 7)) == (a, b) for number, a, b in rows)
