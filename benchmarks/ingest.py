@@ -1,0 +1,141 @@
+"""Ingestion: how fast it is beside the same job written otherwise, where its time goes, and how it grows.
+
+    python benchmarks/ingest.py --data-folder DATA
+
+1. On MovieLens 1M (`configs/movielens-1m.yaml`, 800,261 events, histories of 50): the project's job beside the same
+   job as plain Beam, one Python object an event (bar: at least 5 times faster), and beside the same join in Polars
+   alone (bar: at most 1.5 times its time). That all three make the same examples is checked first.
+2. On generated logs of 0.2, 0.8 and 3.2 million events: events per second and peak memory. Bars: time a million events
+   at the largest at most 1.3 times that at the middle; memory beyond imports below twice the log's own size in memory.
+
+Each figure is of a process of its own, imports not counted; the shortest of `--turns` is reported, since whatever else
+the machine does can only add to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import yaml
+
+from transforms.config import LogGeneratorConfig
+from transforms.log_generator import generate, write
+
+VARIANTS = Path(__file__).with_name("ingest_variants.py")
+EVENTS = 800_261
+SIZES = (200_000, 800_000, 3_200_000)
+FASTER_THAN_PER_EVENT, SLOWER_THAN_POLARS, GROWTH, MEMORY = 5.0, 1.5, 1.3, 2.0
+PARTS = ("read", "shuffle", "sort", "join", "encode", "frame", "compress", "write")
+COMPARED_USERS = 20
+
+
+def run(variant: str, config: Path, output: Path, data_folder: str | None) -> dict[str, Any]:
+    command = [sys.executable, str(VARIANTS), variant, str(config), str(output)]
+    command += [f"--data-folder={data_folder}"] if data_folder else []
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"{variant} failed: {result.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+def examples_of_some_users(folder: Path) -> dict[tuple[str, bytes], list[str]]:
+    """By split and user: the users whose ids sort first, each example as text, whatever order its features are in."""
+    found: dict[tuple[str, bytes], list[str]] = {}
+    for split in ("train", "validation", "test"):
+        for file in sorted(folder.glob(f"Split-{split}/*.gz")):
+            for record in tf.data.TFRecordDataset(str(file), compression_type="GZIP").as_numpy_iterator():
+                example = tf.train.Example.FromString(record)
+                user = example.features.feature["user"].bytes_list.value[0]
+                features = sorted(example.features.feature.items())
+                text = "\n".join(f"{name} {list(_values(feature))}" for name, feature in features)
+                found.setdefault((split, user), []).append(text)
+    users = sorted({user for _, user in found})[:COMPARED_USERS]
+    return {key: sorted(texts) for key, texts in found.items() if key[1] in users}
+
+
+def _values(feature: Any) -> Any:
+    kind = feature.WhichOneof("kind")
+    return getattr(feature, kind).value if kind else []
+
+
+def compare(config: Path, data_folder: str | None, turns: int, scratch: Path) -> bool:
+    seconds: dict[str, float] = {}
+    parts: dict[str, float] = {}
+    made = {}
+    for turn in range(turns):
+        for variant in ("blocks", "polars", "per_event"):
+            if variant == "per_event" and turn > 0:
+                continue
+            output = scratch / f"{variant}-{turn}"
+            found = run(variant, config, output, data_folder)
+            if turn == 0:
+                made[variant] = examples_of_some_users(output)
+            if found["seconds"] < seconds.get(variant, float("inf")):
+                seconds[variant] = found["seconds"]
+                parts = found["parts"] if variant == "blocks" else parts
+    same = made["blocks"] == made["polars"] == made["per_event"]
+    examples = sum(map(len, made["blocks"].values()))
+    print(f"the three make the same {examples:,} examples of {COMPARED_USERS} users: {'yes' if same else 'NO'}")
+    for variant, took in seconds.items():
+        print(f"{variant:<10} {took:8.1f} s  {EVENTS / took:10,.0f} events/s")
+    print("where the time goes: " + ", ".join(f"{part} {parts.get(part, 0.0):.1f} s" for part in PARTS))
+    faster, slower = seconds["per_event"] / seconds["blocks"], seconds["blocks"] / seconds["polars"]
+    print(f"faster than per event  {faster:6.1f}x  bar: at least {FASTER_THAN_PER_EVENT}x")
+    print(f"time of Polars alone   {slower:6.2f}x  bar: at most {SLOWER_THAN_POLARS}x")
+    return same and faster >= FASTER_THAN_PER_EVENT and slower <= SLOWER_THAN_POLARS
+
+
+def grow(scratch: Path, turns: int) -> bool:
+    rate, memory = {}, {}
+    for events in SIZES:
+        folder = scratch / f"log-{events}"
+        log = generate(LogGeneratorConfig(events=events, users=events // 100, items=20_000, categories=100))
+        size = log.events.drop("true_probability").estimated_size() / 2**20
+        write(log, folder)
+        del log
+        config = yaml.safe_load((Path(__file__).parents[1] / "configs" / "demo.yaml").read_text())
+        config.pop("generate")
+        config["data"]["folder"] = str(folder)
+        config["sequence"] = {"max_length": 50}
+        (folder / "grow.yaml").write_text(yaml.safe_dump(config))
+        results = [run("blocks", folder / "grow.yaml", folder / f"examples-{turn}", None) for turn in range(turns)]
+        best = min(results, key=lambda found: float(found["seconds"]))
+        rate[events] = events / best["seconds"]
+        beyond = best["peak_megabytes"] - best["imports_megabytes"]
+        memory[events] = beyond / size
+        print(
+            f"{events / 1e6:.1f} million events ({size:,.0f} MB as columns): {best['seconds']:6.1f} s  "
+            f"{rate[events]:10,.0f} events/s  peak {best['peak_megabytes']:,.0f} MB, {beyond:,.0f} MB beyond imports"
+        )
+    growth = rate[SIZES[1]] / rate[SIZES[2]]
+    largest = memory[SIZES[2]]
+    print(f"time an event, 3.2 against 0.8 million  {growth:5.2f}x  bar: at most {GROWTH}x")
+    print(f"memory beyond imports at 3.2 million    {largest:5.2f}x the log  bar: below {MEMORY}x")
+    return growth <= GROWTH and largest < MEMORY
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data-folder", help="holds ml-1m/; without it only the generated logs are measured")
+    parser.add_argument("--turns", type=int, default=3)
+    arguments = parser.parse_args()
+    config = Path(__file__).parents[1] / "configs" / "movielens-1m.yaml"
+    with tempfile.TemporaryDirectory() as scratch:
+        reached = True
+        if arguments.data_folder:
+            reached &= compare(config, arguments.data_folder, arguments.turns, Path(scratch))
+        reached &= grow(Path(scratch), max(1, arguments.turns - 1))
+    print("reached" if reached else "FALLS SHORT")
+    return 0 if reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""What ingestion tells of itself: counts and dead letters as they come, whether they are too many, and the report."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import polars as pl
+
+from transforms.config import IngestionConfig
+from transforms.examples import Catalogue
+from transforms.files import TableError
+from transforms.ingestion_counts import IngestionCounts, TableCounts
+from transforms.splits import SPLITS, Boundaries, find_boundaries
+from transforms.stored_frames import created, packed, unpacked
+from transforms.tables import DEAD_LETTER_SCHEMA
+
+COUNTS, DEAD_LETTERS = "counts.json", "dead_letters.parquet"
+REASONS_SHOWN = 3
+
+Counts = dict[str, int]
+Told = tuple[str, int, Counts]
+"""Of a table: rows read, and dead letters by reason."""
+
+
+class IngestionError(Exception):
+    """A log that no examples can be made from; the message says why."""
+
+
+def told(table: str, rows: int, letters: pl.DataFrame) -> Iterable[Any]:
+    yield beam.pvalue.TaggedOutput("counts", (table, rows, _by_reason(letters)))
+    if letters.height:
+        yield beam.pvalue.TaggedOutput("letters", packed(letters))
+
+
+def _by_reason(letters: pl.DataFrame) -> Counts:
+    return {str(kind): int(count) for kind, count in letters.group_by("kind").len().iter_rows()}
+
+
+def decide_boundaries(
+    _: None,
+    config: IngestionConfig,
+    instants: list[tuple[np.ndarray, np.ndarray]],
+    told: list[Told],
+) -> Boundaries:
+    for name, counts in _table_counts(told).items():
+        if counts.dead_letters > config.data.dead_letter_limit * counts.rows:
+            reasons = Counter({reason: n for table, _, found in told if table == name for reason, n in found.items()})
+            shown = "; ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common(REASONS_SHOWN))
+            share, limit = counts.dead_letters / counts.rows, config.data.dead_letter_limit
+            raise IngestionError(
+                f"at most {limit:.2%} of the rows of `data.{name}` should be unusable (`data.dead_letter_limit`), "
+                f"received {counts.dead_letters:,} of {counts.rows:,}, {share:.2%}: {shown}"
+            )
+    nothing = np.zeros(0, np.int64)
+    times = np.concatenate([nothing, *(times for times, _ in instants)])
+    happened = np.concatenate([nothing, *(count for _, count in instants)])
+    distinct, place = np.unique(times, return_inverse=True)
+    summed = np.bincount(place, weights=happened, minlength=len(distinct)).astype(np.int64)
+    try:
+        return find_boundaries(distinct, summed, config.split, config.data.events)
+    except TableError as error:
+        raise IngestionError(str(error)) from None
+
+
+def _table_counts(told: Iterable[Told]) -> dict[str, TableCounts]:
+    rows: Counts = Counter()
+    dead: Counts = Counter()
+    for table, count, reasons in told:
+        rows[table] += count
+        dead[table] += sum(reasons.values())
+    return {
+        table: TableCounts(rows=rows[table], usable=rows[table] - dead[table], dead_letters=dead[table])
+        for table in rows
+    }
+
+
+def write_report(
+    _: None,
+    folder: str,
+    boundaries: Boundaries,
+    told: list[Told],
+    letters: list[bytes],
+    made: list[dict[str, Any]],
+    catalogue: Catalogue,
+) -> None:
+    reasons: Counts = Counter()
+    for table, _rows, found in told:
+        for reason, count in found.items():
+            reasons[f"{table}: {reason}"] += count
+    items = pl.concat([part["items"] for part in made]).n_unique()
+
+    def total(key: str) -> dict[str, int]:
+        summed: Counts = Counter()
+        for part in made:
+            summed.update(part[key])
+        return dict(summed)
+
+    examples = total("examples")
+    for split in SPLITS:
+        if examples[split] == 0:
+            shown = ", ".join(f"{name} {count:,}" for name, count in examples.items())
+            raise IngestionError(f"every split should have examples, received {shown}: no event there has a label")
+    counts = IngestionCounts(
+        tables=_table_counts(told),
+        dead_letter_reasons=dict(sorted(reasons.items())),
+        examples=examples,
+        positives={
+            split: dict(sum((Counter(part["positives"][split]) for part in made), Counter())) for split in SPLITS
+        },
+        sampled_negatives=total("sampled_negatives"),
+        negatives_not_found=sum(part["negatives_not_found"] for part in made),
+        behaviours_only=sum(part["behaviours_only"] for part in made),
+        users=sum(part["users"] for part in made),
+        items=items,
+        items_in_training=len(catalogue.items),
+        without_attributes=total("without_attributes"),
+        unreadable_numbers=total("unreadable_numbers") | made[0]["unreadable_in_tables"],
+        validation_from=boundaries.validation,
+        test_from=boundaries.test,
+    )
+    frames = [pl.DataFrame(schema=DEAD_LETTER_SCHEMA), *(unpacked(block).drop("kind") for block in letters)]
+    dead_letters = pl.concat(frames).sort("file", "row")
+    content = io.BytesIO()
+    dead_letters.write_parquet(content)
+    with created(f"{folder}/{DEAD_LETTERS}") as file:
+        file.write(content.getvalue())
+    with created(f"{folder}/{COUNTS}") as file:
+        file.write(counts.model_dump_json(indent=2).encode())
