@@ -9,6 +9,7 @@ from keras import ops
 
 from models.config import DINHyperparameters
 from models.inputs import ModelInputs
+from models.layers.batch_normalization import BatchNormalization
 from models.layers.context_embedding import ContextEmbedding
 from models.layers.embedding_table import EmbeddingTable
 from models.layers.item_embedding import ItemEmbedding
@@ -60,7 +61,7 @@ class DIN(Ranker):
         self.activation_unit = TargetAttention(
             "mlp", h.attention_normalization, h.attention_units, h.attention_activation, name="activation_unit"
         )
-        self.interest_norm = keras.layers.BatchNormalization(name="interest_norm") if h.batch_normalization else None
+        self.interest_norm = BatchNormalization(name="interest_norm") if h.batch_normalization else None
         self.interest = keras.layers.Dense(self.items.width, name="interest")
         self.tower = MLPTower(h.tower_units, h.activation, h.dropout, h.batch_normalization, name="tower")
         self.score = keras.layers.Dense(tasks, dtype="float32", name="score")

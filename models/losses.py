@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from models.layers.embedding_table import gather_rows
+from models.replicas import gather_over_replicas
 
 
 def masked_binary_cross_entropy(labels: Any, logits: Any, weights: Any | None = None) -> Any:
@@ -37,7 +38,8 @@ class MiniBatchAwareL2(keras.layers.Layer):
     instances that contain id j. Its gradient is `strength * w_j / n_j` for the ids of the batch and none for others.
 
     The sum over distinct ids is taken over sorted occurrences, of which only the first of each id counts: the cost
-    follows the batch, not the table. Id 0, padding, is never counted.
+    follows the batch, not the table. Id 0, padding, is never counted. With several replicas the batch is the global one,
+    and each replica's loss is the whole of it.
 
     Args:
         strength: the paper's lambda, 0.01 on its Alibaba data.
@@ -47,7 +49,8 @@ class MiniBatchAwareL2(keras.layers.Layer):
     """
 
     def __init__(self, strength: float, rows: int, counts: Any | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        # In half precision Keras would cast the whole table before the call.
+        super().__init__(**{"dtype": "float32", **kwargs})
         if strength <= 0.0:
             raise ValueError(f"`strength` should be more than 0, received {strength}")
         if counts is not None and tuple(ops.shape(counts)) != (rows,):
@@ -65,7 +68,7 @@ class MiniBatchAwareL2(keras.layers.Layer):
 
     def call(self, ids: Any, table: keras.Variable) -> Any:
         """The loss, a float32 scalar, of the batch's `ids` [N], repeated as they may be, on `table` [rows, d]."""
-        ordered = ops.sort(ids)
+        ordered = ops.sort(gather_over_replicas(ids))
         first = ops.concatenate([ops.ones_like(ordered[:1], dtype="bool"), ordered[1:] != ordered[:-1]], axis=0)
         first = ops.logical_and(first, ordered > 0)
         rarity = ops.cast(first, "float32") / ops.maximum(gather_rows(self.counts, ordered), 1.0)

@@ -7,12 +7,14 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.layers.batch_normalization import BatchNormalization
+
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class Dice(keras.layers.Layer):
     """`q * s + (1 - q) * alpha * s` with `q = sigmoid((s - E[s]) / sqrt(Var[s] + epsilon))`, per channel.
 
-    Expectation and variance are the batch's in training and moving averages otherwise, so that at inference no row
+    Expectation and variance are the global batch's in training and moving averages otherwise, so that at inference no row
     depends on another; alpha is learned and begins at 0. Deep Interest Network (arXiv 1706.06978), section 5.2.
 
     Args:
@@ -26,7 +28,7 @@ class Dice(keras.layers.Layer):
         self.momentum = momentum
         self.supports_masking = True
         # In float32: in half precision the variance loses its digits and epsilon vanishes.
-        self.normalization = keras.layers.BatchNormalization(
+        self.normalization = BatchNormalization(
             center=False, scale=False, epsilon=epsilon, momentum=momentum, dtype="float32", name="normalization"
         )
 

@@ -47,6 +47,11 @@ class ItemEmbedding(keras.layers.Layer):
         ]
         self.width = dimension * (1 + len(self.attributes))
 
+    def build(self, *_: Any) -> None:
+        # The penalty too, which is called in training alone: its counts are among the weights from the beginning.
+        for layer in (self.items, *self.attributes, *([] if self.item_penalty is None else [self.item_penalty])):
+            layer.build()
+
     def call(self, features: dict[str, Any], training: bool | None = None) -> ItemVectors:
         target, history = features["item"], features["history_item"]
         # Two gathers from a table are faster than one whose result is cut in two: the gradient of a cut is filled up

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from models.layers.activation import make_activation
+from models.layers.batch_normalization import BatchNormalization
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
@@ -36,7 +37,7 @@ class MLPTower(keras.layers.Layer):
         self.activation = activation
         self.dropout = dropout
         self.batch_normalization = batch_normalization
-        self.normalization = keras.layers.BatchNormalization(name="normalization") if batch_normalization else None
+        self.normalization = BatchNormalization(name="normalization") if batch_normalization else None
         self.dense = [keras.layers.Dense(width, name=f"dense_{i}") for i, width in enumerate(self.units)]
         self.activations = [make_activation(activation, 2, name=f"activation_{i}") for i in range(len(self.units))]
         self.drop = keras.layers.Dropout(dropout) if dropout else None

@@ -1,0 +1,223 @@
+"""What every ranker must pass, whatever its mechanism.
+
+Each check takes `build`, which makes the ranker with all its weights, and a folder to write to; it raises
+AssertionError with what it found. The weights are shaken first: what holds of fresh weights alone (biases of zero,
+moving averages of mean 0 and variance 1) does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from random_features import make_features, make_labels
+
+from models.ranker import Ranker
+
+Build = Callable[[], Ranker]
+ROWS, LONGER = 14, 3
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
+
+
+def shaken(build: Build) -> Ranker:
+    """A ranker of which every weight is as after some training: none is zero, all variances and counts are positive."""
+    ranker = build()
+    random = np.random.default_rng(3)
+    for variable in ranker.variables:
+        if variable.dtype != "float32":
+            continue
+        if variable.trainable or variable.name.endswith("mean"):
+            variable.assign(variable.numpy() + random.normal(0.0, 0.2, variable.shape))
+        else:
+            variable.assign(random.uniform(0.5, 2.0, variable.shape))
+    return ranker
+
+
+def logits(ranker: Ranker, features: dict[str, Any], training: bool = False) -> dict[str, np.ndarray]:
+    return {task: np.asarray(value) for task, value in ranker(features, training=training).items()}
+
+
+def assert_same(found: dict[str, Any], expected: dict[str, Any], what: str) -> None:
+    for task, values in expected.items():
+        np.testing.assert_allclose(found[task], values, **TOLERANCE, err_msg=what)
+
+
+def assert_finite(values: Any, what: str) -> None:
+    assert np.all(np.isfinite(np.asarray(values, np.float32))), f"{what} should be finite"
+
+
+@contextmanager
+def unchanged(ranker: Ranker) -> Iterator[None]:
+    """Puts back what a call in training changes: moving averages and random state."""
+    before = [variable.numpy() for variable in ranker.variables]
+    yield
+    for variable, value in zip(ranker.variables, before, strict=True):
+        variable.assign(value)
+
+
+def gradients(ranker: Ranker, features: dict[str, Any], seed: int = 2) -> dict[str, np.ndarray]:
+    """Of the loss in training, by the weight's path; a weight that the loss does not depend on has zeros."""
+    labels, masks = make_labels(ranker.inputs_description, len(features["item"]), seed)
+    with tf.GradientTape() as tape:
+        scores = ranker(features, training=True)
+        loss = ranker.compute_loss(features, labels, scores, masks)
+    weights = ranker.trainable_variables
+    found = tape.gradient(loss, [weight.value for weight in weights])
+    return {
+        weight.path: np.zeros(weight.shape) if gradient is None else tf.convert_to_tensor(gradient).numpy()
+        for weight, gradient in zip(weights, found, strict=True)
+    }
+
+
+def longer_padding_changes_nothing(build: Build, folder: Path) -> None:
+    """Neither at inference nor, through a batch's statistics, in training."""
+    ranker = shaken(build)
+    features = make_features(ranker.inputs_description, ROWS)
+    longer = {
+        name: np.pad(values, [(0, 0), (0, LONGER)] + [(0, 0)] * (values.ndim - 2))
+        if name.startswith("history_")
+        else values
+        for name, values in features.items()
+    }
+    for training in (False, True):
+        with unchanged(ranker):
+            expected = logits(ranker, features, training)
+        with unchanged(ranker):
+            assert_same(logits(ranker, longer, training), expected, f"with longer padding, training={training}")
+
+
+def an_empty_history_is_scored(build: Build, folder: Path) -> None:
+    """Alone, among others and in a batch of its kind; its gradients are finite too."""
+    ranker = shaken(build)
+    features = make_features(ranker.inputs_description, ROWS)
+    assert not features["history_item"][0].any()
+    empty = {
+        name: np.zeros_like(values) if name.startswith("history_") else values for name, values in features.items()
+    }
+    for batch in (features, empty):
+        for task, values in logits(ranker, batch).items():
+            assert values.shape == (ROWS,), f"logits of {task} should be [{ROWS}], received {list(values.shape)}"
+            assert_finite(values, f"logits of {task}")
+        with unchanged(ranker):
+            for path, gradient in gradients(ranker, batch).items():
+                assert_finite(gradient, f"the gradient of {path}")
+
+
+def rows_are_independent(build: Build, folder: Path) -> None:
+    """At inference a row's logits are the same alone, in another order and among others."""
+    ranker = shaken(build)
+    features = make_features(ranker.inputs_description, ROWS)
+    expected = logits(ranker, features)
+    order = np.random.default_rng(4).permutation(ROWS)
+    mixed = logits(ranker, {name: values[order] for name, values in features.items()})
+    assert_same(mixed, {task: values[order] for task, values in expected.items()}, "in another order")
+    for row in range(0, ROWS, 3):
+        alone = logits(ranker, {name: values[row : row + 1] for name, values in features.items()})
+        assert_same(alone, {task: values[row : row + 1] for task, values in expected.items()}, f"row {row} alone")
+
+
+def saved_and_reloaded_it_is_the_same(build: Build, folder: Path) -> None:
+    """As a whole model and by its weights."""
+    ranker = shaken(build)
+    features = make_features(ranker.inputs_description, ROWS)
+    expected = logits(ranker, features)
+    ranker.save(folder / "ranker.keras")
+    assert_same(logits(keras.models.load_model(folder / "ranker.keras"), features), expected, "reloaded as a model")
+    ranker.save_weights(folder / "ranker.weights.h5")
+    other = build()
+    other.load_weights(folder / "ranker.weights.h5")
+    assert_same(logits(other, features), expected, "reloaded by its weights")
+
+
+def every_weight_learns(build: Build, folder: Path) -> None:
+    """Every trainable weight gets a gradient on some batch, and no gradient is anything but finite."""
+    ranker = shaken(build)
+    idle = {weight.path for weight in ranker.trainable_variables}
+    for seed in range(3):
+        features = make_features(ranker.inputs_description, ROWS, seed)
+        for path, gradient in gradients(ranker, features, seed).items():
+            assert_finite(gradient, f"the gradient of {path}")
+            if gradient.any():
+                idle.discard(path)
+    assert not idle, f"every trainable weight should get a gradient, these get none: {', '.join(sorted(idle))}"
+
+
+def half_precision_stays_finite(build: Build, folder: Path) -> None:
+    """Logits and gradients in mixed_float16, whose largest number is 65,504; weights and logits are float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        ranker = shaken(build)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert {weight.dtype for weight in ranker.trainable_variables} == {"float32"}
+    features = make_features(ranker.inputs_description, ROWS)
+    for task, values in logits(ranker, features).items():
+        assert values.dtype == np.float32, f"logits of {task} should be float32, received {values.dtype}"
+        assert_finite(values, f"logits of {task} in half precision")
+    for path, gradient in gradients(ranker, features).items():
+        assert_finite(gradient, f"the gradient of {path} in half precision")
+
+
+def it_learns_64_rows_by_heart(build: Build, folder: Path) -> None:
+    """Random labels, of which the target alone says too little; 0.69 is what knowing nothing costs."""
+    keras.utils.set_random_seed(5)
+    ranker = build()
+    inputs = ranker.inputs_description
+    features = {name: tf.constant(values) for name, values in make_features(inputs, 64, full=True).items()}
+    labels, masks = make_labels(inputs, 64)
+    optimizer = keras.optimizers.Adam(0.02)
+    optimizer.build(ranker.trainable_variables)
+
+    @tf.function
+    def step() -> Any:
+        with tf.GradientTape() as tape:
+            scores = ranker(features, training=True)
+            loss = ranker.compute_loss(features, labels, scores, masks)
+        weights = ranker.trainable_variables
+        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
+        return loss - tf.add_n([tf.zeros(()), *(tf.cast(added, "float32") for added in ranker.losses)])
+
+    first = float(step())
+    loss = first
+    for _ in range(400):
+        loss = float(step())
+        if loss < 0.05 * first:
+            return
+    raise AssertionError(f"the loss over 64 rows should fall below 5% of {first:.2f}, came to {loss:.3f}")
+
+
+def inference_needs_features_alone(build: Build, folder: Path) -> None:
+    """No labels, no random numbers, and nothing that it would change."""
+    try:
+        ranker = shaken(build)  # which calls it on the tensors of `ModelInputs`
+    except KeyError as error:
+        raise AssertionError(
+            f"inference should need the tensors of `ModelInputs` alone, it asks for {error}"
+        ) from error
+    features = make_features(ranker.inputs_description, ROWS)
+    before = [variable.numpy() for variable in ranker.variables]
+    keras.utils.set_random_seed(6)
+    expected = logits(ranker, features)
+    keras.utils.set_random_seed(7)
+    found = logits(ranker, features)
+    assert all(np.array_equal(found[task], expected[task]) for task in expected), "inference should not be random"
+    for variable, value in zip(ranker.variables, before, strict=True):
+        assert np.array_equal(variable.numpy(), value), f"inference should not change {variable.path}"
+
+
+CHECKS: tuple[Callable[[Build, Path], None], ...] = (
+    longer_padding_changes_nothing,
+    an_empty_history_is_scored,
+    rows_are_independent,
+    saved_and_reloaded_it_is_the_same,
+    every_weight_learns,
+    half_precision_stays_finite,
+    it_learns_64_rows_by_heart,
+    inference_needs_features_alone,
+)

@@ -1,0 +1,60 @@
+"""Inputs of several kinds and random features for them, for the tests of rankers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.inputs import CategoricalInput, ModelInputs, NumericInput
+
+PLAIN = ModelInputs(tasks=("click",), item_rows=21, history_length=6, history_age_buckets=8)
+
+RICH = ModelInputs(
+    tasks=("click", "like"),
+    masked_tasks=("like",),
+    item_rows=21,
+    history_length=6,
+    history_age_buckets=8,
+    user_rows=9,
+    categorical=(
+        CategoricalInput("category", 6, "item", None, True, True),
+        CategoricalInput("tags", 7, "item", 3, True, True),
+        CategoricalInput("rating", 6, "event", None, False, True),
+        CategoricalInput("reasons", 5, "event", 2, False, True),
+        CategoricalInput("device", 4, "event", None, True, True),
+        CategoricalInput("groups", 5, "user", 2, True, False),
+    ),
+    numeric=(NumericInput("price", "item"), NumericInput("hour", "event")),
+)
+
+
+def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = False) -> dict[str, np.ndarray]:
+    """Features by name, each [count, ...]. Histories have every length from none to all, or with `full` all steps.
+
+    Ids are from 1; among the values of a list the last may be missing.
+    """
+    random = np.random.default_rng(seed)
+    rows = {"item": inputs.item_rows, "age": inputs.history_age_buckets + 1, "user": inputs.user_rows or 2}
+    rows |= {category.name: category.rows for category in inputs.categorical}
+    lengths = np.arange(count) % (inputs.history_length + 1)
+    known = np.arange(inputs.history_length) < (inputs.history_length if full else lengths[:, None])
+    known = np.broadcast_to(known, (count, inputs.history_length))
+    features: dict[str, np.ndarray] = {}
+    for name, (shape, dtype) in inputs.tensors().items():
+        if dtype == "float32":
+            features[name] = random.normal(size=(count, *shape)).astype(np.float32)
+            continue
+        ids = random.integers(1, rows[name.removeprefix("history_")], (count, *shape))
+        is_history = name.startswith("history_")
+        if len(shape) > int(is_history):
+            ids[..., -1] *= random.integers(0, 2, ids.shape[:-1])
+        features[name] = ids * known.reshape(known.shape + (1,) * (ids.ndim - 2)) if is_history else ids
+    return features
+
+
+def make_labels(inputs: ModelInputs, count: int, seed: int = 2) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Random labels by task, and masks by masked task under which some labels do not count: float32 [count]."""
+    random = np.random.default_rng(seed)
+    labels = {task: random.integers(0, 2, count).astype(np.float32) for task in inputs.tasks}
+    return labels, {task: random.integers(0, 2, count).astype(np.float32) for task in inputs.masked_tasks}

@@ -1,0 +1,177 @@
+"""The battery on every registered ranker, and rankers broken on purpose, each of which it must catch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import battery
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from random_features import PLAIN, RICH
+
+from models.inputs import ModelInputs
+from models.pooled import PooledHyperparameters, PooledRanker
+from models.registry import RANKERS, build_ranker
+
+# Beside each ranker's defaults, which run by themselves on both inputs.
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "pooled": [{"activation": "dice", "history_age": True, "embedding_l2": 0.01}],
+    "din": [
+        {"attention_normalization": "softmax", "history_age": True, "activation": "prelu"},
+        {"attention_activation": "dice", "item_bias": False},
+        {"attention_activation": "prelu", "batch_normalization": False, "embedding_l2": 0.01},
+        {"mini_batch_aware_l2": 0.01, "attention_units": (8,), "activation": "sigmoid"},
+    ],
+}
+SMALL = {"embedding_dimension": 4, "tower_units": (16, 8)}
+CASES = [
+    pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{number}")
+    for name in sorted(RANKERS)
+    for number, (inputs, changes) in enumerate(
+        [(PLAIN, {}), (RICH, {}), *((RICH, variant) for variant in VARIANTS.get(name, []))]
+    )
+]
+
+
+def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.Build:
+    fields = set(RANKERS[name].Hyperparameters.model_fields)
+    hyperparameters = {key: value for key, value in SMALL.items() if key in fields} | changes
+    counts = np.arange(inputs.item_rows) if "mini_batch_aware_l2" in changes else None
+    return lambda: build_ranker(name, inputs, hyperparameters, counts)
+
+
+@pytest.mark.parametrize("check", battery.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(("name", "inputs", "changes"), CASES)
+def test_ranker(
+    name: str, inputs: ModelInputs, changes: dict[str, Any], check: Callable[..., None], tmp_path: Path
+) -> None:
+    check(builder(name, inputs, changes), tmp_path)
+
+
+class Sound(PooledRanker):
+    """What the broken ones break; `pool` and `finish` are where they do it."""
+
+    def __init__(self, inputs: ModelInputs, hyperparameters: Any, item_counts: Any = None, name: Any = None) -> None:
+        super().__init__(inputs, hyperparameters, item_counts, name)
+        self.output_layer = keras.layers.Dense(1, dtype="float32")
+        self.hidden = keras.layers.Dense(16, activation="relu")
+
+    def call(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        target, history, mask = self.items(features, training=training)
+        hidden = self.hidden(ops.concatenate([self.pool(history, mask), target], axis=-1))
+        return self.to_logits(self.finish(self.output_layer(hidden), features, training))
+
+    def pool(self, history: Any, mask: Any) -> Any:
+        valid = ops.expand_dims(ops.cast(mask, history.dtype), -1)
+        return ops.sum(history * valid, axis=1) / ops.maximum(ops.sum(valid, axis=1), 1.0)
+
+    def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
+        return scores
+
+
+class IgnoresTheMask(Sound):
+    def pool(self, history: Any, mask: Any) -> Any:
+        return ops.mean(history, axis=1)
+
+
+class DividesByNothing(Sound):
+    def pool(self, history: Any, mask: Any) -> Any:
+        valid = ops.expand_dims(ops.cast(mask, history.dtype), -1)
+        return ops.sum(history * valid, axis=1) / ops.sum(valid, axis=1)
+
+
+class LooksAtItsMates(Sound):
+    """Statistics of the batch at inference."""
+
+    def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
+        return scores - ops.mean(scores, axis=0, keepdims=True)
+
+
+class ForgetsOnSaving(Sound):
+    """A part of it is neither a weight nor in its configuration."""
+
+    made = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        ForgetsOnSaving.made += 1
+        self.scale = float(ForgetsOnSaving.made)
+
+    def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
+        return scores * self.scale
+
+
+class HasADeadWeight(Sound):
+    def pool(self, history: Any, mask: Any) -> Any:
+        return ops.stop_gradient(self.behaviour(super().pool(history, mask)))
+
+
+class OverflowsInHalfPrecision(Sound):
+    """The fill of the authors' code, -2^32 + 1, is minus infinity in float16."""
+
+    def pool(self, history: Any, mask: Any) -> Any:
+        scores = ops.where(mask, ops.sum(history, axis=-1), ops.cast(-(2.0**32) + 1, history.dtype))
+        return ops.sum(ops.expand_dims(ops.softmax(scores) * ops.cast(mask, scores.dtype), -1) * history, axis=1)
+
+
+class SeesTheTargetAlone(Sound):
+    def pool(self, history: Any, mask: Any) -> Any:
+        return 0.0 * super().pool(history, mask)
+
+
+class AsksForTheLabel(Sound):
+    def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
+        return scores if training else scores + 0.0 * features["label_click"][:, None]
+
+
+class ThrowsDice(Sound):
+    def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
+        return scores + keras.random.normal(ops.shape(scores))
+
+
+class LearnsAtInference(Sound):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.normalization = keras.layers.BatchNormalization()
+
+    def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
+        self.normalization(scores, training=True)
+        return scores
+
+
+def broken(kind: type[Sound]) -> battery.Build:
+    keras.saving.register_keras_serializable(package="broken")(kind)
+
+    def build() -> Sound:
+        ranker = kind(PLAIN, PooledHyperparameters(embedding_dimension=4))
+        ranker.build()
+        return ranker
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("kind", "check", "says"),
+    [
+        (IgnoresTheMask, battery.longer_padding_changes_nothing, "longer padding"),
+        (DividesByNothing, battery.an_empty_history_is_scored, "should be finite"),
+        (LooksAtItsMates, battery.rows_are_independent, "alone"),
+        (ForgetsOnSaving, battery.saved_and_reloaded_it_is_the_same, "reloaded"),
+        (HasADeadWeight, battery.every_weight_learns, "behaviour/kernel"),
+        (OverflowsInHalfPrecision, battery.half_precision_stays_finite, "should be finite"),
+        (SeesTheTargetAlone, battery.it_learns_64_rows_by_heart, "should fall below"),
+        (AsksForTheLabel, battery.inference_needs_features_alone, "label_click"),
+        (ThrowsDice, battery.inference_needs_features_alone, "random"),
+        (LearnsAtInference, battery.inference_needs_features_alone, "moving_mean"),
+    ],
+)
+def test_the_broken_one_is_caught(
+    kind: type[Sound], check: Callable[[battery.Build, Path], None], says: str, tmp_path: Path
+) -> None:
+    check(broken(Sound), tmp_path)
+    with pytest.raises(AssertionError, match=says):
+        check(broken(kind), tmp_path)
