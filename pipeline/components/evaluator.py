@@ -1,0 +1,44 @@
+"""Evaluates a model on the test split, beside the champion where there is one."""
+
+import apache_beam as beam
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+from tfx.v1.dsl.components import BeamComponentParameter, InputArtifact, OutputArtifact, Parameter, component
+
+from pipeline import artifacts
+from pipeline.champion import Champion
+from pipeline.config import PipelineConfig
+from pipeline.evaluation import evaluate, files_of_test_split
+
+
+@component(use_beam=True)
+def Evaluator(
+    evaluation: OutputArtifact[artifacts.Evaluation],
+    examples: InputArtifact[standard_artifacts.Examples],
+    model: InputArtifact[standard_artifacts.Model],
+    config: Parameter[str],
+    champion: InputArtifact[artifacts.Champion] = None,
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
+) -> None:
+    """Writes `evaluation.json`, and TFMA's own results into the folders `model` and `champion` beside it.
+
+    Args:
+        evaluation: what was found.
+        examples: raw examples, with the split test.
+        model: as exported.
+        config: `PipelineConfig` as JSON, of which tasks, features and slices matter.
+        champion: what to compare with.
+        beam_pipeline: says how Beam is to run.
+
+    Raises:
+        EvaluationError: where the model cannot be evaluated.
+    """
+    found = Champion.read(champion.uri) if champion else Champion()
+    evaluate(
+        PipelineConfig.model_validate_json(config),
+        path_utils.serving_model_path(model.uri),
+        found.folder,
+        files_of_test_split(examples.uri),
+        evaluation.uri,
+        beam_pipeline.options,
+    )

@@ -1,0 +1,40 @@
+"""Blesses a model or not; Pusher pushes none that is not blessed."""
+
+from tfx.components.evaluator import constants
+from tfx.types import standard_artifacts
+from tfx.utils import io_utils
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+
+from pipeline import artifacts
+from pipeline.config import GateConfig
+from pipeline.evaluation_result import Evaluation
+from pipeline.quality_gate import judge
+
+
+@component
+def QualityGate(
+    blessing: OutputArtifact[standard_artifacts.ModelBlessing],
+    evaluation: InputArtifact[artifacts.Evaluation],
+    model: InputArtifact[standard_artifacts.Model],
+    config: Parameter[str],
+) -> None:
+    """Writes `gate.json`, the verdict with its reasons, and the file and the property by which TFX knows a blessing.
+
+    A model that is refused is no failure of the step.
+
+    Args:
+        blessing: what was decided.
+        evaluation: of the model.
+        model: that the blessing is for.
+        config: `GateConfig` as JSON.
+    """
+    verdict = judge(Evaluation.read(evaluation.uri), GateConfig.model_validate_json(config))
+    verdict.write(blessing.uri)
+    mark = constants.BLESSED_FILE_NAME if verdict.is_blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(f"{blessing.uri}/{mark}", "")
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    blessing.set_int_custom_property(
+        constants.ARTIFACT_PROPERTY_BLESSED_KEY,
+        constants.BLESSED_VALUE if verdict.is_blessed else constants.NOT_BLESSED_VALUE,
+    )

@@ -1,0 +1,127 @@
+"""Champion, evaluation, gate and Pusher, each as TFX executes it, one after the other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.components import Pusher
+from tfx.components.evaluator.constants import BLESSED_FILE_NAME, NOT_BLESSED_FILE_NAME
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
+from tfx.types.artifact import Artifact
+from tfx.utils import proto_utils
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where the small examples and models are
+import small_evaluation as small
+
+from pipeline import artifacts
+from pipeline.champion import Champion
+from pipeline.components.champion_finder import ChampionFinder
+from pipeline.components.evaluator import Evaluator
+from pipeline.components.quality_gate import QualityGate
+from pipeline.config import GateConfig
+from pipeline.evaluation_result import Evaluation
+from pipeline.quality_gate import Verdict
+
+BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
+
+def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Artifact], **properties: Any) -> None:
+    executor = component.EXECUTOR_SPEC.executor_class
+    beam = issubclass(executor, BaseBeamExecutor)
+    context = BaseBeamExecutor.Context(BEAM_ARGUMENTS) if beam else BaseExecutor.Context()
+    executor(context).Do(
+        {name: [artifact] for name, artifact in inputs.items()},
+        {name: [artifact] for name, artifact in outputs.items()},
+        properties,
+    )
+
+
+def made(folder: Path, kind: type[Artifact]) -> Artifact:
+    folder.mkdir(parents=True, exist_ok=True)
+    artifact = kind()
+    artifact.uri = str(folder)
+    return artifact
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact, Artifact]:
+    """The folder of all, the model and its evaluation beside a champion that was pushed before."""
+    folder = tmp_path_factory.mktemp("steps")
+    small.write_examples(small.make_rows(200), folder / "examples")
+    small.export_model(folder / "model" / "Format-Serving")
+    small.export_model(folder / "serving" / "1700000000", fingerprint="champion00000000", slope=0.1)
+    small.export_model(folder / "serving" / "1700000001", fingerprint="candidate0000000")
+    champion, evaluation = made(folder / "champion", artifacts.Champion), made(folder / "eval", artifacts.Evaluation)
+    execute(
+        ChampionFinder, {}, {"champion": champion}, serving_folder=str(folder / "serving"),
+        exclude_fingerprint="candidate0000000", state="any",
+    )  # fmt: skip
+    model = made(folder / "model", standard_artifacts.Model)
+    examples = made(folder / "examples", standard_artifacts.Examples)
+    inputs = {"examples": examples, "model": model, "champion": champion}
+    config = small.config(evaluation={"slices": ["user"]}).for_evaluation().model_dump_json()
+    execute(Evaluator, inputs, {"evaluation": evaluation}, config=config)
+    return folder, model, evaluation
+
+
+def gate(evaluated: tuple[Path, Artifact, Artifact], folder: Path, floor: float) -> Artifact:
+    _, model, evaluation = evaluated
+    blessing = made(folder / "blessing", standard_artifacts.ModelBlessing)
+    config = GateConfig(at_least={"auc": floor}).model_dump_json()
+    execute(QualityGate, {"evaluation": evaluation, "model": model}, {"blessing": blessing}, config=config)
+    return blessing
+
+
+def push(evaluated: tuple[Path, Artifact, Artifact], blessing: Artifact, folder: Path) -> list[Path]:
+    destination = pusher_pb2.PushDestination(
+        filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(folder / "pushed"))
+    )
+    pushed = made(folder / "record", standard_artifacts.PushedModel)
+    inputs = {"model": evaluated[1], "model_blessing": blessing}
+    execute(Pusher, inputs, {"pushed_model": pushed}, push_destination=proto_utils.proto_to_json(destination))
+    return sorted((folder / "pushed").glob("*/saved_model.pb"))
+
+
+def test_the_champion_is_the_pushed_model_that_is_not_the_candidate(evaluated: tuple[Path, Artifact, Artifact]) -> None:
+    folder, _, evaluation = evaluated
+    assert Champion.read(str(folder / "champion")).version == 1700000000
+    found = Evaluation.read(evaluation.uri)
+    assert found.model.fingerprint == "candidate0000000"
+    assert found.champion is not None
+    assert found.champion.fingerprint == "champion00000000"
+    assert [(part.name, part.value) for part in found.model.tasks["click"].slices] == [
+        ("user", "known"), ("user", "new"),
+    ]  # fmt: skip
+
+
+def test_a_blessed_model_is_pushed(evaluated: tuple[Path, Artifact, Artifact], tmp_path: Path) -> None:
+    blessing = gate(evaluated, tmp_path, floor=0.1)
+    assert {path.name for path in Path(blessing.uri).iterdir()} == {"gate.json", BLESSED_FILE_NAME}
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert len(push(evaluated, blessing, tmp_path)) == 1
+
+
+def test_a_refused_model_is_not_pushed(evaluated: tuple[Path, Artifact, Artifact], tmp_path: Path) -> None:
+    blessing = gate(evaluated, tmp_path, floor=0.999)
+    assert {path.name for path in Path(blessing.uri).iterdir()} == {"gate.json", NOT_BLESSED_FILE_NAME}
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert "should be at least 0.999" in Verdict.read(blessing.uri).reasons[0]
+    assert push(evaluated, blessing, tmp_path) == []
+
+
+def test_without_a_champion_channel_a_model_is_evaluated_alone(
+    evaluated: tuple[Path, Artifact, Artifact], tmp_path: Path
+) -> None:
+    folder, model, _ = evaluated
+    examples = made(folder / "examples", standard_artifacts.Examples)
+    evaluation = made(tmp_path / "evaluation", artifacts.Evaluation)
+    config = small.config(evaluation={"slices": []}).model_dump_json()
+    execute(Evaluator, {"examples": examples, "model": model}, {"evaluation": evaluation}, config=config)
+    found = Evaluation.read(evaluation.uri)
+    assert (found.champion, found.champion_problem) == (None, None)
