@@ -28,7 +28,9 @@ class ExaminationConfig(Section):
 
     stop_at: Severity = "error"
     schema_file: str | None = Field(
-        None, description="A curated schema (pbtxt) to hold the data against, instead of the one inferred."
+        None,
+        description="A curated schema (pbtxt) to hold the data against, instead of the one inferred; its path from "
+        "the configuration's own folder.",
     )
 
 
@@ -174,6 +176,9 @@ def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
         document["data"]["folder"] = (
             str(folder) if "://" in str(folder) else str(Path(str(folder)).expanduser().resolve())
         )
+    examination = document.get("examination")
+    if isinstance(examination, dict) and isinstance(examination.get("schema_file"), str):
+        examination["schema_file"] = str(path.parent.resolve() / Path(examination["schema_file"]).expanduser())
     try:
         return PipelineConfig.model_validate(document)
     except ValidationError as error:

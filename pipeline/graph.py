@@ -14,14 +14,17 @@ from tfx.proto import pusher_pb2, trainer_pb2
 from transforms.preprocessing import transform_splits_config
 
 from pipeline import fingerprint
+from pipeline.champion import champion_state
 from pipeline.components.champion_finder import ChampionFinder
 from pipeline.components.data_gate import DataGate
 from pipeline.components.evaluator import Evaluator
+from pipeline.components.expected_schema import ExpectedSchema
 from pipeline.components.leak_check import LeakCheck
 from pipeline.components.log_example_gen import LogExampleGen
 from pipeline.components.quality_gate import QualityGate
 from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
+from pipeline.schema_file import curated_schema_text
 
 BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 """Beam on this machine. Threads would lose records and Prism would download itself: docs/decisions.md."""
@@ -62,13 +65,15 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
     )
     examples = logs.outputs["examples"]
-    leak_check = LeakCheck(examples=examples, config=ingestion)
+    leak_check = LeakCheck(examples=examples, config=ingestion, code_fingerprint=fingerprints.ingestion_code)
 
     statistics = StatisticsGen(examples=examples)
     inferred = SchemaGen(
         statistics=statistics.outputs["statistics"], infer_feature_shape=False, exclude_splits=["validation", "test"]
     )
-    schema = ExpectedSchema(inferred=inferred.outputs["schema"], config=ingestion)
+    schema = ExpectedSchema(
+        inferred=inferred.outputs["schema"], config=ingestion, curated=curated_schema_text(config.examination)
+    )
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     data_gate = DataGate(anomalies=validator.outputs["anomalies"], stop_at=config.examination.stop_at)
 
@@ -100,22 +105,28 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
             },
         ).with_id(name)
 
-    def evaluator(model: BaseNode, champion: BaseNode | None, name: str) -> Evaluator:
+    def evaluator(model: BaseNode, champion: BaseNode | None, name: str) -> BaseNode:
+        beside = {"champion": champion.outputs["champion"]} if champion else {}
         return Evaluator(
             examples=examples,
             model=model.outputs["model"],
-            champion=champion.outputs["champion"] if champion else None,
             config=config.for_evaluation().model_dump_json(),
+            **beside,
         ).with_id(name)
 
     model = trainer("model", "Trainer")
+    candidate = fingerprints.of_model(config.for_training())
     champion = ChampionFinder(
         serving_folder=folders.serving,
-        exclude_fingerprint=fingerprints.of_model(config.for_training()),
-        state=champion_state(folders.serving),
+        exclude_fingerprint=candidate,
+        state=champion_state(folders.serving, candidate),
     )
     evaluation = evaluator(model, champion, "Evaluator")
-    gate = QualityGate(evaluation=evaluation.outputs["evaluation"], model=model.outputs["model"], config=config)
+    gate = QualityGate(
+        evaluation=evaluation.outputs["evaluation"],
+        model=model.outputs["model"],
+        config=config.evaluation.gate.model_dump_json(),
+    )
     pusher = Pusher(
         model=model.outputs["model"],
         model_blessing=gate.outputs["blessing"],

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from transforms.config import AttributeConfig
 from transforms.log_columns import own_column
-from transforms.log_columns import own_column
 
 MISSING_NUMBER = float("nan")
 

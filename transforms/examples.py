@@ -19,7 +19,6 @@ from transforms.conditions import holds
 from transforms.config import AttributeConfig, IngestionConfig
 from transforms.feature_names import ITEM, TIMESTAMP, USER
 from transforms.histories import Histories, build_histories
-from transforms.log_columns import own_column
 from transforms.log_columns import ENTITY, ORDER, own_column
 from transforms.negatives import Choices, NegativeSampler, digests, mixed
 from transforms.splits import SPLITS, Boundaries
