@@ -205,6 +205,9 @@ class FeaturesConfig(Section):
     user: UserConfig = UserConfig()
     item: IdentityConfig = IdentityConfig()
     attributes: tuple[AttributeConfig, ...] = ()
+    highest_single_auc: Share = Field(
+        0.95, description="An attribute that alone tells a label better than this on validation is taken for a leak."
+    )
 
     def along_history(self) -> tuple[AttributeConfig, ...]:
         return tuple(attribute for attribute in self.attributes if "history" in attribute.use)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transforms.configs import shop
+from small_config import shop
 from transforms.config import SplitConfig
 from transforms.files import TableError
 from transforms.splits import Boundaries, find_boundaries

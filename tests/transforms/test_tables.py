@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.transforms.configs import shop
+from small_config import shop
 from transforms.config import EntitiesConfig, IngestionConfig, TableConfig
 from transforms.tables import (
     Table,

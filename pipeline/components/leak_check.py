@@ -1,0 +1,33 @@
+"""Stops a run whose examples hold what was not known before their events."""
+
+import posixpath
+
+from apache_beam.io.filesystems import FileSystems
+from tfx.types.standard_artifacts import Examples
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+
+from pipeline import artifacts
+from transforms.config import IngestionConfig
+from transforms.leak_check import check_files
+
+REPORT_FILE = "leak_check.json"
+
+
+@component
+def LeakCheck(
+    report: OutputArtifact[artifacts.LeakReport], examples: InputArtifact[Examples], config: Parameter[str]
+) -> None:
+    """Derives the examples of some users anew from the log, compares, and writes what was checked.
+
+    Args:
+        report: `leak_check.json`.
+        examples: of all splits.
+        config: an `IngestionConfig` as JSON.
+
+    Raises:
+        LeakError: naming the first values that differ, and features that tell a label by themselves.
+    """
+    found = check_files(examples.uri, IngestionConfig.model_validate_json(config))
+    found.raise_findings()
+    with FileSystems.create(posixpath.join(report.uri, REPORT_FILE)) as file:
+        file.write(found.as_json().encode())

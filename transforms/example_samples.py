@@ -1,0 +1,113 @@
+"""Reads examples back: some columns of whole files, or everything of a few users."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import tensorflow as tf
+from apache_beam.io.filesystems import FileSystems
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+from transforms.expected_examples import Features
+from transforms.feature_names import USER
+from transforms.files import TableError
+from transforms.splits import SPLITS
+
+BATCH = 4096
+
+
+def shard_files(folder: str) -> list[dict[str, str]]:
+    """The files of each shard by split; all examples of a user are in one shard.
+
+    Args:
+        folder: below which each split has its own, `Split-train` and so on.
+
+    Raises:
+        TableError: where there are no examples.
+    """
+    shards: dict[str, dict[str, str]] = {}
+    for split in SPLITS:
+        (match,) = FileSystems.match([f"{folder}/Split-{split}/*.gz"])
+        for file in match.metadata_list:
+            shards.setdefault(file.path.rpartition("/")[2], {})[split] = file.path
+    if not shards:
+        raise TableError(f"{folder} should hold examples, received none")
+    return [shards[name] for name in sorted(shards)]
+
+
+def read_columns(path: str, spec: Mapping[str, Any]) -> pl.DataFrame:
+    """Some features of all examples of a file.
+
+    Args:
+        path: of gzipped TFRecord.
+        spec: parsing specification of those features; one that is a list there gives a column of lists.
+
+    Returns:
+        Text as text, a single value that is missing null.
+    """
+    names = list(spec)
+    decoder = _decoder(spec)
+    frames = [_as_columns(decoder.DecodeBatch(records), spec) for records in _records(path)]
+    empty = pl.DataFrame(schema={name: _column_type(spec[name]) for name in names})
+    return pl.concat([empty, *frames])
+
+
+def read_users(path: str, users: Collection[str], spec: Mapping[str, Any]) -> list[Features]:
+    """All examples of some users in a file, features as lists.
+
+    Args:
+        path: of gzipped TFRecord.
+        users: their ids.
+        spec: parsing specification of the features to read.
+    """
+    wanted = pl.Series(list(users), dtype=pl.String)
+    users_only, everything = _decoder({USER: spec[USER]}), _decoder(spec)
+    found: list[Features] = []
+    for records in _records(path):
+        ids = _as_columns(users_only.DecodeBatch(records), {USER: spec[USER]}).get_column(USER)
+        chosen = np.flatnonzero(ids.is_in(wanted).to_numpy())
+        if len(chosen):
+            found += [_as_features(row) for row in everything.DecodeBatch([records[n] for n in chosen]).to_pylist()]
+    return found
+
+
+def _records(path: str) -> Iterator[list[bytes]]:
+    for batch in tf.data.TFRecordDataset(path, compression_type="GZIP").batch(BATCH).as_numpy_iterator():
+        yield batch.tolist()
+
+
+def _decoder(spec: Mapping[str, Any]) -> ExamplesToRecordBatchDecoder:
+    schema = schema_pb2.Schema()
+    kinds = {tf.string: schema_pb2.BYTES, tf.int64: schema_pb2.INT, tf.float32: schema_pb2.FLOAT}
+    for name, feature in spec.items():
+        schema.feature.add(name=name, type=kinds[feature.dtype])
+    return ExamplesToRecordBatchDecoder(schema.SerializeToString())
+
+
+def _column_type(feature: Any) -> Any:
+    kind = {tf.string: pl.String, tf.int64: pl.Int64, tf.float32: pl.Float32}[feature.dtype]
+    return pl.List(kind) if isinstance(feature, tf.io.VarLenFeature) else kind
+
+
+def _as_columns(batch: pa.RecordBatch, spec: Mapping[str, Any]) -> pl.DataFrame:
+    frame = pl.DataFrame(pl.from_arrow(batch)).select(*spec)
+    columns = []
+    for name, feature in spec.items():
+        kind = _column_type(feature)
+        if isinstance(kind, pl.List):
+            columns.append(pl.col(name).cast(kind).fill_null([]))
+        else:
+            columns.append(pl.col(name).list.first().cast(kind))
+    return frame.select(columns)
+
+
+def _as_features(row: Mapping[str, list[Any] | None]) -> Features:
+    return {
+        name: [value.decode() if isinstance(value, bytes) else value for value in values or []]
+        for name, values in row.items()
+    }
