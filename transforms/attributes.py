@@ -88,6 +88,8 @@ def _lists(column: pl.Series, separator: str) -> pl.Series:
 
 def json_array(text: str) -> list[str] | None:
     """The values of a JSON array as text, without those that are null; None where `text` is none."""
+    if not text.startswith("["):
+        return None
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,8 +1,8 @@
-"""Reads examples back: some columns of whole files, or everything of a few users."""
+"""Reads examples back: some columns of whole files, or everything of some examples."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from transforms.expected_examples import Features
-from transforms.feature_names import USER
 from transforms.files import TableError
 from transforms.splits import SPLITS
 
@@ -57,22 +56,20 @@ def read_columns(path: str, spec: Mapping[str, Any]) -> pl.DataFrame:
     return pl.concat([empty, *frames])
 
 
-def read_users(path: str, users: Collection[str], spec: Mapping[str, Any]) -> list[Features]:
-    """All examples of some users in a file, features as lists.
+def read_rows(path: str, rows: np.ndarray, spec: Mapping[str, Any]) -> list[Features]:
+    """Some examples of a file, features as lists.
 
     Args:
         path: of gzipped TFRecord.
-        users: their ids.
+        rows: int64 [N] ascending, the places of the examples in the file, from 0.
         spec: parsing specification of the features to read.
     """
-    wanted = pl.Series(list(users), dtype=pl.String)
-    users_only, everything = _decoder({USER: spec[USER]}), _decoder(spec)
+    decoder = _decoder(spec)
     found: list[Features] = []
-    for records in _records(path):
-        ids = _as_columns(users_only.DecodeBatch(records), {USER: spec[USER]}).get_column(USER)
-        chosen = np.flatnonzero(ids.is_in(wanted).to_numpy())
-        if len(chosen):
-            found += [_as_features(row) for row in everything.DecodeBatch([records[n] for n in chosen]).to_pylist()]
+    for number, records in enumerate(_records(path)):
+        first, last = np.searchsorted(rows, (number * BATCH, (number + 1) * BATCH))
+        if first < last:
+            found += _as_features(decoder.DecodeBatch([records[row - number * BATCH] for row in rows[first:last]]))
     return found
 
 
@@ -106,8 +103,7 @@ def _as_columns(batch: pa.RecordBatch, spec: Mapping[str, Any]) -> pl.DataFrame:
     return frame.select(columns)
 
 
-def _as_features(row: Mapping[str, list[Any] | None]) -> Features:
-    return {
-        name: [value.decode() if isinstance(value, bytes) else value for value in values or []]
-        for name, values in row.items()
-    }
+def _as_features(batch: pa.RecordBatch) -> list[Features]:
+    frame = pl.DataFrame(pl.from_arrow(batch))
+    texts = [name for name, kind in frame.schema.items() if kind == pl.List(pl.Binary)]
+    return frame.with_columns(pl.col(texts).cast(pl.List(pl.String))).with_columns(pl.all().fill_null([])).to_dicts()

@@ -16,7 +16,7 @@ from transforms.expected_examples import ExpectedExamples, Features, Row, by_id,
 from transforms.feature_names import ITEM, SAMPLING_PROBABILITY, TIMESTAMP, USER
 from transforms.splits import SPLITS
 
-PER_USER = 200
+PER_USER = 50
 """Examples of a user that are compared value by value, evenly spread; whether they are there is checked of all."""
 SHOWN_VALUES = 6
 
