@@ -38,8 +38,8 @@ class MiniBatchAwareL2(keras.layers.Layer):
     instances that contain id j. Its gradient is `strength * w_j / n_j` for the ids of the batch and none for others.
 
     The sum over distinct ids is taken over sorted occurrences, of which only the first of each id counts: the cost
-    follows the batch, not the table. Id 0, padding, is never counted. With several replicas the batch is the global one,
-    and each replica's loss is the whole of it.
+    follows the batch, not the table. Id 0, padding, is never counted. With several replicas the batch is the global
+    one, and each replica's loss is the whole of it.
 
     Args:
         strength: the paper's lambda, 0.01 on its Alibaba data.

@@ -10,9 +10,10 @@ from keras import ops
 from models.config import Section
 from models.inputs import ModelInputs
 from models.losses import masked_binary_cross_entropy
+from models.replicas import LossesByReplica
 
 
-class Ranker(keras.Model):
+class Ranker(LossesByReplica, keras.Model):
     """A model of `call(features, training=None) -> logits [B], float32, by task`.
 
     `features` holds the tensors of `models/inputs.py` by name; others are ignored. Subclasses name their

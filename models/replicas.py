@@ -23,6 +23,33 @@ def gather_over_replicas(values: Any) -> Any:
     return values if context is None else context.all_gather(values, axis=0)
 
 
+class LossesByReplica:
+    """Makes `add_loss` safe where replicas share a model; for whatever layer or model calls it, named before Keras's.
+
+    Keras keeps added losses on the layer and forgets them when the model is called again. While a step is traced the
+    replicas take turns at every exchange, so that one replica's call would forget, or count, what another has added.
+    """
+
+    _by_replica: dict[int, list[Any]]
+
+    @property
+    def _losses(self) -> list[Any]:
+        return self._by_replica.setdefault(_replica_number(), [])
+
+    @_losses.setter
+    def _losses(self, losses: list[Any]) -> None:
+        object.__setattr__(self, "_by_replica", {0: losses})
+
+
+def _replica_number() -> int:
+    context = _replica_context()
+    if context is None:
+        return 0
+    import tensorflow as tf
+
+    return int(tf.get_static_value(context.replica_id_in_sync_group))
+
+
 def _replica_context() -> Any:
     """TensorFlow's context of this replica; None where it is the only one, or none is running."""
     if keras.backend.backend() != "tensorflow":

@@ -14,8 +14,8 @@ from models.layers.batch_normalization import BatchNormalization
 class Dice(keras.layers.Layer):
     """`q * s + (1 - q) * alpha * s` with `q = sigmoid((s - E[s]) / sqrt(Var[s] + epsilon))`, per channel.
 
-    Expectation and variance are the global batch's in training and moving averages otherwise, so that at inference no row
-    depends on another; alpha is learned and begins at 0. Deep Interest Network (arXiv 1706.06978), section 5.2.
+    Expectation and variance are the global batch's in training and moving averages otherwise, so that at inference no
+    row depends on another; alpha is learned and begins at 0. Deep Interest Network (arXiv 1706.06978), section 5.2.
 
     Args:
         epsilon: the paper's 1e-8.

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from models.layers.masked_ops import masked_mean
+from models.replicas import LossesByReplica
 
 
 def gather_rows(table: keras.Variable, ids: Any) -> Any:
@@ -23,7 +24,7 @@ def gather_rows(table: keras.Variable, ids: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
-class EmbeddingTable(keras.layers.Layer):
+class EmbeddingTable(LossesByReplica, keras.layers.Layer):
     """A table of `rows` vectors of `dimension`; id 0 is padding, whose vector is always zero.
 
     The table is kept in float32; vectors come in the layer's compute dtype. Called several times in a step, it hands

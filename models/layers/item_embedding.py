@@ -9,6 +9,7 @@ from keras import ops
 
 from models.inputs import ModelInputs
 from models.layers.embedding_table import EmbeddingTable, embed_values
+from models.replicas import LossesByReplica
 
 
 class ItemVectors(NamedTuple):
@@ -19,7 +20,7 @@ class ItemVectors(NamedTuple):
     mask: Any
 
 
-class ItemEmbedding(keras.layers.Layer):
+class ItemEmbedding(LossesByReplica, keras.layers.Layer):
     """An item's vector is its id's joined with those of its attributes: `d = dimension * (1 + attributes)`.
 
     Target and history share every table. A list-valued attribute is the mean over its values.

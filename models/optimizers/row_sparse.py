@@ -55,7 +55,8 @@ class RowSparse(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        # Whatever would touch every row at every step is not offered.
+        # Whatever would touch every row at every step is not offered. `loss_scale_factor` divides gradients as rows
+        # cannot be divided; Keras's LossScaleOptimizer, which half precision gets, can.
         for name in UNSUPPORTED:
             config.pop(name, None)
         return config
@@ -63,7 +64,7 @@ class RowSparse(keras.optimizers.Optimizer):
 
 UNSUPPORTED = (
     "weight_decay", "clipnorm", "clipvalue", "use_ema", "ema_momentum", "ema_overwrite_frequency",
-    "gradient_accumulation_steps", "amsgrad",
+    "gradient_accumulation_steps", "amsgrad", "loss_scale_factor",
 )  # fmt: skip
 
 
@@ -87,7 +88,6 @@ class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         global_clipnorm: float | None = None,
-        loss_scale_factor: float | None = None,
         name: str = "sparse_adagrad",
     ) -> None:
         super().__init__(
@@ -95,7 +95,6 @@ class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
             initial_accumulator_value=initial_accumulator_value,
             epsilon=epsilon,
             global_clipnorm=global_clipnorm,
-            loss_scale_factor=loss_scale_factor,
             name=name,
         )
 
@@ -128,7 +127,6 @@ class LazyAdam(RowSparse, keras.optimizers.Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         global_clipnorm: float | None = None,
-        loss_scale_factor: float | None = None,
         name: str = "lazy_adam",
     ) -> None:
         super().__init__(
@@ -137,7 +135,6 @@ class LazyAdam(RowSparse, keras.optimizers.Adam):
             beta_2=beta_2,
             epsilon=epsilon,
             global_clipnorm=global_clipnorm,
-            loss_scale_factor=loss_scale_factor,
             name=name,
         )
 

@@ -1,0 +1,134 @@
+"""Row-sparse optimizers against Keras's own, and what they must leave alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.optimizers.row_sparse import LazyAdam, SparseAdagrad, sum_duplicates
+
+ROWS, WIDTH = 6, 3
+START = np.random.default_rng(0).normal(size=(ROWS, WIDTH)).astype(np.float32)
+Step = Callable[[Any], Any]
+
+
+def rows(ids: list[int], seed: int) -> tf.IndexedSlices:
+    values = np.random.default_rng(seed).normal(size=(len(ids), WIDTH)).astype(np.float32)
+    return tf.IndexedSlices(values, tf.constant(ids), (ROWS, WIDTH))
+
+
+def train(optimizer: keras.optimizers.Optimizer, steps: list[list[int]], dense: bool = False) -> np.ndarray:
+    """The table after one step for each list of ids, and a dense weight that shares the optimizer."""
+    table, weight = keras.Variable(START, name="table"), keras.Variable(np.ones(2, np.float32), name="weight")
+    optimizer.build([table, weight])
+    for number, ids in enumerate(steps):
+        gradient = tf.convert_to_tensor(rows(ids, number)) if dense else rows(ids, number)
+        optimizer.apply([gradient, tf.constant([0.5, -3.0])], [table, weight])
+    return np.concatenate([table.numpy().ravel(), weight.numpy()])
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.7])
+def test_sparse_adagrad_is_adagrad(clip_norm: float | None) -> None:
+    """Rows that come often, once, twice in a step, and never."""
+    steps = [[1, 2], [2, 2, 4], [1, 4], [2]]
+    options: dict[str, Any] = {"learning_rate": 0.3, "global_clipnorm": clip_norm}
+    found, expected = train(SparseAdagrad(**options), steps), train(keras.optimizers.Adagrad(**options), steps, True)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.7])
+def test_lazy_adam_is_adam_where_every_step_uses_every_row(clip_norm: float | None) -> None:
+    steps = [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0, 0], [2, 1, 0, 5, 3, 4]]
+    options: dict[str, Any] = {"learning_rate": 0.1, "global_clipnorm": clip_norm}
+    found, expected = train(LazyAdam(**options), steps), train(keras.optimizers.Adam(**options), steps, True)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_lazy_adam_leaves_a_row_alone_until_it_comes_again() -> None:
+    """Dense Adam goes on moving it."""
+    steps = [[0, 1, 2, 3, 4, 5], [1]]
+    lazy, after_one = train(LazyAdam(0.1), steps), train(LazyAdam(0.1), steps[:1])
+    dense = train(keras.optimizers.Adam(0.1), steps, True)
+    row = slice(2 * WIDTH, 3 * WIDTH)
+    np.testing.assert_array_equal(lazy[row], after_one[row])
+    assert np.abs(dense[row] - after_one[row]).min() > 0.01
+
+
+@pytest.mark.parametrize("optimizer", [SparseAdagrad(0.1), LazyAdam(0.1)], ids=["adagrad", "adam"])
+def test_other_rows_and_their_slots_stay_as_they_were_bit_for_bit(optimizer: keras.optimizers.Optimizer) -> None:
+    table = keras.Variable(START, name="table")
+    optimizer.build([table])
+    optimizer.apply([rows([0, 1, 2, 3, 4, 5], 1)], [table])
+    slots = [variable for variable in optimizer.variables if variable.shape == (ROWS, WIDTH)]
+    assert len(slots) == {"sparse_adagrad": 1, "lazy_adam": 2}[optimizer.name]
+    before = [variable.numpy() for variable in (table, *slots)]
+    optimizer.apply([rows([4, 1, 4], 2)], [table])
+    for old, variable in zip(before, (table, *slots), strict=True):
+        changed = np.any(old != variable.numpy(), axis=1)
+        np.testing.assert_array_equal(changed, [False, True, False, False, True, False])
+
+
+def test_duplicates_are_summed() -> None:
+    gradient = tf.IndexedSlices(tf.constant([[1.0], [10.0], [100.0], [1000.0]]), tf.constant([7, 3, 7, 7]), (9, 1))
+    found = sum_duplicates(gradient)
+    assert dict(zip(found.indices.numpy().tolist(), found.values.numpy()[:, 0].tolist(), strict=True)) == {
+        7: 1101.0,
+        3: 10.0,
+    }
+
+
+def test_the_norm_is_of_the_summed_rows() -> None:
+    """Two halves of a row of 3 and a weight of 4: norm 5, cut to 1; plain SGD-like Adagrad from 0 steps by the sign.
+
+    So Adagrad's accumulator is read: 0.6^2 and 0.8^2.
+    """
+    table, weight = keras.Variable([[0.0]]), keras.Variable([0.0])
+    optimizer = SparseAdagrad(0.1, initial_accumulator_value=0.0, global_clipnorm=1.0)
+    optimizer.build([table, weight])
+    halves = tf.IndexedSlices(tf.constant([[1.5], [1.5]]), tf.constant([0, 0]), (1, 1))
+    optimizer.apply([halves, tf.constant([4.0])], [table, weight])
+    np.testing.assert_allclose(optimizer._accumulators[0].numpy(), [[0.36]], rtol=1e-6)
+    np.testing.assert_allclose(optimizer._accumulators[1].numpy(), [0.64], rtol=1e-6)
+
+
+def test_adagrad_by_hand() -> None:
+    """a = 0.1 + 2^2 = 4.1; 1 - 0.5 * 2 / sqrt(4.1)."""
+    table = keras.Variable([[9.0], [1.0]])
+    optimizer = SparseAdagrad(0.5)
+    optimizer.build([table])
+    optimizer.apply([tf.IndexedSlices(tf.constant([[2.0]]), tf.constant([1]), (2, 1))], [table])
+    np.testing.assert_allclose(table.numpy(), [[9.0], [1.0 - 1.0 / np.sqrt(4.1)]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", [SparseAdagrad(0.3, global_clipnorm=2.0), LazyAdam(0.3, beta_1=0.8)])
+def test_it_is_made_again_from_its_configuration(optimizer: keras.optimizers.Optimizer) -> None:
+    other = type(optimizer).from_config(optimizer.get_config())
+    assert other.get_config() == optimizer.get_config()
+    np.testing.assert_array_equal(
+        train(other, [[1, 2]]), train(type(optimizer).from_config(other.get_config()), [[1, 2]])
+    )
+
+
+@pytest.mark.parametrize("option", ["weight_decay", "use_ema", "clipvalue"])
+def test_what_would_touch_every_row_is_not_offered(option: str) -> None:
+    with pytest.raises(TypeError, match=option):
+        SparseAdagrad(0.1, **{option: 0.1})
+
+
+def test_half_precision_scales_losses_and_rows_stay_rows() -> None:
+    """Keras wraps the optimizer of a float16 model: gradients come scaled, and steps that overflow are left out."""
+    table = keras.Variable(START, name="table")
+    optimizer = keras.optimizers.LossScaleOptimizer(SparseAdagrad(0.3), initial_scale=8.0)
+    optimizer.build([table])
+    gradient = rows([1, 1], 0)
+    optimizer.apply([tf.IndexedSlices(gradient.values * 8.0, gradient.indices, (ROWS, WIDTH))], [table])
+    expected = train(SparseAdagrad(0.3), [[1, 1]])[: ROWS * WIDTH]
+    np.testing.assert_allclose(table.numpy().ravel(), expected, rtol=1e-6)
+    optimizer.apply([tf.IndexedSlices(gradient.values * np.inf, gradient.indices, (ROWS, WIDTH))], [table])
+    np.testing.assert_allclose(table.numpy().ravel(), expected, rtol=1e-6)
+    assert float(optimizer.dynamic_scale) == 4.0

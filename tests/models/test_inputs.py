@@ -1,0 +1,43 @@
+"""The description of a model's inputs."""
+
+from __future__ import annotations
+
+from random_features import PLAIN, RICH
+
+from models.inputs import ModelInputs
+
+
+def test_tensors_by_name() -> None:
+    assert PLAIN.tensors() == {
+        "item": ((), "int64"),
+        "history_item": ((6,), "int64"),
+        "history_age": ((6,), "int64"),
+    }
+    assert RICH.tensors() == {
+        "item": ((), "int64"),
+        "user": ((), "int64"),
+        "history_item": ((6,), "int64"),
+        "history_age": ((6,), "int64"),
+        "category": ((), "int64"),
+        "history_category": ((6,), "int64"),
+        "tags": ((3,), "int64"),
+        "history_tags": ((6, 3), "int64"),
+        "history_rating": ((6,), "int64"),
+        "history_reasons": ((6, 2), "int64"),
+        "device": ((), "int64"),
+        "history_device": ((6,), "int64"),
+        "groups": ((2,), "int64"),
+        "price": ((), "float32"),
+        "hour": ((), "float32"),
+    }
+
+
+def test_where_each_category_belongs() -> None:
+    assert [c.name for c in RICH.item_attributes] == ["category", "tags"]
+    assert [c.name for c in RICH.behaviour_attributes] == ["rating", "reasons", "device"]
+    assert [c.name for c in RICH.other_categories] == ["device", "groups"]
+
+
+def test_json_and_back() -> None:
+    for inputs in (PLAIN, RICH):
+        assert ModelInputs.from_json(inputs.to_json()) == inputs

@@ -1,0 +1,58 @@
+"""The `model` and `training` sections (tests/pipeline/test_config.py has the file that they stand in)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from models.config import HYPERPARAMETERS, DINHyperparameters, ModelConfig, PooledHyperparameters, TrainingConfig
+from models.optimizers import OPTIMIZERS, build_optimizer
+
+
+def test_the_name_picks_the_hyperparameters() -> None:
+    config = ModelConfig.model_validate({"name": "din", "attention_units": [8], "attention_normalization": "softmax"})
+    assert config.hyperparameters == DINHyperparameters(attention_units=(8,), attention_normalization="softmax")
+    assert ModelConfig(name="pooled").hyperparameters == PooledHyperparameters()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": "dien2"}, "`name` should be one of din, pooled, received 'dien2'"),
+        ({"name": "pooled", "attention_units": [8]}, "attention_units"),
+        ({"name": "din", "embedding_dimension": 0}, "greater than or equal to 1"),
+        ({"name": "din", "dropout": 1.0}, "less than 1"),
+        ({"name": "din", "attention_normalization": "layer"}, "'none' or 'softmax'"),
+    ],
+)
+def test_what_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ModelConfig.model_validate(values)
+
+
+def test_hyperparameters_survive_json() -> None:
+    """As a saved model keeps them."""
+    for kind in HYPERPARAMETERS.values():
+        assert kind.model_validate(kind().model_dump(mode="json")) == kind()
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_every_optimizer_that_the_configuration_knows(name: str) -> None:
+    config = TrainingConfig.model_validate({"optimizer": {"name": name, "learning_rate": 0.25, "clip_norm": 2.0}})
+    optimizer = build_optimizer(config.optimizer)
+    assert float(optimizer.learning_rate) == 0.25
+    assert optimizer.global_clipnorm == 2.0
+
+
+def test_no_other_optimizer() -> None:
+    with pytest.raises(ValidationError, match="sparse_adagrad"):
+        TrainingConfig.model_validate({"optimizer": {"name": "ftrl"}})
+
+
+def test_reading_a_configuration_imports_no_keras() -> None:
+    program = "import sys, models.config; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

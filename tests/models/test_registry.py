@@ -1,0 +1,44 @@
+"""Models by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from random_features import PLAIN
+
+from models.config import HYPERPARAMETERS, DINHyperparameters
+from models.registry import RANKERS, build_ranker
+
+
+def test_every_ranker_has_the_hyperparameters_of_its_name() -> None:
+    assert {name: kind.Hyperparameters for name, kind in RANKERS.items()} == HYPERPARAMETERS
+
+
+@pytest.mark.parametrize("name", sorted(RANKERS))
+def test_it_comes_with_all_its_weights(name: str) -> None:
+    ranker = build_ranker(name, PLAIN, {})
+    count = ranker.count_params()
+    ranker({key: np.ones((2, *shape), dtype) for key, (shape, dtype) in PLAIN.tensors().items()}, training=True)
+    assert ranker.count_params() == count > 0
+
+
+def test_hyperparameters_as_a_mapping_or_an_instance() -> None:
+    left = build_ranker("din", PLAIN, {"attention_units": (3,)})
+    right = build_ranker("din", PLAIN, DINHyperparameters(attention_units=(3,)))
+    assert left.hyperparameters == right.hyperparameters
+
+
+@pytest.mark.parametrize(
+    ("name", "hyperparameters", "message"),
+    [
+        ("dinn", {}, "`name` should be one of din, pooled, received 'dinn'"),
+        ("pooled", DINHyperparameters(), "`hyperparameters` should be PooledHyperparameters, received DIN"),
+        ("din", {"mini_batch_aware_l2": 0.1}, "`item_counts` is needed where `mini_batch_aware_l2` is more than 0"),
+        ("din", {"attention_unit": (3,)}, "attention_unit"),
+    ],
+)
+def test_what_does_not_fit(name: str, hyperparameters: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_ranker(name, PLAIN, hyperparameters)
