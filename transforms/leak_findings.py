@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from transforms.feature_names import ITEM, SAMPLING_PROBABILITY, TIMESTAMP, USER
 from transforms.splits import SPLITS
 
 PER_USER = 50
-"""Examples of a user that are compared value by value, evenly spread; whether they are there is checked of all."""
 SHOWN_VALUES = 6
 
 
@@ -64,6 +63,7 @@ def compare(
     items: pl.DataFrame | None = None,
     users: pl.DataFrame | None = None,
     first_seen: Mapping[str, int] | None = None,
+    per_user: int = PER_USER,
 ) -> Comparison:
     """Compares all examples of some users with what the log says.
 
@@ -74,6 +74,8 @@ def compare(
         items: the items' table, as `read_entities` gives it; None where there is none.
         users: likewise.
         first_seen: when each drawn item first appears in the log, in microseconds; where negatives are drawn.
+        per_user: how many examples of a user are compared value by value, evenly spread; whether they are there is
+            checked of all.
     """
     result = Comparison()
     by_user: dict[str, list[tuple[str, Features]]] = defaultdict(list)
@@ -89,8 +91,8 @@ def compare(
         received = [example for _, example in by_user[user]]
         logged = [example for example in received if _is_logged(example, config)]
         drawn = [example for example in received if not _is_logged(example, config)]
-        _compare_logged(expected, logged, result)
-        _compare_drawn(expected, drawn, config, result)
+        _compare_logged(expected, logged, per_user, result)
+        _compare_drawn(expected, drawn, config, per_user, result)
         result.users += 1
         result.examples += len(received)
         result.drawn += len(drawn)
@@ -111,7 +113,7 @@ def _is_logged(example: Features, config: IngestionConfig) -> bool:
     return config.negatives.source == "impressions" or example[SAMPLING_PROBABILITY][0] == 1.0
 
 
-def _compare_logged(expected: ExpectedExamples, received: list[Features], result: Comparison) -> None:
+def _compare_logged(expected: ExpectedExamples, received: list[Features], per_user: int, result: Comparison) -> None:
     """Every event that should be an example is one, once, and holds what it should."""
     wanted: dict[tuple[str, int], list[Row]] = defaultdict(list)
     for event in expected.events:
@@ -131,14 +133,14 @@ def _compare_logged(expected: ExpectedExamples, received: list[Features], result
         for key in sorted(wanted, key=lambda key: (key[1], key[0]))
         for pair in zip(wanted[key], found[key], strict=False)
     ]
-    for event, example in _spread(pairs):
+    for event, example in _spread(pairs, per_user):
         _compare_features(expected.of_event(event) | {SAMPLING_PROBABILITY: [1.0]}, example, result)
 
 
 def _compare_drawn(
-    expected: ExpectedExamples, received: list[Features], config: IngestionConfig, result: Comparison
+    expected: ExpectedExamples, received: list[Features], config: IngestionConfig, per_user: int, result: Comparison
 ) -> None:
-    """Each negative is its positive's but for item and label, and of an item that the user had not chosen by then."""
+    """Each negative is its positive's but for item and label, and of an item that the user had not chosen before."""
     positives: dict[int, list[Row]] = defaultdict(list)
     chosen_since: dict[str, int] = {}
     for event in expected.events:
@@ -146,17 +148,19 @@ def _compare_drawn(
             positives[event[TIMESTAMP]].append(event)
             chosen_since.setdefault(event[ITEM], event[TIMESTAMP])
     count = Counter(example[TIMESTAMP][0] for example in received)
-    for example in _spread(received):
+    for example in _spread(received, per_user):
         user, item, time = example[USER][0], example[ITEM][0], example[TIMESTAMP][0]
+        # What else the user chose at the same instant nobody knew then, and may be drawn; the event's own item not.
+        candidates = [expected.of_event(event, drawn=item) for event in positives[time] if event[ITEM] != item]
         allowed = len(positives[time]) * config.negatives.per_positive
         if count[time] > allowed:
             result.add(Finding(user, item, time, "negatives", f"at most {allowed}", str(count[time])))
-            continue
-        if chosen_since.get(item, time + 1) <= time:
-            was = f"an item not chosen by then, this one was at {show_time(chosen_since[item])}"
+        elif chosen_since.get(item, time) < time:
+            was = f"an item not chosen before, this one was at {show_time(chosen_since[item])}"
             result.add(Finding(user, item, time, "negatives", was, item))
-        candidates = [expected.of_event(event, drawn=item) for event in positives[time]]
-        if not any(_is_equal(candidate, example) for candidate in candidates):
+        elif not candidates:
+            result.add(Finding(user, item, time, "negatives", "another item than the event's own", item))
+        elif not any(_is_equal(candidate, example) for candidate in candidates):
             _compare_features(candidates[0], example, result)
 
 
@@ -218,7 +222,6 @@ def _show(values: list[Any], others: list[Any]) -> str:
     return f"{shown} ({len(values)} values)" if len(values) > SHOWN_VALUES else shown
 
 
-def _spread(values: Sequence[Any]) -> Iterator[Any]:
-    """At most `PER_USER` of them, evenly."""
-    step = max(1, -(-len(values) // PER_USER))
-    yield from values[::step]
+def _spread(values: Sequence[Any], count: int) -> Sequence[Any]:
+    """At most `count` of them, evenly."""
+    return values[:: max(1, -(-len(values) // count))]

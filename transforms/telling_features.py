@@ -93,7 +93,7 @@ def _rated(training: pl.Series, validation: pl.Series, is_positive: np.ndarray) 
     taught = pl.DataFrame({"value": training, "rate": is_positive})
     asked = pl.DataFrame({"value": validation}).with_row_index("row")
     if isinstance(training.dtype, pl.List):
-        taught, asked = (frame.explode("value") for frame in (taught, asked))
+        taught, asked = (frame.explode("value", empty_as_null=True) for frame in (taught, asked))
     smoothed = (pl.col("rate").sum() + WEIGHT * mean) / (pl.len() + WEIGHT)
     rates: Any = taught.group_by("value").agg(smoothed)
     joined = asked.join(rates, on="value", how="left", nulls_equal=True, maintain_order="left")
