@@ -1,0 +1,17 @@
+"""Joins transforms, models and serving into one graph; the only package that knows them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """`pipeline.Champion` and the like: where TFX on Kubeflow looks for an artifact's class, by its type's name.
+
+    Found only when asked for, so that importing the package does not import TFX.
+    """
+    if name.startswith("_") or not name[0].isupper():
+        raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
+    from pipeline import artifacts
+
+    return getattr(artifacts, name)

@@ -65,7 +65,7 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
     )
     examples = logs.outputs["examples"]
-    leak_check = LeakCheck(examples=examples, config=ingestion, code_fingerprint=fingerprints.ingestion_code)
+    leak_check = LeakCheck(examples=examples, config=ingestion)
 
     statistics = StatisticsGen(examples=examples)
     inferred = SchemaGen(

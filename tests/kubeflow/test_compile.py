@@ -7,8 +7,11 @@ import yaml
 from google.protobuf import json_format
 from kfp.components import load_component_from_file
 from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx.orchestration.kubeflow.v2 import compiler_utils
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 
 from kubeflow.compile import compile_pipeline
+from pipeline import artifacts
 from pipeline.config import load
 
 pytestmark = pytest.mark.end_to_end
@@ -85,3 +88,17 @@ def test_training_waits_for_the_checks(specification: pipeline_spec_pb2.Pipeline
 def test_models_are_pushed_below_the_pipeline_root(specification: pipeline_spec_pb2.PipelineSpec) -> None:
     destination = specification.root.dag.tasks["Pusher"].inputs.parameters["push_destination"]
     assert "gs://bucket/root/shop/serving/shop" in str(destination.runtime_value)
+
+
+def test_the_types_of_artifacts_are_found_again_in_the_container() -> None:
+    """By TFX's own reading of an artifact's type, as the container's entry point does it."""
+    for kind in (artifacts.Champion, artifacts.Evaluation, artifacts.IngestionReport, artifacts.LeakReport):
+        schema = pipeline_spec_pb2.ArtifactTypeSchema(instance_schema=compiler_utils.get_artifact_schema(kind))
+        sent = pipeline_spec_pb2.RuntimeArtifact(name="some/1", uri="gs://bucket/some", type=schema)
+        found = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict({"x": _list_of(sent)}, {})["x"][0]
+        assert type(found) is kind
+        assert found.uri == "gs://bucket/some"
+
+
+def _list_of(artifact: pipeline_spec_pb2.RuntimeArtifact) -> pipeline_spec_pb2.ArtifactList:
+    return pipeline_spec_pb2.ArtifactList(artifacts=[artifact])
