@@ -1,0 +1,94 @@
+"""Metrics as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.evaluation_result import Metrics, ModelEvaluation, SliceMetrics
+
+UNDEFINED = "–"
+SHOWN_VALUES = 10
+"""Of a slice with more values, the largest are shown."""
+BEST_POSSIBLE = "best possible"
+
+
+def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
+    """One row a model and task; below them the best possible, where the log has true probabilities.
+
+    Args:
+        models: by the name to show.
+    """
+    tasks = list(next(iter(models.values())).tasks)
+    table = _table("test split", tasks)
+    table.add_column("model")
+    for column in ("AUC", "GAUC", "log loss", "ECE", "calibration", "of the way"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for task in tasks:
+        task_cell = [task] if len(tasks) > 1 else []
+        for name, model in models.items():
+            metrics = model.tasks[task].overall
+            share = metrics.share_of_the_way
+            way = UNDEFINED if share is None else f"{share:.1%}"
+            table.add_row(*task_cell, name, *_figures(metrics), shown(metrics.calibration, 3), way)
+        best = next(iter(models.values())).tasks[task].overall
+        if best.best_possible_auc is not None:
+            cells = (shown(best.best_possible_auc), UNDEFINED, shown(best.best_possible_log_loss))
+            table.add_row(*task_cell, BEST_POSSIBLE, *cells, UNDEFINED, UNDEFINED, "100.0%", style="dim")
+        table.add_section()
+    return table
+
+
+def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelEvaluation]) -> Table | None:
+    """One row a slice and task, with the AUC of the `others` beside the model's; None where there is no slice."""
+    tasks = list(model.tasks)
+    if not any(task.slices for task in model.tasks.values()):
+        return None
+    table = _table(title, tasks)
+    table.add_column("slice")
+    for column in ("examples", "AUC", "GAUC", "log loss", "ECE", *(f"AUC {name}" for name in others)):
+        table.add_column(column, justify="right")
+    for task in tasks:
+        slices = model.tasks[task].slices
+        against = [
+            {(part.name, part.value): part.metrics.auc for part in other.tasks[task].slices}
+            for other in others.values()
+        ]
+        for name in dict.fromkeys(part.name for part in slices):
+            values = [part for part in slices if part.name == name]
+            kept = _largest(values)
+            for part in kept:
+                table.add_row(
+                    *([task] if len(tasks) > 1 else []),
+                    escape(f"{name} {part.value}"),
+                    f"{part.metrics.examples:,}",
+                    *_figures(part.metrics),
+                    *(shown(aucs.get((part.name, part.value))) for aucs in against),
+                )
+            if len(kept) < len(values):
+                count = len(values) - len(kept)
+                table.add_row(*([task] if len(tasks) > 1 else []), f"{name}: {count:,} smaller ones, not shown")
+    return table
+
+
+def shown(value: float | None, digits: int = 4) -> str:
+    return UNDEFINED if value is None else f"{value:.{digits}f}"
+
+
+def _figures(metrics: Metrics) -> tuple[str, ...]:
+    return shown(metrics.auc), shown(metrics.gauc), shown(metrics.log_loss), shown(metrics.ece)
+
+
+def _largest(values: list[SliceMetrics]) -> list[SliceMetrics]:
+    """The `SHOWN_VALUES` with the most examples, in the order that they stand in."""
+    ranked = sorted(range(len(values)), key=lambda place: values[place].metrics.examples, reverse=True)
+    return [values[place] for place in sorted(ranked[:SHOWN_VALUES])]
+
+
+def _table(title: str, tasks: list[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    if len(tasks) > 1:
+        table.add_column("task")
+    return table

@@ -1,0 +1,237 @@
+"""The closing report of a run: what was read, what was learned, whether it is good enough and where it is."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.champion import Champion, pushed_models
+from pipeline.config import PipelineConfig
+from pipeline.evaluation_result import Evaluation, ModelEvaluation
+from pipeline.folders import Folders
+from pipeline.metrics_table import metrics_table, slices_table
+from pipeline.quality_gate import Verdict
+from transforms.ingestion_counts import IngestionCounts
+
+if TYPE_CHECKING:  # it imports TFX, which only a run needs
+    from pipeline.runner import StepResult
+
+COUNTS, TRAINING_SUMMARY = "counts.json", "training_summary.json"
+REPORTED = ("auc", "gauc", "log_loss", "ece")
+BASELINE = "baseline"
+SHOWN_REASONS = 10
+
+
+@dataclass(frozen=True)
+class Report:
+    """`table` is for the terminal; `is_blessed` says whether the gate let the model pass."""
+
+    table: RenderableType
+    is_blessed: bool
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What the steps of a run wrote down. Trainings are by role; `pushed` is where the model is served from."""
+
+    counts: IngestionCounts
+    evaluation: Evaluation
+    baseline: ModelEvaluation | None
+    verdict: Verdict
+    trainings: dict[str, dict[str, Any]]
+    pushed: Champion | None
+
+    @classmethod
+    def of(cls, folders: Folders, results: Mapping[str, StepResult]) -> _Findings:
+        evaluation = Evaluation.read(results["Evaluator"].outputs["evaluation"])
+        verdict = Verdict.read(results["QualityGate"].outputs["blessing"])
+        baseline = results.get("BaselineEvaluator")
+        trainings = {"model": "Trainer", BASELINE: "BaselineTrainer"}
+        # Pushed by this run, or by the earlier one whose result it used again.
+        candidates = pushed_models(folders.serving) if verdict.is_blessed else []
+        return cls(
+            IngestionCounts.model_validate_json(_read(f"{results['LogExampleGen'].outputs['report']}/{COUNTS}")),
+            evaluation,
+            Evaluation.read(baseline.outputs["evaluation"]).model if baseline else None,
+            verdict,
+            {
+                role: json.loads(_read(f"{results[step].outputs['model_run']}/{TRAINING_SUMMARY}"))
+                for role, step in trainings.items()
+                if step in results
+            },
+            next((model for model in candidates if model.fingerprint == evaluation.model.fingerprint), None),
+        )
+
+    def models(self) -> dict[str, ModelEvaluation]:
+        """By the name that tells them apart; the champion is not among them."""
+        model = self.evaluation.model
+        if self.baseline is None:
+            return {model.name: model}
+        same = self.baseline.name == model.name
+        return {model.name: model, f"{self.baseline.name} ({BASELINE})" if same else self.baseline.name: self.baseline}
+
+
+def closing_report(config: PipelineConfig, folders: Folders, results: Mapping[str, StepResult]) -> Report:
+    """Gathers the report of a run whose steps all finished, or came from the cache, and writes it as JSON.
+
+    Args:
+        config: of the run.
+        folders: of the run; the report is written to `folders.report`.
+        results: by step, as `run` gives them.
+    """
+    found = _Findings.of(folders, results)
+    content = _content(config, found, results["LogExampleGen"].outputs["examples"])
+    with tf.io.gfile.GFile(folders.report, "w") as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+    return Report(Padding(Group(*_parts(found, folders)), (1, 0)), found.verdict.is_blessed)
+
+
+def _read(path: str) -> str:
+    with tf.io.gfile.GFile(path) as file:
+        return str(file.read())
+
+
+def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[str, Any]:
+    first = config.tasks[0].name
+    overall = found.evaluation.model.tasks[first].overall
+    by_model = {name: model.tasks[first].overall for name, model in found.models().items()}
+    return {
+        "name": config.name,
+        "is_blessed": found.verdict.is_blessed,
+        "reasons": found.verdict.reasons,
+        "notes": found.verdict.notes,
+        "pushed": found.pushed.folder if found.pushed else None,
+        "metrics": {name: {each: metrics.value(each) for each in REPORTED} for name, metrics in by_model.items()},
+        "best_possible": {"auc": overall.best_possible_auc, "log_loss": overall.best_possible_log_loss},
+        "share_of_the_way": {name: metrics.share_of_the_way for name, metrics in by_model.items()},
+        "evaluation": found.evaluation.model_dump(mode="json"),
+        "baseline": found.baseline.model_dump(mode="json") if found.baseline else None,
+        "counts": found.counts.model_dump(mode="json"),
+        "training": found.trainings,
+        "examples": examples,
+    }
+
+
+def _parts(found: _Findings, folders: Folders) -> Iterator[RenderableType]:
+    yield _data_table(found.counts)
+    if found.counts.dead_letter_reasons:
+        yield _dead_letters(found.counts)
+    shown = {found.evaluation.model.name: found.evaluation.model}
+    if found.baseline is not None:
+        shown[f"{found.baseline.name} ({BASELINE})"] = found.baseline
+    if found.evaluation.champion is not None:
+        version = Path(found.evaluation.champion.folder).name
+        shown[f"{found.evaluation.champion.name} (champion, version {version})"] = found.evaluation.champion
+    yield metrics_table(shown)
+    yield from _dropped_users(found.evaluation.model)
+    name = found.evaluation.model.name
+    others = {BASELINE: found.baseline} if found.baseline else {}
+    slices = slices_table(found.evaluation.model, f"test split by slice, {name}", others)
+    if slices is not None:
+        yield slices
+    yield from _trainings(found.trainings)
+    yield from _verdict(found, folders)
+
+
+def _data_table(counts: IngestionCounts) -> Table:
+    table = Table(title="data", title_justify="left", title_style="bold", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for name, rows in counts.tables.items():
+        table.add_row(name, f"{rows.rows:,}", f"{rows.dead_letters:,} dead letters")
+    starts = {"validation": counts.validation_from, "test": counts.test_from}
+    for split, examples in counts.examples.items():
+        positives = ", ".join(f"{count:,} {task}" for task, count in counts.positives.get(split, {}).items())
+        negatives = counts.sampled_negatives.get(split, 0)
+        drawn = f", {negatives:,} sampled negatives" if negatives else ""
+        since = f", from {_instant(starts[split])}" if split in starts else ""
+        table.add_row(f"{split} examples", f"{examples:,}", f"{positives}{drawn}{since}")
+    table.add_row("users", f"{counts.users:,}", _without(counts, "users"))
+    table.add_row("items", f"{counts.items:,}", _without(counts, "items"))
+    for name, cells in counts.unreadable_numbers.items():
+        if cells:
+            table.add_row(escape(name), f"{cells:,}", "cells that are no number, taken as missing")
+    if counts.negatives_not_found:
+        table.add_row(
+            "negatives", f"{counts.negatives_not_found:,}", "could not be drawn: their users had taken nearly all"
+        )
+    if counts.behaviours_only:
+        table.add_row("behaviours only", f"{counts.behaviours_only:,}", "events without a label, in histories alone")
+    return table
+
+
+def _without(counts: IngestionCounts, table: str) -> str:
+    missing = counts.without_attributes.get(table, 0)
+    return f"{missing:,} events of {table} that are not in their table" if missing else ""
+
+
+def _instant(microseconds: int) -> str:
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=microseconds)
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _dead_letters(counts: IngestionCounts) -> Table:
+    table = Table(title="dead letters", title_justify="left", title_style="bold", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    reasons = sorted(counts.dead_letter_reasons.items(), key=lambda reason: -reason[1])
+    for reason, rows in reasons[:SHOWN_REASONS]:
+        table.add_row(escape(reason), f"{rows:,}")
+    rest = reasons[SHOWN_REASONS:]
+    if rest:
+        table.add_row(f"{len(rest)} more reasons", f"{sum(rows for _, rows in rest):,}")
+    return table
+
+
+def _dropped_users(model: ModelEvaluation) -> Iterator[Text]:
+    for task, evaluated in model.tasks.items():
+        metrics = evaluated.overall
+        users = metrics.gauc_users + metrics.gauc_dropped_users
+        yield Text(
+            f"GAUC of {task} is of {metrics.gauc_users:,} of {users:,} users; "
+            f"{metrics.gauc_dropped_users:,} have one label only and are left out"
+        )
+        if metrics.unlabelled:
+            yield Text(f"{metrics.unlabelled:,} test examples have no label for {task}")
+
+
+def _trainings(trainings: Mapping[str, Mapping[str, Any]]) -> Iterator[Text]:
+    for role, training in trainings.items():
+        speed = training["examples_per_second"]
+        rate = f", {speed:,.0f} examples/s" if speed else ""
+        yield Text(
+            f"{role} {training['model']['name']} trained {training['epochs']} epochs (best {training['best_epoch']}) "
+            f"in {training['seconds']:.1f} s{rate}, {training['parameters']:,} parameters"
+        )
+
+
+def _verdict(found: _Findings, folders: Folders) -> Iterator[RenderableType]:
+    verdict = found.verdict
+    if verdict.is_blessed:
+        yield Text("blessed: the quality gate lets the model pass", style="bold green")
+    else:
+        yield Text("refused: the quality gate does not bless the model", style="bold red")
+    for reason in verdict.reasons:
+        yield Text(f"  {reason}")
+    for note in verdict.notes:
+        yield Text(f"  {note}", style="dim")
+    if not verdict.is_blessed:
+        yield Text("the model was not pushed")
+    elif found.pushed is None:
+        yield Text(f"the model was pushed before and is no longer in {folders.serving}", style="yellow")
+    else:
+        yield Text("the model is in")
+        # Alone on its line, so that it can be copied where it does not fit.
+        yield Text(str(found.pushed.folder), overflow="fold", style="bold")

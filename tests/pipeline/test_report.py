@@ -1,0 +1,204 @@
+"""The closing report of folders as the steps leave them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import small_evaluation as small
+from rich.console import Console
+
+from pipeline.config import PipelineConfig
+from pipeline.evaluation_result import Evaluation, Metrics, ModelEvaluation, SliceMetrics, TaskEvaluation
+from pipeline.folders import Folders
+from pipeline.quality_gate import Verdict
+from pipeline.report import Report, closing_report
+from transforms.ingestion_counts import IngestionCounts, TableCounts
+
+COUNTS = IngestionCounts(
+    tables={"events": TableCounts(rows=4100, usable=4093, dead_letters=7)},
+    dead_letter_reasons={"events: no item id": 5, "events: timestamp [x] cannot be read": 2},
+    examples={"train": 3200, "validation": 410, "test": 483},
+    positives={"train": {"click": 500}, "validation": {"click": 61}, "test": {"click": 73}},
+    sampled_negatives={},
+    negatives_not_found=0,
+    behaviours_only=0,
+    users=150,
+    items=200,
+    items_in_training=180,
+    without_attributes={"items": 11},
+    unreadable_numbers={"price": 3, "age": 0},
+    validation_from=1_704_067_200_000_000,  # 2024-01-01, as microseconds
+    test_from=1_704_153_600_000_000,
+)
+TRAINING = {
+    "model": {"name": "din"}, "epochs": 3, "best_epoch": 2, "seconds": 12.34, "examples_per_second": 8765.4,
+    "parameters": 12345,
+}  # fmt: skip
+
+
+class Step(NamedTuple):
+    """Of a step's result, what the report reads; the class itself would import TFX."""
+
+    outputs: dict[str, str]
+
+
+def metrics(auc: float | None, examples: int = 483) -> Metrics:
+    return Metrics(
+        examples=examples, positives=73, unlabelled=0, auc=auc, gauc=0.61, gauc_users=81, gauc_dropped_users=39,
+        log_loss=0.4321, ece=0.0123, calibration=1.05, best_possible_auc=0.8, best_possible_log_loss=0.3456,
+    )  # fmt: skip
+
+
+def model(name: str, auc: float | None, fingerprint: str = "f0", values: int = 2) -> ModelEvaluation:
+    slices = tuple(
+        SliceMetrics(name="device", value=f"[d{number}]", metrics=metrics(0.5, examples=100 - number))
+        for number in range(values)
+    )
+    tasks = {"click": TaskEvaluation(overall=metrics(auc), slices=slices)}
+    return ModelEvaluation(name=name, fingerprint=fingerprint, folder=f"/models/{name}/7", tasks=tasks)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    made = Folders(str(tmp_path / "runs" / "small"))
+    Path(made.root).mkdir(parents=True)
+    return made
+
+
+def push(folders: Folders, version: int, fingerprint: str) -> Path:
+    folder = Path(folders.serving) / str(version)
+    (folder / "assets.extra").mkdir(parents=True)
+    (folder / "assets.extra" / "interestflow.json").write_text(json.dumps({"fingerprint": fingerprint}))
+    (folder / "saved_model.pb").touch()
+    return folder
+
+
+def config() -> PipelineConfig:
+    return small.config(tasks=[{"name": "click", "label": {"column": "click"}}])
+
+
+def report(
+    folders: Folders,
+    evaluated: ModelEvaluation,
+    baseline: ModelEvaluation | None,
+    verdict: Verdict = Verdict(is_blessed=True),  # noqa: B008
+    champion: ModelEvaluation | None = None,
+) -> Report:
+    def step(name: str, output: str) -> Step:
+        folder = Path(folders.root) / name
+        folder.mkdir()
+        return Step({output: str(folder)})
+
+    outputs = {"LogExampleGen": "report", "Evaluator": "evaluation", "QualityGate": "blessing", "Trainer": "model_run"}
+    results = {name: step(name, output) for name, output in outputs.items()}
+    results["LogExampleGen"].outputs["examples"] = "/examples"
+    (Path(folders.root) / "LogExampleGen" / "counts.json").write_text(COUNTS.model_dump_json())
+    (Path(folders.root) / "Trainer" / "training_summary.json").write_text(json.dumps(TRAINING))
+    Evaluation(model=evaluated, champion=champion, champion_problem=None, examples=483).write(
+        results["Evaluator"].outputs["evaluation"]
+    )
+    verdict.write(results["QualityGate"].outputs["blessing"])
+    if baseline is not None:
+        results["BaselineEvaluator"] = step("BaselineEvaluator", "evaluation")
+        Evaluation(model=baseline, champion=None, champion_problem=None, examples=483).write(
+            results["BaselineEvaluator"].outputs["evaluation"]
+        )
+    return closing_report(config(), folders, results)
+
+
+def text(found: Report, width: int = 140) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(found.table)
+    return console.export_text()
+
+
+def line(shown: str, *words: str) -> str:
+    (only,) = [each for each in shown.splitlines() if all(word in each for word in words)]
+    return only
+
+
+def test_it_shows_data_metrics_and_where_the_model_is(folders: Folders) -> None:
+    push(folders, 3, "other")
+    folder = push(folders, 4, "f0")
+    shown = text(report(folders, model("din", 0.74), model("pooled", 0.71, "f1")))
+    assert "7 dead letters" in line(shown, "events", "4,100")
+    assert "73 click, from 2024-01-02 00:00:00" in line(shown, "test examples", "483")
+    assert "11 events of items that are not in their table" in line(shown, "items", "200", "11")
+    assert "no number" in line(shown, "price", "3")
+    assert "5" in line(shown, "events: no item id")
+    assert "2" in line(shown, "events: timestamp [x] cannot be read")
+    # (0.74 - 0.5) / (0.8 - 0.5) and (0.71 - 0.5) / (0.8 - 0.5)
+    assert [cell.strip() for cell in line(shown, "0.7400").strip("│ ").split("│")] == [
+        "din", "0.7400", "0.6100", "0.4321", "0.0123", "1.050", "80.0%",
+    ]  # fmt: skip
+    assert "70.0%" in line(shown, "pooled (baseline)")
+    assert "0.3456" in line(shown, "best possible", "0.8000")
+    assert "81 of 120 users; 39 have one label only" in shown
+    assert "model din trained 3 epochs (best 2) in 12.3 s, 8,765 examples/s, 12,345 parameters" in shown
+    assert "blessed" in shown
+    assert str(folder) in shown.replace("\n", "")
+
+
+def test_a_narrow_terminal_does_not_break_the_path(folders: Folders) -> None:
+    folder = push(folders, 4, "f0")
+    shown = text(report(folders, model("din", 0.74), model("pooled", 0.71)), width=60)
+    assert str(folder) in "".join(each.strip() for each in shown.splitlines())
+
+
+def test_the_json_has_the_metrics_by_model(folders: Folders) -> None:
+    folder = push(folders, 4, "f0")
+    report(folders, model("din", 0.74), model("pooled", 0.71))
+    content = json.loads(Path(folders.report).read_text())
+    assert content["metrics"] == {
+        "din": {"auc": 0.74, "gauc": 0.61, "log_loss": 0.4321, "ece": 0.0123},
+        "pooled": {"auc": 0.71, "gauc": 0.61, "log_loss": 0.4321, "ece": 0.0123},
+    }
+    assert content["best_possible"] == {"auc": 0.8, "log_loss": 0.3456}
+    assert content["share_of_the_way"]["din"] == pytest.approx(0.8)
+    assert (content["is_blessed"], content["pushed"]) == (True, str(folder))
+    assert content["examples"] == "/examples"
+
+
+def test_a_refusal_is_shown_with_its_reasons(folders: Folders) -> None:
+    push(folders, 4, "f0")  # by an earlier run, whose gate asked for less
+    reason = "auc of task click is 0.7400, should be at least 0.999"
+    found = report(folders, model("din", 0.74), None, Verdict(is_blessed=False, reasons=(reason,)))
+    assert not found.is_blessed
+    shown = text(found)
+    assert reason in shown
+    assert "refused" in shown
+    assert "the model was not pushed" in shown
+    assert json.loads(Path(folders.report).read_text())["pushed"] is None
+
+
+def test_a_blessed_model_that_was_removed_is_said_to_be_gone(folders: Folders) -> None:
+    shown = text(report(folders, model("din", 0.74), None))
+    assert f"is no longer in {folders.serving}" in shown.replace("\n", "")
+
+
+def test_the_baseline_may_be_the_model_itself(folders: Folders) -> None:
+    found = report(folders, model("pooled", 0.7), model("pooled", 0.71))
+    metrics_by_model: dict[str, Any] = json.loads(Path(folders.report).read_text())["metrics"]
+    assert {name: each["auc"] for name, each in metrics_by_model.items()} == {"pooled": 0.7, "pooled (baseline)": 0.71}
+    assert "0.7100" in line(text(found), "pooled (baseline)")
+
+
+def test_the_champion_has_a_row_with_its_version(folders: Folders) -> None:
+    found = report(folders, model("din", 0.74), None, champion=model("din", 0.73))
+    assert "0.7300" in line(text(found), "din (champion, version 7)")
+
+
+def test_undefined_metrics_are_dashes(folders: Folders) -> None:
+    shown = text(report(folders, model("din", None), None))
+    assert [cell.strip() for cell in line(shown, "din ", "0.4321").strip("│ ").split("│")][1] == "–"
+    assert json.loads(Path(folders.report).read_text())["metrics"]["din"]["auc"] is None
+
+
+def test_of_a_slice_with_many_values_the_largest_are_shown_and_the_rest_counted(folders: Folders) -> None:
+    shown = text(report(folders, model("din", 0.74, values=13), model("pooled", 0.71, values=13)))
+    assert "91" in line(shown, "device [d9]")
+    assert "device [d10]" not in shown
+    assert "device: 3 smaller ones, not shown" in shown
