@@ -66,8 +66,8 @@ def run(config: ConfigPath, data_folder: DataFolder = None, runs_folder: RunsFol
 @app.command()
 def validate(config: ConfigPath, data_folder: DataFolder = None) -> None:
     """Checks a configuration against the real files and shows what the pipeline would see, without running it."""
-    from pipeline.validate import render
     from pipeline.validate import validate as check
+    from pipeline.validate_view import render
 
     report = check(load_config(config, data_folder))
     Console().print(render(report))
@@ -113,6 +113,25 @@ def generate_logs(
         f"clicked {log.events['click'].mean():.3f} of the time; "
         f"best possible AUC {best.auc:.4f}, log loss {best.log_loss:.4f}", highlight=False
     )  # fmt: skip
+
+
+@app.command()
+def evaluate(
+    config: ConfigPath,
+    model: Annotated[
+        str | None, typer.Option(help="Folder of an exported model, instead of the newest that was pushed.")
+    ] = None,
+    data_folder: DataFolder = None,
+    runs_folder: RunsFolder = None,
+) -> None:
+    """Shows how well a pushed model does on the test examples of the last run, overall and by slice."""
+    from pipeline.evaluate import NothingToEvaluateError, evaluate_locally
+
+    loaded = load_config(config, data_folder)
+    try:
+        evaluate_locally(loaded, runs_folder, model)
+    except NothingToEvaluateError as error:
+        fail(error)
 
 
 @app.command()

@@ -26,9 +26,6 @@ from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
 from pipeline.schema_file import curated_schema_text
 
-BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
-"""Beam on this machine. Threads would lose records and Prism would download itself: docs/decisions.md."""
-
 
 @dataclass(frozen=True)
 class Fingerprints:

@@ -15,9 +15,10 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
+from pipeline.beam_arguments import BEAM_ARGUMENTS
 from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
-from pipeline.graph import BEAM_ARGUMENTS, Fingerprints, build_components
+from pipeline.graph import Fingerprints, build_components
 
 OWN_PACKAGES = {"pipeline", "transforms", "models", "serving"}
 """Errors from here are written for the person who runs the pipeline; others are named with their type."""

@@ -325,6 +325,12 @@ ONE_MISTAKE = {
         "`evaluation.slices.1` should be one of category, device, history_length, item, user, received 'devise' "
         "(small.yaml, line 31)",
     ),
+    "a slice by a number without boundaries": (
+        "    - {name: device, from: events}\n",
+        "    - {name: price, from: items, kind: numeric, quantiles: 4}\nevaluation: {slices: [price]}\n",
+        "`evaluation.slices.0` 'price' is a number, which can be sliced by its `boundaries` alone "
+        "(small.yaml, line 25)",
+    ),
     "fewer items than categories": (
         "  epochs: 2",
         "  epochs: 2\ngenerate: {items: 20, categories: 30}",

@@ -13,13 +13,14 @@ import tensorflow_model_analysis as tfma
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline import scoring
+from pipeline.beam_arguments import BEAM_ARGUMENTS
 from pipeline.evaluation import evaluate, evaluate_model, files_of_test_split
 from pipeline.evaluation_result import Evaluation, EvaluationError, Metrics
 from pipeline.metrics.measures import calibration, expected_calibration_error, grouped_auc, log_loss
 from pipeline.validation import auc
 from transforms.best_possible import best_possible
 
-OPTIONS = PipelineOptions(["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"])
+OPTIONS = PipelineOptions(BEAM_ARGUMENTS)
 ROWS = small.make_rows(400)
 
 

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where the small examples a
 import small_evaluation as small
 
 from pipeline import artifacts
+from pipeline.beam_arguments import BEAM_ARGUMENTS
 from pipeline.champion import Champion
 from pipeline.components.champion_finder import ChampionFinder
 from pipeline.components.evaluator import Evaluator
@@ -27,8 +28,6 @@ from pipeline.components.quality_gate import QualityGate
 from pipeline.config import GateConfig
 from pipeline.evaluation_result import Evaluation
 from pipeline.quality_gate import Verdict
-
-BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
 
 def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Artifact], **properties: Any) -> None:

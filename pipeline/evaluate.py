@@ -1,0 +1,72 @@
+"""`interestflow evaluate`: a pushed model on the test examples of the last run."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.beam_arguments import BEAM_ARGUMENTS
+from pipeline.config import PipelineConfig
+from pipeline.folders import Folders
+from pipeline.quiet import libraries_to_log
+
+
+class NothingToEvaluateError(Exception):
+    """There is no run, no model, or a model that cannot be evaluated; the message says which."""
+
+
+def evaluate_locally(config: PipelineConfig, runs_folder: str | None = None, model: str | None = None) -> None:
+    """Evaluates a model and prints its metrics, overall and by slice.
+
+    Args:
+        config: as it was run; only its slices may have changed since.
+        runs_folder: where runs are kept.
+        model: folder of an exported model; None for the newest that was pushed.
+
+    Raises:
+        NothingToEvaluateError: where there is nothing to evaluate, or nothing to evaluate it on.
+    """
+    folders = Folders.local(config, runs_folder)
+    report = Path(folders.report)
+    if not report.exists():
+        raise NothingToEvaluateError(
+            f"no run of {config.name} has ended under {folders.root} yet; `interestflow run` makes the test examples"
+        )
+    examples = json.loads(report.read_text(encoding="utf-8"))["examples"]
+    log = Path(folders.logs) / f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}-evaluate.log"
+    with libraries_to_log(log) as console:
+        _evaluate(config, folders, examples, model, console)
+
+
+def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: str | None, console: Console) -> None:
+    with console.status("loading libraries"):
+        from apache_beam.options.pipeline_options import PipelineOptions
+
+        from pipeline.champion import pushed_models
+        from pipeline.evaluation import evaluate_model, files_of_test_split
+        from pipeline.evaluation_result import EvaluationError
+        from pipeline.metrics_table import metrics_table, slices_table
+
+    if model is None:
+        pushed = pushed_models(folders.serving)
+        if not pushed or pushed[0].folder is None:
+            raise NothingToEvaluateError(
+                f"no model of {config.name} has been pushed to {folders.serving} yet; --model names another"
+            )
+        model = pushed[0].folder
+    console.print(f"evaluating {model}", highlight=False, soft_wrap=True)
+    try:
+        with console.status("scoring the test split"), tempfile.TemporaryDirectory() as temporary:
+            found = evaluate_model(
+                config, model, files_of_test_split(examples), temporary, PipelineOptions(BEAM_ARGUMENTS)
+            )
+    except EvaluationError as error:
+        raise NothingToEvaluateError(str(error)) from None
+    console.print(metrics_table({found.name: found}))
+    slices = slices_table(found, "by slice", {})
+    if slices is not None:
+        console.print(slices)
