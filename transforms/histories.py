@@ -51,13 +51,20 @@ def build_histories(
             `behaviour time + delay < event time`, so nothing simultaneous is.
     """
     rows = np.flatnonzero(is_behaviour)
-    # One number orders by user, then time, so that one search answers for all users at once.
-    first = time.min(initial=0)
-    span = int(time.max(initial=0) - first) + 2
-    key = user.astype(np.int64) * span + (time - first)
-    # Events in the first `delay` of their user's log would reach into the user before; the maximum keeps them home.
-    wanted = user.astype(np.int64) * span + np.maximum(time - first - delay, 0)
-    behaviour_key = key[rows]
-    stop = np.searchsorted(behaviour_key, wanted, side="left")
-    begin = np.searchsorted(behaviour_key, user.astype(np.int64) * span, side="left")
+    stop, begin = np.zeros(len(user), np.int64), np.zeros(len(user), np.int64)
+    # One number orders by user, then time, so that one search answers for many users at once: for as many as fit,
+    # since years in microseconds times all users need not fit into 64 bits.
+    first = int(time.min()) if len(time) else 0
+    span = int(time.max(initial=first)) - first + 2
+    users = int(user.max(initial=-1)) + 1
+    together = max(1, 2**62 // span)
+    for lowest in range(0, users, together):
+        events = slice(*np.searchsorted(user, (lowest, lowest + together)))
+        behaviours = slice(*np.searchsorted(rows, (events.start, events.stop)))
+        place = (user[events].astype(np.int64) - lowest) * span
+        since = time[events] - first
+        behaviour_key = (place + since)[rows[behaviours] - events.start]
+        # Events in the first `delay` of their user's log would reach into the user before; the maximum keeps them home.
+        stop[events] = np.searchsorted(behaviour_key, place + np.maximum(since - delay, 0)) + behaviours.start
+        begin[events] = np.searchsorted(behaviour_key, place) + behaviours.start
     return Histories(rows, np.maximum(begin, stop - max_length), stop, stop - begin)

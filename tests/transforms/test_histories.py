@@ -67,3 +67,12 @@ def test_the_same_as_the_definition(events: list[tuple[int, int, bool]], max_len
         expected.append((known[-max_length:], len(known)))
     found, counts = histories(events, max_length, delay)
     assert list(zip(found, counts, strict=True)) == expected
+
+
+def test_many_users_over_many_years() -> None:
+    """A million users since 1970 in microseconds: numbers that would overflow if they were multiplied."""
+    user = np.repeat(np.arange(1_000_000), 2)
+    time = np.tile([0, 1_700_000_000_000_000], 1_000_000)
+    found = build_histories(user, time, np.ones(len(user), bool), 50, 0)
+    assert found.count.tolist() == [0, 1] * 1_000_000
+    assert (found.stop - found.start == found.count).all()
