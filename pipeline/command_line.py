@@ -70,7 +70,7 @@ def validate(config: ConfigPath, data_folder: DataFolder = None) -> None:
     from pipeline.validate_view import render
 
     report = check(load_config(config, data_folder))
-    Console().print(render(report))
+    Console().print(render(report), soft_wrap=True)
     raise typer.Exit(0 if report.is_usable else 1)
 
 

@@ -17,13 +17,20 @@ def ensure_logs(config: PipelineConfig) -> str | None:
     Returns:
         What was made, in words; None where nothing had to be.
     """
-    if config.generate is None:
+    if config.generate is None or is_there(config):
         return None
-    folder = Path(str(config.data.folder))
-    settings, marker = config.generate.model_dump_json(), folder / "generated.json"
-    if marker.exists() and marker.read_text() == settings:
-        return None
+    folder, marker = Path(str(config.data.folder)), _marker(config)
     marker.unlink(missing_ok=True)
     write(generate(config.generate), folder, cast(LogFormat, config.data.events.format))
-    marker.write_text(settings)
+    marker.write_text(config.generate.model_dump_json())
     return f"of {config.generate.events:,} events in {folder}"
+
+
+def is_there(config: PipelineConfig) -> bool:
+    """Whether the log that the configuration asks for has been written."""
+    marker = _marker(config)
+    return config.generate is not None and marker.exists() and marker.read_text() == config.generate.model_dump_json()
+
+
+def _marker(config: PipelineConfig) -> Path:
+    return Path(str(config.data.folder)) / "generated.json"

@@ -44,7 +44,7 @@ def require_columns(available: Sequence[str], wanted: Iterable[str], path: str) 
     """Raises a TableError that names the first column that is missing, and those most like it."""
     for column in wanted:
         if column not in available:
-            near = difflib.get_close_matches(column, available, n=3, cutoff=0.4) or available
+            near = difflib.get_close_matches(column, available) or available
             raise TableError(f"{path} should have a column `{column}`, received {', '.join(near)}")
 
 

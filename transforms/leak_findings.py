@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from transforms.config import IngestionConfig
 from transforms.expected_examples import ExpectedExamples, Features, Row, by_id, distinct_events, rows_of
 from transforms.feature_names import ITEM, SAMPLING_PROBABILITY, TIMESTAMP, USER
 from transforms.splits import SPLITS
+from transforms.timestamps import show_time
 
 PER_USER = 50
 SHOWN_VALUES = 6
@@ -98,15 +98,6 @@ def compare(
         result.drawn += len(drawn)
     _compare_splits(examples, config, first_seen or {}, result)
     return result
-
-
-def show_time(microseconds: int) -> str:
-    """An instant as a person reads it; the number where it is beyond the calendar."""
-    try:
-        time = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
-    except OverflowError:
-        return f"{microseconds} microseconds"
-    return time.strftime("%Y-%m-%d %H:%M:%S") + (f".{time.microsecond:06}" if time.microsecond else "")
 
 
 def _is_logged(example: Features, config: IngestionConfig) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import polars as pl
 
 from transforms.config import TimestampUnit
@@ -39,6 +41,15 @@ def microseconds(times: pl.Series, unit: TimestampUnit) -> pl.Series:
     if whole.null_count() == texts.null_count():
         return whole
     return whole.zip_with(whole.is_not_null(), _scaled(texts.cast(pl.Float64, strict=False), unit))
+
+
+def show_time(microseconds: int) -> str:
+    """An instant as a person reads it; the number where it is beyond the calendar."""
+    try:
+        time = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=microseconds)
+    except OverflowError:
+        return f"{microseconds} microseconds"
+    return time.strftime("%Y-%m-%d %H:%M:%S") + (f".{time.microsecond:06}" if time.microsecond else "")
 
 
 def _scaled(numbers: pl.Series, unit: TimestampUnit) -> pl.Series:
