@@ -150,7 +150,7 @@ def _data_table(counts: IngestionCounts) -> Table:
     table.add_column(justify="right")
     table.add_column()
     for name, rows in counts.tables.items():
-        table.add_row(name, f"{rows.rows:,}", f"{rows.dead_letters:,} dead letters")
+        table.add_row(f"rows of {name}", f"{rows.rows:,}", f"{rows.dead_letters:,} dead letters")
     starts = {"validation": counts.validation_from, "test": counts.test_from}
     for split, examples in counts.examples.items():
         positives = ", ".join(f"{count:,} {task}" for task, count in counts.positives.get(split, {}).items())
@@ -158,8 +158,8 @@ def _data_table(counts: IngestionCounts) -> Table:
         drawn = f", {negatives:,} sampled negatives" if negatives else ""
         since = f", from {_instant(starts[split])}" if split in starts else ""
         table.add_row(f"{split} examples", f"{examples:,}", f"{positives}{drawn}{since}")
-    table.add_row("users", f"{counts.users:,}", _without(counts, "users"))
-    table.add_row("items", f"{counts.items:,}", _without(counts, "items"))
+    table.add_row("users seen", f"{counts.users:,}", _without(counts, "users"))
+    table.add_row("items seen", f"{counts.items:,}", _without(counts, "items"))
     for name, cells in counts.unreadable_numbers.items():
         if cells:
             table.add_row(escape(name), f"{cells:,}", "cells that are no number, taken as missing")

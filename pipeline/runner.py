@@ -14,6 +14,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable.mlmd import execution_lib
 
 from pipeline.beam_arguments import BEAM_ARGUMENTS
 from pipeline.config import PipelineConfig
@@ -101,7 +102,10 @@ def run(
         except Exception as error:  # whatever a step raises ends the run with its reason; the log has the rest
             finished(StepResult(name, "failed", seconds(), {}))
             raise StepFailed(name, readable_reason(error)) from error
-        outputs = {key: artifacts[0].uri for key, artifacts in execution.output_dict.items() if artifacts}
+        # What the launcher itself returns for a step served from cache are folders that were never made.
+        with metadata.Metadata(connection) as handle:
+            made = execution_lib.get_output_artifacts(handle, execution.execution_id)
+        outputs = {key: artifacts[0].uri for key, artifacts in made.items() if artifacts}
         cached = _was_cached(connection, execution.execution_id)
         results[name] = StepResult(name, "cached" if cached else "done", seconds(), outputs)
         finished(results[name])
