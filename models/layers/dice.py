@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.layers.batch_normalization import BatchNormalization
+from models.layers.batch_normalization import MOMENTUM, BatchNormalization
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
@@ -22,7 +22,7 @@ class Dice(keras.layers.Layer):
         momentum: of the moving averages.
     """
 
-    def __init__(self, epsilon: float = 1e-8, momentum: float = 0.99, **kwargs: Any) -> None:
+    def __init__(self, epsilon: float = 1e-8, momentum: float = MOMENTUM, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
         self.momentum = momentum

@@ -22,9 +22,9 @@ def test_the_papers_formula_in_training() -> None:
     gate = sigmoid(np.array([[-2.0, -2.0], [0.0, 0.0], [2.0, 2.0]]) / np.sqrt(8.0 / 3.0))
     expected = gate * inputs + (1.0 - gate) * np.array([0.5, -1.0]) * inputs
     np.testing.assert_allclose(layer(inputs, training=True), expected, rtol=1e-5)
-    # Moving averages took a hundredth of the way: 0.99 * 0 + 0.01 * 3, 0.99 * 1 + 0.01 * 8 / 3.
-    np.testing.assert_allclose(layer.normalization.moving_mean, [0.03, 0.0], atol=1e-7)
-    np.testing.assert_allclose(layer.normalization.moving_variance, [0.99 + 0.08 / 3] * 2, rtol=1e-6)
+    # Moving averages took a tenth of the way: 0.9 * 0 + 0.1 * 3, 0.9 * 1 + 0.1 * 8 / 3.
+    np.testing.assert_allclose(layer.normalization.moving_mean, [0.3, 0.0], atol=1e-6)
+    np.testing.assert_allclose(layer.normalization.moving_variance, [0.9 + 0.8 / 3] * 2, rtol=1e-6)
 
 
 def test_moving_averages_at_inference() -> None:

@@ -25,7 +25,7 @@ def test_normalises_its_input_first_where_asked() -> None:
     tower = MLPTower((2,), batch_normalization=True)
     tower(INPUTS, training=True)
     assert isinstance(tower.normalization, BatchNormalization)
-    np.testing.assert_allclose(tower.normalization.moving_mean, [0.015, -0.005], rtol=1e-5)  # a hundredth of the mean
+    np.testing.assert_allclose(tower.normalization.moving_mean, [0.15, -0.05], rtol=1e-5)  # a tenth of the mean
     assert MLPTower((2,)).normalization is None
 
 
