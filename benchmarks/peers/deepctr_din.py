@@ -44,15 +44,16 @@ def main() -> None:
     batches["hist_item"], batches["hist_category"] = batches.pop("history_item"), batches.pop("history_category")
     dataset = tf.data.Dataset.from_tensor_slices((batches, labels)).repeat().prefetch(2)
 
-    def window() -> float:
-        began = time.perf_counter()
+    def window() -> str:
+        wall, processor = time.perf_counter(), time.process_time()
         model.fit(dataset, steps_per_epoch=arguments.steps, verbose=0)
-        return arguments.steps * batch_size / (time.perf_counter() - began)
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        return f"{arguments.steps * batch_size / wall:.1f} {1000 * processor / arguments.steps:.1f}"
 
     window()
     print("ready", flush=True)
     for _ in sys.stdin:
-        print(f"{window():.1f}", flush=True)
+        print(window(), flush=True)
 
 
 if __name__ == "__main__":
