@@ -29,7 +29,7 @@ from transforms.telling_features import Telling, tell
 
 USERS = 200
 SHARDS = 2
-"""From which the users are taken, evenly spread over all."""
+"""From which the users are taken; more where these have too few."""
 
 
 class LeakError(Exception):
@@ -92,8 +92,6 @@ def check_files(folder: str, config: IngestionConfig, users: int = USERS) -> Lea
     Raises:
         TableError: where there are no examples, or the log cannot be read.
     """
-    shards = shard_files(folder)
-    chosen_shards = shards[:: max(1, -(-len(shards) // SHARDS))][:SHARDS]
     spec = raw_feature_spec(config, with_labels=True)
     alone = [USER, *(attribute.name for attribute in config.features.with_target())]
     for task in config.tasks:
@@ -101,10 +99,12 @@ def check_files(folder: str, config: IngestionConfig, users: int = USERS) -> Lea
     columns: dict[str, list[pl.DataFrame]] = {split: [] for split in SPLITS}
     examples: dict[str, list[Features]] = {split: [] for split in SPLITS}
     sample: list[str] = []
-    for shard in chosen_shards:
+    for shard in sorted(shard_files(folder), key=lambda files: _digest(min(files.values()).rpartition("/")[2])):
+        if len(sample) >= users:
+            break
         parts = {split: read_columns(path, {name: spec[name] for name in alone}) for split, path in shard.items()}
         ids = pl.concat([part.get_column(USER) for part in parts.values()]).unique().to_list()
-        picked = sorted(ids, key=_digest)[: -(-users // len(chosen_shards))]
+        picked = sorted(ids, key=_digest)[: -(-users // SHARDS)]
         for split, path in shard.items():
             columns[split].append(parts[split].drop(USER))
             rows = np.flatnonzero(parts[split].get_column(USER).is_in(pl.Series(picked, dtype=pl.String)).to_numpy())
@@ -118,9 +118,9 @@ def check_files(folder: str, config: IngestionConfig, users: int = USERS) -> Lea
     return LeakReport(comparison, tell(training, validation, config), config.features.highest_single_auc)
 
 
-def _digest(user: str) -> bytes:
-    """Orders users as if by lot, and always alike."""
-    return hashlib.blake2b(user.encode(), digest_size=8).digest()
+def _digest(text: str) -> bytes:
+    """Orders users and shards as if by lot, and always alike."""
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
 def _read_log(config: IngestionConfig, users: Sequence[str]) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -372,6 +372,23 @@ def test_a_negative_from_after_the_training_window_is_found(sampled: Written) ->
 # From files: what the component does.
 
 
+def test_users_come_from_as_many_shards_as_it_takes(tmp_path: Path) -> None:
+    """Three users in each of four shards: of 8 users at least, 4 a shard at most, three shards give 9."""
+    write_log(tmp_path)
+    whole = Written(tmp_path, configuration(tmp_path))
+    for split, records in whole.records.items():
+        folder = tmp_path / "examples" / f"Split-{split}"
+        folder.mkdir(parents=True)
+        for number in range(4):
+            of_shard = [record for record in records if int(features(record)["user"][0][1:]) % 4 == number]
+            with ExampleFile(str(folder / f"data_tfrecord-{number:05}-of-00004.gz")) as file:
+                file.write(of_shard)
+    report = check_files(str(tmp_path / "examples"), whole.config, users=8)
+    report.raise_findings()
+    assert report.comparison.users == 9
+    assert check_files(str(tmp_path / "examples"), whole.config, users=100).comparison.users == USERS
+
+
 def test_files_of_clean_examples_pass(written: Written) -> None:
     report = check_files(str(written.write()), written.config)
     report.raise_findings()
