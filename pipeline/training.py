@@ -95,7 +95,7 @@ def train(
             model = RankerTraining(build())
             for features, _, _ in validation.in_order(1).take(1):
                 model(features, training=False)
-            optimizer = build_optimizer(config.optimizer)
+            optimizer = build_optimizer(config.optimizer, config.xla)
             model.compile(optimizer=optimizer, jit_compile=config.xla, steps_per_execution=config.steps_per_execution)
             model.optimizer.build(model.trainable_variables)
         backup = Backup(backup_folder or temporary, f"{key} {training.count} {steps}", model)

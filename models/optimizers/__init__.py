@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from models.config import OptimizerConfig
-from models.optimizers.row_sparse import LazyAdam, SparseAdagrad
+from models.optimizers.row_sparse import LazyAdam, RowSparse, SparseAdagrad
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "sparse_adagrad": SparseAdagrad,
@@ -16,6 +16,13 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
 }
 
 
-def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
-    """The optimizer that `config` names; `clip_norm` limits the norm over all gradients together."""
-    return OPTIMIZERS[config.name](learning_rate=config.learning_rate, global_clipnorm=config.clip_norm)
+def build_optimizer(config: OptimizerConfig, xla: bool = False) -> keras.optimizers.Optimizer:
+    """The optimizer that `config` names; `clip_norm` limits the norm over all gradients together.
+
+    Args:
+        config: the `training.optimizer` section.
+        xla: whether the step that it is part of is compiled by XLA.
+    """
+    kind = OPTIMIZERS[config.name]
+    options = {"for_xla": xla} if issubclass(kind, RowSparse) else {}
+    return kind(learning_rate=config.learning_rate, global_clipnorm=config.clip_norm, **options)

@@ -23,17 +23,43 @@ def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
     return tf.IndexedSlices(values, ids, gradient.dense_shape)
 
 
+def sum_duplicates_in_fixed_shapes(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
+    """The same, in as many rows as there were, as XLA needs, and on the CPU several times as slow.
+
+    The rows that are left over are zero and lie just beyond the table, where XLA writes nothing; without XLA TensorFlow
+    refuses them.
+    """
+    count, rows = tf.shape(gradient.indices)[0], tf.cast(gradient.dense_shape[0], gradient.indices.dtype)
+    order = tf.argsort(gradient.indices)
+    ordered = tf.gather(gradient.indices, order)
+    is_first = tf.concat([tf.ones_like(ordered[:1], tf.bool), ordered[1:] != ordered[:-1]], axis=0)
+    positions = tf.cumsum(tf.cast(is_first, tf.int32)) - 1
+    values = tf.math.unsorted_segment_sum(tf.gather(gradient.values, order), positions, count)
+    ids = tf.math.unsorted_segment_max(ordered, positions, count)
+    ids = tf.where(tf.range(count) <= positions[-1], ids, rows)
+    return tf.IndexedSlices(values, ids, gradient.dense_shape)
+
+
 class RowSparse(keras.optimizers.Optimizer):
     """What the row-sparse optimizers share; a subclass says how rows are updated in `update_rows`.
 
     Gradients are summed over the replicas first and clipped after, so that one and two replicas take the same step on
     the same global batch.
+
+    Args:
+        for_xla: whether the step is compiled by XLA, which needs shapes that do not depend on the ids.
+        options: of Keras's optimizer.
     """
+
+    def __init__(self, *, for_xla: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.for_xla = for_xla
 
     def _backend_apply_gradients(self, grads: list[Any], trainable_variables: list[Any]) -> None:
         variables = [getattr(variable, "value", variable) for variable in trainable_variables]
         pairs = self._all_reduce_sum_gradients(list(zip(grads, variables, strict=True)))
-        summed = [sum_duplicates(g) if isinstance(g, tf.IndexedSlices) else g for g, _ in pairs]
+        add_up = sum_duplicates_in_fixed_shapes if self.for_xla else sum_duplicates
+        summed = [add_up(g) if isinstance(g, tf.IndexedSlices) else g for g, _ in pairs]
         summed = _clip_by_global_norm(summed, self.global_clipnorm) if self.global_clipnorm else summed
         tf.__internal__.distribute.interim.maybe_merge_call(
             self._distributed_tf_update_step,
@@ -54,7 +80,7 @@ class RowSparse(keras.optimizers.Optimizer):
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
+        config = super().get_config() | {"for_xla": self.for_xla}
         # Whatever would touch every row at every step is not offered. `loss_scale_factor` divides gradients as rows
         # cannot be divided; Keras's LossScaleOptimizer, which half precision gets, can.
         for name in UNSUPPORTED:
@@ -80,6 +106,7 @@ class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
         initial_accumulator_value: what `a` begins with.
         epsilon: keeps the root away from 0.
         global_clipnorm: the norm over all gradients that is not exceeded; None: no limit.
+        for_xla: see `RowSparse`.
     """
 
     def __init__(
@@ -88,6 +115,7 @@ class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         global_clipnorm: float | None = None,
+        for_xla: bool = False,
         name: str = "sparse_adagrad",
     ) -> None:
         super().__init__(
@@ -95,6 +123,7 @@ class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
             initial_accumulator_value=initial_accumulator_value,
             epsilon=epsilon,
             global_clipnorm=global_clipnorm,
+            for_xla=for_xla,
             name=name,
         )
 
@@ -118,6 +147,7 @@ class LazyAdam(RowSparse, keras.optimizers.Adam):
         learning_rate: a float or a schedule.
         beta_1, beta_2, epsilon: as Keras's Adam.
         global_clipnorm: the norm over all gradients that is not exceeded; None: no limit.
+        for_xla: see `RowSparse`.
     """
 
     def __init__(
@@ -127,6 +157,7 @@ class LazyAdam(RowSparse, keras.optimizers.Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         global_clipnorm: float | None = None,
+        for_xla: bool = False,
         name: str = "lazy_adam",
     ) -> None:
         super().__init__(
@@ -135,6 +166,7 @@ class LazyAdam(RowSparse, keras.optimizers.Adam):
             beta_2=beta_2,
             epsilon=epsilon,
             global_clipnorm=global_clipnorm,
+            for_xla=for_xla,
             name=name,
         )
 

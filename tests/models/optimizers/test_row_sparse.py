@@ -73,6 +73,31 @@ def test_other_rows_and_their_slots_stay_as_they_were_bit_for_bit(optimizer: ker
         np.testing.assert_array_equal(changed, [False, True, False, False, True, False])
 
 
+@pytest.mark.parametrize("kind", [SparseAdagrad, LazyAdam])
+@pytest.mark.parametrize("clip_norm", [None, 0.7])
+def test_compiled_by_xla_it_does_the_same(kind: Any, clip_norm: float | None) -> None:
+    """The first and the last row, duplicates, and a step whose ids are all one."""
+    found = []
+    for xla in (False, True):
+        table, optimizer = keras.Variable(START), kind(0.3, global_clipnorm=clip_norm, for_xla=xla)
+        optimizer.build([table])
+        step = compiled_step(table, optimizer, xla)
+        for number, ids in enumerate([[5, 0, 5, 2], [1, 1, 1, 1], [0, 1, 2, 5]]):
+            gradient = rows(ids, number)
+            step(gradient.values, gradient.indices)
+        found.append([table, *optimizer.variables])
+    for plain, compiled in zip(*found, strict=True):
+        np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
+
+
+def compiled_step(table: keras.Variable, optimizer: keras.optimizers.Optimizer, xla: bool) -> Any:
+    @tf.function(jit_compile=xla)
+    def step(values: Any, ids: Any) -> None:
+        optimizer.apply([tf.IndexedSlices(values, ids, tf.constant([ROWS, WIDTH]))], [table])
+
+    return step
+
+
 def test_duplicates_are_summed() -> None:
     gradient = tf.IndexedSlices(tf.constant([[1.0], [10.0], [100.0], [1000.0]]), tf.constant([7, 3, 7, 7]), (9, 1))
     found = sum_duplicates(gradient)
