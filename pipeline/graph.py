@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import pusher_pb2, trainer_pb2
-from transforms.preprocessing import transform_splits_config
 
 from pipeline import fingerprint
 from pipeline.champion import champion_state
@@ -25,6 +24,8 @@ from pipeline.components.quality_gate import QualityGate
 from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
 from pipeline.schema_file import curated_schema_text
+from transforms.preprocessing import transform_splits_config
+from transforms.statistics import statistics_options
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
     examples = logs.outputs["examples"]
     leak_check = LeakCheck(examples=examples, config=ingestion)
 
-    statistics = StatisticsGen(examples=examples)
+    statistics = StatisticsGen(examples=examples, stats_options=statistics_options())
     inferred = SchemaGen(
         statistics=statistics.outputs["statistics"], infer_feature_shape=False, exclude_splits=["validation", "test"]
     )

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from transforms.config import AttributeConfig, IdentityConfig
-from transforms.flat_values import Encoder
+from transforms.flat_values import Encoder, chosen
 
 HISTORY_AGE_BUCKETS = 32
 """Rows of the table of `history_age`: padding, and buckets 1 to 31."""
@@ -65,7 +65,7 @@ def bucket_encoder(config: AttributeConfig, analyzed: tf.Tensor) -> Encoder:
         boundaries = tf.constant(config.boundaries, tf.float32)
     else:
         assert config.quantiles is not None
-        finite = tf.boolean_mask(analyzed, tf.math.is_finite(analyzed))
+        finite = chosen(analyzed, tf.math.is_finite(analyzed))
         boundaries = tf.reshape(tft.quantiles(finite, config.quantiles, QUANTILE_ERROR), [-1])
     return lambda values: tf.where(tf.math.is_finite(values), _buckets(boundaries, values), 0)
 
@@ -92,7 +92,7 @@ def standardized(values: tf.Tensor, analyzed: tf.Tensor) -> tf.Tensor:
         values: float32 [N].
         analyzed: float32 [M], what mean and deviation are of, values that are not finite left out.
     """
-    finite = tf.boolean_mask(analyzed, tf.math.is_finite(analyzed))
+    finite = chosen(analyzed, tf.math.is_finite(analyzed))
     mean, variance = tft.mean(finite), tft.var(finite)
     known = tf.where(tf.math.is_finite(values), values, mean)
     return tf.math.divide_no_nan(known - mean, tf.sqrt(variance))
@@ -103,4 +103,4 @@ def _buckets(boundaries: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
 
 
 def _unless_empty(values: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    return tf.where(tf.equal(values, ""), tf.zeros_like(ids), ids + 1)
+    return tf.where(tf.equal(values, ""), tf.constant(0, tf.int64), ids + 1)

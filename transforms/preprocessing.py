@@ -63,7 +63,7 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
     for attribute in features.attributes:
         if attribute.is_number:
             number = single(inputs[attribute.name], logged)
-            outputs[attribute.name] = standardized(number.values, number.analyzed)
+            outputs[attribute.name] = standardized(number.values, number.analyzed())
             continue
         places = _places(attribute, inputs, logged, length)
         if attribute.is_bucketed:
@@ -77,14 +77,15 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
     return outputs
 
 
-def _is_logged(config: IngestionConfig, inputs: Mapping[str, Any]) -> tf.Tensor:
+def _is_logged(config: IngestionConfig, inputs: Mapping[str, Any]) -> tf.Tensor | None:
+    """bool `[B]`; None where every example was logged."""
     if config.negatives.source != "sampled":
-        return tf.ones_like(inputs[feature_names.ITEM], tf.bool)
+        return None
     return inputs[feature_names.SAMPLING_PROBABILITY] >= 1.0
 
 
 def _places(
-    attribute: AttributeConfig, inputs: Mapping[str, Any], logged: tf.Tensor, length: int
+    attribute: AttributeConfig, inputs: Mapping[str, Any], logged: tf.Tensor | None, length: int
 ) -> dict[str, FlatValues]:
     """Where the model sees a category, by feature: with the target first, along the history."""
     is_list, size = attribute.kind == "categorical_list", attribute.max_values
@@ -104,4 +105,4 @@ def _places(
 
 def _analyzed(places: Mapping[str, FlatValues]) -> tf.Tensor:
     """The target's values, where there is one: what comes to be in a history was a target too, or nearly all of it."""
-    return next(iter(places.values())).analyzed
+    return next(iter(places.values())).analyzed()
