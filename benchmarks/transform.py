@@ -1,0 +1,165 @@
+"""How fast is the transform? TFX's own Transform step on raw examples with 50-step histories.
+
+    python benchmarks/transform.py [--examples 200000] [--where-time-goes]
+
+The step learns from the training split, then reads and writes training and validation split, gzipped, on Beam's
+DirectRunner as a local run has it. A figure is the examples written by the seconds that the whole step takes, its
+start included: that is some seconds, more with every vocabulary, and is printed beside it. Two cases: items alone; and
+items and their categories, with context. The bar for both is 5,000 examples/s. Statistics over the same examples must
+not take longer than the transform. `--where-time-goes` also times the step's parts, each as a job of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import apache_beam as beam
+import raw_examples
+import tensorflow_transform.beam as tft_beam
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import schema_utils
+from tfx.components.statistics_gen.executor import Executor as StatisticsExecutor
+from tfx.components.transform.executor import Executor as TransformExecutor
+from tfx.types import standard_artifacts
+from tfx.utils import io_utils, json_utils, proto_utils
+from tfx_bsl.public import tfxio
+
+from pipeline.beam_arguments import BEAM_ARGUMENTS
+from pipeline.quiet import libraries_to_log
+from transforms import feature_names
+from transforms.config import IngestionConfig
+from transforms.expected_schema import expected_schema
+from transforms.preprocessing import transform_splits_config
+from transforms.raw_schema import raw_feature_spec
+from transforms.statistics import statistics_options
+
+BAR = 5_000
+LENGTH, FILES = 50, 4
+CASES: dict[str, list[dict[str, Any]]] = {
+    "items": [],
+    "items, categories, context": [
+        {"name": "category", "from": "items", "use": ["target", "history"]},
+        {"name": "device", "from": "events"},
+        {"name": "hour", "from": "events"},
+        {"name": "age_group", "from": "users"},
+    ],
+}
+
+
+def artifact(kind: Any, folder: Path, splits: tuple[str, ...] = ()) -> Any:
+    made = kind()
+    made.uri = str(folder)
+    if splits:
+        made.split_names = json_utils.dumps(list(splits))
+    return made
+
+
+def transform_seconds(config: IngestionConfig, examples: Any, folder: Path) -> float:
+    schema = artifact(standard_artifacts.Schema, folder / "schema")
+    io_utils.write_pbtxt_file(str(folder / "schema" / "schema.pbtxt"), expected_schema(config, schema_pb2.Schema()))
+    outputs = {
+        "transform_graph": [artifact(standard_artifacts.TransformGraph, folder / "graph")],
+        "transformed_examples": [artifact(standard_artifacts.Examples, folder / "transformed")],
+    }
+    properties = {
+        "preprocessing_fn": "transforms.preprocessing.preprocessing_fn",
+        "custom_config": json_utils.dumps({"ingestion": config.model_dump_json()}),
+        "splits_config": proto_utils.proto_to_json(transform_splits_config()),
+        "disable_statistics": 1,
+    }
+    executor = TransformExecutor(TransformExecutor.Context(beam_pipeline_args=BEAM_ARGUMENTS))
+    began = time.perf_counter()
+    executor.Do({"examples": [examples], "schema": [schema]}, outputs, properties)
+    return time.perf_counter() - began
+
+
+def statistics_seconds(examples: Any, folder: Path) -> float:
+    outputs = {"statistics": [artifact(standard_artifacts.ExampleStatistics, folder / "statistics")]}
+    properties = {"stats_options_json": statistics_options().to_json(), "exclude_splits": "[]"}
+    executor = StatisticsExecutor(StatisticsExecutor.Context(beam_pipeline_args=BEAM_ARGUMENTS))
+    began = time.perf_counter()
+    executor.Do({"examples": [examples]}, outputs, properties)
+    return time.perf_counter() - began
+
+
+def parts_seconds(config: IngestionConfig, folder: Path) -> dict[str, float]:
+    """Of three jobs that each do more of the same over the training split, by what the last one does."""
+    spec = raw_feature_spec(config, with_labels=True)
+    pattern = str(folder / "raw" / "Split-train" / "*.gz")
+    source = tfxio.TFExampleRecord(pattern, schema=schema_utils.schema_from_feature_spec(spec))
+    source = source.Project([*raw_feature_spec(config, with_labels=False), feature_names.label("click")])
+
+    def records(pipeline: beam.Pipeline) -> Any:
+        return pipeline | beam.io.ReadFromTFRecord(pattern)
+
+    def parsed(pipeline: beam.Pipeline) -> Any:
+        return pipeline | source.BeamSource()
+
+    def transformed(pipeline: beam.Pipeline) -> Any:
+        learned = pipeline | tft_beam.ReadTransformFn(str(folder / "graph"))
+        batches = ((parsed(pipeline), source.TensorAdapterConfig()), learned)
+        return (batches | tft_beam.TransformDataset(output_record_batches=True))[0]
+
+    seconds = {}
+    for name, job in (("read", records), ("parse", parsed), ("apply the graph", transformed)):
+        began = time.perf_counter()
+        with (
+            tempfile.TemporaryDirectory() as temporary,
+            beam.Pipeline(argv=BEAM_ARGUMENTS) as pipeline,
+            tft_beam.Context(temp_dir=temporary),
+        ):
+            _ = job(pipeline) | beam.combiners.Count.Globally()
+        seconds[name] = time.perf_counter() - began
+    return seconds
+
+
+def write_examples(config: IngestionConfig, folder: Path, splits: dict[str, int]) -> Any:
+    for seed, (split, examples) in enumerate(splits.items()):
+        raw_examples.write_split(config, folder / "raw" / f"Split-{split}", examples, FILES, seed)
+    return artifact(standard_artifacts.Examples, folder / "raw", tuple(splits))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--examples", type=int, default=200_000, help="of the training split")
+    parser.add_argument("--where-time-goes", action="store_true")
+    arguments = parser.parse_args()
+    reached = True
+    splits = {"train": arguments.examples, "validation": arguments.examples // 8}
+    with tempfile.TemporaryDirectory() as temporary, libraries_to_log(Path(temporary) / "log") as console:
+        for name, attributes in CASES.items():
+            config = raw_examples.configuration(attributes, LENGTH)
+            few, many = Path(temporary) / name / "few", Path(temporary) / name / "many"
+            start = transform_seconds(config, write_examples(config, few, {"train": 100, "validation": 100}), few)
+            examples = write_examples(config, many, splits)
+            seconds = transform_seconds(config, examples, many)
+            statistics = statistics_seconds(examples, many)
+            total = sum(splits.values())
+            lines = [
+                f"{name}: {total / seconds:,.0f} examples/s  bar {BAR:,}",
+                f"  {total:,} examples in {seconds:.1f} s, {start:.1f} s of it the start: then "
+                f"{total / (seconds - start):,.0f} examples/s",
+                f"  statistics {statistics:.1f} s  bar {seconds:.1f} s",
+            ]
+            if arguments.where_time_goes:
+                before = 0.0
+                for part, taken in parts_seconds(config, many).items():
+                    lines.append(f"  the training split alone: {part:<16} {taken - before:5.1f} s")
+                    before = taken
+            for line in lines:
+                console.print(line, highlight=False)
+            reached &= total / seconds >= BAR and statistics <= seconds
+        console.print("reached" if reached else "FALLS SHORT")
+    return 0 if reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
