@@ -8,14 +8,16 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from models.replicas import sum_over_replicas
+
 
 class RankerTraining(keras.Model):
     """Trains `ranker`, whose call gives logits `[B]` by task.
 
     The loss is the sum over tasks of the mean sigmoid cross-entropy over the labelled examples of the *global* batch,
     plus what the ranker adds by `add_loss`. Each replica returns its share, so that the sum of the replicas'
-    gradients is the gradient of one replica on the whole batch. What layers compute from the batch itself stays
-    each replica's own: batch statistics (unless synchronized) and losses added over the distinct ids of a batch.
+    gradients is the gradient of one replica on the whole batch. A loss that a layer adds should be a mean over the
+    replica's examples, or be of the global batch and the same on all; our layers' are, as their batch statistics are.
 
     Args:
         ranker: a model of `(features by name, training) -> logits [B] by task`.
@@ -45,7 +47,7 @@ class RankerTraining(keras.Model):
             logits = ops.cast(y_pred[task], "float32")
             entropy = ops.binary_crossentropy(labels, logits, from_logits=True)
             weights = sample_weight[task]
-            labelled = _over_replicas(ops.sum(weights))
+            labelled = sum_over_replicas(ops.sum(weights))
             total += ops.sum(entropy * weights) / ops.maximum(labelled, 1.0)
         for loss in self.losses:
             total += ops.sum(ops.cast(loss, "float32")) / tf.distribute.get_strategy().num_replicas_in_sync
@@ -60,10 +62,3 @@ class RankerTraining(keras.Model):
             "labels": labels,
             "weights": weights,
         }
-
-
-def _over_replicas(value: Any) -> Any:
-    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-        return value
-    context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)

@@ -1,4 +1,4 @@
-"""Trains a ranker on one replica and on two, logical devices of one CPU; writes the weights that each ends with.
+"""Trains DIN on one replica and on two, logical devices of one CPU; writes the weights that each ends with.
 
 Logical devices are fixed when TensorFlow starts, hence a process of its own.
 """
@@ -7,28 +7,27 @@ from __future__ import annotations
 
 import sys
 
+import keras
 import numpy as np
 import tensorflow as tf
 from random_features import RICH, make_features, make_labels
 
 from models.config import OptimizerConfig, TrainingConfig
+from models.optimizers.row_sparse import LazyAdam
 from models.registry import build_ranker
 from pipeline.training import Trained, train
 from pipeline.training_data import Split
 from transforms import feature_names
 
 ROWS, BATCH = 288, 48
-HYPERPARAMETERS = {
-    "din": {
-        "embedding_dimension": 4,
-        "attention_units": (8,),
-        "attention_activation": "dice",
-        "tower_units": (8,),
-        "history_age": True,
-        "embedding_l2": 0.01,
-        "mini_batch_aware_l2": 0.5,
-    },
-    "pooled": {"embedding_dimension": 4, "tower_units": (8,), "embedding_l2": 0.01},
+DIN = {
+    "embedding_dimension": 4,
+    "attention_units": (8,),
+    "attention_activation": "dice",
+    "tower_units": (8,),
+    "history_age": True,
+    "embedding_l2": 0.01,
+    "mini_batch_aware_l2": 0.5,
 }
 
 
@@ -40,30 +39,51 @@ def split(count: int, seed: int) -> Split:
     return Split((), RICH, count, {name: tf.constant(values) for name, values in tensors.items()})
 
 
-def run(model: str, optimizer: str, strategy: tf.distribute.Strategy) -> Trained:
+def train_din(strategy: tf.distribute.Strategy) -> Trained:
     counts = np.arange(RICH.item_rows) % 5
     config = TrainingConfig(
         batch_size=BATCH,
         epochs=1,
-        optimizer=OptimizerConfig(name=optimizer, learning_rate=0.05, clip_norm=0.5),
+        optimizer=OptimizerConfig(name="sparse_adagrad", learning_rate=0.05, clip_norm=0.5),
         early_stopping=None,
     )
-    build = lambda: build_ranker(model, RICH, HYPERPARAMETERS[model], counts)  # noqa: E731
-    return train(config, build, split(ROWS, 1), split(BATCH, 2), strategy=strategy)
+    return train(
+        config, lambda: build_ranker("din", RICH, DIN, counts), split(ROWS, 1), split(BATCH, 2), strategy=strategy
+    )
+
+
+def step_lazy_adam(strategy: tf.distribute.Strategy) -> np.ndarray:
+    """A table of 6 rows after three steps, of which each replica gets its share of the same eight gradient rows."""
+    random = np.random.default_rng(0)
+    steps = [(random.integers(0, 5, 8), random.normal(size=(8, 3)).astype(np.float32)) for _ in range(3)]
+    share = 8 // strategy.num_replicas_in_sync
+    with strategy.scope():
+        table, optimizer = keras.Variable(np.ones((6, 3), np.float32)), LazyAdam(0.1, global_clipnorm=1.0)
+        optimizer.build([table])
+
+    def step(ids: tf.Tensor, values: tf.Tensor) -> None:
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group
+        mine = slice(number * share, (number + 1) * share)
+        optimizer.apply([tf.IndexedSlices(values[mine], ids[mine], tf.constant([6, 3]))], [table])
+
+    together = tf.function(lambda ids, values: strategy.run(step, (ids, values)))
+    for ids, values in steps:
+        together(tf.constant(ids), tf.constant(values))
+    return table.numpy()
 
 
 def main() -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    output, model, optimizer = sys.argv[1:]
     arrays = {}
     for replicas, strategy in ((1, tf.distribute.get_strategy()), (2, mirrored)):
-        trained = run(model, optimizer, strategy)
+        trained = train_din(strategy)
         assert trained.summary["replicas"] == replicas
         arrays |= {f"{replicas} {number}": weight for number, weight in enumerate(trained.ranker.get_weights())}
         arrays[f"{replicas} loss"] = [entry["training_loss"] for entry in trained.summary["history"]]
-    np.savez(output, **arrays)
+        arrays[f"{replicas} lazy adam"] = step_lazy_adam(strategy)
+    np.savez(sys.argv[1], **arrays)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from random_features import RICH, make_features, make_labels
+from random_features import PLAIN, make_features, make_labels
 
 from models.config import OptimizerConfig, TrainingConfig
 from models.ranker import Ranker
@@ -15,27 +15,27 @@ from pipeline.training import Trained, train
 from pipeline.training_data import Split
 from transforms import feature_names
 
-ROWS, BATCH = 250, 50
+ROWS, BATCH = 240, 40
 
 
 def split() -> Split:
     """Few rows and many epochs: what is learned by heart shows that every step counts."""
-    labels, masks = make_labels(RICH, ROWS)
-    tensors = make_features(RICH, ROWS)
+    labels, masks = make_labels(PLAIN, ROWS)
+    tensors = make_features(PLAIN, ROWS)
     tensors |= {feature_names.label(task): values for task, values in labels.items()}
     tensors |= {feature_names.mask(task): values for task, values in masks.items()}
-    return Split((), RICH, ROWS, {name: tf.constant(values) for name, values in tensors.items()})
+    return Split((), PLAIN, ROWS, {name: tf.constant(values) for name, values in tensors.items()})
 
 
 def build() -> Ranker:
     sizes = {"embedding_dimension": 8, "attention_units": (16,), "tower_units": (32,)}
-    return build_ranker("din", RICH, {**sizes, "attention_activation": "dice", "mini_batch_aware_l2": 1e-4}, [1] * 21)
+    return build_ranker("din", PLAIN, {**sizes, "attention_activation": "dice", "mini_batch_aware_l2": 1e-4}, [1] * 21)
 
 
 def trained(**switches: Any) -> Trained:
     config = TrainingConfig(
         batch_size=BATCH,
-        epochs=15,
+        epochs=10,
         optimizer=OptimizerConfig(name="lazy_adam", learning_rate=0.02),
         early_stopping=None,
         **switches,
@@ -50,8 +50,8 @@ def plain() -> float:
 
 @pytest.mark.parametrize("switches", [{"mixed_precision": True}, {"xla": True}, {"steps_per_execution": 3}], ids=str)
 def test_each_switch_learns_as_much(plain: float, switches: dict[str, Any]) -> None:
-    """Two tasks at ln 2 are 1.39 before; half precision rounds to three digits, which training feels a little."""
-    assert plain < 0.9
+    """It is ln 2, 0.69, before; half precision rounds to three digits, which training feels a little."""
+    assert plain < 0.4
     outcome = trained(**switches)
     assert outcome.summary["training_loss"] == pytest.approx(plain, rel=0.15 if "mixed_precision" in switches else 0.03)
     assert outcome.ranker.compute_dtype == "float32"
