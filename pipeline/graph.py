@@ -35,6 +35,7 @@ class Fingerprints:
     inputs: str
     ingestion_code: str
     training_code: str
+    evaluation_code: str
 
     @classmethod
     def of(cls, config: PipelineConfig) -> Fingerprints:
@@ -42,6 +43,7 @@ class Fingerprints:
             fingerprint.of_inputs(config),
             fingerprint.of_code("transforms"),
             fingerprint.of_code("transforms", "models", "serving"),
+            fingerprint.of_code("pipeline", "serving"),
         )
 
     def of_model(self, config: PipelineConfig) -> str:
@@ -82,6 +84,7 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         splits_config=transform_splits_config(),
         custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code},
         disable_statistics=True,
+        disable_analyzer_cache=True,  # what has not changed is not run again at all, and keeping it costs seconds
     )
     # Neither check makes anything that the transform reads, but nothing may be learned from data that they refuse.
     transform.add_upstream_nodes([leak_check, data_gate])
@@ -109,6 +112,7 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
             examples=examples,
             model=model.outputs["model"],
             config=config.for_evaluation().model_dump_json(),
+            code_fingerprint=fingerprints.evaluation_code,
             **beside,
         ).with_id(name)
 
@@ -124,6 +128,7 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         evaluation=evaluation.outputs["evaluation"],
         model=model.outputs["model"],
         config=config.evaluation.gate.model_dump_json(),
+        code_fingerprint=fingerprints.evaluation_code,
     )
     pusher = Pusher(
         model=model.outputs["model"],
