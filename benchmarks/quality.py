@@ -35,7 +35,8 @@ def run_seed(config: Path, seed: int, data_folder: str | None, runs_folder: str 
     if result.returncode not in (0, 2):
         sys.exit(f"the run with seed {seed} failed")
     report = json.loads(Path(Folders.local(load(config, data_folder), runs_folder).report).read_text())
-    return {name: metrics for name, metrics in report["metrics"].items()}
+    found: dict[str, dict[str, float]] = report["metrics"]
+    return found
 
 
 def main() -> int:
@@ -66,9 +67,8 @@ def main() -> int:
     for metric, margin in load(arguments.config, arguments.data_folder).evaluation.gate.champion_margin.items():
         wide_enough = margin >= 2 * spreads[metric]
         short |= not wide_enough
-        print(
-            f"champion_margin.{metric} {margin:.4f}, bar: at least 2 x {spreads[metric]:.4f}: {'ok' if wide_enough else 'SHORT'}"
-        )
+        verdict = "ok" if wide_enough else "SHORT"
+        print(f"champion_margin.{metric} {margin:.4f}, bar: at least 2 x {spreads[metric]:.4f}: {verdict}")
     return int(short)
 
 

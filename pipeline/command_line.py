@@ -109,8 +109,9 @@ def generate_logs(
     console = Console()
     for name, path in paths.items():
         console.print(f"{getattr(log, name).height:>12,} {name:<7} {path}", highlight=False, soft_wrap=True)
+    clicked = float(log.events["click"].to_numpy().mean())
     console.print(
-        f"clicked {log.events['click'].mean():.3f} of the time; "
+        f"clicked {clicked:.3f} of the time; "
         f"best possible AUC {best.auc:.4f}, log loss {best.log_loss:.4f}", highlight=False
     )  # fmt: skip
 

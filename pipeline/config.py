@@ -136,6 +136,7 @@ class PipelineConfig(IngestionConfig):
             "examination": ExaminationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
             "training": TrainingConfig(), "model": ModelConfig(name="pooled"),
             "baseline": ModelConfig(name="pooled"), "baseline_training": None,
+            "evaluation": self.evaluation.model_copy(update={"gate": GateConfig()}),
         }  # fmt: skip
         return self.model_copy(update=unused)
 

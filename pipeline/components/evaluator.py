@@ -17,6 +17,7 @@ def Evaluator(
     examples: InputArtifact[standard_artifacts.Examples],
     model: InputArtifact[standard_artifacts.Model],
     config: Parameter[str],
+    code_fingerprint: Parameter[str],
     champion: InputArtifact[artifacts.Champion] = None,
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
@@ -27,12 +28,14 @@ def Evaluator(
         examples: raw examples, with the split test.
         model: as exported.
         config: `PipelineConfig` as JSON, of which tasks, features and slices matter.
+        code_fingerprint: changes where the code does; otherwise an earlier result is used again.
         champion: what to compare with.
         beam_pipeline: says how Beam is to run.
 
     Raises:
         EvaluationError: where the model cannot be evaluated.
     """
+    del code_fingerprint  # TFX compares it
     found = Champion.read(champion.uri) if champion else Champion()
     evaluate(
         PipelineConfig.model_validate_json(config),

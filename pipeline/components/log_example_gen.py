@@ -17,7 +17,7 @@ from transforms.splits import SPLITS
 
 
 @tfx.dsl.components.component(use_beam=True)
-def LogExampleGen(  # noqa: N802
+def LogExampleGen(
     examples: tfx.dsl.components.OutputArtifact[standard_artifacts.Examples],
     report: tfx.dsl.components.OutputArtifact[IngestionReport],
     config: tfx.dsl.components.Parameter[str],

@@ -17,6 +17,7 @@ def QualityGate(
     evaluation: InputArtifact[artifacts.Evaluation],
     model: InputArtifact[standard_artifacts.Model],
     config: Parameter[str],
+    code_fingerprint: Parameter[str],
 ) -> None:
     """Writes `gate.json`, the verdict with its reasons, and the file and the property by which TFX knows a blessing.
 
@@ -27,7 +28,9 @@ def QualityGate(
         evaluation: of the model.
         model: that the blessing is for.
         config: `GateConfig` as JSON.
+        code_fingerprint: changes where the code does; otherwise an earlier result is used again.
     """
+    del code_fingerprint  # TFX compares it
     verdict = judge(Evaluation.read(evaluation.uri), GateConfig.model_validate_json(config))
     verdict.write(blessing.uri)
     mark = constants.BLESSED_FILE_NAME if verdict.is_blessed else constants.NOT_BLESSED_FILE_NAME

@@ -28,7 +28,11 @@ def test_an_empty_file_is_readable(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), ExampleFile(str(tmp_path / "part.gz")) as file:
-        file.write([b"one"])
-        raise ZeroDivisionError
+    def stopped_half_way() -> None:
+        with ExampleFile(str(tmp_path / "part.gz")) as file:
+            file.write([b"one"])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        stopped_half_way()
     assert list(tmp_path.iterdir()) == []

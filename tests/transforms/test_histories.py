@@ -1,5 +1,7 @@
 """Which behaviours an event may know: strictly earlier ones of its own user, the newest of them, oldest first."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ def histories(
     user, time, behaviour = (np.array(column) for column in zip(*events, strict=True))
     found = build_histories(user.astype(np.int64), time.astype(np.int64), behaviour.astype(bool), max_length, delay)
     flat, offsets = found.flat(), found.offsets
-    return [flat[a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)], found.count.tolist()
+    return [flat[a:b].tolist() for a, b in pairwise(offsets)], found.count.tolist()
 
 
 def test_strictly_before_and_of_the_same_user() -> None:

@@ -92,7 +92,7 @@ def test_what_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) -> None:
 def test_too_many_of_them_end_the_run_with_the_reasons(tmp_path: Path) -> None:
     rows: list[tuple[Any, ...]] = [("u", f"i{time}", time, 1) for time in range(90)]
     log_file(tmp_path / "events.csv", rows + [("", "i", 1, 1)] * 10)
-    with pytest.raises(Exception, match="at most 5.00% of the rows of `data.events`") as raised:
+    with pytest.raises(Exception, match=r"at most 5\.00% of the rows of `data.events`") as raised:
         run(configuration(tmp_path, data__dead_letter_limit=0.05), tmp_path)
     assert "received 10 of 100, 10.00%: 10 x no user id" in str(raised.value)
     assert not list(tmp_path.glob("examples/Split-*/*"))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from small_config import shop
+
 from transforms.config import SplitConfig
 from transforms.files import TableError
 from transforms.splits import Boundaries, find_boundaries

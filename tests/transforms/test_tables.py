@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-
 from small_config import shop
+
 from transforms.config import EntitiesConfig, IngestionConfig, TableConfig
 from transforms.tables import (
     Table,
