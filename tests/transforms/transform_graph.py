@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -66,8 +67,13 @@ def apply(
             raw[name] = values.to_sparse()
         else:
             raw[name] = tf.constant([row[name] for row in whole], feature.dtype)
-    loader = saved_transform_io_v2.SavedModelLoader(learned.transform_savedmodel_dir)
-    return {name: tensor.numpy() for name, tensor in loader.apply_transform_model(raw).items()}
+    transformed = _loader(learned.transform_savedmodel_dir).apply_transform_model(raw)
+    return {name: tensor.numpy() for name, tensor in transformed.items()}
+
+
+@functools.cache
+def _loader(folder: str) -> saved_transform_io_v2.SavedModelLoader:
+    return saved_transform_io_v2.SavedModelLoader(folder)
 
 
 def filled(row: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,253 @@
+"""The transform: rows in, exact tensors out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow_transform as tft
+from transform_graph import apply, configuration, learn
+
+from transforms.config import IngestionConfig
+from transforms.preprocessing import transform_splits_config
+
+NAN = math.nan
+SHOP = configuration(
+    tasks=[
+        {"name": "click", "label": {"column": "click"}},
+        {"name": "like", "label": {"column": "like"}, "mask": {"column": "click"}},
+    ],
+    attributes=[
+        {"name": "category", "from": "items", "use": ["target", "history"]},
+        {
+            "name": "tags",
+            "from": "items",
+            "kind": "categorical_list",
+            "separator": "; ",
+            "max_values": 2,
+            "use": ["target", "history"],
+        },
+        {"name": "rating", "from": "events", "use": ["history"]},
+        {
+            "name": "year",
+            "from": "items",
+            "kind": "numeric",
+            "boundaries": [1990, 2000],
+            "use": ["target", "history"],
+        },
+        {"name": "score", "from": "events", "kind": "numeric", "quantiles": 2},
+        {"name": "price", "from": "items", "kind": "numeric"},
+        {"name": "constant", "from": "items", "kind": "numeric"},
+        {"name": "nowhere", "from": "users", "kind": "numeric"},
+    ],
+)
+SHOP_ROWS: list[dict[str, Any]] = [
+    {"item": "i1", "category": "drama", "tags": ["t1", "t2"], "score": 1.0, "price": 2.0, "constant": 7.0},
+    {
+        "item": "i1", "category": "drama", "tags": ["t1"], "score": 2.0, "price": 4.0, "constant": 7.0,
+        "history_item": ["é2"], "history_rating": ["5"], "history_category": ["drama"], "history_tags": ["t9"],
+    },
+    {
+        "item": "é2", "category": "action", "score": 3.0, "price": 6.0, "constant": 7.0,
+        "history_item": ["i9", "i1"], "history_rating": ["1", "4"],
+    },
+    {
+        "item": "東京", "score": 4.0, "constant": 7.0,
+        "history_item": ["i9", "i9", "i1"], "history_rating": ["1", "1", "4"],
+    },
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Learned:
+    config: IngestionConfig
+    output: tft.TFTransformOutput
+
+    def __call__(self, *rows: dict[str, Any], with_labels: bool = True) -> dict[str, np.ndarray]:
+        return apply(self.config, self.output, rows, with_labels)
+
+    def of(self, name: str, *values: Any, feature: str | None = None) -> list[Any]:
+        """What the model is given as `feature` (by default `name`) where the raw feature `name` has these values."""
+        return self(*({name: value} for value in values))[feature or name].tolist()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    return Learned(SHOP, learn(SHOP, SHOP_ROWS, tmp_path_factory.mktemp("shop") / "graph"))
+
+
+def test_only_the_training_split_is_learned_from_and_the_test_split_stays_raw() -> None:
+    splits = transform_splits_config()
+    assert list(splits.analyze) == ["train"]
+    assert list(splits.transform) == ["train", "validation"]
+
+
+def test_items_are_numbered_from_the_most_frequent_target(shop: Learned) -> None:
+    # i1 is the target twice; é2 and 東京 once each, ordered by their bytes from last to first.
+    assert shop.output.vocabulary_by_name("item") == [b"i1", "東京".encode(), "é2".encode()]
+    assert shop.of("item", "i1", "東京", "é2") == [1, 2, 3]
+
+
+def test_an_unknown_item_goes_to_the_bucket_after_the_known_and_a_missing_one_is_zero(shop: Learned) -> None:
+    # i9 is in the training split too, but along histories alone.
+    assert shop.of("item", "i9", "never seen", "", "line\nbreak") == [4, 4, 0, 4]
+
+
+def test_target_and_history_share_their_ids(shop: Learned) -> None:
+    ids = shop.of("history_item", ["東京", "i1"], [], ["never seen"], ["é2", "i1", "東京"])
+    assert ids == [[2, 1, 0], [0, 0, 0], [4, 0, 0], [3, 1, 2]]
+    assert shop.of("history_category", ["action", "", "drama"]) == [[2, 0, 1]]
+    assert shop.of("category", "action", "", "drama", "farce") == [2, 0, 1, 3]
+
+
+def test_the_newest_of_an_overlong_history_are_kept(shop: Learned) -> None:
+    row = {
+        "history_item": ["i1", "i1", "i1", "é2", "東京"],
+        "history_age": [16, 8, 4, 2, 1],
+        "history_category": ["drama", "drama", "drama", "action", ""],
+        "history_tags": ["t1", "t2", "t1; t2", "", "t2"],
+        "history_year": [1980.0, 1980.0, NAN, 1995.0, 2020.0],
+        "history_rating": ["4", "4", "4", "5", "5"],
+    }
+    transformed = shop(row)
+    assert transformed["history_item"].tolist() == [[1, 3, 2]]
+    assert transformed["history_age"].tolist() == [[4, 3, 2]]
+    assert transformed["history_category"].tolist() == [[1, 2, 0]]
+    assert transformed["history_tags"].tolist() == [[[1, 2], [0, 0], [2, 0]]]
+    assert transformed["history_year"].tolist() == [[0, 2, 3]]
+    assert transformed["history_rating"].tolist() == [[1, 2, 2]]
+
+
+def test_an_attribute_of_the_history_alone_is_learned_from_the_newest_behaviours(shop: Learned) -> None:
+    # The newest ratings are 5, 4 and 4; 1 is nowhere the newest.
+    assert shop.output.vocabulary_by_name("rating") == [b"4", b"5"]
+    assert shop.of("history_rating", ["4", "5", "1"]) == [[1, 2, 3]]
+
+
+def test_of_a_list_the_first_values_are_taken_and_empty_ones_left_out(shop: Learned) -> None:
+    # t1 is a target's tag twice, t2 once; t9 is along a history alone.
+    assert shop.of("tags", ["t1", "t2", "t1"], [], ["", "t2"], ["t9"]) == [[1, 2], [0, 0], [2, 0], [3, 0]]
+
+
+def test_a_list_along_the_history_is_split_at_its_separator(shop: Learned) -> None:
+    assert shop.of("history_tags", ["t2; t1; t2", "t9"], ["; t1", ""], []) == [
+        [[2, 1], [3, 0], [0, 0]],
+        [[1, 0], [0, 0], [0, 0]],
+        [[0, 0], [0, 0], [0, 0]],
+    ]
+
+
+def test_numbers_are_bucketed_by_boundaries_from_one(shop: Learned) -> None:
+    assert shop.of("year", 1989.0, 1990.0, 1999.5, 2000.0, NAN, math.inf) == [1, 2, 2, 3, 0, 0]
+    assert shop.of("history_year", [2001.0, NAN]) == [[3, 0, 0]]
+
+
+def test_numbers_are_bucketed_by_quantiles_of_the_training_split(shop: Learned) -> None:
+    # Of 1, 2, 3 and 4 the median is taken to be 3.
+    assert shop.of("score", -9.0, 2.0, 3.0, 99.0, NAN) == [1, 1, 2, 2, 0]
+
+
+def test_numbers_are_centred_and_scaled_by_known_values_alone(shop: Learned) -> None:
+    # 2, 4 and 6, a fourth is missing: mean 4, variance (4 + 0 + 4) / 3.
+    deviation = math.sqrt(8 / 3)
+    expected = [-2 / deviation, 0.0, 6 / deviation, 0.0]
+    np.testing.assert_allclose(shop.of("price", 2.0, 4.0, 10.0, NAN), expected, rtol=1e-6)
+
+
+def test_a_number_that_never_varies_or_is_never_known_is_zero(shop: Learned) -> None:
+    assert shop.of("constant", 7.0, 8.0, NAN) == [0.0, 0.0, 0.0]
+    assert shop.of("nowhere", NAN) == [0.0]
+
+
+def test_labels_and_masks_come_through(shop: Learned) -> None:
+    transformed = shop({"label_click": 1.0, "label_like": 0.0, "mask_like": 1.0})
+    assert {name: transformed[name].tolist() for name in ("label_click", "label_like", "mask_like")} == {
+        "label_click": [1.0],
+        "label_like": [0.0],
+        "mask_like": [1.0],
+    }
+
+
+def test_a_server_that_has_no_labels_gets_the_same(shop: Learned) -> None:
+    with_labels, served = shop(*SHOP_ROWS), shop(*SHOP_ROWS, with_labels=False)
+    assert with_labels.keys() - served.keys() == {"label_click", "label_like", "mask_like"}
+    for name, values in served.items():
+        np.testing.assert_array_equal(values, with_labels[name], name)
+
+
+def test_an_example_does_not_depend_on_those_beside_it(shop: Learned) -> None:
+    together = shop(*SHOP_ROWS)
+    for number, row in enumerate(SHOP_ROWS):
+        for name, values in shop(row).items():
+            np.testing.assert_array_equal(values[0], together[name][number], name)
+
+
+SAMPLED = configuration(
+    negatives={"source": "sampled"},
+    features={
+        "user": {"in_model": True, "hash_buckets": 10},
+        "item": {"minimum_count": 2, "out_of_vocabulary_buckets": 5},
+        "attributes": [
+            {"name": "category", "from": "items", "vocabulary_size": 1, "use": ["target", "history"]},
+            {"name": "brand", "from": "items", "hash_buckets": 1000, "use": ["target", "history"]},
+            {"name": "price", "from": "items", "kind": "numeric"},
+            {"name": "tags", "from": "items", "kind": "categorical_list"},
+            {"name": "mood", "from": "events", "use": ["history"]},
+        ],
+    },
+)
+DRAWN = {
+    "item": "i2", "category": "c2", "price": 100.0, "sampling_probability": 0.25, "tags": ["t2"],
+    "history_item": ["i1"], "history_mood": ["drawn"],
+}  # fmt: skip
+SAMPLED_ROWS: list[dict[str, Any]] = [
+    {"item": "i1", "category": "c1", "price": 1.0, "tags": ["t1"]},
+    {"item": "i1", "category": "c1", "price": 3.0, "history_item": ["i1"], "history_mood": ["logged"]},
+    {"item": "i2", "category": "c2", "price": 2.0},
+    *[DRAWN] * 3,
+]
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    return Learned(SAMPLED, learn(SAMPLED, SAMPLED_ROWS, tmp_path_factory.mktemp("sampled") / "graph"))
+
+
+def test_sampled_negatives_do_not_count(sampled: Learned) -> None:
+    # Counted, i2 would be there four times and come first; as it is, it is rarer than `minimum_count`.
+    assert sampled.output.vocabulary_by_name("item") == [b"i1"]
+    assert sampled.output.vocabulary_by_name("category") == [b"c1"]
+    assert sampled.output.vocabulary_by_name("tags") == [b"t1"]
+    assert sampled.output.vocabulary_by_name("mood") == [b"logged"]
+    assert sampled.of("price", 2.0) == [0.0]
+
+
+def test_unknown_items_spread_over_their_buckets(sampled: Learned) -> None:
+    ids = sampled.of("item", *(f"unknown {number}" for number in range(100)))
+    assert set(ids) == {2, 3, 4, 5, 6}
+    assert sampled.of("history_item", ["unknown 7", "i1"]) == [[ids[7], 1, 0]]
+
+
+def test_hashed_values_have_one_id_everywhere(sampled: Learned) -> None:
+    ids = sampled.of("brand", *(f"é{number}" for number in range(50)), "")
+    assert ids[-1] == 0
+    assert all(1 <= value <= 1000 for value in ids[:-1])
+    assert len(set(ids)) > 40  # of 50 in 1000 buckets, 1.2 collide in the mean
+    assert sampled.of("history_brand", ["é3", "é7", ""]) == [[ids[3], ids[7], 0]]
+
+
+def test_hashed_users_are_inputs_where_the_model_has_them(sampled: Learned, shop: Learned) -> None:
+    ids = sampled.of("user", *(f"u{number}" for number in range(200)))
+    assert set(ids) == set(range(1, 11))
+    assert "user" not in shop({})
+
+
+def test_nothing_known_still_makes_a_graph(tmp_path: Path) -> None:
+    config = configuration(features={"item": {"minimum_count": 5}})
+    learned = Learned(config, learn(config, [{"item": "i1"}], tmp_path / "graph"))
+    unknown = learned.output.vocabulary_size_by_name("item") + 1
+    assert learned.of("item", "i1", "") == [unknown, 0]
