@@ -1,0 +1,133 @@
+"""Statistics, schema, validation and data gate, each as TFX executes it, one after the other."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from tensorflow_transform.tf_metadata import schema_utils
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import standard_artifacts
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils, json_utils
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "transforms"))  # where rows become whole
+from transform_graph import configuration, filled
+
+from pipeline.beam_arguments import BEAM_ARGUMENTS
+from pipeline.components.data_gate import DataGate
+from pipeline.components.expected_schema import ExpectedSchema
+from pipeline.data_gate import DataGateError
+from transforms.expected_schema import ExpectedSchemaError
+from transforms.raw_schema import raw_feature_spec
+from transforms.statistics import statistics_options
+
+SHOP = configuration(attributes=[{"name": "device", "from": "events"}])
+ROWS: list[dict[str, Any]] = [
+    {
+        "user": f"u{number}", "item": f"i{number}", "device": ("phone", "tablet")[number % 2],
+        "history_item": ["i1"] * (number % 3), "history_age": [60] * (number % 3), "label_click": float(number % 2),
+    }
+    for number in range(20)
+]  # fmt: skip
+
+
+def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Artifact], **properties: Any) -> None:
+    executor = component.EXECUTOR_SPEC.executor_class
+    beam = issubclass(executor, BaseBeamExecutor)
+    context = BaseBeamExecutor.Context(BEAM_ARGUMENTS) if beam else BaseExecutor.Context()
+    executor(context).Do(
+        {name: [artifact] for name, artifact in inputs.items()},
+        {name: [artifact] for name, artifact in outputs.items()},
+        properties,
+    )
+
+
+def made(folder: Path, kind: type[Artifact]) -> Artifact:
+    folder.mkdir(parents=True, exist_ok=True)
+    artifact = kind()
+    artifact.uri = str(folder)
+    return artifact
+
+
+def serialized(row: dict[str, Any]) -> bytes:
+    example = tf.train.Example()
+    for name, value in filled(row, raw_feature_spec(SHOP, with_labels=True)).items():
+        feature, values = example.features.feature[name], value if isinstance(value, list) else [value]
+        if name in ("timestamp", "history_age", "history_count"):
+            feature.int64_list.value.extend(values)
+        elif name in ("sampling_probability", "label_click"):
+            feature.float_list.value.extend(values)
+        else:
+            feature.bytes_list.value.extend(text.encode() for text in values)
+    return example.SerializeToString()
+
+
+def examined(folder: Path, validation: list[dict[str, Any]], curated: str = "") -> tuple[Artifact, Artifact]:
+    """Schema and anomalies, the training split being `ROWS`."""
+    examples = made(folder / "examples", standard_artifacts.Examples)
+    examples.split_names = json_utils.dumps(["train", "validation"])
+    for split, rows in (("train", ROWS), ("validation", validation)):
+        (folder / "examples" / f"Split-{split}").mkdir()
+        path = str(folder / "examples" / f"Split-{split}" / "data_tfrecord-00000-of-00001.gz")
+        with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+            for row in rows:
+                writer.write(serialized(row))
+    statistics = made(folder / "statistics", standard_artifacts.ExampleStatistics)
+    inferred, schema = (made(folder / name, standard_artifacts.Schema) for name in ("inferred", "schema"))
+    anomalies = made(folder / "anomalies", standard_artifacts.ExampleAnomalies)
+    options = statistics_options().to_json()
+    execute(StatisticsGen, {"examples": examples}, {"statistics": statistics}, stats_options_json=options)
+    without = json_utils.dumps(["validation"])
+    execute(SchemaGen, {"statistics": statistics}, {"schema": inferred}, infer_feature_shape=0, exclude_splits=without)
+    execute(ExpectedSchema, {"inferred": inferred}, {"schema": schema}, config=SHOP.model_dump_json(), curated=curated)
+    execute(ExampleValidator, {"statistics": statistics, "schema": schema}, {"anomalies": anomalies})
+    return schema, anomalies
+
+
+def test_data_that_are_as_before_pass(tmp_path: Path) -> None:
+    schema, anomalies = examined(tmp_path, ROWS[5:])
+    read = io_utils.SchemaReader().read(str(Path(schema.uri) / "schema.pbtxt"))
+    assert schema_utils.schema_as_feature_spec(read).feature_spec == raw_feature_spec(SHOP, with_labels=True)
+    assert [domain.name for domain in read.string_domain] == ["device"]
+    execute(DataGate, {"anomalies": anomalies}, {}, stop_at="warning")
+
+
+def test_a_column_that_holds_something_else_stops_the_run(tmp_path: Path) -> None:
+    # A third of the devices of the training split are still there, fewer than the half that is asked for.
+    changed = [row | {"device": "12.5"} if number % 3 else row for number, row in enumerate(ROWS)]
+    _, anomalies = examined(tmp_path, [*changed, {"item": "i1", "label_click": 3.0}])
+    with pytest.raises(DataGateError) as error:
+        execute(DataGate, {"anomalies": anomalies}, {}, stop_at="error")
+    heading, device, label = str(error.value).splitlines()
+    assert heading == "the data are not as the schema expects:"
+    assert device.startswith("validation: feature `device` (error): ")
+    assert "12.5" in device
+    assert label.startswith("validation: feature `label_click` (error): ")
+    execute(DataGate, {"anomalies": anomalies}, {}, stop_at="never")
+
+
+def test_a_curated_schema_is_held_against_instead(tmp_path: Path) -> None:
+    schema, _ = examined(tmp_path / "first", ROWS)
+    curated = (Path(schema.uri) / "schema.pbtxt").read_text()
+    laxer = curated.replace("min_domain_mass: 0.5", "min_domain_mass: 0.0")
+    assert laxer != curated
+    _, anomalies = examined(tmp_path / "second", [row | {"device": "watch"} for row in ROWS], curated=laxer)
+    execute(DataGate, {"anomalies": anomalies}, {}, stop_at="warning")
+
+
+def test_a_curated_schema_of_another_log_is_refused(tmp_path: Path) -> None:
+    inferred, schema = (made(tmp_path / name, standard_artifacts.Schema) for name in ("inferred", "schema"))
+    with pytest.raises(ExpectedSchemaError, match="should have feature `device`"):
+        execute(
+            ExpectedSchema,
+            {"inferred": inferred},
+            {"schema": schema},
+            config=SHOP.model_dump_json(),
+            curated='feature { name: "x" type: INT }',
+        )
