@@ -1,0 +1,104 @@
+"""What the model is given: as the transform makes it, and how often each item is there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_examples
+import tensorflow as tf
+import tensorflow_transform as tft
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "transforms"))  # where the transform is run on rows
+from transform_graph import configuration, learn
+
+from models.inputs import CategoricalInput, ModelInputs, NumericInput
+from pipeline.config import PipelineConfig
+from pipeline.model_inputs import describe_inputs, item_counts
+from pipeline.training_data import Split, parsing_spec
+from transforms.config import IngestionConfig
+
+SHOP = configuration(
+    tasks=[
+        {"name": "click", "label": {"column": "click"}},
+        {"name": "like", "label": {"column": "like"}, "mask": {"column": "click"}},
+    ],
+    features={
+        "user": {"in_model": True, "out_of_vocabulary_buckets": 2},
+        "item": {"out_of_vocabulary_buckets": 3},
+        "attributes": [
+            {"name": "category", "from": "items", "use": ["target", "history"]},
+            {"name": "tags", "from": "items", "kind": "categorical_list", "max_values": 2, "hash_buckets": 9},
+            {"name": "rating", "from": "events", "use": ["history"]},
+            {"name": "year", "from": "items", "kind": "numeric", "boundaries": [1990, 2000]},
+            {"name": "age", "from": "users", "kind": "numeric", "quantiles": 4},
+            {"name": "price", "from": "items", "kind": "numeric"},
+        ],
+    },
+)
+ROWS = [
+    {"user": "u1", "item": "i1", "category": "drama", "history_item": ["i2"], "history_rating": ["5"]},
+    {"user": "u2", "item": "i2", "category": "drama", "age": 30.0, "price": 1.0},
+]
+
+
+def whole(config: IngestionConfig) -> PipelineConfig:
+    return PipelineConfig.model_validate(config.model_dump(by_alias=True) | {"name": "shop", "model": {"name": "din"}})
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tft.TFTransformOutput:
+    return learn(SHOP, ROWS, tmp_path_factory.mktemp("shop") / "graph")
+
+
+def test_tables_have_rows_for_padding_what_is_known_and_what_is_not(learned: tft.TFTransformOutput) -> None:
+    assert describe_inputs(whole(SHOP), learned) == ModelInputs(
+        tasks=("click", "like"),
+        masked_tasks=("like",),
+        item_rows=1 + 2 + 3,
+        user_rows=1 + 2 + 2,
+        history_length=3,
+        history_age_buckets=32,
+        categorical=(
+            CategoricalInput("category", 1 + 1 + 1, "item", None, True, True),
+            CategoricalInput("tags", 1 + 9, "item", 2, True, False),
+            CategoricalInput("rating", 1 + 1 + 1, "event", None, False, True),
+            CategoricalInput("year", 1 + 3, "item", None, True, False),
+            CategoricalInput("age", 1 + 4, "user", None, True, False),
+        ),
+        numeric=(NumericInput("price", "item"),),
+    )
+
+
+def test_a_user_without_a_table_is_no_input(learned: tft.TFTransformOutput) -> None:
+    features = SHOP.features.model_copy(update={"user": SHOP.features.user.model_copy(update={"in_model": False})})
+    inputs = describe_inputs(whole(SHOP.model_copy(update={"features": features})), learned)
+    assert inputs.user_rows is None
+    assert "user" not in inputs.tensors()
+
+
+def test_transformed_examples_are_what_training_reads(learned: tft.TFTransformOutput) -> None:
+    inputs = describe_inputs(whole(SHOP), learned)
+    written = {
+        name: tf.io.FixedLenFeature(tuple(feature.shape), feature.dtype)
+        for name, feature in learned.transformed_feature_spec().items()
+    }
+    read = {
+        name: tf.io.FixedLenFeature(tuple(feature.shape), tf.as_dtype(feature.dtype))
+        for name, feature in parsing_spec(inputs).items()
+    }
+    assert written == read
+
+
+@pytest.mark.parametrize("megabytes", [100, 0], ids=["in memory", "streamed"])
+def test_an_item_counts_once_an_example(tmp_path: Path, megabytes: int) -> None:
+    rows = small_examples.make_rows(5)
+    rows["item"] = np.array([1, 2, 3, 4, 20])
+    rows["history_item"] = np.array([[1, 1, 0, 0], [5, 5, 1, 5], [0, 0, 0, 0], [3, 2, 4, 3], [1, 2, 3, 4]])
+    split = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, megabytes)
+    expected = np.zeros(21, int)
+    # Item 1 is in the first (three times), second and fifth example; and so on.
+    expected[[1, 2, 3, 4, 5, 20]] = [3, 3, 3, 2, 1, 1]
+    assert item_counts(split).tolist() == expected.tolist()
