@@ -38,7 +38,9 @@ class DINHyperparameters(Section):
     tower_units: tuple[PositiveInt, ...] = (200, 80)
     activation: Literal["relu", "prelu", "dice", "sigmoid"] = "dice"
     dropout: Rate = 0.0
-    batch_normalization: bool = True
+    batch_normalization: bool = Field(
+        False, description="As in the authors' code, not in the paper; see docs/decisions.md for what it does to time."
+    )
     item_bias: bool = True
     history_age: bool = Field(False, description="Whether the age of each behaviour is part of its vector.")
     embedding_l2: NonNegative = 0.0

@@ -28,12 +28,13 @@ class DIN(Ranker):
         k_j = e_j + W a_j                                 ours: the paper's behaviours are items alone
         w_j = MLP([v; k_j; v - k_j; v * k_j])             the local activation unit; no softmax unless asked for
         u   = sum_j w_j k_j
-        u'  = Dense(BN(u))                                the authors' code; Dense alone without batch normalisation
+        u'  = Dense(u)                                    the authors' code
         x   = [u'; v; u' * v; others]
-        logits = Dense(MLP(BN(x))) + b_item               Dice in the MLP; one logit and one item bias a task
+        logits = Dense(MLP(x)) + b_item                   Dice in the MLP; one logit and one item bias a task
 
-    `others` are the user, profile, context and numbers. The paper's loss has the mini-batch-aware L2 too, here on the
-    item table, which is the one that overfits.
+    With `batch_normalization`, `u` and `x` are normalised first, as in the authors' code. `others` are the user,
+    profile, context and numbers. The paper's loss has the mini-batch-aware L2 too, here on the item table, which is the
+    one that overfits.
 
     Args:
         inputs: which tensors there are, and their sizes.

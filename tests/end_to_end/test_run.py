@@ -3,11 +3,14 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.end_to_end
+
+INTERESTFLOW = (str(Path(sys.executable).with_name("interestflow")),)
 
 CONFIG = """
 name: tiny
@@ -35,7 +38,7 @@ def interestflow(folder: Path, floor: float) -> subprocess.CompletedProcess[str]
     config = folder / "tiny.yaml"
     config.write_text(CONFIG.replace("FOLDER", str(folder)).replace("FLOOR", str(floor)))
     return subprocess.run(
-        ["interestflow", "run", str(config), "--runs-folder", str(folder / "runs")],
+        [*INTERESTFLOW, "run", str(config), "--runs-folder", str(folder / "runs")],
         capture_output=True, text=True, timeout=900, env=os.environ | {"COLUMNS": "140"},
     )  # fmt: skip
 
@@ -102,7 +105,7 @@ def test_a_missing_column_ends_the_run_with_one_sentence(folder: Path) -> None:
         CONFIG.replace("FOLDER", str(folder)).replace("FLOOR", "0.2").replace("name: device", "name: devise")
     )
     failed = subprocess.run(
-        ["interestflow", "run", str(config), "--runs-folder", str(folder / "bad-runs")],
+        [*INTERESTFLOW, "run", str(config), "--runs-folder", str(folder / "bad-runs")],
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert failed.returncode == 1

@@ -23,7 +23,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "din": [
         {"attention_normalization": "softmax", "history_age": True, "activation": "prelu"},
         {"attention_activation": "dice", "item_bias": False},
-        {"attention_activation": "prelu", "batch_normalization": False, "embedding_l2": 0.01},
+        {"attention_activation": "prelu", "batch_normalization": True, "embedding_l2": 0.01},
         {"mini_batch_aware_l2": 0.01, "attention_units": (8,), "activation": "sigmoid"},
     ],
 }
