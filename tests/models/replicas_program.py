@@ -22,6 +22,7 @@ from transforms import feature_names
 ROWS, BATCH = 288, 48
 DIN = {
     "embedding_dimension": 4,
+    "batch_normalization": True,
     "attention_units": (8,),
     "attention_activation": "dice",
     "tower_units": (8,),
