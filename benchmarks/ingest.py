@@ -22,6 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import yaml
 
@@ -48,17 +49,22 @@ def run(variant: str, config: Path, output: Path, data_folder: str | None) -> di
 
 def examples_of_some_users(folder: Path) -> dict[tuple[str, bytes], list[str]]:
     """By split and user: the users whose ids sort first, each example as text, whatever order its features are in."""
-    found: dict[tuple[str, bytes], list[str]] = {}
+    spec = {"user": tf.io.FixedLenFeature([], tf.string)}
+    records, users = [], []
     for split in ("train", "validation", "test"):
-        for file in sorted(folder.glob(f"Split-{split}/*.gz")):
-            for record in tf.data.TFRecordDataset(str(file), compression_type="GZIP").as_numpy_iterator():
-                example = tf.train.Example.FromString(record)
-                user = example.features.feature["user"].bytes_list.value[0]
-                features = sorted(example.features.feature.items())
-                text = "\n".join(f"{name} {list(_values(feature))}" for name, feature in features)
-                found.setdefault((split, user), []).append(text)
-    users = sorted({user for _, user in found})[:COMPARED_USERS]
-    return {key: sorted(texts) for key, texts in found.items() if key[1] in users}
+        files = sorted(str(file) for file in folder.glob(f"Split-{split}/*.gz"))
+        for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(8192):
+            users.append(tf.io.parse_example(batch, spec)["user"].numpy())
+            records.append((split, batch))
+    chosen = np.unique(np.concatenate(users))[:COMPARED_USERS]
+    found: dict[tuple[str, bytes], list[str]] = {}
+    for (split, batch), names in zip(records, users, strict=True):
+        for row in np.flatnonzero(np.isin(names, chosen)):
+            example = tf.train.Example.FromString(batch[int(row)].numpy())
+            features = sorted(example.features.feature.items())
+            text = "\n".join(f"{name} {list(_values(feature))}" for name, feature in features)
+            found.setdefault((split, names[row]), []).append(text)
+    return {key: sorted(texts) for key, texts in found.items()}
 
 
 def _values(feature: Any) -> Any:
