@@ -65,7 +65,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact,
     examples = made(folder / "examples", standard_artifacts.Examples)
     inputs = {"examples": examples, "model": model, "champion": champion}
     config = small.config(evaluation={"slices": ["user"]}).for_evaluation().model_dump_json()
-    execute(Evaluator, inputs, {"evaluation": evaluation}, config=config)
+    execute(Evaluator, inputs, {"evaluation": evaluation}, config=config, code_fingerprint="code")
     return folder, model, evaluation
 
 
@@ -73,7 +73,13 @@ def gate(evaluated: tuple[Path, Artifact, Artifact], folder: Path, floor: float)
     _, model, evaluation = evaluated
     blessing = made(folder / "blessing", standard_artifacts.ModelBlessing)
     config = GateConfig(at_least={"auc": floor}).model_dump_json()
-    execute(QualityGate, {"evaluation": evaluation, "model": model}, {"blessing": blessing}, config=config)
+    execute(
+        QualityGate,
+        {"evaluation": evaluation, "model": model},
+        {"blessing": blessing},
+        config=config,
+        code_fingerprint="code",
+    )
     return blessing
 
 
@@ -121,6 +127,12 @@ def test_without_a_champion_channel_a_model_is_evaluated_alone(
     examples = made(folder / "examples", standard_artifacts.Examples)
     evaluation = made(tmp_path / "evaluation", artifacts.Evaluation)
     config = small.config(evaluation={"slices": []}).model_dump_json()
-    execute(Evaluator, {"examples": examples, "model": model}, {"evaluation": evaluation}, config=config)
+    execute(
+        Evaluator,
+        {"examples": examples, "model": model},
+        {"evaluation": evaluation},
+        config=config,
+        code_fingerprint="code",
+    )
     found = Evaluation.read(evaluation.uri)
     assert (found.champion, found.champion_problem) == (None, None)
