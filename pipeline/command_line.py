@@ -15,10 +15,6 @@ from rich.console import Console
 
 from pipeline import config as configuration
 
-# Set before TensorFlow is imported by anything: its start-up lines say nothing that a person could act on.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-
 app = typer.Typer(
     help="From raw interaction logs to a validated, served recommender.",
     no_args_is_help=True,
@@ -151,4 +147,7 @@ def compile(
 
 def main() -> None:
     """What `interestflow` calls."""
+    # Set before TensorFlow is imported by anything: its start-up lines say nothing that a person could act on.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     app()
