@@ -18,8 +18,9 @@ setup: .venv/.ready  ## the virtual environment, with everything pinned and the 
 	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(RUN)/python -m tools.backport_wheels --requirements requirements.txt --folder .wheels
-	@$(RUN)/uv pip install --python $(RUN)/python --find-links .wheels --requirement requirements.txt
-	@$(RUN)/uv pip install --python $(RUN)/python --no-deps --editable .
+	@echo "installing what requirements.txt pins, about 3 GB"
+	@$(RUN)/uv pip install --quiet --python $(RUN)/python --find-links .wheels --requirement requirements.txt
+	@$(RUN)/uv pip install --quiet --python $(RUN)/python --no-deps --editable .
 	@touch $@
 
 demo: setup  ## a generated log through the whole pipeline to a pushed model
