@@ -29,7 +29,8 @@ def split() -> Split:
 
 def build() -> Ranker:
     sizes = {"embedding_dimension": 8, "attention_units": (16,), "tower_units": (32,)}
-    return build_ranker("din", PLAIN, {**sizes, "attention_activation": "dice", "mini_batch_aware_l2": 1e-4}, [1] * 21)
+    statistics = {"attention_activation": "dice", "batch_normalization": True}
+    return build_ranker("din", PLAIN, {**sizes, **statistics, "mini_batch_aware_l2": 1e-4}, [1] * 21)
 
 
 def trained(**switches: Any) -> Trained:
