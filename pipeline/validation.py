@@ -7,26 +7,7 @@ from typing import Any
 
 import numpy as np
 
-
-def auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve: the share of (positive, negative) pairs in the right order, a tie counting one half.
-
-    Args:
-        labels: 0 or 1, `[N]`.
-        scores: the higher the likelier, `[N]`.
-
-    Returns:
-        From 0 to 1; NaN where one of the labels does not occur. Mann and Whitney's rank form (1947).
-    """
-    positives = labels > 0.5
-    count = int(positives.sum())
-    others = len(labels) - count
-    if count == 0 or others == 0:
-        return float("nan")
-    _, where, repeats = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(repeats)
-    ranks = (last - (repeats - 1) / 2.0)[where]
-    return float((ranks[positives].sum() - count * (count + 1) / 2.0) / (count * others))
+from transforms.area_under_curve import area_under_curve
 
 
 def log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
@@ -51,7 +32,7 @@ def measures(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         labelled = np.asarray(outputs["weights"][task]) > 0.0
         labels = np.asarray(outputs["labels"][task])[labelled]
         logits = np.asarray(outputs["logits"][task])[labelled]
-        by_task["auc"][task] = auc(labels, logits)
+        by_task["auc"][task] = area_under_curve(labels, logits)
         by_task["log_loss"][task] = log_loss(labels, logits)
     result = {}
     for measure, values in by_task.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from transforms.area_under_curve import area_under_curve
 from transforms.config import AttributeConfig, IngestionConfig
 from transforms.feature_names import label, mask
 
@@ -51,18 +51,9 @@ def tell(training: pl.DataFrame, validation: pl.DataFrame, config: IngestionConf
             auc = None
             if enough:
                 columns = [part.get_column(attribute.name) for part in parts]
-                auc = max(area_under_curve(score, labels[1]) for score in _scores(attribute, columns, labels[0]))
+                auc = max(area_under_curve(labels[1], score) for score in _scores(attribute, columns, labels[0]))
             found.append(Telling(task.name, attribute.name, auc))
     return found
-
-
-def area_under_curve(score: np.ndarray, is_positive: np.ndarray) -> float:
-    """The chance that a positive's score is higher than a negative's, equals counting half; NaN without either."""
-    positives, negatives = int(is_positive.sum()), int((~is_positive).sum())
-    if positives == 0 or negatives == 0:
-        return math.nan
-    rank = pl.Series(score).rank("average").to_numpy()
-    return float((rank[is_positive].sum() - positives * (positives + 1) / 2.0) / (positives * negatives))
 
 
 def _scores(attribute: AttributeConfig, columns: Sequence[pl.Series], is_positive: np.ndarray) -> Iterable[np.ndarray]:

@@ -10,8 +10,8 @@ from tensorflow_model_analysis.metrics import metric_types, metric_util
 
 from pipeline.metrics.measures import calibration, expected_calibration_error, grouped_auc, log_loss
 from pipeline.metrics.scored_examples import SCORED_EXAMPLES, ScoredExamples, ScoredExamplesCombiner
-from pipeline.validation import auc
 from transforms import feature_names
+from transforms.area_under_curve import area_under_curve
 from transforms.best_possible import best_possible
 
 
@@ -87,7 +87,7 @@ class ExactAUC(RankerMetric):
 
     @staticmethod
     def figures(scored: ScoredExamples) -> Mapping[str, float]:
-        return {"auc": auc(scored.labels, scored.probabilities)}
+        return {"auc": area_under_curve(scored.labels, scored.probabilities)}
 
 
 class GAUC(RankerMetric):

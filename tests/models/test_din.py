@@ -14,7 +14,7 @@ from models.inputs import CategoricalInput, ModelInputs
 from models.optimizers.row_sparse import LazyAdam
 from models.ranker import Ranker
 from models.registry import build_ranker
-from pipeline.validation import auc
+from transforms.area_under_curve import area_under_curve as auc
 
 
 def din(inputs: ModelInputs, **hyperparameters: Any) -> DIN:

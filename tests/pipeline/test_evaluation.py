@@ -17,7 +17,7 @@ from pipeline.beam_arguments import BEAM_ARGUMENTS
 from pipeline.evaluation import evaluate, evaluate_model, files_of_test_split
 from pipeline.evaluation_result import Evaluation, EvaluationError, Metrics
 from pipeline.metrics.measures import calibration, expected_calibration_error, grouped_auc, log_loss
-from pipeline.validation import auc
+from transforms.area_under_curve import area_under_curve as auc
 from transforms.best_possible import best_possible
 
 OPTIONS = PipelineOptions(BEAM_ARGUMENTS)

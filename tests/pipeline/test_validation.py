@@ -4,34 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pipeline.validation import auc, log_loss, measures
-
-
-def test_auc_counts_pairs_in_the_right_order() -> None:
-    # Pairs (positive, negative): (0.9, 0.1) and (0.9, 0.4) and (0.35, 0.1) are right, (0.35, 0.4) is wrong.
-    assert auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.9])) == 0.75
-
-
-def test_auc_counts_a_tie_as_one_half() -> None:
-    assert auc(np.array([0, 1, 1]), np.array([0.5, 0.5, 0.7])) == 0.75
-
-
-def test_auc_is_undefined_for_one_class() -> None:
-    assert math.isnan(auc(np.array([1, 1]), np.array([0.5, 0.2])))
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=30))
-def test_auc_equals_the_count_over_all_pairs(rows: list[tuple[bool, int]]) -> None:
-    labels = np.array([label for label, _ in rows], dtype=float)
-    scores = np.array([score for _, score in rows], dtype=float)
-    pairs = [(p > n) + 0.5 * (p == n) for p in scores[labels == 1] for n in scores[labels == 0]]
-    if pairs:
-        assert auc(labels, scores) == pytest.approx(np.mean(pairs))
-    else:
-        assert math.isnan(auc(labels, scores))
+from pipeline.validation import log_loss, measures
 
 
 def test_log_loss_by_hand_and_without_overflow() -> None:

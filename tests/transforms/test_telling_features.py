@@ -1,18 +1,10 @@
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 import pytest
 from small_config import shop
 
-from transforms.telling_features import area_under_curve, tell
-
-
-def test_area_under_curve_by_hand() -> None:
-    # Pairs (positive, negative): 3>1, 3>2, 2>1 are right, 2=2 counts half: 3.5 of 4.
-    assert area_under_curve(np.array([3.0, 2.0, 1.0, 2.0]), np.array([True, True, False, False])) == 0.875
-    assert np.isnan(area_under_curve(np.array([1.0, 2.0]), np.array([True, True])))
-
+from transforms.telling_features import tell
 
 ATTRIBUTES = [
     {"name": "kind", "from": "events"},

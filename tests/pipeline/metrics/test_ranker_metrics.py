@@ -16,7 +16,7 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from pipeline.metrics.measures import expected_calibration_error, grouped_auc, log_loss
 from pipeline.metrics.ranker_metrics import METRICS, ExactAUC
 from pipeline.metrics.scored_examples import ScoredExamples, ScoredExamplesCombiner, user_ids
-from pipeline.validation import auc
+from transforms.area_under_curve import area_under_curve as auc
 from transforms.best_possible import best_possible
 
 COUNT = 300
