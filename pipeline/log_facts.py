@@ -8,11 +8,9 @@ import numpy as np
 import polars as pl
 
 from transforms.attributes import attribute_values
-from transforms.conditions import holds
-from transforms.config import AttributeConfig, IngestionConfig
+from transforms.config import AttributeConfig, IngestionConfig, Source
 from transforms.examples import Catalogue, Entities, ShardExamples
 from transforms.feature_names import ITEM, TIMESTAMP, USER
-from transforms.histories import build_histories
 from transforms.splits import SPLITS, Boundaries
 
 PERCENTILES = (10, 50, 90, 99)
@@ -69,29 +67,20 @@ def event_facts(
     """Made by the same code as the examples of a run, all users being one shard."""
     training = events.filter(pl.col(TIMESTAMP) < boundaries.validation).group_by(ITEM).len().sort(ITEM)
     catalogue = Catalogue(training.get_column(ITEM), training.get_column("len").to_numpy())
-    entities = [
-        Entities.of(frame, tuple(a for a in config.features.attributes if a.source == name))
-        for name, frame in (("items", items), ("users", users))
-    ]
-    shard = ShardExamples(events, config, entities[0], entities[1], boundaries, catalogue)
-    is_behaviour = pl.when(holds(config.sequence.behaviours, config.data.events.event_type)).then(True).otherwise(False)
-    time = events.get_column(TIMESTAMP).to_numpy()
-    histories = build_histories(
-        events.get_column(USER).rle_id().cast(pl.Int64).to_numpy(),
-        time,
-        events.select(pl.col(TIMESTAMP), is_behaviour.alias("is")).get_column("is").to_numpy(),
-        config.sequence.max_length,
-        round(config.sequence.availability_delay * 1_000_000),
-    )
-    found = [int(value) for value in np.percentile(histories.count, PERCENTILES)]
+    of_items = Entities.of(items, config.features.of_source("items"))
+    of_users = Entities.of(users, config.features.of_source("users"))
+    shard = ShardExamples(events, config, of_items, of_users, boundaries, catalogue)
+    time = events.get_column(TIMESTAMP)
+    behaviours = shard.behaviour_counts
+    found = [int(value) for value in np.percentile(behaviours, PERCENTILES)]
     missing = {
         name: count
         for name, count in shard.without_attributes().items()
         if {"items": items, "users": users}[name] is not None
     }
     return EventFacts(
-        first=int(time.min()),
-        last=int(time.max()),
+        first=int(time.min()),  # type: ignore[arg-type]
+        last=int(time.max()),  # type: ignore[arg-type]
         users=events.get_column(USER).n_unique(),
         items=events.get_column(ITEM).n_unique(),
         boundaries=boundaries,
@@ -100,15 +89,15 @@ def event_facts(
         sampled_negatives={split: shard.sampled_count(split) for split in SPLITS},
         behaviours_only=shard.behaviours_only,
         history_percentiles=dict(zip(PERCENTILES, found, strict=True)),
-        cut_histories=float((histories.count > config.sequence.max_length).mean()),
+        cut_histories=float((behaviours > config.sequence.max_length).mean()),
         without_attributes={name: count / events.height for name, count in missing.items()},
     )
 
 
-def attribute_facts(frame: pl.DataFrame | None, config: IngestionConfig, source: str) -> list[AttributeFacts]:
+def attribute_facts(frame: pl.DataFrame | None, config: IngestionConfig, source: Source) -> list[AttributeFacts]:
     if frame is None or frame.is_empty():
         return []
-    return [_facts_of(attribute, frame) for attribute in config.features.attributes if attribute.source == source]
+    return [_facts_of(attribute, frame) for attribute in config.features.of_source(source)]
 
 
 def _facts_of(attribute: AttributeConfig, frame: pl.DataFrame) -> AttributeFacts:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import polars as pl
-from apache_beam.io.filesystems import FileSystems
 
 from transforms.config import IngestionConfig
-from transforms.files import list_files
+from transforms.files import bytes_of, list_files
 from transforms.tables import Table, read_events
 
 WHOLE_BYTES = 256 * 2**20
@@ -40,7 +39,7 @@ def read_sample(config: IngestionConfig, whole_bytes: int = WHOLE_BYTES, rows: i
         TableError: where the log cannot be read, or lacks a column.
     """
     files = list_files(config.data.events, config.data.folder)
-    size = sum(file.size_in_bytes for match in FileSystems.match(files) for file in match.metadata_list)
+    size = bytes_of(files)
     is_whole = size <= whole_bytes
     numbered = list(enumerate(files))
     chosen = numbered if is_whole else numbered[:: -(-len(files) // FILES)]

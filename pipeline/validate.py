@@ -17,12 +17,12 @@ from pipeline.generated_logs import ensure_logs, is_there
 from pipeline.log_facts import AttributeFacts, EventFacts, TableFacts, attribute_facts, event_facts
 from pipeline.log_sample import LogSample, read_sample
 from transforms.blocks import read_blocks
-from transforms.config import EntitiesConfig, IngestionConfig, TableConfig
+from transforms.config import ENTITY_TABLES, EntityTable, IngestionConfig, TableConfig
 from transforms.examples import sorted_events
 from transforms.feature_names import TIMESTAMP
 from transforms.files import TableError, list_files
 from transforms.splits import SPLITS, find_boundaries
-from transforms.tables import read_entities
+from transforms.tables import read_attributes
 from transforms.timestamps import show_time
 
 GENERATED_EVENTS = 500_000
@@ -56,11 +56,11 @@ def validate(config: PipelineConfig) -> ValidationReport:
     with _log_there(report) as there:
         ingestion = there.ingestion()
         sample = _tried(report, lambda: read_sample(ingestion))
-        items, users = (_tried(report, partial(_read_table, report, ingestion, name)) for name in ("items", "users"))
+        items, users = (_tried(report, partial(_read_table, report, ingestion, name)) for name in ENTITY_TABLES)
         _check_knowledge_graph(report, ingestion)
         if sample is not None:
             _judge_log(report, ingestion, sample, items, users)
-        for name, frame in (("items", items), ("users", users)):
+        for name, frame in zip(ENTITY_TABLES, (items, users), strict=True):
             report.attributes += attribute_facts(frame, ingestion, name)
     _judge_attributes(report)
     return report
@@ -98,13 +98,11 @@ def _tried(report: ValidationReport, read: Callable[[], Result]) -> Result | Non
         return None
 
 
-def _read_table(report: ValidationReport, config: IngestionConfig, name: str) -> pl.DataFrame | None:
-    table: EntitiesConfig | None = getattr(config.data, name)
-    if table is None:
+def _read_table(report: ValidationReport, config: IngestionConfig, name: EntityTable) -> pl.DataFrame | None:
+    read = read_attributes(config, name)
+    if read is None:
         return None
-    columns = [attribute.source_column for attribute in config.features.attributes if attribute.source == name]
-    read = read_entities(table, config.data.folder, columns)
-    files = len(list_files(table, config.data.folder))
+    files = len(list_files(getattr(config.data, name), config.data.folder))
     _add_table(report, TableFacts(name, files, read.rows, read.dead_letters.height, _reasons(read.dead_letters)))
     return read.frame
 

@@ -46,9 +46,9 @@ def attribute_values(frame: pl.DataFrame, attributes: Iterable[AttributeConfig])
             values = _with_last(lists, [])
             along = _with_last(lists.list.join(attribute.separator), "")
         if "target" in attribute.use:
-            target[attribute.name] = _arrow(values)
+            target[attribute.name] = as_arrow(values)
         if "history" in attribute.use:
-            history[attribute.name] = _arrow(along)
+            history[attribute.name] = as_arrow(along)
     return AttributeValues(target, history, {name: count for name, count in unreadable.items() if count})
 
 
@@ -57,11 +57,6 @@ def row_of(ids: pl.Series, known: pl.Series) -> np.ndarray:
     table = pl.DataFrame({"id": known, "row": np.arange(len(known), dtype=np.int64)})
     found = pl.DataFrame({"id": ids}).join(table, on="id", how="left", maintain_order="left")
     return found.get_column("row").fill_null(len(known)).to_numpy()
-
-
-def arrow_text(texts: pl.Series) -> pa.Array:
-    """Text as bytes, which is what `tf.Example` holds."""
-    return _arrow(texts)
 
 
 def _lists(column: pl.Series, separator: str) -> pl.Series:
@@ -108,7 +103,8 @@ def _with_last(values: pl.Series, last: object) -> pl.Series:
     return pl.concat([values, pl.Series([last], dtype=values.dtype)])
 
 
-def _arrow(values: pl.Series) -> pa.Array:
+def as_arrow(values: pl.Series) -> pa.Array:
+    """In Arrow, text as bytes, which is what `tf.Example` holds."""
     array = values.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     if pa.types.is_large_string(array.type):
         return array.cast(pa.large_binary())

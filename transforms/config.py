@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 TableFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 TimestampUnit = Literal["s", "ms", "us", "ns", "iso8601"]
 Use = Literal["target", "history"]
+EntityTable = Literal["items", "users"]
+Source = Literal["events", "items", "users"]
+ENTITY_TABLES: tuple[EntityTable, ...] = ("items", "users")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -159,7 +162,7 @@ class AttributeConfig(IdentityConfig):
     """
 
     name: Name
-    source: Literal["events", "items", "users"] = Field(alias="from")
+    source: Source = Field(alias="from")
     column: str | None = None
     kind: Literal["categorical", "categorical_list", "numeric"] = "categorical"
     separator: str = Field("|", description="Between the values of a list in a text file.")
@@ -211,6 +214,9 @@ class FeaturesConfig(Section):
 
     def along_history(self) -> tuple[AttributeConfig, ...]:
         return tuple(attribute for attribute in self.attributes if "history" in attribute.use)
+
+    def of_source(self, source: Source) -> tuple[AttributeConfig, ...]:
+        return tuple(attribute for attribute in self.attributes if attribute.source == source)
 
     def with_target(self) -> tuple[AttributeConfig, ...]:
         return tuple(attribute for attribute in self.attributes if "target" in attribute.use)

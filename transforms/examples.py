@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from transforms import feature_names
-from transforms.attributes import AttributeValues, arrow_text, attribute_values, row_of
+from transforms.attributes import AttributeValues, as_arrow, attribute_values, row_of
 from transforms.conditions import holds
 from transforms.config import AttributeConfig, IngestionConfig
 from transforms.feature_names import ITEM, TIMESTAMP, USER
@@ -54,13 +54,15 @@ class Entities:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Examples: the event that each belongs to, and the item drawn for it, -1 where it is the event's own."""
+    """Examples: the event that each belongs to, the item drawn for it, -1 where it is the event's own, and with which
+    probability it was drawn, float32, 1 for the event's own."""
 
     event: np.ndarray
     drawn: np.ndarray
+    probability: np.ndarray
 
-    def __getitem__(self, part: slice) -> _Rows:
-        return _Rows(self.event[part], self.drawn[part])
+    def __getitem__(self, part: slice | np.ndarray) -> _Rows:
+        return _Rows(self.event[part], self.drawn[part], self.probability[part])
 
 
 class ShardExamples:
@@ -88,9 +90,7 @@ class ShardExamples:
         self._items, self._users = items, users
         self._catalogue = catalogue
         self._events = events
-        self._attributes = attribute_values(
-            events, [attribute for attribute in config.features.attributes if attribute.source == "events"]
-        )
+        self._attributes = attribute_values(events, config.features.of_source("events"))
         self._user = _numbered(events.get_column(USER))
         self._time = events.get_column(TIMESTAMP).to_numpy()
         self._split = boundaries.split_of(self._time)
@@ -98,29 +98,39 @@ class ShardExamples:
         self._user_row = row_of(events.get_column(USER), users.ids)
         # Of all items that an example may have: those of the events, then those that may be drawn.
         self._item_row = row_of(events.get_column(ITEM).append(catalogue.items), items.ids)
-        self._item_text = arrow_text(events.get_column(ITEM))
+        self._item_text = as_arrow(events.get_column(ITEM))
         self._labels, self._masks = self._judge()
         self._histories = self._remember()
         self._rows = self._choose()
+        self._rows_by_split = {
+            split: self._rows[self._split[self._rows.event] == number] for number, split in enumerate(SPLITS)
+        }
+        self._is_new = ~_any_by_user(self._user, self._split == 0)
+        self._truth = self._true_probabilities()
 
     def batches(self, split: str, size: int = BATCH) -> Iterator[pa.RecordBatch]:
         """The examples of one split, ordered by user, then time."""
-        rows = self._rows_of(split)
+        rows = self._rows_by_split[split]
         for start in range(0, len(rows.event), size):
             yield self._batch(rows[start : start + size])
 
     def example_count(self, split: str) -> int:
-        return len(self._rows_of(split).event)
+        return len(self._rows_by_split[split].event)
 
     def sampled_count(self, split: str) -> int:
         """How many of the split's examples were drawn rather than logged."""
-        return int((self._rows_of(split).drawn >= 0).sum())
+        return int((self._rows_by_split[split].drawn >= 0).sum())
 
     def positive_counts(self, split: str) -> dict[str, int]:
         """By task."""
-        rows = self._rows_of(split)
+        rows = self._rows_by_split[split]
         own = rows.event[rows.drawn < 0]
         return {task: int(label[own].sum()) for task, label in self._labels.items()}
+
+    @property
+    def behaviour_counts(self) -> np.ndarray:
+        """int64 by event: how many behaviours its history has, also those cut off by the maximum length."""
+        return self._histories.count
 
     @property
     def behaviours_only(self) -> int:
@@ -174,7 +184,7 @@ class ShardExamples:
         """Which events are examples, each followed by the negatives drawn for it."""
         if self._config.negatives.source == "impressions":
             labelled = np.flatnonzero(np.any([mask > 0.0 for mask in self._masks.values()], axis=0))
-            return _Rows(labelled, np.full(len(labelled), -1, np.int64))
+            return _Rows(labelled, np.full(len(labelled), -1, np.int64), np.ones(len(labelled), np.float32))
         chosen = np.flatnonzero(np.any([label > 0.0 for label in self._labels.values()], axis=0))
         sampler = NegativeSampler.of(self._config.negatives, self._catalogue.counts)
         position = np.where(self._position == len(self._catalogue.items), -1, self._position)[chosen]
@@ -182,8 +192,9 @@ class ShardExamples:
         choices = Choices.of(user, position, time, len(self._catalogue.items))
         drawn = sampler.draw(self._event_keys(chosen), user, time, position, choices)
         table = np.concatenate([np.full((len(chosen), 1), -1, np.int64), drawn], axis=1)
+        probability = np.where(table >= 0, sampler.probability[table], 1.0).astype(np.float32)
         found = np.concatenate([np.full((len(chosen), 1), True), drawn >= 0], axis=1)
-        return _Rows(np.repeat(chosen, table.shape[1])[found.ravel()], table.ravel()[found.ravel()])
+        return _Rows(np.repeat(chosen, table.shape[1]), table.ravel(), probability.ravel())[found.ravel()]
 
     def _event_keys(self, rows: np.ndarray) -> np.ndarray:
         """uint64 [N]: a digest of user, item and time."""
@@ -194,15 +205,11 @@ class ShardExamples:
             keys.append(digests(distinct.to_list())[row_of(ids.gather(rows), distinct)])
         return mixed(*keys, self._time[rows])
 
-    def _rows_of(self, split: str) -> _Rows:
-        chosen = self._split[self._rows.event] == SPLITS.index(split)
-        return _Rows(self._rows.event[chosen], self._rows.drawn[chosen])
-
     def _batch(self, rows: _Rows) -> pa.RecordBatch:
         event, sampled = rows.event, rows.drawn >= 0
         columns = {
-            USER: _single(arrow_text(self._events.get_column(USER).gather(event))),
-            ITEM: _single(arrow_text(self._item_names(rows))),
+            USER: _single(as_arrow(self._events.get_column(USER).gather(event))),
+            ITEM: _single(as_arrow(self._item_names(rows))),
             TIMESTAMP: _single(pa.array(self._time[event])),
         }
         columns |= self._history_columns(event)
@@ -252,27 +259,25 @@ class ShardExamples:
         event, sampled = rows.event, rows.drawn >= 0
         length = np.digitize(self._histories.count[event], HISTORY_BOUNDS)
         is_cold = (self._position[event] == len(self._catalogue.items)) & ~sampled
-        is_new = ~_any_by_user(self._user, self._split == 0)[self._user[event]]
+        is_new = self._is_new[self._user[event]]
         facts = {
             feature_names.SLICE_HISTORY: pl.Series(HISTORY_NAMES).gather(length),
             feature_names.SLICE_USER: pl.Series(["known", "new"]).gather(is_new.astype(np.int64)),
             feature_names.SLICE_ITEM: pl.Series(["known", "cold"]).gather(is_cold.astype(np.int64)),
         }
-        columns = {name: _single(arrow_text(values)) for name, values in facts.items()}
-        probability = np.ones(len(event), np.float32)
-        if sampled.any():
-            sampler = NegativeSampler.of(self._config.negatives, self._catalogue.counts)
-            probability[sampled] = sampler.probability[rows.drawn[sampled]]
-        columns[feature_names.SAMPLING_PROBABILITY] = _single(pa.array(probability))
-        true_probability = self._config.data.events.true_probability
-        if true_probability is not None:
-            truth = (
-                self._events.get_column(own_column(true_probability))
-                .cast(pl.Float32, strict=False)
-                .fill_null(float("nan"))
-            )
-            columns[feature_names.TRUE_PROBABILITY] = _single(pa.array(truth.to_numpy()[event]))
+        columns = {name: _single(as_arrow(values)) for name, values in facts.items()}
+        columns[feature_names.SAMPLING_PROBABILITY] = _single(pa.array(rows.probability))
+        if self._truth is not None:
+            columns[feature_names.TRUE_PROBABILITY] = _single(pa.array(self._truth[event]))
         return columns
+
+    def _true_probabilities(self) -> np.ndarray | None:
+        """float32 by event, NaN where there is none; None where the log has no such column."""
+        column = self._config.data.events.true_probability
+        if column is None:
+            return None
+        truth = self._events.get_column(own_column(column)).cast(pl.Float32, strict=False)
+        return truth.fill_null(float("nan")).to_numpy()
 
 
 def sorted_events(blocks: list[pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:

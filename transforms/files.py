@@ -40,6 +40,11 @@ def list_files(table: TableConfig, folder: str | None) -> list[str]:
     return files
 
 
+def bytes_of(files: Sequence[str]) -> int:
+    """The size of these files together, as they are stored."""
+    return sum(file.size_in_bytes for match in FileSystems.match(list(files)) for file in match.metadata_list)
+
+
 def require_columns(available: Sequence[str], wanted: Iterable[str], path: str) -> None:
     """Raises a TableError that names the first column that is missing, and those most like it."""
     for column in wanted:

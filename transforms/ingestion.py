@@ -18,8 +18,8 @@ import uuid
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from transforms.config import IngestionConfig
-from transforms.files import list_files
+from transforms.config import ENTITY_TABLES, IngestionConfig
+from transforms.files import bytes_of, list_files
 from transforms.ingestion_report import decide_boundaries, write_report
 from transforms.ingestion_steps import CountItems, MakeExamples, MergeCounts, Read, ReadTable, Sort
 from transforms.splits import SPLITS
@@ -62,7 +62,7 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
     )
     entities = (
         pipeline
-        | "Tables" >> beam.Create([name for name in ("items", "users") if getattr(config.data, name) is not None])
+        | "Tables" >> beam.Create(ENTITY_TABLES)
         | "ReadTables" >> beam.ParDo(ReadTable(config)).with_outputs("counts", "letters", main="nothing")
     )
     sort = (
@@ -109,8 +109,7 @@ def remove_scratch(folder: str) -> None:
 
 def shard_count(files: list[str]) -> int:
     """How many shards the users are cut into: by the size of the input."""
-    size = sum(file.size_in_bytes for match in FileSystems.match(files) for file in match.metadata_list)
-    return int(min(max(-(-size // SHARD_BYTES), MIN_SHARDS), MAX_SHARDS))
+    return min(max(-(-bytes_of(files) // SHARD_BYTES), MIN_SHARDS), MAX_SHARDS)
 
 
 def _make_folder(folder: str) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 from apache_beam.metrics import Metrics
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from transforms.config import EntitiesConfig, IngestionConfig
+from transforms.config import ENTITY_TABLES, EntityTable, IngestionConfig
 from transforms.example_files import ExampleFile
 from transforms.examples import Catalogue, Entities, ShardExamples, sorted_events
 from transforms.feature_names import ITEM, TIMESTAMP, USER
@@ -22,7 +22,7 @@ from transforms.ingestion_report import told
 from transforms.log_columns import ORDER
 from transforms.splits import SPLITS, Boundaries
 from transforms.stored_frames import content_of, created, packed, unpacked
-from transforms.tables import FILE_SHIFT, read_entities, read_events
+from transforms.tables import FILE_SHIFT, read_attributes, read_events
 
 METRICS = "ingestion"
 """Beam's namespace of microseconds spent on each part: read, shuffle, sort, join, encode, frame, compress, write."""
@@ -76,9 +76,10 @@ class ReadTable(beam.DoFn):
     def __init__(self, config: IngestionConfig) -> None:
         self._config = config
 
-    def process(self, name: str) -> Iterable[Any]:
-        table = read_entities(*_entities(self._config, name))
-        yield from told(name, table.rows, table.dead_letters)
+    def process(self, name: EntityTable) -> Iterable[Any]:
+        table = read_attributes(self._config, name)
+        if table is not None:
+            yield from told(name, table.rows, table.dead_letters)
 
 
 class Sort(_Timed):
@@ -144,11 +145,10 @@ class MakeExamples(_Timed):
     def setup(self) -> None:
         self._encoder = RecordBatchToExamplesEncoder()
         self._tables = {}
-        for name in ("items", "users"):
-            arguments = _entities(self._config, name)
-            frame = None if arguments[0] is None else read_entities(*arguments).frame
-            attributes = tuple(a for a in self._config.features.attributes if a.source == name)
-            self._tables[name] = Entities.of(frame, attributes)
+        for name in ENTITY_TABLES:
+            table = read_attributes(self._config, name)
+            frame = None if table is None else table.frame
+            self._tables[name] = Entities.of(frame, self._config.features.of_source(name))
 
     def process(
         self, element: tuple[Shard, str], boundaries: Boundaries, catalogue: Catalogue
@@ -191,12 +191,6 @@ class MakeExamples(_Timed):
                     file.write(encoded)
         self.spent("compress", file.compressing)
         self.spent("write", file.writing)
-
-
-def _entities(config: IngestionConfig, name: str) -> tuple[EntitiesConfig, str | None, list[str]]:
-    """What `read_entities` takes, for `items` or `users`."""
-    columns = [a.source_column for a in config.features.attributes if a.source == name]
-    return getattr(config.data, name), config.data.folder, columns
 
 
 def _summed(frames: list[pl.DataFrame]) -> pl.DataFrame:

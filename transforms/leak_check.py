@@ -16,15 +16,16 @@ import numpy as np
 import polars as pl
 
 from transforms import feature_names
-from transforms.config import IngestionConfig
+from transforms.config import EntityTable, IngestionConfig
 from transforms.example_samples import read_columns, read_rows, shard_files
 from transforms.expected_examples import Features
 from transforms.feature_names import ITEM, TIMESTAMP, USER
+from transforms.files import list_files
 from transforms.leak_findings import Comparison, compare
 from transforms.log_columns import ENTITY
 from transforms.raw_schema import raw_feature_spec
 from transforms.splits import SPLITS
-from transforms.tables import list_files, read_entities, read_events
+from transforms.tables import read_attributes, read_events
 from transforms.telling_features import Telling, tell
 
 USERS = 200
@@ -136,10 +137,6 @@ def _read_log(config: IngestionConfig, users: Sequence[str]) -> tuple[pl.DataFra
     return pl.concat(parts, how="vertical_relaxed"), dict(seen)
 
 
-def _read_table(config: IngestionConfig, name: str, ids: set[str]) -> pl.DataFrame | None:
-    table = getattr(config.data, name)
-    if table is None:
-        return None
-    columns = [attribute.source_column for attribute in config.features.attributes if attribute.source == name]
-    frame = read_entities(table, config.data.folder, columns).frame
-    return frame.filter(pl.col(ENTITY).is_in(list(ids)))
+def _read_table(config: IngestionConfig, name: EntityTable, ids: set[str]) -> pl.DataFrame | None:
+    table = read_attributes(config, name)
+    return None if table is None else table.frame.filter(pl.col(ENTITY).is_in(list(ids)))

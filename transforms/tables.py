@@ -10,7 +10,7 @@ import polars as pl
 
 from transforms.blocks import BLOCK_BYTES, Block, column_names, read_blocks
 from transforms.conditions import columns_of, holds, is_readable
-from transforms.config import EntitiesConfig, EventsConfig, IngestionConfig, TableConfig
+from transforms.config import EntitiesConfig, EntityTable, EventsConfig, IngestionConfig, TableConfig
 from transforms.feature_names import ITEM, TIMESTAMP, USER
 from transforms.files import TableError, list_files
 from transforms.log_columns import ENTITY, ORDER, own_column
@@ -64,7 +64,7 @@ def kept_columns(config: IngestionConfig) -> list[str]:
     conditions = [condition for task in config.tasks for condition in (task.label, task.mask) if condition]
     columns = [events.event_type, events.true_probability]
     columns += [column for condition in (*conditions, config.sequence.behaviours) for column in columns_of(condition)]
-    columns += [a.source_column for a in config.features.attributes if a.source == "events"]
+    columns += [attribute.source_column for attribute in config.features.of_source("events")]
     return list(dict.fromkeys(column for column in columns if column is not None))
 
 
@@ -130,6 +130,15 @@ def read_entities(table: EntitiesConfig, folder: str | None, columns: Iterable[s
         pl.concat([*(part.dead_letters for part in parts), repeated]),
         sum(part.rows for part in parts),
     )
+
+
+def read_attributes(config: IngestionConfig, name: EntityTable) -> Table | None:
+    """The items or users with the columns that the configuration uses; None where it has no such table."""
+    table: EntitiesConfig | None = getattr(config.data, name)
+    if table is None:
+        return None
+    columns = [attribute.source_column for attribute in config.features.of_source(name)]
+    return read_entities(table, config.data.folder, columns)
 
 
 def _absent(ids: dict[str, tuple[str, str]]) -> list[_Reason]:
