@@ -6,11 +6,10 @@ import json
 import posixpath
 
 import tensorflow as tf
-from pydantic import BaseModel, ConfigDict
 
+from pipeline.stored import Stored
 from serving.load import PROVENANCE
 
-FILE = "champion.json"
 UNSEEN = "unseen"
 """The state of a folder that cannot be listed from here."""
 
@@ -19,23 +18,14 @@ class ChampionError(Exception):
     """A folder of pushed models that cannot be read."""
 
 
-class Champion(BaseModel):
+class Champion(Stored):
     """A pushed model; all None where there is none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    FILE = "champion.json"
 
     folder: str | None = None
     version: int | None = None
     fingerprint: str | None = None
-
-    def write(self, folder: str) -> None:
-        with tf.io.gfile.GFile(f"{folder}/{FILE}", "w") as file:
-            file.write(self.model_dump_json(indent=2) + "\n")
-
-    @classmethod
-    def read(cls, folder: str) -> Champion:
-        with tf.io.gfile.GFile(f"{folder}/{FILE}") as file:
-            return cls.model_validate_json(file.read())
 
 
 def pushed_models(serving_folder: str) -> list[Champion]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ from pipeline.evaluation_result import (
 from pipeline.metrics.ranker_metrics import METRICS, BestPossible
 from pipeline.scoring import BatchScorer, ScoreFiles, SliceBlocks
 from pipeline.slices import Slice, slices_of
-from serving.load import PROVENANCE
+from serving.load import ScoringError, read_provenance
 from serving.raw_inputs import raw_inputs
 from transforms import feature_names
 from transforms.raw_schema import raw_feature_spec
@@ -81,7 +80,10 @@ def evaluate_model(
     Raises:
         EvaluationError: naming the model and what is wrong with it, or that there are no examples.
     """
-    provenance = read_provenance(folder)
+    try:
+        provenance = read_provenance(folder)
+    except ScoringError as error:
+        raise EvaluationError(str(error)) from None
     _check_inputs(config, folder, provenance)
     slices = slices_of(config)
     scorer = BatchScorer(
@@ -133,20 +135,6 @@ def files_of_test_split(examples: str) -> list[str]:
     if not files:
         raise EvaluationError(f"no file of test examples matches {pattern}")
     return files
-
-
-def read_provenance(folder: str) -> dict[str, Any]:
-    """What an exported model says of itself.
-
-    Raises:
-        EvaluationError: where there is no exported model in `folder`.
-    """
-    path = f"{folder}/{PROVENANCE}"
-    if not tf.io.gfile.exists(path) or not tf.io.gfile.exists(f"{folder}/saved_model.pb"):
-        raise EvaluationError(f"{folder} should hold saved_model.pb and {PROVENANCE}, as the pipeline exports them")
-    with tf.io.gfile.GFile(path) as file:
-        content: dict[str, Any] = json.load(file)
-    return content
 
 
 def _check_inputs(config: PipelineConfig, folder: str, provenance: Mapping[str, Any]) -> None:

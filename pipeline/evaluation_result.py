@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 
-FILE = "evaluation.json"
+from pipeline.stored import Stored
+
 Direction = Literal["higher", "lower"]
 BETTER: dict[str, Direction] = {"auc": "higher", "gauc": "higher", "log_loss": "lower", "ece": "lower"}
 """By metric, which way is better."""
@@ -77,19 +77,12 @@ class ModelEvaluation(Result):
     tasks: dict[str, TaskEvaluation]
 
 
-class Evaluation(Result):
+class Evaluation(Stored):
     """`champion_problem` says why there is a champion that could not be evaluated."""
+
+    FILE = "evaluation.json"
 
     model: ModelEvaluation
     champion: ModelEvaluation | None
     champion_problem: str | None
     examples: int
-
-    def write(self, folder: str) -> None:
-        with tf.io.gfile.GFile(f"{folder}/{FILE}", "w") as file:
-            file.write(self.model_dump_json(indent=2) + "\n")
-
-    @classmethod
-    def read(cls, folder: str) -> Evaluation:
-        with tf.io.gfile.GFile(f"{folder}/{FILE}") as file:
-            return cls.model_validate_json(file.read())

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pipeline.config import RUNS_FOLDER_VARIABLE, PipelineConfig
 
+TRAINING_SUMMARY = "training_summary.json"
+"""In the folder of a training's logs; in short also in the exported model's provenance."""
+
 
 @dataclass(frozen=True)
 class Folders:

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import tensorflow as tf
-from pydantic import BaseModel, ConfigDict
-
 from pipeline.config import GateConfig
 from pipeline.evaluation_result import BETTER, Evaluation, Metrics, SliceMetrics, TaskEvaluation
+from pipeline.stored import Stored
 
-FILE = "gate.json"
 ROUNDING = 1e-9
 """A metric that is worse by exactly the margin is allowed."""
 
 
-class Verdict(BaseModel):
+class Verdict(Stored):
     """`reasons` against the model, none where it is blessed; `notes` on what was not held against it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    FILE = "gate.json"
 
     is_blessed: bool
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def write(self, folder: str) -> None:
-        with tf.io.gfile.GFile(f"{folder}/{FILE}", "w") as file:
-            file.write(self.model_dump_json(indent=2) + "\n")
-
-    @classmethod
-    def read(cls, folder: str) -> Verdict:
-        with tf.io.gfile.GFile(f"{folder}/{FILE}") as file:
-            return cls.model_validate_json(file.read())
 
 
 def judge(evaluation: Evaluation, gate: GateConfig) -> Verdict:

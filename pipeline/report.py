@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,15 +18,16 @@ from rich.text import Text
 from pipeline.champion import Champion, pushed_models
 from pipeline.config import PipelineConfig
 from pipeline.evaluation_result import Evaluation, ModelEvaluation
-from pipeline.folders import Folders
+from pipeline.folders import TRAINING_SUMMARY, Folders
 from pipeline.metrics_table import metrics_table, slices_table
 from pipeline.quality_gate import Verdict
 from transforms.ingestion_counts import IngestionCounts
+from transforms.ingestion_report import COUNTS
+from transforms.timestamps import show_time
 
 if TYPE_CHECKING:  # it imports TFX, which only a run needs
     from pipeline.runner import StepResult
 
-COUNTS, TRAINING_SUMMARY = "counts.json", "training_summary.json"
 REPORTED = ("auc", "gauc", "log_loss", "ece")
 BASELINE = "baseline"
 SHOWN_REASONS = 10
@@ -156,7 +156,7 @@ def _data_table(counts: IngestionCounts) -> Table:
         positives = ", ".join(f"{count:,} {task}" for task, count in counts.positives.get(split, {}).items())
         negatives = counts.sampled_negatives.get(split, 0)
         drawn = f", {negatives:,} sampled negatives" if negatives else ""
-        since = f", from {_instant(starts[split])}" if split in starts else ""
+        since = f", from {show_time(starts[split])}" if split in starts else ""
         table.add_row(f"{split} examples", f"{examples:,}", f"{positives}{drawn}{since}")
     table.add_row("users seen", f"{counts.users:,}", _without(counts, "users"))
     table.add_row("items seen", f"{counts.items:,}", _without(counts, "items"))
@@ -175,11 +175,6 @@ def _data_table(counts: IngestionCounts) -> Table:
 def _without(counts: IngestionCounts, table: str) -> str:
     missing = counts.without_attributes.get(table, 0)
     return f"{missing:,} events of {table} that are not in their table" if missing else ""
-
-
-def _instant(microseconds: int) -> str:
-    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=microseconds)
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _dead_letters(counts: IngestionCounts) -> Table:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
@@ -105,17 +104,12 @@ def run(
         # What the launcher itself returns for a step served from cache are folders that were never made.
         with metadata.Metadata(connection) as handle:
             made = execution_lib.get_output_artifacts(handle, execution.execution_id)
+            (found,) = handle.store.get_executions_by_id([execution.execution_id])
         outputs = {key: artifacts[0].uri for key, artifacts in made.items() if artifacts}
-        cached = _was_cached(connection, execution.execution_id)
+        cached = found.last_known_state == metadata_store_pb2.Execution.CACHED
         results[name] = StepResult(name, "cached" if cached else "done", seconds(), outputs)
         finished(results[name])
     return results
-
-
-def _was_cached(connection: metadata_store_pb2.ConnectionConfig, execution: int) -> bool:
-    store = ml_metadata.MetadataStore(connection)
-    (found,) = store.get_executions_by_id([execution])
-    return bool(found.last_known_state == metadata_store_pb2.Execution.CACHED)
 
 
 def readable_reason(error: BaseException) -> str:

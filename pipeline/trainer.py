@@ -14,14 +14,12 @@ from models.inputs import ModelInputs
 from models.registry import build_ranker
 from pipeline.backup import discard
 from pipeline.config import PipelineConfig
+from pipeline.folders import TRAINING_SUMMARY
 from pipeline.model_inputs import describe_inputs, item_counts
 from pipeline.training import train
 from pipeline.training_data import Split
 from serving.export import export
 from transforms.raw_schema import raw_feature_spec
-
-SUMMARY = "training_summary.json"
-"""In the folder of a training's logs, and in short in the exported model's provenance."""
 
 
 def run_fn(fn_args: Any) -> None:
@@ -73,7 +71,7 @@ def run_fn(fn_args: Any) -> None:
     raw_spec = raw_feature_spec(config.ingestion(), with_labels=False)
     export(trained.ranker, transform_output, raw_spec, inputs, fn_args.serving_model_dir, about | {"training": short})
     tf.io.gfile.makedirs(fn_args.model_run_dir)
-    with tf.io.gfile.GFile(posixpath.join(fn_args.model_run_dir, SUMMARY), "w") as file:
+    with tf.io.gfile.GFile(posixpath.join(fn_args.model_run_dir, TRAINING_SUMMARY), "w") as file:
         file.write(json.dumps(summary, indent=2) + "\n")
     if backup_folder is not None:
         discard(backup_folder)

@@ -21,6 +21,7 @@ from transforms.config import ENTITY_TABLES, EntityTable, IngestionConfig, Table
 from transforms.examples import sorted_events
 from transforms.feature_names import TIMESTAMP
 from transforms.files import TableError, list_files
+from transforms.ingestion_report import too_many_unusable
 from transforms.splits import SPLITS, find_boundaries
 from transforms.tables import read_attributes
 from transforms.timestamps import show_time
@@ -147,13 +148,11 @@ def _reasons(letters: pl.DataFrame) -> dict[str, tuple[int, str]]:
 
 def _add_table(report: ValidationReport, facts: TableFacts) -> None:
     report.tables.append(facts)
+    reasons = {reason: count for count, reason in facts.reasons.values()}
     limit = report.config.data.dead_letter_limit
-    if facts.unusable > limit * facts.rows:
-        shown = "; ".join(f"{count:,} x {reason}" for count, reason in list(facts.reasons.values())[:3])
-        report.problems.append(
-            f"at most {limit:.2%} of the rows of {facts.name} should be unusable (`data.dead_letter_limit`), "
-            f"received {facts.unusable:,} of {facts.rows:,}, {facts.unusable / facts.rows:.2%}: {shown}"
-        )
+    problem = too_many_unusable(facts.name, facts.rows, facts.unusable, limit, reasons)
+    if problem is not None:
+        report.problems.append(problem)
 
 
 def _judge_log(

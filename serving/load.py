@@ -22,6 +22,19 @@ class ScoringError(Exception):
     """A folder that holds no model, or rows that it cannot score."""
 
 
+def read_provenance(folder: str | Path) -> dict[str, Any]:
+    """What an exported model says of itself.
+
+    Raises:
+        ScoringError: where there is no exported model in `folder`.
+    """
+    if not tf.io.gfile.exists(f"{folder}/saved_model.pb") or not tf.io.gfile.exists(f"{folder}/{PROVENANCE}"):
+        raise ScoringError(f"{folder} should hold saved_model.pb and {PROVENANCE}, as the pipeline exports them")
+    with tf.io.gfile.GFile(f"{folder}/{PROVENANCE}") as file:
+        content: dict[str, Any] = json.load(file)
+    return content
+
+
 class Scorer:
     """An exported model.
 
@@ -33,10 +46,7 @@ class Scorer:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        if not tf.io.gfile.exists(f"{folder}/saved_model.pb") or not tf.io.gfile.exists(f"{folder}/{PROVENANCE}"):
-            raise ScoringError(f"{folder} should hold saved_model.pb and {PROVENANCE}, as the pipeline exports them")
-        with tf.io.gfile.GFile(f"{folder}/{PROVENANCE}") as file:
-            self.provenance: dict[str, Any] = json.load(file)
+        self.provenance = read_provenance(folder)
         self.inputs = tuple(RawInput(**raw) for raw in self.provenance["raw_inputs"])
         self._model = tf.saved_model.load(str(folder))  # its signatures live only as long as it does
 

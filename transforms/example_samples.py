@@ -15,6 +15,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from transforms.expected_examples import Features
 from transforms.files import TableError
+from transforms.raw_schema import SCHEMA_TYPES
 from transforms.splits import SPLITS
 
 BATCH = 4096
@@ -80,9 +81,8 @@ def _records(path: str) -> Iterator[list[bytes]]:
 
 def _decoder(spec: Mapping[str, Any]) -> ExamplesToRecordBatchDecoder:
     schema = schema_pb2.Schema()
-    kinds = {tf.string: schema_pb2.BYTES, tf.int64: schema_pb2.INT, tf.float32: schema_pb2.FLOAT}
     for name, feature in spec.items():
-        schema.feature.add(name=name, type=kinds[feature.dtype])
+        schema.feature.add(name=name, type=SCHEMA_TYPES[feature.dtype])
     return ExamplesToRecordBatchDecoder(schema.SerializeToString())
 
 

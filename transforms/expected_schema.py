@@ -9,12 +9,11 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from transforms import feature_names
 from transforms.config import IngestionConfig
-from transforms.raw_schema import raw_feature_spec
+from transforms.raw_schema import SCHEMA_TYPES, raw_feature_spec
 
 KNOWN_MASS = 0.5
 """The share of a later split's values that the training split should have had. New values are normal (new films, new
 devices: out-of-vocabulary buckets take them), but where fewer than half are known, the column holds something else."""
-TYPES = {tf.string: schema_pb2.BYTES, tf.int64: schema_pb2.INT, tf.float32: schema_pb2.FLOAT}
 
 
 class ExpectedSchemaError(Exception):
@@ -38,7 +37,7 @@ def expected_schema(config: IngestionConfig, inferred: schema_pb2.Schema) -> sch
     spec = raw_feature_spec(config, with_labels=True)
     schema = schema_pb2.Schema()
     for name in sorted(spec):
-        feature = schema.feature.add(name=name, type=TYPES[spec[name].dtype])
+        feature = schema.feature.add(name=name, type=SCHEMA_TYPES[spec[name].dtype])
         if isinstance(spec[name], tf.io.FixedLenFeature):
             feature.presence.min_fraction = 1.0
             feature.presence.min_count = 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -31,6 +31,25 @@ class IngestionError(Exception):
     """A log that no examples can be made from; the message says why."""
 
 
+def too_many_unusable(table: str, rows: int, unusable: int, limit: float, reasons: Mapping[str, int]) -> str | None:
+    """What is wrong with a table of which a larger share than `limit` cannot be used; None where it is not so.
+
+    Args:
+        table: what to call it.
+        rows: how many it has.
+        unusable: how many of them cannot be used.
+        limit: `data.dead_letter_limit`.
+        reasons: how many rows by reason; the most frequent are named.
+    """
+    if unusable <= limit * rows:
+        return None
+    shown = "; ".join(f"{count:,} x {reason}" for reason, count in Counter(reasons).most_common(REASONS_SHOWN))
+    return (
+        f"at most {limit:.2%} of the rows of {table} should be unusable (`data.dead_letter_limit`), "
+        f"received {unusable:,} of {rows:,}, {unusable / rows:.2%}: {shown}"
+    )
+
+
 def told(table: str, rows: int, letters: pl.DataFrame) -> Iterable[Any]:
     yield beam.pvalue.TaggedOutput("counts", (table, rows, _by_reason(letters)))
     if letters.height:
@@ -47,15 +66,13 @@ def decide_boundaries(
     instants: list[tuple[np.ndarray, np.ndarray]],
     told: list[Told],
 ) -> Boundaries:
+    reasons = _reasons(told)
     for name, counts in _table_counts(told).items():
-        if counts.dead_letters > config.data.dead_letter_limit * counts.rows:
-            reasons = Counter({reason: n for table, _, found in told if table == name for reason, n in found.items()})
-            shown = "; ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common(REASONS_SHOWN))
-            share, limit = counts.dead_letters / counts.rows, config.data.dead_letter_limit
-            raise IngestionError(
-                f"at most {limit:.2%} of the rows of `data.{name}` should be unusable (`data.dead_letter_limit`), "
-                f"received {counts.dead_letters:,} of {counts.rows:,}, {share:.2%}: {shown}"
-            )
+        problem = too_many_unusable(
+            f"`data.{name}`", counts.rows, counts.dead_letters, config.data.dead_letter_limit, reasons[name]
+        )
+        if problem is not None:
+            raise IngestionError(problem)
     nothing = np.zeros(0, np.int64)
     times = np.concatenate([nothing, *(times for times, _ in instants)])
     happened = np.concatenate([nothing, *(count for _, count in instants)])
@@ -65,6 +82,14 @@ def decide_boundaries(
         return find_boundaries(distinct, summed, config.split, config.data.events)
     except TableError as error:
         raise IngestionError(str(error)) from None
+
+
+def _reasons(told: Iterable[Told]) -> dict[str, Counter[str]]:
+    """By table: rows by reason, over all that was told of it."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for table, _, reasons in told:
+        found[table].update(reasons)
+    return found
 
 
 def _table_counts(told: Iterable[Told]) -> dict[str, TableCounts]:
@@ -88,10 +113,6 @@ def write_report(
     made: list[dict[str, Any]],
     catalogue: Catalogue,
 ) -> None:
-    reasons: Counts = Counter()
-    for table, _rows, found in told:
-        for reason, count in found.items():
-            reasons[f"{table}: {reason}"] += count
     items = pl.concat([part["items"] for part in made]).n_unique()
 
     def total(key: str) -> dict[str, int]:
@@ -107,7 +128,11 @@ def write_report(
             raise IngestionError(f"every split should have examples, received {shown}: no event there has a label")
     counts = IngestionCounts(
         tables=_table_counts(told),
-        dead_letter_reasons=dict(sorted(reasons.items())),
+        dead_letter_reasons={
+            f"{table}: {reason}": count
+            for table, found in sorted(_reasons(told).items())
+            for reason, count in sorted(found.items())
+        },
         examples=examples,
         positives={
             split: dict(sum((Counter(part["positives"][split]) for part in made), Counter())) for split in SPLITS

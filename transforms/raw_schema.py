@@ -10,9 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from transforms import feature_names
 from transforms.config import AttributeConfig, IngestionConfig
+
+SCHEMA_TYPES = {tf.string: schema_pb2.BYTES, tf.int64: schema_pb2.INT, tf.float32: schema_pb2.FLOAT}
+"""What TensorFlow Metadata calls the types of raw features."""
 
 
 def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, Any]:
