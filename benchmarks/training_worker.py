@@ -7,13 +7,11 @@ every line the examples per second of one window and its milliseconds of CPU tim
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 
 import keras
-import tensorflow as tf
 
 from benchmarks.synthetic_batches import CATEGORIES, USERS, make_batches
+from benchmarks.timed_windows import serve_windows
 from models.config import OptimizerConfig
 from models.inputs import CategoricalInput, ModelInputs
 from models.optimizers import build_optimizer
@@ -51,21 +49,7 @@ def main() -> None:
     )
     batches = make_batches(arguments.items, arguments.steps, arguments.batch_size, ids=arguments.ids)
     labels = {"click": batches.pop("label")}
-    dataset = tf.data.Dataset.from_tensor_slices((batches, labels)).repeat().prefetch(2)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # its tuner can keep a window from ending until it wakes, up to twice as late
-    dataset = dataset.with_options(options)
-
-    def window() -> str:
-        wall, processor = time.perf_counter(), time.process_time()
-        model.fit(dataset, steps_per_epoch=arguments.steps, verbose=0)
-        wall, processor = time.perf_counter() - wall, time.process_time() - processor
-        return f"{arguments.steps * arguments.batch_size / wall:.1f} {1000 * processor / arguments.steps:.1f}"
-
-    window()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(window(), flush=True)
+    serve_windows(model, batches, labels)
 
 
 if __name__ == "__main__":

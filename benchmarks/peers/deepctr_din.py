@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import tensorflow as tf
@@ -17,6 +16,7 @@ from deepctr.models import DIN
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from synthetic_batches import CATEGORIES, USERS, make_batches
+from timed_windows import serve_windows
 
 
 def main() -> None:
@@ -42,21 +42,7 @@ def main() -> None:
     batches = make_batches(arguments.items, arguments.steps, batch_size, history, arguments.ids)
     labels = batches.pop("label")
     batches["hist_item"], batches["hist_category"] = batches.pop("history_item"), batches.pop("history_category")
-    dataset = tf.data.Dataset.from_tensor_slices((batches, labels)).repeat().prefetch(2)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # its tuner can keep a window from ending until it wakes, up to twice as late
-    dataset = dataset.with_options(options)
-
-    def window() -> str:
-        wall, processor = time.perf_counter(), time.process_time()
-        model.fit(dataset, steps_per_epoch=arguments.steps, verbose=0)
-        wall, processor = time.perf_counter() - wall, time.process_time() - processor
-        return f"{arguments.steps * batch_size / wall:.1f} {1000 * processor / arguments.steps:.1f}"
-
-    window()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(window(), flush=True)
+    serve_windows(model, batches, labels)
 
 
 if __name__ == "__main__":

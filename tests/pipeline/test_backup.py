@@ -83,3 +83,4 @@ def test_what_cannot_be_continued_is_discarded_and_said(
 
 def test_discarding_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     discard(str(tmp_path / "nothing"))
+    assert list(tmp_path.iterdir()) == []

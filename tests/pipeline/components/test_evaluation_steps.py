@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from step_execution import execute, made
 from tfx.components import Pusher
 from tfx.components.evaluator.constants import BLESSED_FILE_NAME, NOT_BLESSED_FILE_NAME
-from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
@@ -20,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where the small examples a
 import small_evaluation as small
 
 from pipeline import artifacts
-from pipeline.beam_arguments import BEAM_ARGUMENTS
 from pipeline.champion import Champion
 from pipeline.components.champion_finder import ChampionFinder
 from pipeline.components.evaluator import Evaluator
@@ -28,24 +25,6 @@ from pipeline.components.quality_gate import QualityGate
 from pipeline.config import GateConfig
 from pipeline.evaluation_result import Evaluation
 from pipeline.quality_gate import Verdict
-
-
-def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Artifact], **properties: Any) -> None:
-    executor = component.EXECUTOR_SPEC.executor_class
-    beam = issubclass(executor, BaseBeamExecutor)
-    context = BaseBeamExecutor.Context(BEAM_ARGUMENTS) if beam else BaseExecutor.Context()
-    executor(context).Do(
-        {name: [artifact] for name, artifact in inputs.items()},
-        {name: [artifact] for name, artifact in outputs.items()},
-        properties,
-    )
-
-
-def made(folder: Path, kind: type[Artifact]) -> Artifact:
-    folder.mkdir(parents=True, exist_ok=True)
-    artifact = kind()
-    artifact.uri = str(folder)
-    return artifact
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from step_execution import execute, made
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
-from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, json_utils
@@ -19,7 +18,6 @@ from tfx.utils import io_utils, json_utils
 sys.path.insert(0, str(Path(__file__).parents[2] / "transforms"))  # where rows become whole
 from transform_graph import configuration, filled
 
-from pipeline.beam_arguments import BEAM_ARGUMENTS
 from pipeline.components.data_gate import DataGate
 from pipeline.components.expected_schema import ExpectedSchema
 from pipeline.data_gate import DataGateError
@@ -35,24 +33,6 @@ ROWS: list[dict[str, Any]] = [
     }
     for number in range(20)
 ]  # fmt: skip
-
-
-def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Artifact], **properties: Any) -> None:
-    executor = component.EXECUTOR_SPEC.executor_class
-    beam = issubclass(executor, BaseBeamExecutor)
-    context = BaseBeamExecutor.Context(BEAM_ARGUMENTS) if beam else BaseExecutor.Context()
-    executor(context).Do(
-        {name: [artifact] for name, artifact in inputs.items()},
-        {name: [artifact] for name, artifact in outputs.items()},
-        properties,
-    )
-
-
-def made(folder: Path, kind: type[Artifact]) -> Artifact:
-    folder.mkdir(parents=True, exist_ok=True)
-    artifact = kind()
-    artifact.uri = str(folder)
-    return artifact
 
 
 def serialized(row: dict[str, Any]) -> bytes:
