@@ -31,10 +31,11 @@ from transforms.conditions import holds
 from transforms.config import IngestionConfig
 from transforms.example_files import ExampleFile
 from transforms.feature_names import SLICE_HISTORY, SLICE_ITEM, SLICE_USER
+from transforms.files import list_files
 from transforms.ingestion import ingest, remove_scratch
 from transforms.ingestion_steps import METRICS
 from transforms.splits import SPLITS, Boundaries, find_boundaries
-from transforms.tables import list_files, read_entities, read_events
+from transforms.tables import read_entities, read_events
 
 BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 LENGTHS = ((0, "0"), (4, "1-4"), (19, "5-19"), (49, "20-49"), (10**9, "50+"))
@@ -70,16 +71,14 @@ def polars(config: IngestionConfig, folder: Path) -> dict[str, float]:
     events = _events(config).sort("user", "timestamp", "order")
     for name in ("items", "users"):
         table = getattr(config.data, name)
-        attributes = [a for a in config.features.attributes if a.source == name]
+        attributes = config.features.of_source(name)
         if table is None or not attributes:
             continue
         frame = read_entities(table, config.data.folder, [a.source_column for a in attributes]).frame
         columns = [_texts(frame, a.source_column).alias(f"__{a.name}") for a in attributes]
         frame = frame.select("id", *columns)
         events = events.join(frame, left_on=name[:-1], right_on="id", how="left", maintain_order="left")
-    own = [
-        _texts(events, a.source_column).alias(f"__{a.name}") for a in config.features.attributes if a.source == "events"
-    ]
+    own = [_texts(events, a.source_column).alias(f"__{a.name}") for a in config.features.of_source("events")]
     events = events.with_columns(
         *own,
         pl.when(holds(task.label, config.data.events.event_type))
@@ -180,7 +179,7 @@ def per_event(config: IngestionConfig, folder: Path) -> dict[str, float]:
     tables = {}
     for name in ("items", "users"):
         table = getattr(config.data, name)
-        attributes = [a for a in config.features.attributes if a.source == name]
+        attributes = config.features.of_source(name)
         if table is not None:
             frame = read_entities(table, config.data.folder, [a.source_column for a in attributes]).frame
             tables[name] = {row["id"]: row for row in frame.iter_rows(named=True)}

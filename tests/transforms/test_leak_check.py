@@ -18,10 +18,11 @@ from transforms.config import IngestionConfig
 from transforms.example_files import ExampleFile
 from transforms.examples import Catalogue, Entities, ShardExamples, sorted_events
 from transforms.expected_examples import Features
+from transforms.files import list_files
 from transforms.leak_check import LeakError, LeakReport, check_files
 from transforms.leak_findings import compare
 from transforms.splits import SPLITS, find_boundaries
-from transforms.tables import list_files, read_entities, read_events
+from transforms.tables import read_entities, read_events
 
 EVENTS, USERS, ITEMS = 600, 12, 25
 ATTRIBUTES = [
