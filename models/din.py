@@ -68,17 +68,26 @@ class DIN(Ranker):
         self.score = keras.layers.Dense(tasks, dtype="float32", name="score")
         self.item_bias = EmbeddingTable(inputs.item_rows, tasks, 0.0, "zeros", name="bias") if h.item_bias else None
 
-    def call(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        target, history, mask = self.items(features, training=training)
-        beside_target, along_history = self.context(features, training=training)
-        if along_history is not None:
-            history = history + self.behaviour(along_history)
-        interest = self.activation_unit(target, history, mask=mask, training=training)
+    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        history, mask = self.items.of_history(features, training=training)
+        beside_items = self.context.of_history(features, training=training)
+        if beside_items is not None:
+            history = history + self.behaviour(beside_items)
+        others = self.context.of_user(features, training=training)
+        return {"history": history, "mask": mask} | ({} if others is None else {"others": others})
+
+    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        if training:
+            self.items.penalize(features)
+        target = self.items.of_candidate(features, training=training)
+        interest = self.activation_unit(target, user["history"], mask=user["mask"], training=training)
         if self.interest_norm is not None:
             interest = self.interest_norm(interest, training=training)
         interest = self.interest(interest)
-        parts = [interest, target, interest * target] + ([] if beside_target is None else [beside_target])
-        scores = self.score(self.tower(ops.concatenate(parts, axis=-1), training=training))
+        beside_target = self.context.of_candidate(features, training=training)
+        parts = [interest, target, interest * target, user.get("others"), beside_target]
+        joined = ops.concatenate([part for part in parts if part is not None], axis=-1)
+        scores = self.score(self.tower(joined, training=training))
         if self.item_bias is not None:
             scores += ops.cast(self.item_bias(features["item"], training=training), "float32")
         return self.to_logits(scores)

@@ -74,6 +74,12 @@ class ModelInputs:
         """Categories beside the target that are not part of an item's vector: profile, context."""
         return tuple(c for c in self.categorical if c.in_target and c not in self.item_attributes)
 
+    @property
+    def candidate_tensors(self) -> frozenset[str]:
+        """Names of the tensors that describe the candidate; all others are of the user, the request or the history."""
+        categories = (c.name for c in self.categorical if c.side == "item" and c.in_target)
+        return frozenset({"item", *categories, *(n.name for n in self.numeric if n.side == "item")})
+
     def tensors(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Shape, without the batch's axis, and dtype of every input tensor by name; labels and masks are not inputs."""
         along = (self.history_length,)

@@ -42,12 +42,19 @@ class PooledRanker(Ranker):
         self.tower = MLPTower(h.tower_units, h.activation, h.dropout, name="tower")
         self.score = keras.layers.Dense(len(inputs.tasks), dtype="float32", name="score")
 
-    def call(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        target, history, mask = self.items(features, training=training)
-        beside_target, along_history = self.context(features, training=training)
+    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        history, mask = self.items.of_history(features, training=training)
+        beside_items = self.context.of_history(features, training=training)
         interest = masked_mean(history, mask)
-        if along_history is not None:
+        if beside_items is not None:
             # The mean and the projection are both linear, so the cheaper order will do.
-            interest += self.behaviour(masked_mean(along_history, mask))
-        parts = [interest, target] + ([] if beside_target is None else [beside_target])
-        return self.to_logits(self.score(self.tower(ops.concatenate(parts, axis=-1), training=training)))
+            interest += self.behaviour(masked_mean(beside_items, mask))
+        others = self.context.of_user(features, training=training)
+        return {"interest": interest} | ({} if others is None else {"others": others})
+
+    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        target = self.items.of_candidate(features, training=training)
+        beside_target = self.context.of_candidate(features, training=training)
+        parts = [user["interest"], target, user.get("others"), beside_target]
+        joined = ops.concatenate([part for part in parts if part is not None], axis=-1)
+        return self.to_logits(self.score(self.tower(joined, training=training)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import keras
@@ -17,7 +18,8 @@ class Ranker(LossesByReplica, keras.Model):
     """A model of `call(features, training=None) -> logits [B], float32, by task`.
 
     `features` holds the tensors of `models/inputs.py` by name; others are ignored. Subclasses name their
-    hyper-parameters' class, make their layers in `__init__` and write `call`.
+    hyper-parameters' class, make their layers in `__init__` and write the two halves of `call`: `encode_user`, which
+    does not see the candidate, and `score_candidates`. To serve, the first runs once a request.
 
     Args:
         inputs: which tensors there are, and their sizes.
@@ -47,6 +49,37 @@ class Ranker(LossesByReplica, keras.Model):
         tensors = self.inputs_description.tensors().items()
         self.call({name: ops.zeros((1, *shape), dtype) for name, (shape, dtype) in tensors}, training=False)
         self.built = True
+
+    @abstractmethod
+    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        """All that does not depend on the candidate: tensors [B, ...], in any structure of dicts and tuples.
+
+        `features` may lack `inputs.candidate_tensors`.
+        """
+
+    @abstractmethod
+    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        """Logits [B] by task of one candidate a row, from what `encode_user` gave and `inputs.candidate_tensors`.
+
+        At inference `features` may lack all other tensors.
+        """
+
+    def call(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        return self.score_candidates(self.encode_user(features, training=training), features, training=training)
+
+    def rank(self, features: dict[str, Any]) -> dict[str, Any]:
+        """Logits [B, N], float32, by task of N candidates a user, whose own part is computed once.
+
+        Args:
+            features: as for `call`, but `inputs.candidate_tensors` are [B, N] or [B, N, V].
+        """
+        names = self.inputs_description.candidate_tensors
+        user = self.encode_user({name: value for name, value in features.items() if name not in names}, training=False)
+        count = ops.shape(features["item"])[1]
+        beside = keras.tree.map_structure(lambda value: ops.repeat(value, count, axis=0), user)
+        candidates = {name: ops.reshape(features[name], (-1, *features[name].shape[2:])) for name in names}
+        logits = self.score_candidates(beside, candidates, training=False)
+        return {task: ops.reshape(values, (-1, count)) for task, values in logits.items()}
 
     def to_logits(self, scores: Any) -> dict[str, Any]:
         """[B, tasks] to logits [B] by task, in float32."""

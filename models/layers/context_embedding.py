@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,17 +11,11 @@ from models.inputs import ModelInputs
 from models.layers.embedding_table import EmbeddingTable, embed_values
 
 
-class ContextVectors(NamedTuple):
-    """`target` [B, c], beside the target, and `history` [B, T, h], along the history; None where there is nothing."""
-
-    target: Any
-    history: Any
-
-
 class ContextEmbedding(keras.layers.Layer):
     """Embeds the user, `inputs.other_categories`, `inputs.behaviour_attributes` and the age of each behaviour.
 
     Numbers are joined as they are. A category that comes both beside the target and along the history has one table.
+    Each method gives None where there is nothing to embed.
 
     Args:
         inputs: the tensors that there are.
@@ -37,26 +31,46 @@ class ContextEmbedding(keras.layers.Layer):
         self.user = None if inputs.user_rows is None else EmbeddingTable(inputs.user_rows, dimension, l2, name="user")
         rows = {category.name: category.rows for category in inputs.other_categories + inputs.behaviour_attributes}
         self.tables = [EmbeddingTable(count, dimension, l2, name=name) for name, count in rows.items()]
-        self.in_target = {category.name for category in inputs.other_categories}
         self.in_history = {category.name for category in inputs.behaviour_attributes}
+        self.of_the_candidate = {category.name for category in inputs.other_categories if category.side == "item"}
+        self.of_the_user = {category.name for category in inputs.other_categories if category.side != "item"}
         self.age = EmbeddingTable(inputs.history_age_buckets + 1, dimension, l2, name="age") if history_age else None
         self.oldest = inputs.history_age_buckets
-        self.numbers = [number.name for number in inputs.numeric]
+        self.user_numbers = [number.name for number in inputs.numeric if number.side != "item"]
+        self.candidate_numbers = [number.name for number in inputs.numeric if number.side == "item"]
+        self.build()
 
-    def call(self, features: dict[str, Any], training: bool | None = None) -> ContextVectors:
-        target: list[Any] = []
-        history: list[Any] = []
-        if self.user is not None:
-            target.append(self.user(features["user"], training=training))
-        for table in self.tables:
-            if table.name in self.in_target:
-                target.append(embed_values(table, features[table.name], 1, training))
-            if table.name in self.in_history:
-                history.append(embed_values(table, features[f"history_{table.name}"], 2, training))
+    def build(self, *_: Any) -> None:
+        for table in (self.user, *self.tables, self.age):
+            if table is not None:
+                table.build()
+
+    def of_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        """[B, c]: the user, its attributes and the request's context."""
+        vectors = [] if self.user is None else [self.user(features["user"], training=training)]
+        return _joined(vectors + self._beside(features, self.of_the_user, self.user_numbers, training))
+
+    def of_candidate(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        """[B, c]: attributes of the candidate that are not in the items' vectors."""
+        return _joined(self._beside(features, self.of_the_candidate, self.candidate_numbers, training))
+
+    def of_history(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        """[B, T, h]: what is known of each behaviour beside its item."""
+        vectors = [
+            embed_values(table, features[f"history_{table.name}"], 2, training)
+            for table in self.tables
+            if table.name in self.in_history
+        ]
         if self.age is not None:
-            history.append(self.age(ops.minimum(features["history_age"], self.oldest), training=training))
-        target += [ops.cast(ops.expand_dims(features[name], -1), self.compute_dtype) for name in self.numbers]
-        return ContextVectors(_joined(target), _joined(history))
+            vectors.append(self.age(ops.minimum(features["history_age"], self.oldest), training=training))
+        return _joined(vectors)
+
+    def _beside(
+        self, features: dict[str, Any], categories: set[str], numbers: list[str], training: bool | None
+    ) -> list[Any]:
+        tables = [table for table in self.tables if table.name in categories]
+        vectors = [embed_values(table, features[table.name], 1, training) for table in tables]
+        return vectors + [ops.cast(ops.expand_dims(features[name], -1), self.compute_dtype) for name in numbers]
 
 
 def _joined(parts: list[Any]) -> Any:

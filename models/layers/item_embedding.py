@@ -1,8 +1,8 @@
-"""Vectors of items: of the target and of those along the history."""
+"""Vectors of items: of the candidate and of those along the history."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,18 +12,10 @@ from models.layers.embedding_table import EmbeddingTable, embed_values
 from models.replicas import LossesByReplica
 
 
-class ItemVectors(NamedTuple):
-    """`target` [B, d]; `history` [B, T, d], zeros where padded; `mask` [B, T], true where there is a behaviour."""
-
-    target: Any
-    history: Any
-    mask: Any
-
-
 class ItemEmbedding(LossesByReplica, keras.layers.Layer):
     """An item's vector is its id's joined with those of its attributes: `d = dimension * (1 + attributes)`.
 
-    Target and history share every table. A list-valued attribute is the mean over its values.
+    Candidate and history share every table. A list-valued attribute is the mean over its values.
 
     Args:
         inputs: the tensors that there are; `inputs.item_attributes` are joined.
@@ -47,22 +39,31 @@ class ItemEmbedding(LossesByReplica, keras.layers.Layer):
             EmbeddingTable(attribute.rows, dimension, l2, name=attribute.name) for attribute in inputs.item_attributes
         ]
         self.width = dimension * (1 + len(self.attributes))
+        self.build()
 
     def build(self, *_: Any) -> None:
-        # The penalty too, which is called in training alone: its counts are among the weights from the beginning.
+        # The penalty is called in training alone, but its counts are among the weights from the beginning.
         for layer in (self.items, *self.attributes, *([] if self.item_penalty is None else [self.item_penalty])):
             layer.build()
 
-    def call(self, features: dict[str, Any], training: bool | None = None) -> ItemVectors:
-        target, history = features["item"], features["history_item"]
-        # Two gathers from a table are faster than one whose result is cut in two: the gradient of a cut is filled up
-        # with zeros to the size of the whole.
-        targets = [self.items(target, training=training)]
-        histories = [self.items(history, training=training)]
-        for table in self.attributes:
-            targets.append(embed_values(table, features[table.name], 1, training))
-            histories.append(embed_values(table, features[f"history_{table.name}"], 2, training))
-        if training and self.item_penalty is not None:
-            ids = ops.concatenate([target, ops.reshape(history, (-1,))], axis=0)
+    # Two gathers from a table are faster than one whose result is cut in two: the gradient of a cut is filled up with
+    # zeros to the size of the whole.
+
+    def of_candidate(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        """Vectors [B, d] of `item` and its attributes."""
+        vectors = [self.items(features["item"], training=training)]
+        vectors += [embed_values(table, features[table.name], 1, training) for table in self.attributes]
+        return ops.concatenate(vectors, axis=-1)
+
+    def of_history(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
+        """Vectors [B, T, d], zeros where padded, and the mask [B, T], true where there is a behaviour."""
+        history = features["history_item"]
+        vectors = [self.items(history, training=training)]
+        vectors += [embed_values(table, features[f"history_{table.name}"], 2, training) for table in self.attributes]
+        return ops.concatenate(vectors, axis=-1), history != 0
+
+    def penalize(self, features: dict[str, Any]) -> None:
+        """Adds `item_penalty`, if there is one, on all items of the batch."""
+        if self.item_penalty is not None:
+            ids = ops.concatenate([features["item"], ops.reshape(features["history_item"], (-1,))], axis=0)
             self.add_loss(self.item_penalty(ids, self.items.table))
-        return ItemVectors(ops.concatenate(targets, axis=-1), ops.concatenate(histories, axis=-1), history != 0)

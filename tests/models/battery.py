@@ -211,6 +211,22 @@ def inference_needs_features_alone(build: Build, folder: Path) -> None:
         assert np.array_equal(variable.numpy(), value), f"inference should not change {variable.path}"
 
 
+def ranking_is_scoring_one_by_one(build: Build, folder: Path) -> None:
+    """Several candidates a user, ranked together, get the logits that each gets alone."""
+    ranker = shaken(build)
+    inputs = ranker.inputs_description
+    features = make_features(inputs, ROWS)
+    names, users = inputs.candidate_tensors, slice(0, ROWS // 2)
+    beside = {name: values[users] for name, values in features.items() if name not in names}
+    # Of the same rows once as they are and once in another order: two candidates a user.
+    turned = np.stack([np.arange(ROWS // 2), np.arange(ROWS // 2)[::-1] + ROWS // 2], axis=1)
+    ranked = ranker.rank({**beside, **{name: features[name][turned] for name in names}})
+    for number in range(2):
+        alone = logits(ranker, {**beside, **{name: features[name][turned[:, number]] for name in names}})
+        found = {task: np.asarray(values)[:, number] for task, values in ranked.items()}
+        assert_same(found, alone, f"candidate {number} of those ranked together")
+
+
 CHECKS: tuple[Callable[[Build, Path], None], ...] = (
     longer_padding_changes_nothing,
     an_empty_history_is_scored,
@@ -220,4 +236,5 @@ CHECKS: tuple[Callable[[Build, Path], None], ...] = (
     half_precision_stays_finite,
     it_learns_64_rows_by_heart,
     inference_needs_features_alone,
+    ranking_is_scoring_one_by_one,
 )

@@ -60,9 +60,13 @@ class Sound(PooledRanker):
         self.output_layer = keras.layers.Dense(1, dtype="float32")
         self.hidden = keras.layers.Dense(16, activation="relu")
 
-    def call(self, features: dict[str, Any], training: bool | None = None) -> Any:
-        target, history, mask = self.items(features, training=training)
-        hidden = self.hidden(ops.concatenate([self.pool(history, mask), target], axis=-1))
+    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        history, mask = self.items.of_history(features, training=training)
+        return self.pool(history, mask)
+
+    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> Any:
+        target = self.items.of_candidate(features, training=training)
+        hidden = self.hidden(ops.concatenate([user, target], axis=-1))
         return self.to_logits(self.finish(self.output_layer(hidden), features, training))
 
     def pool(self, history: Any, mask: Any) -> Any:
@@ -143,6 +147,13 @@ class LearnsAtInference(Sound):
         return scores
 
 
+class RanksByPosition(Sound):
+    """Its one shortcut for many candidates is not what it gives one by one."""
+
+    def rank(self, features: dict[str, Any]) -> Any:
+        return {task: ops.flip(values, axis=1) for task, values in super().rank(features).items()}
+
+
 def broken(kind: type[Sound]) -> battery.Build:
     keras.saving.register_keras_serializable(package="broken")(kind)
 
@@ -166,6 +177,7 @@ def broken(kind: type[Sound]) -> battery.Build:
         (SeesTheTargetAlone, battery.it_learns_64_rows_by_heart, "should fall below"),
         (AsksForTheLabel, battery.inference_needs_features_alone, "label_click"),
         (ThrowsDice, battery.inference_needs_features_alone, "random"),
+        (RanksByPosition, battery.ranking_is_scoring_one_by_one, "ranked together"),
         (LearnsAtInference, battery.inference_needs_features_alone, "moving_mean"),
     ],
 )

@@ -33,7 +33,6 @@ FEATURES = {
 def embedding(**options: object) -> ItemEmbedding:
     """Item i is (i), category c (10 c), tag t (100 t)."""
     layer = ItemEmbedding(INPUTS, 1, **options)
-    layer.build()
     for table, factor in zip([layer.items, *layer.attributes], [1.0, 10.0, 100.0], strict=True):
         table.table.assign(factor * np.arange(table.rows, dtype=np.float32)[:, None])
     return layer
@@ -41,9 +40,9 @@ def embedding(**options: object) -> ItemEmbedding:
 
 def test_id_and_the_attributes_that_target_and_history_both_have() -> None:
     layer = embedding()
-    target, history, mask = layer(FEATURES)
+    history, mask = layer.of_history(FEATURES)
     assert layer.width == 3
-    np.testing.assert_array_equal(target, [[3.0, 10.0, 150.0]])
+    np.testing.assert_array_equal(layer.of_candidate(FEATURES), [[3.0, 10.0, 150.0]])
     np.testing.assert_array_equal(history, [[[3.0, 10.0, 150.0], [0.0, 0.0, 0.0]]])
     np.testing.assert_array_equal(mask, [[True, False]])
 
@@ -52,16 +51,14 @@ def test_target_and_history_share_every_table() -> None:
     layer = embedding()
     assert [weight.shape for weight in layer.weights] == [(4, 1), (3, 1), (3, 1)]
     layer.items.table.assign(np.full((4, 1), 7.0))
-    target, history, _ = layer(FEATURES)
-    assert float(target[0, 0]) == float(history[0, 0, 0]) == 7.0
+    history, _ = layer.of_history(FEATURES)
+    assert float(layer.of_candidate(FEATURES)[0, 0]) == float(history[0, 0, 0]) == 7.0
 
 
-def test_the_items_penalty_is_over_target_and_history_in_training() -> None:
+def test_the_items_penalty_is_over_target_and_history() -> None:
     """Item 3, once however often it appears, in 2 training instances: 0.5 * 0.1 * 9 / 2."""
     layer = embedding(item_penalty=MiniBatchAwareL2(0.1, 4, np.array([9.0, 9.0, 9.0, 2.0])))
-    layer(FEATURES, training=False)
-    assert layer.losses == []
-    layer(FEATURES, training=True)
+    layer.penalize(FEATURES)
     np.testing.assert_allclose(layer.losses, [0.225], rtol=1e-6)
 
 
