@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -16,7 +17,18 @@ from transforms.config import IngestionConfig, LogGeneratorConfig, Section
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
 RUNS_FOLDER_VARIABLE = "INTERESTFLOW_RUNS"
 Severity = Literal["error", "warning", "never"]
-Metric = Literal["auc", "gauc", "log_loss", "ece"]
+RankerMetric = Literal["auc", "gauc", "log_loss", "ece"]
+RetrievalMetric = Literal[
+    "recall_10", "recall_20", "recall_50",
+    "ndcg_10", "ndcg_20", "ndcg_50",
+    "hit_rate_10", "hit_rate_20", "hit_rate_50",
+    "coverage_10", "coverage_20", "coverage_50",
+    "diversity_10", "diversity_20", "diversity_50",
+    "novelty_10", "novelty_20", "novelty_50",
+]  # fmt: skip
+Metric = Literal[RankerMetric, RetrievalMetric]
+RANKER_METRICS: tuple[str, ...] = get_args(RankerMetric)
+RETRIEVAL_METRICS: tuple[str, ...] = get_args(RetrievalMetric)
 
 
 class ConfigurationError(Exception):
@@ -38,15 +50,22 @@ class GateConfig(Section):
     """What a model must reach to be blessed, in every task.
 
     `at_least` and `at_most` are absolute bounds by metric. `champion_margin` is by how much a metric may be worse than
-    the champion's; it should be wider than seed noise. `slice_margin` widens that margin for the configured slices that
-    have at least `slice_minimum_examples` examples; without it, slices are not held against the champion.
+    the champion's, wider than seed noise; where it is not given, AUC by 0.005 or, for matchers, recall@50 by 0.01.
+    `slice_margin` widens that margin for the configured slices that have at least `slice_minimum_examples` examples;
+    without it, slices are not held against the champion.
     """
 
     at_least: dict[Metric, float] = Field({})
     at_most: dict[Metric, float] = Field({})
-    champion_margin: dict[Metric, Annotated[float, Field(ge=0.0)]] = Field({"auc": 0.005})
+    champion_margin: dict[Metric, Annotated[float, Field(ge=0.0)]] | None = None
     slice_margin: Annotated[float, Field(ge=0.0)] | None = None
     slice_minimum_examples: Annotated[int, Field(ge=1)] = 1000
+
+    def margins(self, default: Mapping[str, float]) -> Mapping[str, float]:
+        """`champion_margin`, or the default of the kind of model."""
+        if self.champion_margin is None:
+            return default
+        return {str(metric): margin for metric, margin in self.champion_margin.items()}
 
 
 class EvaluationConfig(Section):
@@ -54,6 +73,9 @@ class EvaluationConfig(Section):
         ("history_length", "user", "item"),
         description="`history_length`, `user` (new or known), `item` (cold or known), or an attribute of the target; "
         "a numeric one by its `boundaries`.",
+    )
+    leave_out_seen: bool = Field(
+        True, description="Matchers alone: whether what a user had taken before is left out of its list."
     )
     compare_with_baseline: bool = True
     gate: GateConfig = GateConfig()

@@ -66,7 +66,7 @@ def evaluate(
         model=evaluated,
         champion=against,
         champion_problem=problem,
-        examples=overall.examples + overall.unlabelled,
+        examples=overall.examples + getattr(overall, "unlabelled", 0),
     )
     result.write(output)
     return result

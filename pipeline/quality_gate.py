@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.config import GateConfig
-from pipeline.evaluation_result import BETTER, Evaluation, Metrics, SliceMetrics, TaskEvaluation
+from pipeline.evaluation_result import BETTER, Evaluation, SliceMetrics, TaskEvaluation, TaskMetrics
 from pipeline.stored import Stored
 
 ROUNDING = 1e-9
@@ -47,7 +47,7 @@ def judge(evaluation: Evaluation, gate: GateConfig) -> Verdict:
     return Verdict(is_blessed=not reasons, reasons=tuple(reasons), notes=tuple(notes))
 
 
-def _short_of_bounds(task: str, metrics: Metrics, gate: GateConfig) -> Iterator[str]:
+def _short_of_bounds(task: str, metrics: TaskMetrics, gate: GateConfig) -> Iterator[str]:
     for word, bounds, sign in (("at least", gate.at_least, 1.0), ("at most", gate.at_most, -1.0)):
         for metric, bound in bounds.items():
             value = metrics.value(metric)
@@ -69,8 +69,10 @@ def _worse_slices(
         yield from _worse(task, where, part.metrics, earlier[part.name, part.value].metrics, gate, wider)
 
 
-def _worse(task: str, where: str, now: Metrics, before: Metrics, gate: GateConfig, wider: float) -> Iterator[str]:
-    for metric, margin in gate.champion_margin.items():
+def _worse(
+    task: str, where: str, now: TaskMetrics, before: TaskMetrics, gate: GateConfig, wider: float
+) -> Iterator[str]:
+    for metric, margin in gate.margins(now.DEFAULT_MARGINS).items():
         allowed = margin + wider
         value, champion = now.value(metric), before.value(metric)
         if champion is None:

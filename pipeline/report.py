@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.champion import Champion, pushed_models
-from pipeline.config import PipelineConfig
-from pipeline.evaluation_result import Evaluation, ModelEvaluation
+from pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS, PipelineConfig
+from pipeline.evaluation_result import Evaluation, Metrics, ModelEvaluation, RetrievalMetrics
 from pipeline.folders import TRAINING_SUMMARY, Folders
 from pipeline.metrics_table import metrics_table, slices_table
 from pipeline.quality_gate import Verdict
@@ -28,7 +28,8 @@ from transforms.timestamps import show_time
 if TYPE_CHECKING:  # it imports TFX, which only a run needs
     from pipeline.runner import StepResult
 
-REPORTED = ("auc", "gauc", "log_loss", "ece")
+REPORTED = {Metrics: RANKER_METRICS, RetrievalMetrics: RETRIEVAL_METRICS}
+"""In the report's JSON, by kind of model."""
 BASELINE = "baseline"
 SHOWN_REASONS = 10
 
@@ -112,8 +113,10 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
         "reasons": found.verdict.reasons,
         "notes": found.verdict.notes,
         "pushed": found.pushed.folder if found.pushed else None,
-        "metrics": {name: {each: metrics.value(each) for each in REPORTED} for name, metrics in by_model.items()},
-        "best_possible": {"auc": overall.best_possible_auc, "log_loss": overall.best_possible_log_loss},
+        "metrics": {
+            name: {each: metrics.value(each) for each in REPORTED[type(metrics)]} for name, metrics in by_model.items()
+        },
+        "best_possible": overall.best_possible(),
         "share_of_the_way": {name: metrics.share_of_the_way for name, metrics in by_model.items()},
         "evaluation": found.evaluation.model_dump(mode="json"),
         "baseline": found.baseline.model_dump(mode="json") if found.baseline else None,
@@ -134,7 +137,7 @@ def _parts(found: _Findings, folders: Folders) -> Iterator[RenderableType]:
         version = Path(found.evaluation.champion.folder).name
         shown[f"{found.evaluation.champion.name} (champion, version {version})"] = found.evaluation.champion
     yield metrics_table(shown)
-    yield from _dropped_users(found.evaluation.model)
+    yield from _notes(found.evaluation.model)
     name = found.evaluation.model.name
     others = {BASELINE: found.baseline} if found.baseline else {}
     slices = slices_table(found.evaluation.model, f"test split by slice, {name}", others)
@@ -190,16 +193,9 @@ def _dead_letters(counts: IngestionCounts) -> Table:
     return table
 
 
-def _dropped_users(model: ModelEvaluation) -> Iterator[Text]:
+def _notes(model: ModelEvaluation) -> Iterator[Text]:
     for task, evaluated in model.tasks.items():
-        metrics = evaluated.overall
-        users = metrics.gauc_users + metrics.gauc_dropped_users
-        yield Text(
-            f"GAUC of {task} is of {metrics.gauc_users:,} of {users:,} users; "
-            f"{metrics.gauc_dropped_users:,} have one label only and are left out"
-        )
-        if metrics.unlabelled:
-            yield Text(f"{metrics.unlabelled:,} test examples have no label for {task}")
+        yield from (Text(note) for note in evaluated.overall.notes(task))
 
 
 def _trainings(trainings: Mapping[str, Mapping[str, Any]]) -> Iterator[Text]:
