@@ -14,7 +14,7 @@ from transforms.config import TableConfig
 from transforms.files import TableError, first_line, opened, require_columns
 from transforms.lines import Malformed
 
-BLOCK_BYTES = 1 << 25
+BLOCK_BYTES = 1 << 23
 """Of text. Parsed it takes two to three times as much; larger blocks are not read any faster."""
 BYTES_PER_ROW = 64
 """What a row of an event log takes, roughly: so Parquet files are read in blocks of about the same size."""

@@ -1,13 +1,13 @@
 """Raw logs to examples: the Beam job.
 
-    files ──> read in blocks ──> blocks by shard of users ──> sorted shards, repeats out ──> examples by split
+    files ──> read in blocks ──> pieces by shard of users ──> sorted shards, repeats out ──> examples by split
                    │                                              │            │                  ▲
-                   │                                         when events   what the training      │
-                   ▼                                          happened       window holds ────────┤
+                   │                                         which hours   what the training      │
+                   ▼                                         they fill      window holds ────────┤
               dead letters                                        └──> boundaries of splits ──────┘
 
-What Beam moves are blocks of columns (Arrow's IPC form), never single events. Each shard rests in a scratch file
-between the passes over it, so that the log is held in memory once at most, however many passes there are.
+What Beam moves are places in scratch files, where columns lie in Arrow's IPC form: never single events, nor the log
+itself. A block and a shard are what is held in memory, however large the log and however many passes there are.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from transforms.ingestion_report import decide_boundaries, write_report
 from transforms.ingestion_steps import CountItems, MakeExamples, MergeCounts, Read, ReadTable, Sort
 from transforms.splits import SPLITS
 
-SHARD_BYTES = 32 * 2**20
-"""Of input a shard, so that one shard and what is made of it fit in a worker's memory with ease."""
-MIN_SHARDS, MAX_SHARDS = 8, 1024
+SHARD_BYTES = 8 * 2**20
+"""Of text a shard, some 250,000 events. A shard and what is made of it are held at once."""
+COMPRESSION = 4
+"""By how much a Parquet file, or one that is compressed, is smaller than its text, roughly."""
+MIN_SHARDS, MAX_SHARDS = 8, 4096
 
 
 def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: str, report_folder: str) -> str:
@@ -58,7 +60,7 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
         pipeline
         | "Files" >> beam.Create(list(enumerate(files)))
         | "SpreadFiles" >> beam.Reshuffle()
-        | "Read" >> beam.ParDo(Read(config, shards)).with_outputs("counts", "letters", main="blocks")
+        | "Read" >> beam.ParDo(Read(config, shards, scratch)).with_outputs("counts", "letters", main="blocks")
     )
     entities = (
         pipeline
@@ -68,13 +70,17 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
     sort = (
         read.blocks
         | "GatherShards" >> beam.GroupByKey()
-        | "Sort" >> beam.ParDo(Sort(files, scratch)).with_outputs("counts", "letters", "instants", main="shards")
+        | "Sort" >> beam.ParDo(Sort(files, scratch)).with_outputs("counts", "letters", "hours", main="shards")
     )
     table_counts = (read.counts, entities.counts, sort.counts) | "TableCounts" >> beam.Flatten()
     letters = (read.letters, entities.letters, sort.letters) | "DeadLetters" >> beam.Flatten()
     start = pipeline | "Once" >> beam.Create([None])
     boundaries = start | "FindBoundaries" >> beam.Map(
-        decide_boundaries, config, beam.pvalue.AsList(sort.instants), beam.pvalue.AsList(table_counts)
+        decide_boundaries,
+        config,
+        beam.pvalue.AsList(sort.hours),
+        beam.pvalue.AsList(sort.shards),
+        beam.pvalue.AsList(table_counts),
     )
     catalogue = (
         sort.shards
@@ -109,7 +115,10 @@ def remove_scratch(folder: str) -> None:
 
 def shard_count(files: list[str]) -> int:
     """How many shards the users are cut into: by the size of the input."""
-    return min(max(-(-bytes_of(files) // SHARD_BYTES), MIN_SHARDS), MAX_SHARDS)
+    packed = [file for file in files if file.endswith((".parquet", ".gz", ".zst"))]
+    plain = [file for file in files if file not in packed]
+    text = bytes_of(plain) + COMPRESSION * bytes_of(packed)
+    return min(max(-(-text // SHARD_BYTES), MIN_SHARDS), MAX_SHARDS)
 
 
 def _make_folder(folder: str) -> None:

@@ -13,10 +13,20 @@ import polars as pl
 
 from transforms.config import IngestionConfig
 from transforms.examples import Catalogue
+from transforms.feature_names import TIMESTAMP
 from transforms.files import TableError
 from transforms.ingestion_counts import IngestionCounts, TableCounts
-from transforms.splits import SPLITS, Boundaries, find_boundaries
-from transforms.stored_frames import created, packed, unpacked
+from transforms.splits import (
+    HOUR,
+    SPLITS,
+    Boundaries,
+    Instants,
+    deciding_hours,
+    exactly,
+    find_boundaries,
+    merged,
+)
+from transforms.stored_frames import content_of, created, packed, unpacked
 from transforms.tables import DEAD_LETTER_SCHEMA
 
 COUNTS, DEAD_LETTERS = "counts.json", "dead_letters.parquet"
@@ -63,9 +73,21 @@ def _by_reason(letters: pl.DataFrame) -> Counts:
 def decide_boundaries(
     _: None,
     config: IngestionConfig,
-    instants: list[tuple[np.ndarray, np.ndarray]],
+    hours: list[Instants],
+    shards: list[tuple[int, str]],
     told: list[Told],
 ) -> Boundaries:
+    """Where the splits are cut, exactly, without all instants of the log at once.
+
+    Args:
+        config: of the log.
+        hours: of each shard, as `by_hour` gives them.
+        shards: sorted shards and where they are; the few hours that decide are read again there.
+        told: of every table.
+
+    Raises:
+        IngestionError: past the limit of dead letters, or where a split would be empty.
+    """
     reasons = _reasons(told)
     for name, counts in _table_counts(told).items():
         problem = too_many_unusable(
@@ -73,13 +95,15 @@ def decide_boundaries(
         )
         if problem is not None:
             raise IngestionError(problem)
-    nothing = np.zeros(0, np.int64)
-    times = np.concatenate([nothing, *(times for times, _ in instants)])
-    happened = np.concatenate([nothing, *(count for _, count in instants)])
-    distinct, place = np.unique(times, return_inverse=True)
-    summed = np.bincount(place, weights=happened, minlength=len(distinct)).astype(np.int64)
+    of_all = merged(hours)
+    deciding = deciding_hours(of_all, config.split, config.data.events)
+    looked_into = [np.zeros(0, np.int64)]
+    for _number, path in shards:
+        times = unpacked(content_of(path), [TIMESTAMP]).get_column(TIMESTAMP).to_numpy()
+        looked_into.append(times[np.isin(times // HOUR, deciding)])
+    instants = exactly(of_all, np.unique(np.concatenate(looked_into), return_counts=True))
     try:
-        return find_boundaries(distinct, summed, config.split, config.data.events)
+        return find_boundaries(*instants, config.split, config.data.events)
     except TableError as error:
         raise IngestionError(str(error)) from None
 

@@ -20,8 +20,8 @@ from transforms.examples import Catalogue, Entities, ShardExamples, sorted_event
 from transforms.feature_names import ITEM, TIMESTAMP, USER
 from transforms.ingestion_report import told
 from transforms.log_columns import ORDER
-from transforms.splits import SPLITS, Boundaries
-from transforms.stored_frames import content_of, created, packed, unpacked
+from transforms.splits import SPLITS, Boundaries, by_hour
+from transforms.stored_frames import Place, content_of, created, packed, put, taken, unpacked
 from transforms.tables import FILE_SHIFT, read_attributes, read_events
 
 METRICS = "ingestion"
@@ -46,10 +46,14 @@ class _Timed(beam.DoFn):
 
 
 class Read(_Timed):
-    """A file to blocks `(shard, events)`, dead letters, and counts."""
+    """A file to pieces `(shard, where its events are)`, dead letters, and counts.
 
-    def __init__(self, config: IngestionConfig, shards: int) -> None:
-        self._config, self._shards = config, shards
+    The events of a block are written to one scratch file, shard after shard: what Beam gathers are places in it. Beam
+    on one machine would keep the events themselves in memory.
+    """
+
+    def __init__(self, config: IngestionConfig, shards: int, scratch: str) -> None:
+        self._config, self._shards, self._scratch = config, shards, scratch
 
     def process(self, element: tuple[int, str]) -> Iterable[Any]:
         number, path = element
@@ -63,10 +67,10 @@ class Read(_Timed):
                 parts = table.frame.with_columns(shard.alias("__shard")).partition_by(
                     "__shard", as_dict=True, include_key=False
                 )
-            for (key,), part in parts.items():
-                with self.timed("shuffle"):
-                    block = packed(part)
-                yield int(key), block
+            with self.timed("shuffle"):
+                places = put(f"{self._scratch}/block-{uuid.uuid4().hex}.arrow", parts)
+            for (key,), place in places.items():
+                yield int(key), place
             yield from told("events", table.rows, table.dead_letters)
 
 
@@ -83,21 +87,23 @@ class ReadTable(beam.DoFn):
 
 
 class Sort(_Timed):
-    """A shard's blocks to one sorted file, without repeats; and when its events happened."""
+    """A shard's pieces to one sorted file, without repeats; and in which hours its events happened."""
 
     def __init__(self, files: list[str], scratch: str) -> None:
         self._files, self._scratch = files, scratch
 
-    def process(self, element: tuple[Shard, Iterable[bytes]]) -> Iterable[Any]:
-        shard, blocks = element
+    def process(self, element: tuple[Shard, Iterable[Place]]) -> Iterable[Any]:
+        shard, places = element
+        with self.timed("shuffle"):
+            pieces = [taken(place) for place in places]
         with self.timed("sort"):
-            events, repeated = sorted_events([unpacked(block) for block in blocks])
-            instants, counts = np.unique(events.get_column(TIMESTAMP).to_numpy(), return_counts=True)
+            events, repeated = sorted_events(pieces)
+            hours = by_hour(np.sort(events.get_column(TIMESTAMP).to_numpy()))
         path = f"{self._scratch}/{shard:05}-{uuid.uuid4().hex[:8]}.arrow"
         with self.timed("shuffle"), created(path) as file:
             file.write(packed(events))
         yield shard, path
-        yield beam.pvalue.TaggedOutput("instants", (instants, counts))
+        yield beam.pvalue.TaggedOutput("hours", hours)
         if repeated.height:
             order = repeated.get_column(ORDER)
             letters = repeated.select(

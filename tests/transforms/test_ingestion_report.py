@@ -10,7 +10,7 @@ def test_reasons_are_summed_over_all_blocks() -> None:
     """60 rows told of in two parts: 4 and 6 without a user, 5 with another mistake; the limit is 1%."""
     told = [("events", 40, {"no user id": 4}), ("events", 20, {"no user id": 6, "no item id": 5}), ("items", 9, {})]
     with pytest.raises(IngestionError) as raised:
-        decide_boundaries(None, configuration(), [], told)
+        decide_boundaries(None, configuration(), [], [], told)
     assert str(raised.value) == (
         "at most 1.00% of the rows of `data.events` should be unusable (`data.dead_letter_limit`), "
         "received 15 of 60, 25.00%: 10 x no user id; 5 x no item id"

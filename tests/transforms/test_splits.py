@@ -12,7 +12,15 @@ from small_config import shop
 
 from transforms.config import SplitConfig
 from transforms.files import TableError
-from transforms.splits import Boundaries, find_boundaries
+from transforms.splits import (
+    HOUR,
+    Boundaries,
+    by_hour,
+    deciding_hours,
+    exactly,
+    find_boundaries,
+    merged,
+)
 
 
 def boundaries(times: list[int], counts: list[int], unit: str = "s", **split: Any) -> Boundaries:
@@ -80,3 +88,36 @@ def test_shares_are_met_to_within_an_instant(counts: list[int]) -> None:
     sizes = np.bincount(found.split_of(times), weights=counts)
     assert abs(sizes[0] - 0.8 * sum(counts)) <= 5
     assert abs(sizes[2] - 0.1 * sum(counts)) <= 5
+
+
+MINUTES = st.lists(st.integers(0, 60 * 30), min_size=3, max_size=200).filter(lambda found: len(set(found)) >= 3)
+
+
+@given(MINUTES, st.integers(1, 4), st.sampled_from([(0.8, 0.1), (0.5, 0.25), (0.34, 0.33), (0.98, 0.01)]))
+def test_hours_and_a_look_into_those_that_decide_cut_as_all_instants_do(
+    minutes: list[int], shards: int, shares: tuple[float, float]
+) -> None:
+    times = np.array(minutes, np.int64) * (HOUR // 60)
+    split = SplitConfig(train=shares[0], validation=shares[1], test=1.0 - sum(shares))
+    events = shop().data.events
+    parts = [np.sort(times[number::shards]) for number in range(shards)]
+    hours = merged(by_hour(part) for part in parts)
+    deciding = deciding_hours(hours, split, events)
+    known = times[np.isin(times // HOUR, deciding)]
+    found = exactly(hours, np.unique(known, return_counts=True))
+    expected = np.unique(times, return_counts=True)
+    assert find_boundaries(*found, split, events) == find_boundaries(*expected, split, events)
+
+
+def test_instants_that_are_named_are_looked_into() -> None:
+    split = SplitConfig(validation_from=2 * 3600 + 60, test_from=7 * 3600)
+    hours = by_hour(np.arange(10) * HOUR)
+    assert deciding_hours(hours, split, shop().data.events).tolist() == [0, 2, 7, 8, 9]
+
+
+def test_an_hour_is_its_first_instant_and_all_its_events() -> None:
+    hours = by_hour(np.array([5, 7, HOUR - 1, HOUR, 3 * HOUR + 1]))
+    np.testing.assert_array_equal(hours, [[5, HOUR, 3 * HOUR + 1], [3, 1, 1]])
+    both = merged([hours, by_hour(np.array([2, HOUR + 9]))])
+    np.testing.assert_array_equal(both, [[2, HOUR, 3 * HOUR + 1], [4, 2, 1]])
+    assert [len(part) for part in merged([])] == [len(part) for part in by_hour(np.zeros(0, np.int64))] == [0, 0]
