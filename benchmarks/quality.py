@@ -3,8 +3,8 @@
     python benchmarks/quality.py configs/movielens-100k.yaml --data-folder DATA --seeds 1 2 3
 
 Each seed is a whole run of the pipeline; what does not depend on the seed (ingestion, statistics, transform) is made
-once and served from the cache after that. The spread printed is the sample standard deviation over seeds; it is
-what the gate's margins have to exceed: with `gate.champion_margin` below twice the spread, the command exits non-zero.
+once and served from the cache after that. The spread printed is the sample standard deviation over seeds; the
+model's is what the gate's margins have to exceed: with `gate.champion_margin` below twice the spread, the command exits non-zero.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.config import load
+from pipeline.evaluation_result import Metrics, RetrievalMetrics
 from pipeline.folders import Folders
 
-METRICS = ("auc", "gauc", "log_loss", "ece")
+SHOWN = {
+    Metrics: ("auc", "gauc", "log_loss", "ece"),
+    RetrievalMetrics: ("recall_10", "recall_50", "ndcg_10", "ndcg_50", "hit_rate_50", "coverage_50"),
+}
 
 
 def run_seed(config: Path, seed: int, data_folder: str | None, runs_folder: str | None) -> dict[str, dict[str, float]]:
@@ -51,20 +55,23 @@ def main() -> int:
     ]
     table = Table(title=f"{arguments.config.stem}, test split, {len(arguments.seeds)} seeds: mean ± spread")
     table.add_column("model")
-    for metric in METRICS:
+    kind = Metrics if "auc" in next(iter(results[0].values())) else RetrievalMetrics
+    for metric in SHOWN[kind]:
         table.add_column(metric, justify="right")
     spreads: dict[str, float] = {}
     for name in results[0]:
         cells = []
-        for metric in METRICS:
+        for metric in SHOWN[kind]:
             values = [result[name][metric] for result in results]
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            spreads[metric] = max(spreads.get(metric, 0.0), spread)
+            if name == next(iter(results[0])):  # the model; the gate has nothing to say of the baseline
+                spreads[metric] = spread
             cells.append(f"{statistics.mean(values):.4f} ± {spread:.4f}")
         table.add_row(name, *cells)
     Console(width=120).print(table)
     short = False
-    for metric, margin in load(arguments.config, arguments.data_folder).evaluation.gate.champion_margin.items():
+    gate = load(arguments.config, arguments.data_folder).evaluation.gate
+    for metric, margin in gate.margins(kind.DEFAULT_MARGINS).items():
         wide_enough = margin >= 2 * spreads[metric]
         short |= not wide_enough
         verdict = "ok" if wide_enough else "SHORT"

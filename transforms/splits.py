@@ -56,7 +56,7 @@ def merged(parts: Iterable[Instants]) -> Instants:
 def deciding_hours(hours: Instants, split: SplitConfig, events: EventsConfig) -> np.ndarray:
     """Hours, counted from 1970, of which every instant must be known for `find_boundaries` to be exact; int64.
 
-    Those in which a boundary falls, and the first and the last, where it may have to give way. Of all others the first
+    Those in which a boundary falls, and the first and the last two, where it may have to give way. Of all others the first
     instant will do.
     """
     firsts, counts = hours
@@ -65,7 +65,7 @@ def deciding_hours(hours: Instants, split: SplitConfig, events: EventsConfig) ->
     before = np.cumsum(counts) - counts
     cuts = np.array([split.train, split.train + split.validation]) * counts.sum()
     fall = np.searchsorted(before, cuts, side="right") - 1
-    chosen = {0, len(firsts) - 1, *(int(place) for place in fall)}
+    chosen = {0, max(len(firsts) - 2, 0), len(firsts) - 1, *(int(place) for place in fall)}
     found = {int(firsts[place]) // HOUR for place in chosen}
     named = (split.validation_from, split.test_from)
     return np.array(sorted(found | {_instant(name, events) // HOUR for name in named if name is not None}), np.int64)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_config import shop
 
@@ -93,6 +93,8 @@ def test_shares_are_met_to_within_an_instant(counts: list[int]) -> None:
 MINUTES = st.lists(st.integers(0, 60 * 30), min_size=3, max_size=200).filter(lambda found: len(set(found)) >= 3)
 
 
+@settings(max_examples=500)
+@example([0, 300, 301, 360], 1, (0.8, 0.1))
 @given(MINUTES, st.integers(1, 4), st.sampled_from([(0.8, 0.1), (0.5, 0.25), (0.34, 0.33), (0.98, 0.01)]))
 def test_hours_and_a_look_into_those_that_decide_cut_as_all_instants_do(
     minutes: list[int], shards: int, shares: tuple[float, float]
