@@ -3,8 +3,9 @@
     python benchmarks/quality.py configs/movielens-100k.yaml --data-folder DATA --seeds 1 2 3
 
 Each seed is a whole run of the pipeline; what does not depend on the seed (ingestion, statistics, transform) is made
-once and served from the cache after that. The spread printed is the sample standard deviation over seeds; the
-model's is what the gate's margins have to exceed: with `gate.champion_margin` below twice the spread, the command exits non-zero.
+once and served from the cache after that. The spread printed is the sample standard deviation over seeds; of the model
+it is what the gate's margins have to exceed: with `gate.champion_margin` below twice the spread, the command exits
+non-zero.
 """
 
 from __future__ import annotations
