@@ -6,11 +6,11 @@ import json
 import posixpath
 from typing import Any
 
-import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from models.inputs import ModelInputs
+from models.ranker import Ranker
 from models.registry import build_ranker
 from pipeline.backup import discard
 from pipeline.config import PipelineConfig
@@ -47,7 +47,7 @@ def run_fn(fn_args: Any) -> None:
     hyperparameters = config.model.hyperparameters
     counts = item_counts(training) if getattr(hyperparameters, "mini_batch_aware_l2", 0.0) > 0.0 else None
 
-    def build() -> keras.Model:
+    def build() -> Ranker:
         return build_ranker(config.model.name, inputs, hyperparameters, counts)
 
     trained = train(

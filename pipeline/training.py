@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from models.config import EarlyStoppingConfig, TrainingConfig
 from models.optimizers import build_optimizer
+from models.ranker import Ranker
 from pipeline.backup import Backup, BackupEverySteps, TrainingState
 from pipeline.progress import TrainingProgress
 from pipeline.ranker_training import RankerTraining
@@ -32,7 +33,7 @@ class TrainingError(Exception):
 class Trained:
     """`ranker` has the best epoch's weights, in float32 and outside any strategy, ready to be exported."""
 
-    ranker: keras.Model
+    ranker: Ranker
     summary: dict[str, Any]
 
 
@@ -45,7 +46,7 @@ def strategy_for_this_machine() -> tf.distribute.Strategy:
 
 def train(
     config: TrainingConfig,
-    build: Callable[[], keras.Model],
+    build: Callable[[], Ranker],
     training: Split,
     validation: Split,
     *,

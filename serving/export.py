@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_transform.output_wrapper import TFTransformOutput
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from models.inputs import ModelInputs
+from models.ranker import Ranker
 from serving.load import PROVENANCE
 from serving.raw_inputs import from_named_tensors, parsing_spec, raw_inputs
+from transforms.feature_names import ITEM
 
 PYTHON_OPERATIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
@@ -27,7 +28,7 @@ class ServedRanker(tf.Module):
     """From raw features to probabilities by task: the transform graph, then the ranker.
 
     Args:
-        ranker: built; `(features by name, training) -> logits [B] by task`.
+        ranker: built.
         transform_output: of the transform that made the features it was trained on.
         raw_spec: parsing specification of the raw features to ask with, labels not among them.
         inputs: what the ranker is given.
@@ -35,7 +36,7 @@ class ServedRanker(tf.Module):
 
     def __init__(
         self,
-        ranker: keras.Model,
+        ranker: Ranker,
         transform_output: TFTransformOutput,
         raw_spec: Mapping[str, Any],
         inputs: ModelInputs,
@@ -43,18 +44,13 @@ class ServedRanker(tf.Module):
         super().__init__(name="served_ranker")
         self.ranker = ranker
         self._inputs = inputs
-        self._raw_inputs = raw_inputs(raw_spec)
+        self._raw_inputs = raw_inputs(raw_spec, inputs.candidate_tensors)
         self._transform = saved_transform_io_v2.SavedModelLoader(transform_output.transform_savedmodel_dir)
         self._tracked = self._transform.__dict__  # its vocabulary tables are saved only where a module holds them
 
     def probabilities(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """Raw features as parsed, to float32 `[N]` by task."""
-        transformed = self._transform.apply_transform_model(raw)
-        features = {
-            name: tf.ensure_shape(transformed[name], [None, *shape])
-            for name, (shape, _) in self._inputs.tensors().items()
-        }
-        logits = self.ranker(features, training=False)
+        logits = self.ranker(self._transformed(raw, self._inputs.tensors()), training=False)
         return {task: tf.sigmoid(tf.cast(logits[task], tf.float32)) for task in self._inputs.tasks}
 
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -65,28 +61,65 @@ class ServedRanker(tf.Module):
         """Raw features as named tensors to probabilities `[N]` by task; `RawInput` says their shapes."""
         return self.probabilities(from_named_tensors(self._raw_inputs, tensors))
 
+    def rank_tensors(self, **tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Raw features of users `[U]` and of their candidates `[U, N]` to probabilities `[U, N]` by task.
+
+        All that does not depend on the candidate, the transform of the history included, is computed once a user. A
+        candidate without an item is padding and scores 0.
+        """
+        candidates = tuple(raw for raw in self._raw_inputs if raw.side == "candidate")
+        beside = tuple(raw for raw in self._raw_inputs if raw.side == "user")
+        count = tf.shape(tensors[ITEM])[1]
+        flat = {raw.name: _joined_axes(tensors[raw.name]) for raw in candidates}
+        names = self._inputs.candidate_tensors
+        of_users = self._transformed(from_named_tensors(beside, tensors), self._inputs.tensors().keys() - names)
+        of_candidates = self._transformed(from_named_tensors(candidates, flat), names)
+        unfolded = {
+            name: tf.ensure_shape(tf.reshape(value, [-1, count, *value.shape[1:]]), [None, None, *value.shape[1:]])
+            for name, value in of_candidates.items()
+        }
+        logits = self.ranker.rank({**of_users, **unfolded})
+        is_there = tensors[ITEM] != ""
+        return {
+            task: tf.where(is_there, tf.sigmoid(tf.cast(logits[task], tf.float32)), 0.0) for task in self._inputs.tasks
+        }
+
+    def _transformed(self, raw: Mapping[str, Any], names: Collection[str]) -> dict[str, tf.Tensor]:
+        """The model's tensors `names`, which depend on `raw` alone."""
+        transformed = self._transform.apply_transform_model(raw)
+        shapes = self._inputs.tensors()
+        return {name: tf.ensure_shape(transformed[name], [None, *shapes[name][0]]) for name in sorted(names)}
+
     def signatures(self) -> dict[str, Any]:
         serialized = tf.TensorSpec([None], tf.string, name="examples")
         named = {raw.name: raw.tensor_spec for raw in self._raw_inputs}
+        ranked = {raw.name: raw.ranked_tensor_spec for raw in self._raw_inputs}
         # Neither is converted by autograph: Keras 3 switches it off inside its models anyway.
         return {
             "serving_default": tf.function(self.score_examples, autograph=False).get_concrete_function(serialized),
             "predict": tf.function(self.score_tensors, autograph=False).get_concrete_function(**named),
+            "rank": tf.function(self.rank_tensors, autograph=False).get_concrete_function(**ranked),
         }
 
 
 def export(
-    ranker: keras.Model,
+    ranker: Ranker,
     transform_output: TFTransformOutput,
     raw_spec: Mapping[str, Any],
     inputs: ModelInputs,
     folder: str,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Writes a SavedModel into `folder` with two signatures that give the same float32 `[N]` by task.
+    """Writes a SavedModel into `folder` with three signatures that give the same probabilities, float32 by task.
 
-    `serving_default` takes `examples`, string `[N]`: serialized tf.Example with raw features. `predict` takes each raw
-    feature by name: `[N]`, or `[N, L]` for lists, with padding that `from_named_tensors` describes.
+    | signature | takes | gives |
+    |---|---|---|
+    | `serving_default` | `examples`, string `[N]`: serialized tf.Example with raw features | `[N]` |
+    | `predict` | each raw feature by name, `[N]`, or `[N, L]` for lists, padded | `[N]` |
+    | `rank` | the same, of users `[U]` and `[U, L]`, of candidates `[U, N]` and `[U, N, L]` | `[U, N]` |
+
+    `from_named_tensors` describes the padding. The first axis is the same for all tensors of a request, so that a
+    server may join several requests.
 
     Args:
         ranker: see `ServedRanker`, as are the next three.
@@ -108,12 +141,18 @@ def export(
         **provenance,
         "tasks": list(inputs.tasks),
         "inputs": json.loads(inputs.to_json()),
-        "raw_inputs": [raw.as_json() for raw in raw_inputs(raw_spec)],
+        "raw_inputs": [raw.as_json() for raw in raw_inputs(raw_spec, inputs.candidate_tensors)],
     }
     path = tf.io.gfile.join(folder, PROVENANCE)
     tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _joined_axes(tensor: tf.Tensor) -> tf.Tensor:
+    """`[U, N, ...]` to `[U * N, ...]`, also where one of them is 0."""
+    shape = tf.shape(tensor)
+    return tf.reshape(tensor, tf.concat([[shape[0] * shape[1]], shape[2:]], axis=0))
 
 
 def operations(folder: str) -> set[str]:

@@ -61,7 +61,8 @@ class Scorer:
             Probability by task, float32 `[len(rows)]`.
 
         Raises:
-            ScoringError: for a feature that the model does not know, or a list where one value is expected.
+            ScoringError: for a feature that the model does not know, a list where one value is expected, or one along
+                the history that is not as long as the history.
         """
         known = {raw.name for raw in self.inputs}
         unknown = {name for row in rows for name in row} - known
@@ -75,6 +76,31 @@ class Scorer:
         else:
             raise ScoringError(f"`signature` should be serving_default or predict, received {signature!r}")
         return {task: output.numpy() for task, output in outputs.items()}
+
+    def rank(self, user: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+        """Scores candidates of one user by the signature `rank`, which computes the user's part once.
+
+        Args:
+            user: raw features of the user, the request and the history.
+            candidates: raw features of each.
+
+        Returns:
+            Probability by task, float32 `[len(candidates)]`.
+
+        Raises:
+            ScoringError: as `score`, and for a feature on the wrong side.
+        """
+        sides = {"user": [user], "candidate": candidates}
+        for side, rows in sides.items():
+            known = {raw.name for raw in self.inputs if raw.side == side}
+            unknown = {name for row in rows for name in row} - known
+            if unknown:
+                shown = f"{', '.join(sorted(unknown))}; the model knows {', '.join(sorted(known))}"
+                raise ScoringError(f"the {side} has {shown}")
+        tensors = {raw.name: self._tensor(raw, sides[raw.side]) for raw in self.inputs}
+        tensors |= {raw.name: tensors[raw.name][tf.newaxis] for raw in self.inputs if raw.side == "candidate"}
+        outputs = self._model.signatures["rank"](**tensors)
+        return {task: output.numpy()[0] for task, output in outputs.items()}
 
     def _example(self, row: Mapping[str, Any]) -> tf.train.Example:
         example = tf.train.Example()
@@ -97,7 +123,13 @@ class Scorer:
             return tf.constant([values[0] if values else raw.default for values in lists], raw.dtype)
         length = max((len(values) for values in lists), default=0)
         if raw.kind == "history":  # all features along the history are as long as the longest history
-            length = max((len(row.get(HISTORY_ITEM) or ()) for row in rows), default=0)
+            steps = [len(row.get(HISTORY_ITEM) or ()) for row in rows]
+            length = max(steps, default=0)
+            for values, own in zip(lists, steps, strict=True):
+                if values and len(values) != own:
+                    raise ScoringError(
+                        f"`{raw.name}` should have as many values as `{HISTORY_ITEM}`, {own}, received {len(values)}"
+                    )
         padded = [values + [PADDING[raw.dtype]] * (length - len(values)) for values in lists]
         return tf.constant(padded, raw.dtype, shape=[len(rows), length])
 

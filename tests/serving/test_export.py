@@ -17,7 +17,9 @@ import transformed
 from keras import ops
 from tensorflow_transform.output_wrapper import TFTransformOutput
 
+from models.config import PooledHyperparameters
 from models.inputs import ModelInputs
+from models.ranker import Ranker
 from serving.export import ExportError, ServedRanker, export, operations
 from serving.load import PROVENANCE, Scorer, ScoringError
 from serving.raw_inputs import RawInput, from_named_tensors, raw_inputs
@@ -35,11 +37,13 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-class EveryInput(keras.Model):
+class EveryInput(Ranker):
     """A ranker that reads all of its inputs, so that any that is wrong shows; weights as they are made."""
 
+    Hyperparameters = PooledHyperparameters
+
     def __init__(self, inputs: ModelInputs) -> None:
-        super().__init__()
+        super().__init__(inputs, PooledHyperparameters())
         rows = {"item": inputs.item_rows, "age": inputs.history_age_buckets}
         rows |= {category.name: category.rows for category in inputs.categorical}
         self.tables = {
@@ -48,17 +52,20 @@ class EveryInput(keras.Model):
         self.hidden = keras.layers.Dense(7, activation="tanh", bias_initializer="random_normal")
         self.head = keras.layers.Dense(1)
 
-    def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
+    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         known = ops.cast(features["history_item"] > 0, "float32")[..., None]
         order = ops.arange(1.0, known.shape[1] + 1.0)[None, :, None]
         past = [
             ops.sum(self.tables[name](features[f"history_{name}"]) * known * order, axis=1)
             for name in ("item", "category", "age")
         ]
+        return ops.concatenate(past, axis=-1)
+
+    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         target = [self.tables[name](features[name]) for name in ("item", "category")]
         tags = ops.sum(self.tables["tags"](features["tags"]), axis=1)
-        vector = ops.concatenate([*past, *target, tags, features["price"][:, None]], axis=-1)
-        return {"click": ops.squeeze(10.0 * self.head(self.hidden(vector)), axis=-1)}
+        vector = ops.concatenate([user, *target, tags, features["price"][:, None]], axis=-1)
+        return self.to_logits(10.0 * self.head(self.hidden(vector)))
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +155,18 @@ def test_signatures_are_as_described(served: tuple[ServedRanker, Path]) -> None:
         "history_category": ([None, None], "string"),
         "history_age": ([None, None], "int64"),
     }
-    for signature in signatures.values():
+    ranked = signatures["rank"].structured_input_signature[1]
+    assert {name: spec.shape.as_list() for name, spec in ranked.items()} == {
+        "user": [None],
+        "item": [None, None],
+        "category": [None, None],
+        "price": [None, None],
+        "tags": [None, None, None],
+        "history_item": [None, None],
+        "history_category": [None, None],
+        "history_age": [None, None],
+    }
+    for signature in (signatures["serving_default"], signatures["predict"]):
         assert {name: (s.shape.as_list(), s.dtype) for name, s in signature.structured_outputs.items()} == {
             "click": ([None], tf.float32)
         }
@@ -170,6 +188,67 @@ def test_no_rows_give_no_scores(served: tuple[ServedRanker, Path]) -> None:
     scorer = Scorer(served[1])
     assert scorer.score([])["click"].shape == (0,)
     assert scorer.score([], "predict")["click"].shape == (0,)
+
+
+CANDIDATE = ("item", "category", "price", "tags")
+
+
+def parted(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a row says of the user, and of the candidate."""
+    return (
+        {name: value for name, value in row.items() if name not in CANDIDATE},
+        {name: value for name, value in row.items() if name in CANDIDATE},
+    )
+
+
+def test_candidates_ranked_together_score_as_each_alone(served: tuple[ServedRanker, Path]) -> None:
+    scorer = Scorer(served[1])
+    candidates = [candidate for _, candidate in map(parted, ROWS)]
+    candidates = [row for row in candidates if row.get("item")]  # without an item it would be padding
+    for row in ROWS:
+        user, _ = parted(row)
+        ranked = scorer.rank(user, candidates)["click"]
+        alone = scorer.score([user | candidate for candidate in candidates])["click"]
+        np.testing.assert_allclose(ranked, alone, rtol=0, atol=1e-6)
+
+
+def test_several_users_are_ranked_at_once_and_padding_scores_nothing(served: tuple[ServedRanker, Path]) -> None:
+    scorer = Scorer(served[1])
+    users = [parted(row)[0] for row in (ROWS[3], ROWS[12], ROWS[5])]
+    chosen = [parted(row)[1] for row in (ROWS[1], ROWS[2])]
+    tensors = {raw.name: scorer._tensor(raw, users) for raw in scorer.inputs if raw.side == "user"}
+    for raw in scorer.inputs:
+        if raw.side == "candidate":
+            own = scorer._tensor(raw, [*chosen, {}])
+            tensors[raw.name] = tf.repeat(own[tf.newaxis], len(users), axis=0)
+    scores = scorer._model.signatures["rank"](**tensors)["click"].numpy()
+    assert scores.shape == (3, 3)
+    np.testing.assert_array_equal(scores[:, 2], 0.0)
+    for user, found in zip(users, scores, strict=True):
+        np.testing.assert_allclose(found[:2], scorer.rank(user, chosen)["click"], rtol=0, atol=1e-6)
+
+
+def test_without_candidates_there_are_no_scores(served: tuple[ServedRanker, Path]) -> None:
+    assert Scorer(served[1]).rank({"user": "u1"}, [])["click"].shape == (0,)
+
+
+def test_histories_that_do_not_line_up_are_named(served: tuple[ServedRanker, Path]) -> None:
+    scorer = Scorer(served[1])
+    row = {"item": "i1", "history_item": ["i1", "i2"], "history_age": [5]}
+    with pytest.raises(ScoringError, match="`history_age` should have as many values as `history_item`, 2, received 1"):
+        scorer.score([row], "predict")
+    tensors = {raw.name: scorer._tensor(raw, [{"history_item": ["i1"]}]) for raw in scorer.inputs}
+    tensors["history_age"] = tf.constant([[1, 2]], tf.int64)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`history_age` should have as many rows and steps"):
+        scorer._model.signatures["predict"](**tensors)
+
+
+def test_a_feature_on_the_wrong_side_is_named(served: tuple[ServedRanker, Path]) -> None:
+    scorer = Scorer(served[1])
+    with pytest.raises(ScoringError, match="the user has price; the model knows history_age, history_category"):
+        scorer.rank({"price": 1.0}, [])
+    with pytest.raises(ScoringError, match="the candidate has user; the model knows category, item, price, tags"):
+        scorer.rank({}, [{"user": "u1"}])
 
 
 def test_provenance_says_where_the_model_comes_from(served: tuple[ServedRanker, Path]) -> None:
@@ -222,11 +301,12 @@ def test_a_raw_feature_of_fixed_length_is_refused() -> None:
 
 
 def test_a_graph_with_python_in_it_is_refused(output: TFTransformOutput, tmp_path: Path) -> None:
-    class WithPython(keras.Model):
-        def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
+    class WithPython(EveryInput):
+        def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
             logits = tf.numpy_function(lambda price: price, [features["price"]], tf.float32)
             return {"click": tf.ensure_shape(logits, [None])}
 
+    inputs = transformed.inputs(output)
     with pytest.raises(ExportError, match="its graph has PyFunc"):
-        export(WithPython(), output, transformed.RAW_SPEC, transformed.inputs(output), str(tmp_path), {})
+        export(WithPython(inputs), output, transformed.RAW_SPEC, inputs, str(tmp_path), {})
     assert "PyFunc" in operations(str(tmp_path))
