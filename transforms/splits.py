@@ -56,8 +56,8 @@ def merged(parts: Iterable[Instants]) -> Instants:
 def deciding_hours(hours: Instants, split: SplitConfig, events: EventsConfig) -> np.ndarray:
     """Hours, counted from 1970, of which every instant must be known for `find_boundaries` to be exact; int64.
 
-    Those in which a boundary falls, and the first and the last two, where it may have to give way. Of all others the first
-    instant will do.
+    Those in which a boundary falls, and the first and the last two, where it may have to give way. Of all others the
+    first instant will do.
     """
     firsts, counts = hours
     if len(firsts) == 0:
