@@ -1,4 +1,4 @@
-"""The command line: `interestflow run`, `validate`, `generate-logs`, `evaluate` and `compile`.
+"""The command line: `interestflow run`, `validate`, `generate-logs`, `evaluate`, `compile`, `serve` and `query`.
 
 Each command imports what it needs when it is called: TFX takes ten seconds to import, and `--help` should not.
 """
@@ -143,6 +143,87 @@ def compile(
     loaded = load_config(config, data_folder)
     compile_pipeline(loaded, output)
     Console().print(f"wrote {output}")
+
+
+@app.command()
+def serve(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG|FOLDER|MODELS",
+            help="The YAML file of a run whose model to serve, a folder with versions, or TF Serving's models.config.",
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="Of the model, instead of the configuration's or folder's.")] = None,
+    host: Annotated[str, typer.Option(help="To listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Of gRPC; 0 takes a free one.")] = 8500,
+    rest_port: Annotated[int, typer.Option(help="Of REST and metrics; 0 takes a free one, -1 serves none.")] = 8501,
+    batching: Annotated[
+        Path | None, typer.Option("--batching-parameters", help="TF Serving's batching_parameters.txt.")
+    ] = None,
+    poll_seconds: Annotated[float, typer.Option(help="Between looks for new versions.")] = 1.0,
+    max_message_megabytes: Annotated[int, typer.Option(help="That a request may have.")] = 64,
+    max_concurrent_requests: Annotated[int, typer.Option(help="Further ones are refused.")] = 256,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file; serves TLS alone.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
+    tls_client_authority: Annotated[
+        Path | None, typer.Option(help="PEM file; clients must show a certificate that it signed.")
+    ] = None,
+    runs_folder: RunsFolder = None,
+) -> None:
+    """Serves pushed models as TF Serving does, until it is stopped."""
+    from pipeline.served import NothingToServeError, server_options
+    from serving.server.errors import ServerConfigurationError
+    from serving.server.main import serve as serve_until_stopped
+
+    try:
+        options = server_options(
+            source,
+            name=name,
+            runs_folder=runs_folder,
+            host=host,
+            port=port,
+            rest_port=None if rest_port < 0 else rest_port,
+            batching=batching,
+            poll_seconds=poll_seconds,
+            max_message_bytes=max_message_megabytes * 2**20,
+            max_concurrent_requests=max_concurrent_requests,
+            tls=(tls_certificate, tls_key, tls_client_authority),
+        )
+        serve_until_stopped(options, Console())
+    except (NothingToServeError, ServerConfigurationError, configuration.ConfigurationError) as error:
+        fail(error)
+
+
+@app.command()
+def query(
+    address: Annotated[str, typer.Argument(help="host:port of gRPC.")],
+    question: Annotated[
+        Path,
+        typer.Argument(help="JSON: rows to score, or `user` and `candidates` to rank, or `user` to retrieve for."),
+    ],
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    count: Annotated[int, typer.Option("--count", "-k", help="How many to show, and to retrieve.")] = 10,
+    version: Annotated[int | None, typer.Option(help="Of the model, instead of the newest.")] = None,
+    label: Annotated[str | None, typer.Option(help="Of a version, such as stable.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds.")] = 10.0,
+    tls_authority: Annotated[Path | None, typer.Option(help="PEM file; asks over TLS.")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file that the client shows.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
+) -> None:
+    """Asks a model server: this project's, or TF Serving."""
+    from pipeline.query import ask
+    from serving.channel import ClientTLS
+    from serving.messages import ClientError
+
+    tls = None
+    if tls_authority is not None or tls_certificate is not None:
+        paths = (tls_authority, tls_certificate, tls_key)
+        tls = ClientTLS(*(None if path is None else str(path) for path in paths))
+    try:
+        Console().print(ask(address, model, question, count, version, label, timeout, tls))
+    except ClientError as error:
+        fail(error)
 
 
 def main() -> None:
