@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from models.config import ModelConfig, TrainingConfig
 from pipeline.config_errors import describe, repeated_keys
+from serving.config import ServingGateConfig
 from transforms.config import IngestionConfig, LogGeneratorConfig, Section
 
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
@@ -103,6 +104,7 @@ class PipelineConfig(IngestionConfig):
     baseline_training: TrainingConfig | None = None
     examination: ExaminationConfig = ExaminationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    serving: ServingGateConfig = ServingGateConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
 
     @model_validator(mode="after")
@@ -142,7 +144,7 @@ class PipelineConfig(IngestionConfig):
         """Without what training does not depend on, so that its fingerprint changes only when the model would."""
         unused = {
             "examination": ExaminationConfig(), "evaluation": EvaluationConfig(slices=()), "kubeflow": KubeflowConfig(),
-            "generate": None,
+            "serving": ServingGateConfig(), "generate": None,
             "baseline": ModelConfig(name="pooled"), "baseline_training": None,
         }  # fmt: skip
         return self.model_copy(update=unused)
@@ -156,6 +158,7 @@ class PipelineConfig(IngestionConfig):
         """Without what evaluation does not depend on."""
         unused = {
             "examination": ExaminationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
+            "serving": ServingGateConfig(),
             "training": TrainingConfig(), "model": ModelConfig(name="pooled"),
             "baseline": ModelConfig(name="pooled"), "baseline_training": None,
             "evaluation": self.evaluation.model_copy(update={"gate": GateConfig()}),

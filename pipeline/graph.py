@@ -21,6 +21,7 @@ from pipeline.components.expected_schema import ExpectedSchema
 from pipeline.components.leak_check import LeakCheck
 from pipeline.components.log_example_gen import LogExampleGen
 from pipeline.components.quality_gate import QualityGate
+from pipeline.components.serving_validator import ServingValidator
 from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
 from pipeline.schema_file import curated_schema_text
@@ -130,16 +131,22 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         config=config.evaluation.gate.model_dump_json(),
         code_fingerprint=fingerprints.evaluation_code,
     )
-    pusher = Pusher(
+    serving = ServingValidator(
+        examples=examples,
         model=model.outputs["model"],
+        config=config.serving.model_dump_json(),
+        code_fingerprint=fingerprints.evaluation_code,
+    )
+    pusher = Pusher(
         model_blessing=gate.outputs["blessing"],
+        infra_blessing=serving.outputs["blessing"],  # holds the model to push, with its warm-up requests
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=folders.serving)
         ),
     )
     components: list[BaseNode] = [
         logs, leak_check, statistics, inferred, schema, validator, data_gate, transform, model, champion, evaluation,
-        gate, pusher,
+        gate, serving, pusher,
     ]  # fmt: skip
     if config.evaluation.compare_with_baseline:
         baseline = trainer("baseline", "BaselineTrainer")

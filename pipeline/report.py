@@ -21,6 +21,7 @@ from pipeline.evaluation_result import Evaluation, Metrics, ModelEvaluation, Ret
 from pipeline.folders import TRAINING_SUMMARY, Folders
 from pipeline.metrics_table import metrics_table, slices_table
 from pipeline.quality_gate import Verdict
+from pipeline.serving_validation import ServingVerdict
 from transforms.ingestion_counts import IngestionCounts
 from transforms.ingestion_report import COUNTS
 from transforms.timestamps import show_time
@@ -50,6 +51,7 @@ class _Findings:
     evaluation: Evaluation
     baseline: ModelEvaluation | None
     verdict: Verdict
+    serving: ServingVerdict
     trainings: dict[str, dict[str, Any]]
     pushed: Champion | None
 
@@ -57,15 +59,18 @@ class _Findings:
     def of(cls, folders: Folders, results: Mapping[str, StepResult]) -> _Findings:
         evaluation = Evaluation.read(results["Evaluator"].outputs["evaluation"])
         verdict = Verdict.read(results["QualityGate"].outputs["blessing"])
+        serving = ServingVerdict.read(results["ServingValidator"].outputs["blessing"])
         baseline = results.get("BaselineEvaluator")
         trainings = {"model": "Trainer", BASELINE: "BaselineTrainer"}
         # Pushed by this run, or by the earlier one whose result it used again.
-        candidates = pushed_models(folders.serving) if verdict.is_blessed else []
+        is_blessed = verdict.is_blessed and serving.is_blessed
+        candidates = pushed_models(folders.serving) if is_blessed else []
         return cls(
             IngestionCounts.model_validate_json(_read(f"{results['LogExampleGen'].outputs['report']}/{COUNTS}")),
             evaluation,
             Evaluation.read(baseline.outputs["evaluation"]).model if baseline else None,
             verdict,
+            serving,
             {
                 role: json.loads(_read(f"{results[step].outputs['model_run']}/{TRAINING_SUMMARY}"))
                 for role, step in trainings.items()
@@ -73,6 +78,11 @@ class _Findings:
             },
             next((model for model in candidates if model.fingerprint == evaluation.model.fingerprint), None),
         )
+
+    @property
+    def is_blessed(self) -> bool:
+        """By both gates: good enough, and able to be served."""
+        return self.verdict.is_blessed and self.serving.is_blessed
 
     def models(self) -> dict[str, ModelEvaluation]:
         """By the name that tells them apart; the champion is not among them."""
@@ -95,7 +105,7 @@ def closing_report(config: PipelineConfig, folders: Folders, results: Mapping[st
     content = _content(config, found, results["LogExampleGen"].outputs["examples"])
     with tf.io.gfile.GFile(folders.report, "w") as file:
         file.write(json.dumps(content, indent=2) + "\n")
-    return Report(Padding(Group(*_parts(found, folders)), (1, 0)), found.verdict.is_blessed)
+    return Report(Padding(Group(*_parts(found, folders)), (1, 0)), found.is_blessed)
 
 
 def _read(path: str) -> str:
@@ -109,8 +119,8 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
     by_model = {name: model.tasks[first].overall for name, model in found.models().items()}
     return {
         "name": config.name,
-        "is_blessed": found.verdict.is_blessed,
-        "reasons": found.verdict.reasons,
+        "is_blessed": found.is_blessed,
+        "reasons": [*found.verdict.reasons, *found.serving.reasons],
         "notes": found.verdict.notes,
         "pushed": found.pushed.folder if found.pushed else None,
         "metrics": {
@@ -120,6 +130,7 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
         "share_of_the_way": {name: metrics.share_of_the_way for name, metrics in by_model.items()},
         "evaluation": found.evaluation.model_dump(mode="json"),
         "baseline": found.baseline.model_dump(mode="json") if found.baseline else None,
+        "serving": found.serving.model_dump(mode="json"),
         "counts": found.counts.model_dump(mode="json"),
         "training": found.trainings,
         "examples": examples,
@@ -209,7 +220,18 @@ def _trainings(trainings: Mapping[str, Mapping[str, Any]]) -> Iterator[Text]:
 
 
 def _verdict(found: _Findings, folders: Folders) -> Iterator[RenderableType]:
-    verdict = found.verdict
+    verdict, serving = found.verdict, found.serving
+    if serving.p50_milliseconds is not None:
+        yield Text(
+            f"served: {serving.examples:,} test examples over gRPC, largest difference from offline "
+            f"{serving.largest_difference or 0.0:.1e}; {serving.candidates} candidates ranked in "
+            f"{serving.p50_milliseconds:.1f} ms (p50), {serving.p99_milliseconds or 0.0:.1f} ms (p99); "
+            f"{serving.megabytes:,.1f} MB"
+        )
+    if not serving.is_blessed:
+        yield Text("refused: the model cannot be served as it should", style="bold red")
+    for reason in serving.reasons:
+        yield Text(f"  {reason}")
     if verdict.is_blessed:
         yield Text("blessed: the quality gate lets the model pass", style="bold green")
     else:
@@ -218,7 +240,7 @@ def _verdict(found: _Findings, folders: Folders) -> Iterator[RenderableType]:
         yield Text(f"  {reason}")
     for note in verdict.notes:
         yield Text(f"  {note}", style="dim")
-    if not verdict.is_blessed:
+    if not found.is_blessed:
         yield Text("the model was not pushed")
     elif found.pushed is None:
         yield Text(f"the model was pushed before and is no longer in {folders.serving}", style="yellow")

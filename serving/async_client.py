@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
+    model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -95,14 +96,14 @@ class AsyncClient:
     async def metadata(self, timeout: float | None = None) -> Metadata:
         """See `Client.metadata`."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self._spec(""), metadata_field=["signature_def"]
+            model_spec=self.spec(""), metadata_field=["signature_def"]
         )
         self._known = Metadata.of(await self._ask(self._prediction.GetModelMetadata, request, timeout))
         return self._known
 
     async def status(self, timeout: float | None = None) -> dict[int, str]:
         """See `Client.status`."""
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec(""))
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self.spec(""))
         found = (await self._ask(self._models.GetModelStatus, request, timeout)).model_version_status
         state = get_model_status_pb2.ModelVersionStatus.State
         return {each.version: state.Name(each.state) for each in found}
@@ -112,7 +113,15 @@ class AsyncClient:
         response = await self._ask(self._health.Check, health_pb2.HealthCheckRequest(), timeout)
         return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
-    def _spec(self, signature: str) -> Any:
+    async def predict(
+        self, request: predict_pb2.PredictRequest, timeout: float | None = None
+    ) -> predict_pb2.PredictResponse:
+        """See `Client.predict`."""
+        response: predict_pb2.PredictResponse = await self._ask(self._prediction.Predict, request, timeout)
+        return response
+
+    def spec(self, signature: str) -> model_pb2.ModelSpec:
+        """Names the model, the version that was asked for, and a signature."""
         return model_spec(self.model, signature, self._version, self._label)
 
     async def _predict(
@@ -120,7 +129,7 @@ class AsyncClient:
     ) -> predict_pb2.PredictResponse:
         known = self._known or await self.metadata(timeout)
         try:
-            response = await self._ask(self._prediction.Predict, ask(self._spec(signature), known), timeout)
+            response = await self.predict(ask(self.spec(signature), known), timeout)
         except ClientError as error:
             if error.code not in (None, grpc.StatusCode.INVALID_ARGUMENT):
                 raise
@@ -129,7 +138,7 @@ class AsyncClient:
             if newer == known:
                 raise
             known = newer
-            response = await self._ask(self._prediction.Predict, ask(self._spec(signature), known), timeout)
+            response = await self.predict(ask(self.spec(signature), known), timeout)
         if response.model_spec.version.value != known.version:
             self._known = None
         return response

@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
+    model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -127,7 +128,7 @@ class Client:
             ClientError: for what the server refuses.
         """
         request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self._spec(""), metadata_field=["signature_def"]
+            model_spec=self.spec(""), metadata_field=["signature_def"]
         )
         self._known = Metadata.of(self._ask(self._prediction.GetModelMetadata, request, timeout))
         return self._known
@@ -138,7 +139,7 @@ class Client:
         Raises:
             ClientError: for what the server refuses.
         """
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec(""))
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self.spec(""))
         found = self._ask(self._models.GetModelStatus, request, timeout).model_version_status
         state = get_model_status_pb2.ModelVersionStatus.State
         return {each.version: state.Name(each.state) for each in found}
@@ -152,7 +153,17 @@ class Client:
         response = self._ask(self._health.Check, health_pb2.HealthCheckRequest(), timeout)
         return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
-    def _spec(self, signature: str) -> Any:
+    def predict(self, request: predict_pb2.PredictRequest, timeout: float | None = None) -> predict_pb2.PredictResponse:
+        """Asks as it stands; for what the other methods do not do.
+
+        Raises:
+            ClientError: for what the server refuses.
+        """
+        response: predict_pb2.PredictResponse = self._ask(self._prediction.Predict, request, timeout)
+        return response
+
+    def spec(self, signature: str) -> model_pb2.ModelSpec:
+        """Names the model, the version that was asked for, and a signature."""
         return model_spec(self.model, signature, self._version, self._label)
 
     def _predict(
@@ -160,7 +171,7 @@ class Client:
     ) -> predict_pb2.PredictResponse:
         known = self._known or self.metadata(timeout)
         try:
-            response = self._ask(self._prediction.Predict, ask(self._spec(signature), known), timeout)
+            response = self.predict(ask(self.spec(signature), known), timeout)
         except ClientError as error:
             if error.code not in (None, grpc.StatusCode.INVALID_ARGUMENT):
                 raise
@@ -169,7 +180,7 @@ class Client:
             if newer == known:
                 raise
             known = newer
-            response = self._ask(self._prediction.Predict, ask(self._spec(signature), known), timeout)
+            response = self.predict(ask(self.spec(signature), known), timeout)
         if response.model_spec.version.value != known.version:
             self._known = None
         return response

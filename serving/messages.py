@@ -62,6 +62,21 @@ class Metadata:
             },
         )
 
+    @classmethod
+    def of_model(cls, model: Any) -> Metadata:
+        """The same of a model that was loaded by `tf.saved_model.load`; its version is 0."""
+
+        def tensors(specs: Mapping[str, Any]) -> dict[str, Tensor]:
+            return {name: Tensor(spec.dtype.name, tuple(spec.shape)) for name, spec in sorted(specs.items())}
+
+        return cls(
+            0,
+            {
+                key: Signature(tensors(each.structured_input_signature[1]), tensors(each.structured_outputs))
+                for key, each in model.signatures.items()
+            },
+        )
+
     def signature(self, name: str) -> Signature:
         """The signature `name`.
 

@@ -58,7 +58,7 @@ def test_kfp_reads_it_back(compiled: Path) -> None:
 def test_every_step_is_a_container_of_the_configured_image(specification: pipeline_spec_pb2.PipelineSpec) -> None:
     tasks = set(specification.root.dag.tasks)
     assert {"LogExampleGen", "LeakCheck", "DataGate", "Transform", "Trainer", "ChampionFinder", "Evaluator",
-            "QualityGate", "Pusher"} <= tasks  # fmt: skip
+            "QualityGate", "ServingValidator", "Pusher"} <= tasks  # fmt: skip
     found = executors(specification)
     assert set(found) == tasks
     for name, executor in found.items():

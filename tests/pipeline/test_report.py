@@ -15,6 +15,7 @@ from pipeline.evaluation_result import Evaluation, Metrics, ModelEvaluation, Sli
 from pipeline.folders import Folders
 from pipeline.quality_gate import Verdict
 from pipeline.report import Report, closing_report
+from pipeline.serving_validation import ServingVerdict
 from transforms.ingestion_counts import IngestionCounts, TableCounts
 
 COUNTS = IngestionCounts(
@@ -86,13 +87,17 @@ def report(
     baseline: ModelEvaluation | None,
     verdict: Verdict = Verdict(is_blessed=True),  # noqa: B008
     champion: ModelEvaluation | None = None,
+    serving: ServingVerdict = ServingVerdict(is_blessed=True),  # noqa: B008
 ) -> Report:
     def step(name: str, output: str) -> Step:
         folder = Path(folders.root) / name
         folder.mkdir()
         return Step({output: str(folder)})
 
-    outputs = {"LogExampleGen": "report", "Evaluator": "evaluation", "QualityGate": "blessing", "Trainer": "model_run"}
+    outputs = {
+        "LogExampleGen": "report", "Evaluator": "evaluation", "QualityGate": "blessing", "Trainer": "model_run",
+        "ServingValidator": "blessing",
+    }  # fmt: skip
     results = {name: step(name, output) for name, output in outputs.items()}
     results["LogExampleGen"].outputs["examples"] = "/examples"
     (Path(folders.root) / "LogExampleGen" / "counts.json").write_text(COUNTS.model_dump_json())
@@ -101,6 +106,7 @@ def report(
         results["Evaluator"].outputs["evaluation"]
     )
     verdict.write(results["QualityGate"].outputs["blessing"])
+    serving.write(results["ServingValidator"].outputs["blessing"])
     if baseline is not None:
         results["BaselineEvaluator"] = step("BaselineEvaluator", "evaluation")
         Evaluation(model=baseline, champion=None, champion_problem=None, examples=483).write(
@@ -202,3 +208,23 @@ def test_of_a_slice_with_many_values_the_largest_are_shown_and_the_rest_counted(
     assert "91" in line(shown, "device [d9]")
     assert "device [d10]" not in shown
     assert "device: 3 smaller ones, not shown" in shown
+
+
+def test_what_serving_it_was_like(folders: Folders) -> None:
+    push(folders, 4, "f0")
+    serving = ServingVerdict(
+        is_blessed=True, examples=200, largest_difference=2e-8, candidates=100, p50_milliseconds=3.21,
+        p99_milliseconds=9.87, megabytes=1.5, warm_up_requests=4,
+    )  # fmt: skip
+    shown = text(report(folders, model("din", 0.74), None, serving=serving))
+    assert "200 test examples over gRPC, largest difference from offline 2.0e-08" in shown
+    assert "100 candidates ranked in 3.2 ms (p50), 9.9 ms (p99); 1.5 MB" in shown
+
+
+def test_a_model_that_cannot_be_served_is_refused(folders: Folders) -> None:
+    serving = ServingVerdict(is_blessed=False, reasons=("the server cannot load the model: no",))
+    found = report(folders, model("din", 0.74), None, serving=serving)
+    assert not found.is_blessed
+    shown = text(found)
+    assert "the server cannot load the model: no" in shown
+    assert "the model was not pushed" in shown

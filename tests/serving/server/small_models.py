@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
 
 from serving.server.configuration import ServerOptions, one_model
+from serving.server.server import Server
 
 
 class Scaled(tf.Module):
@@ -65,6 +66,9 @@ def write_labelled(base: Path) -> Path:
 def options(base: Path, **changes: Any) -> ServerOptions:
     """Serves the model `scaled` below `base`, and looks for versions every 50 ms."""
     return ServerOptions(**{"models": one_model("scaled", str(base)), "poll_seconds": 0.05, **changes})
+
+
+__all__ = ["Asking", "Server", "options", "request", "write_labelled", "write_scaled"]
 
 
 class Asking:

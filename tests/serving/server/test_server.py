@@ -237,9 +237,17 @@ def test_reflection_tells_the_services_and_their_messages(asking: Asking) -> Non
     assert message.file_descriptor_response.file_descriptor_proto
 
 
-def test_a_request_whose_deadline_is_over_is_not_run(asking: Asking) -> None:
-    code, _ = refused(lambda: asking.prediction.Predict(request(x=np.float32([1])), timeout=0.0))
-    assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+def test_a_request_whose_deadline_is_over_is_not_run(base: Path) -> None:
+    with Server(options(base, threads=1)) as server, Asking(server.port) as asking:
+        with server.manager._changed:  # holds the first request, behind which the second waits for the one thread
+            first = asking.prediction.Predict.future(request(x=np.float32([1])))
+            time.sleep(0.2)
+            code, _ = refused(lambda: asking.prediction.Predict(request(x=np.float32([2])), timeout=0.2))
+        assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+        assert tf.make_ndarray(first.result().outputs["y"]).tolist() == [3.0]
+        assert asking.scaled([1.0]) == [3.0]
+        answered = 'interestflow_requests_total{method="Predict",model="scaled",status="OK"} 2.0'
+        assert answered in server.metrics.text().decode()
 
 
 def test_too_large_a_message_is_refused_and_the_server_goes_on(base: Path) -> None:

@@ -1,0 +1,44 @@
+"""Blesses a model that can be served or not; Pusher pushes none that is not blessed, and pushes what was served."""
+
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+
+from pipeline.evaluation import files_of_test_split
+from pipeline.serving_validation import validate_serving
+from serving.config import ServingGateConfig
+
+BLESSED, HAS_MODEL = "blessed", "has_model"
+"""The properties by which TFX's Pusher knows a blessing, and that the model to push is in it."""
+
+
+@component
+def ServingValidator(
+    blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    examples: InputArtifact[standard_artifacts.Examples],
+    model: InputArtifact[standard_artifacts.Model],
+    config: Parameter[str],
+    code_fingerprint: Parameter[str],
+) -> None:
+    """Serves the model, asks it over gRPC, and writes `serving.json` and the model with its warm-up requests.
+
+    What TFX's InfraValidator does, which Kubeflow Pipelines v2 does not run. A model that is refused is no failure of
+    the step.
+
+    Args:
+        blessing: what was decided, and the model as it was served.
+        examples: raw examples, with the split test.
+        model: as exported.
+        config: `ServingGateConfig` as JSON.
+        code_fingerprint: changes where the code does; otherwise an earlier result is used again.
+    """
+    del code_fingerprint  # TFX compares it
+    verdict = validate_serving(
+        ServingGateConfig.model_validate_json(config),
+        path_utils.serving_model_path(model.uri),
+        files_of_test_split(examples.uri),
+        path_utils.stamped_model_path(blessing.uri),
+    )
+    verdict.write(blessing.uri)
+    blessing.set_int_custom_property(BLESSED, int(verdict.is_blessed))
+    blessing.set_int_custom_property(HAS_MODEL, 1)

@@ -1,0 +1,35 @@
+"""What the `serving` section of a configuration may say. Imports no TensorFlow, so that it reads fast."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class ServingGateConfig(BaseModel):
+    """What a model must do on a server before it is pushed.
+
+    `examples` of the test split are asked about over gRPC, and no answer may be further from the offline one than
+    `tolerance`. `requests` with `candidates` each are timed: half of them may take `p50_milliseconds`, one of a hundred
+    `p99_milliseconds`; the model's files may take `megabytes`. A limit that is left out holds nothing back.
+
+    `address` names a TF Serving that already runs, instead of the project's own server, started for this; it should
+    serve the model `model` from `base_path`, a folder that the pipeline can write versions to.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    examples: PositiveInt = 200
+    tolerance: Annotated[float, Field(ge=0.0)] = 1e-5
+    candidates: PositiveInt = 100
+    requests: PositiveInt = 100
+    p50_milliseconds: Annotated[float, Field(gt=0.0)] | None = None
+    p99_milliseconds: Annotated[float, Field(gt=0.0)] | None = None
+    megabytes: Annotated[float, Field(gt=0.0)] | None = None
+    address: str | None = None
+    model: str = "candidate"
+    base_path: str | None = None
+    timeout_seconds: Annotated[float, Field(gt=0.0)] = 120.0
