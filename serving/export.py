@@ -14,8 +14,8 @@ from tensorflow_transform.saved import saved_transform_io_v2
 from models.inputs import ModelInputs
 from models.ranker import Ranker
 from serving.load import PROVENANCE
-from serving.raw_inputs import from_named_tensors, parsing_spec, raw_inputs
-from transforms.feature_names import ITEM
+from serving.raw_inputs import from_named_tensors, missing, parsing_spec, raw_inputs
+from transforms.feature_names import HISTORY_ITEM, ITEM
 
 PYTHON_OPERATIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
@@ -72,8 +72,13 @@ class ServedRanker(tf.Module):
         count = tf.shape(tensors[ITEM])[1]
         flat = {raw.name: _joined_axes(tensors[raw.name]) for raw in candidates}
         names = self._inputs.candidate_tensors
-        of_users = self._transformed(from_named_tensors(beside, tensors), self._inputs.tensors().keys() - names)
-        of_candidates = self._transformed(from_named_tensors(candidates, flat), names)
+        # One lookup encodes a category beside the target and along the history, so that neither side can be transformed
+        # without something in the other's place.
+        users = tf.shape(tensors[HISTORY_ITEM])[0]
+        raw = {**from_named_tensors(beside, tensors), **missing(candidates, users)}
+        of_users = self._transformed(raw, self._inputs.tensors().keys() - names)
+        raw = {**from_named_tensors(candidates, flat), **missing(beside, users * count)}
+        of_candidates = self._transformed(raw, names)
         unfolded = {
             name: tf.ensure_shape(tf.reshape(value, [-1, count, *value.shape[1:]]), [None, None, *value.shape[1:]])
             for name, value in of_candidates.items()
@@ -85,7 +90,7 @@ class ServedRanker(tf.Module):
         }
 
     def _transformed(self, raw: Mapping[str, Any], names: Collection[str]) -> dict[str, tf.Tensor]:
-        """The model's tensors `names`, which depend on `raw` alone."""
+        """The model's tensors `names`."""
         transformed = self._transform.apply_transform_model(raw)
         shapes = self._inputs.tensors()
         return {name: tf.ensure_shape(transformed[name], [None, *shapes[name][0]]) for name in sorted(names)}

@@ -111,3 +111,16 @@ def from_named_tensors(inputs: tuple[RawInput, ...], tensors: Mapping[str, tf.Te
             kept = tf.ones_like(tensor, tf.bool)
         result[feature.name] = tf.ragged.boolean_mask(tensor, kept).to_sparse()
     return result
+
+
+def missing(inputs: tuple[RawInput, ...], rows: Any) -> dict[str, Any]:
+    """What parsing gives for `rows` examples, a number or a scalar tensor, that lack all of `inputs`."""
+    result: dict[str, Any] = {}
+    for feature in inputs:
+        if feature.kind == "value":
+            result[feature.name] = tf.fill([rows], tf.constant(feature.default, feature.dtype))
+        else:
+            shape = tf.cast(tf.stack([rows, 0]), tf.int64)
+            nothing = tf.zeros([0], feature.dtype) if feature.dtype != "string" else tf.constant([], tf.string)
+            result[feature.name] = tf.SparseTensor(tf.zeros([0, 2], tf.int64), nothing, shape)
+    return result

@@ -37,21 +37,25 @@ def _newest(values: tf.SparseTensor) -> tf.Tensor:
 def _preprocess(raw: dict[str, Any]) -> dict[str, tf.Tensor]:
     known = _newest(raw["history_item"]) != ""
 
-    def encoded(name: str, values: tf.Tensor) -> tf.Tensor:
-        return tft.apply_vocabulary(values, paths[name], num_oov_buckets=1) + 1
+    def encoded(name: str) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of the target and along the history, by one lookup, as the pipeline's own transform does it."""
+        both = tf.concat([raw[name][:, tf.newaxis], _newest(raw[f"history_{name}"])], axis=1)
+        ids = tft.apply_vocabulary(both, paths[name], num_oov_buckets=1) + 1
+        return ids[:, 0], tf.where(known, ids[:, 1:], 0)
 
     paths = {name: tft.vocabulary(raw[name], vocab_filename=name) for name in ("item", "category")}
     tags = tft.compute_and_apply_vocabulary(raw["tags"], num_oov_buckets=1, vocab_filename="tags")
     tags = tf.sparse.map_values(lambda ids: ids + 1, tags)
     ages = tf.cast(_newest(raw["history_age"]), tf.float32)
     price = tf.where(tf.math.is_nan(raw["price"]), tf.zeros_like(raw["price"]), raw["price"])
+    (item, history_item), (category, history_category) = encoded("item"), encoded("category")
     return {
-        "item": encoded("item", raw["item"]),
-        "category": encoded("category", raw["category"]),
+        "item": item,
+        "category": category,
         "tags": tf.RaggedTensor.from_sparse(tags)[:, :TAGS].to_tensor(shape=[None, TAGS]),
         "price": price,
-        "history_item": tf.where(known, encoded("item", _newest(raw["history_item"])), 0),
-        "history_category": tf.where(known, encoded("category", _newest(raw["history_category"])), 0),
+        "history_item": history_item,
+        "history_category": history_category,
         "history_age": tf.where(known, tf.minimum(tf.cast(tf.math.log1p(ages), tf.int64) + 1, BUCKETS - 1), 0),
         "label_click": raw["label_click"],
     }
