@@ -1,0 +1,134 @@
+"""The serving gate, on exported models and a real server: what it lets pass and what it refuses, and why."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import every_input
+import keras
+import pytest
+import tensorflow as tf
+import transformed
+from tensorflow_transform.output_wrapper import TFTransformOutput
+
+from pipeline.serving_validation import ServingVerdict, validate_serving
+from serving.config import ServingGateConfig
+from serving.export import export
+from serving.server.configuration import ServerOptions, one_model
+from serving.server.server import Server
+from serving.warm_up import read_warm_up
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    output: TFTransformOutput = transformed.make(tmp_path_factory.mktemp("transform"))
+    inputs = transformed.inputs(output)
+    keras.utils.set_random_seed(1)
+    folder = tmp_path_factory.mktemp("model") / "exported"
+    export(every_input.EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(folder), {"fingerprint": "abc"})
+    file = tmp_path_factory.mktemp("examples") / "data.gz"
+    with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
+        for row in transformed.rows() * 4:
+            example = tf.train.Example()
+            for name, value in row.items():
+                values = value if isinstance(value, list) else [value]
+                feature = example.features.feature[name]
+                if name == "price":
+                    feature.float_list.value.extend(values)
+                elif name == "history_age":
+                    feature.int64_list.value.extend(values)
+                else:
+                    feature.bytes_list.value.extend(each.encode() for each in values)
+            writer.write(example.SerializeToString())
+    return folder, [str(file)]
+
+
+def verdict(made: tuple[Path, list[str]], output: Path, **config: Any) -> ServingVerdict:
+    small = {"examples": 40, "requests": 5, "candidates": 7}
+    return validate_serving(ServingGateConfig(**small | config), str(made[0]), made[1], str(output))
+
+
+def test_a_model_that_answers_as_it_does_offline_is_blessed(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+    found = verdict(made, tmp_path / "served")
+    assert found.is_blessed, found.reasons
+    assert (found.examples, found.candidates) == (40, 7)
+    assert found.largest_difference is not None
+    assert found.largest_difference < 1e-6
+    assert found.p50_milliseconds is not None
+    assert found.p99_milliseconds is not None
+    assert 0.0 < found.p50_milliseconds <= found.p99_milliseconds
+
+
+def test_what_is_pushed_has_the_requests_that_it_answered(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+    found = verdict(made, tmp_path / "served")
+    requests = [log.predict_log.request for log in read_warm_up(tmp_path / "served")]
+    assert len(requests) == found.warm_up_requests == 4
+    signatures = [request.model_spec.signature_name for request in requests]
+    assert signatures == ["predict", "predict", "rank", "rank"]
+    assert [request.inputs["item"].tensor_shape.dim[-1].size for request in requests[2:]] == [1, 100]
+    # They are fit for a server that reads them before anything else.
+    base = tmp_path / "shop"
+    shutil.copytree(tmp_path / "served", base / "1")
+    with Server(ServerOptions(one_model("shop", str(base)), poll_seconds=0)) as server:
+        assert server.manager.available() == {"shop": [1]}
+
+
+def test_limits_are_held_against_it(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+    found = verdict(made, tmp_path / "served", megabytes=0.001, p50_milliseconds=1e-6, p99_milliseconds=1e-6)
+    assert not found.is_blessed
+    size, half, most = found.reasons
+    assert size.startswith("the model should have at most 0.001 MB, it has ")
+    assert half.startswith("p50 of ranking 7 candidates should be at most 1e-06 ms, it is ")
+    assert most.startswith("p99 of ranking 7 candidates")
+
+
+def test_a_model_that_cannot_be_loaded_is_refused(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(made[0], broken)
+    (broken / "assets.extra" / "interestflow.json").unlink()
+    found = validate_serving(ServingGateConfig(), str(broken), made[1], str(tmp_path / "served"))
+    assert not found.is_blessed
+    assert "should hold saved_model.pb" in found.reasons[0]
+
+
+def test_a_server_that_already_runs_can_be_asked(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+    base = tmp_path / "elsewhere"
+    base.mkdir()
+    models = one_model("candidate", str(base))
+    with Server(ServerOptions(models, poll_seconds=0.05)) as server:
+        address = f"127.0.0.1:{server.port}"
+        found = verdict(made, tmp_path / "served", address=address, base_path=str(base))
+        assert found.is_blessed, found.reasons
+        assert found.server == address
+        lost = verdict(made, tmp_path / "lost", address=address, base_path=str(tmp_path / "x"), timeout_seconds=1.0)
+        assert not lost.is_blessed
+        assert "within 1 s" in lost.reasons[0]
+
+
+def test_a_server_that_answers_otherwise_is_found_out(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+    """The server serves a model of other weights under the version that it was given."""
+    output = transformed.make(tmp_path / "transform")
+    inputs = transformed.inputs(output)
+    keras.utils.set_random_seed(2)
+    other = tmp_path / "other"
+    export(every_input.EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(other), {"fingerprint": "xyz"})
+
+    base = tmp_path / "elsewhere"
+    base.mkdir()
+    with Server(ServerOptions(one_model("candidate", str(base)), poll_seconds=0)) as server:
+        real_load = server.manager._load
+
+        def load_other(model: Any, number: int) -> None:
+            shutil.rmtree(base / str(number))
+            shutil.copytree(other, base / str(number))
+            real_load(model, number)
+
+        server.manager._load = load_other  # type: ignore[method-assign]
+        server.manager._poll_seconds = 0.05
+        threading.Thread(target=server.manager._look, daemon=True).start()
+        found = verdict(made, tmp_path / "served", address=f"127.0.0.1:{server.port}", base_path=str(base))
+    assert not found.is_blessed
+    assert "answers over gRPC should be within 1e-05 of the offline ones" in found.reasons[0]

@@ -1,0 +1,43 @@
+"""A ranker for the tests of serving, in which every input shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.config import PooledHyperparameters
+from models.inputs import ModelInputs
+from models.ranker import Ranker
+
+
+class EveryInput(Ranker):
+    """A ranker that reads all of its inputs, so that any that is wrong shows; weights as they are made."""
+
+    Hyperparameters = PooledHyperparameters
+
+    def __init__(self, inputs: ModelInputs) -> None:
+        super().__init__(inputs, PooledHyperparameters())
+        rows = {"item": inputs.item_rows, "age": inputs.history_age_buckets}
+        rows |= {category.name: category.rows for category in inputs.categorical}
+        self.tables = {
+            name: keras.layers.Embedding(size, 3, embeddings_initializer="random_normal") for name, size in rows.items()
+        }
+        self.hidden = keras.layers.Dense(7, activation="tanh", bias_initializer="random_normal")
+        self.head = keras.layers.Dense(1)
+
+    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        known = ops.cast(features["history_item"] > 0, "float32")[..., None]
+        order = ops.arange(1.0, known.shape[1] + 1.0)[None, :, None]
+        past = [
+            ops.sum(self.tables[name](features[f"history_{name}"]) * known * order, axis=1)
+            for name in ("item", "category", "age")
+        ]
+        return ops.concatenate(past, axis=-1)
+
+    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        target = [self.tables[name](features[name]) for name in ("item", "category")]
+        tags = ops.sum(self.tables["tags"](features["tags"]), axis=1)
+        vector = ops.concatenate([user, *target, tags, features["price"][:, None]], axis=-1)
+        return self.to_logits(10.0 * self.head(self.hidden(vector)))
