@@ -172,27 +172,34 @@ def serve(
     runs_folder: RunsFolder = None,
 ) -> None:
     """Serves pushed models as TF Serving does, until it is stopped."""
-    from pipeline.served import NothingToServeError, server_options
-    from serving.server.errors import ServerConfigurationError
-    from serving.server.main import serve as serve_until_stopped
+    from pipeline.quiet import libraries_to_log
 
-    try:
-        options = server_options(
-            source,
-            name=name,
-            runs_folder=runs_folder,
-            host=host,
-            port=port,
-            rest_port=None if rest_port < 0 else rest_port,
-            batching=batching,
-            poll_seconds=poll_seconds,
-            max_message_bytes=max_message_megabytes * 2**20,
-            max_concurrent_requests=max_concurrent_requests,
-            tls=(tls_certificate, tls_key, tls_client_authority),
-        )
-        serve_until_stopped(options, Console())
-    except (NothingToServeError, ServerConfigurationError, configuration.ConfigurationError) as error:
-        fail(error)
+    # TensorFlow's own lines at its start say nothing that a person could act on.
+    with libraries_to_log(Path(os.devnull)) as console:
+        from pipeline.served import NothingToServeError, server_options
+        from serving.server.errors import ServerConfigurationError
+        from serving.server.main import serve as serve_until_stopped
+
+        try:
+            options = server_options(
+                source,
+                name=name,
+                runs_folder=runs_folder,
+                host=host,
+                port=port,
+                rest_port=None if rest_port < 0 else rest_port,
+                batching=batching,
+                poll_seconds=poll_seconds,
+                max_message_bytes=max_message_megabytes * 2**20,
+                max_concurrent_requests=max_concurrent_requests,
+                tls=(tls_certificate, tls_key, tls_client_authority),
+            )
+            serve_until_stopped(options, console)
+            problem = None
+        except (NothingToServeError, ServerConfigurationError, configuration.ConfigurationError) as error:
+            problem = str(error)
+    if problem is not None:
+        fail(problem)
 
 
 @app.command()
@@ -212,18 +219,24 @@ def query(
     tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
 ) -> None:
     """Asks a model server: this project's, or TF Serving."""
-    from pipeline.query import ask
-    from serving.channel import ClientTLS
-    from serving.messages import ClientError
+    from pipeline.quiet import libraries_to_log
 
-    tls = None
-    if tls_authority is not None or tls_certificate is not None:
-        paths = (tls_authority, tls_certificate, tls_key)
-        tls = ClientTLS(*(None if path is None else str(path) for path in paths))
-    try:
-        Console().print(ask(address, model, question, count, version, label, timeout, tls))
-    except ClientError as error:
-        fail(error)
+    with libraries_to_log(Path(os.devnull)) as console:
+        from pipeline.query import ask
+        from serving.channel import ClientTLS
+        from serving.messages import ClientError
+
+        tls = None
+        if tls_authority is not None or tls_certificate is not None:
+            paths = (tls_authority, tls_certificate, tls_key)
+            tls = ClientTLS(*(None if path is None else str(path) for path in paths))
+        problem = None
+        try:
+            console.print(ask(address, model, question, count, version, label, timeout, tls))
+        except ClientError as error:
+            problem = str(error)
+    if problem is not None:
+        fail(problem)
 
 
 def main() -> None:
