@@ -1,0 +1,267 @@
+"""Serving: latency and throughput over real sockets beside the same model in-process, parity, and swaps under load.
+
+    python benchmarks/serving.py configs/demo.yaml --runs-folder RUNS
+
+Serves the model that `interestflow run CONFIG` pushed, in a process of its own, on loopback.
+
+1. One user with a full history and 100 candidates (`rank`): p50 and p99 at 1, 8 and 32 requests at a time, beside the
+   same SavedModel called in this process. Bars: p50 alone at most 1.5 times the call in-process; throughput at 32 at
+   least 0.8 of what back-to-back calls reach; `rank` at least 5 times the candidates a second of `serving_default`
+   that is given the same candidates.
+2. Parity: 10,000 raw rows of the test split, a fifth of them made empty, overlong, of unknown or non-ASCII ids, or with
+   fields missing, through `predict` of the server and `serving_default` in-process. Bar: 1e-6.
+3. Swaps: a new version every `--swap-every` seconds under load. Bars: no request fails, and no answer comes from a
+   version that was not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from pipeline.champion import pushed_models
+from pipeline.config import load
+from pipeline.evaluation import files_of_test_split
+from pipeline.folders import Folders
+from serving.client import Client
+from serving.load import Scorer
+from serving.messages import Metadata, model_spec, rank_request, score_request
+from serving.raw_rows import Row, parted, row_of
+
+NAME, CANDIDATES, PARITY_ROWS = "bench", 100, 10_000
+LATENCY, THROUGHPUT, RANK, PARITY = 1.5, 0.8, 5.0, 1e-6
+SECONDS = 5.0
+"""That each figure is taken over."""
+
+
+@contextmanager
+def served(base: Path) -> Iterator[str]:
+    """The address of a server process of the versions below `base`."""
+    program = [str(Path(sys.executable).with_name("interestflow")), "serve", str(base), "--name", NAME]
+    process = subprocess.Popen([*program, "--port", "0", "--rest-port", "-1"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    address = ""
+    for line in process.stdout:
+        if line.startswith("gRPC on "):
+            address = line.split()[2]
+        if line.startswith(f"{NAME}: "):
+            break
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def rows_of(examples: str, scorer: Scorer, count: int) -> list[Row]:
+    found: list[Row] = []
+    for file in itertools.cycle(files_of_test_split(examples)):
+        for record in tf.data.TFRecordDataset(file, "GZIP").as_numpy_iterator():
+            found.append(row_of(record, scorer.inputs))
+            if len(found) == count:
+                return found
+    return found
+
+
+def timed(call: Any, seconds: float = SECONDS) -> np.ndarray:
+    """Seconds of each call, made back to back."""
+    for _ in range(5):
+        call()
+    taken = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return np.array(taken)
+
+
+def at_a_time(
+    address: str, requests: Sequence[predict_pb2.PredictRequest], concurrency: int
+) -> tuple[np.ndarray, float]:
+    """Seconds of each request, and requests a second, with so many under way."""
+    with grpc.insecure_channel(address) as channel:
+        predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+        for request in requests[:5]:
+            predict(request)
+        taken: list[float] = []
+        end = time.perf_counter() + SECONDS
+
+        def ask(start: int) -> None:
+            for number in itertools.count(start):
+                began = time.perf_counter()
+                if began >= end:
+                    return
+                predict(requests[number % len(requests)])
+                taken.append(time.perf_counter() - began)
+
+        began = time.perf_counter()
+        with ThreadPoolExecutor(concurrency) as pool:
+            list(pool.map(ask, range(concurrency)))
+        return np.array(taken), len(taken) / (time.perf_counter() - began)
+
+
+def speed(model: str, address: str, rows: list[Row]) -> bool:
+    scorer = Scorer(model)
+    loaded = tf.saved_model.load(model)
+    known = Metadata.of_model(loaded)
+    longest = sorted(rows, key=lambda row: -len(row.get("history_item", [])))[:20]
+    chosen = [parted(row, scorer.inputs)[1] for row in rows[:CANDIDATES]]
+    users = [parted(row, scorer.inputs)[0] for row in longest]
+    spec = model_spec(NAME, "rank", None, None)
+    requests = [rank_request(spec, known, user, chosen) for user in users]
+
+    rank, default = loaded.signatures["rank"], loaded.signatures["serving_default"]
+    tensors = [{name: tf.make_ndarray(proto) for name, proto in each.inputs.items()} for each in requests]
+    specs = rank.structured_input_signature[1]
+    turn = itertools.count()
+
+    def in_process() -> None:
+        own = tensors[next(turn) % len(tensors)]
+        outputs = rank(**{name: tf.constant(value, specs[name].dtype) for name, value in own.items()})
+        next(iter(outputs.values())).numpy()
+
+    examples = tf.constant([scorer._example({**users[0], **candidate}).SerializeToString() for candidate in chosen])
+
+    def by_example() -> None:
+        next(iter(default(examples=examples).values())).numpy()
+
+    alone, one_by_one = timed(in_process), timed(by_example)
+    per_second = 1.0 / alone.mean()
+    print(f"history of {len(longest[0].get('history_item', []))}, {CANDIDATES} candidates a request")
+    for name, taken in (("rank", alone), ("serving_default", one_by_one)):
+        print(f"in-process {name:<16} p50 {np.median(taken) * 1e3:6.2f} ms  {1 / taken.mean():8.1f} requests/s")
+    found = {}
+    for concurrency in (1, 8, 32):
+        taken, rate = at_a_time(address, requests, concurrency)
+        found[concurrency] = (float(np.median(taken)), rate)
+        p50, p99 = np.percentile(taken, [50, 99]) * 1e3
+        print(f"gRPC, {concurrency:>2} at a time         p50 {p50:6.2f} ms  p99 {p99:6.2f} ms  {rate:8.1f} requests/s")
+    latency = found[1][0] / float(np.median(alone))
+    throughput = found[32][1] / per_second
+    faster = float(one_by_one.mean() / alone.mean())
+    print(f"p50 alone over in-process           {latency:6.2f}x  bar: at most {LATENCY}x")
+    print(f"throughput at 32 over back-to-back  {throughput:6.2f}x  bar: at least {THROUGHPUT}x")
+    print(f"candidates/s of rank over default   {faster:6.2f}x  bar: at least {RANK}x")
+    return latency <= LATENCY and throughput >= THROUGHPUT and faster >= RANK
+
+
+def twisted(rows: list[Row]) -> list[Row]:
+    """Every fifth row made into what logs do not have but requests do."""
+    lists = sorted({name for row in rows for name in row if name.startswith("history_")})
+
+    def overlong(row: Row) -> Row:
+        steps = len(row.get("history_item", []))
+        return row | {name: (list(row.get(name, [])) * 80)[:80] for name in lists} if steps else row
+
+    twists = [
+        lambda row: {},
+        overlong,
+        lambda row: row | {"item": "never seen"},
+        lambda row: row | {"item": "ünbekannt 東京"},
+        lambda row: {"item": row["item"]},
+    ]
+    return [twists[number // 5 % 5](row) if number % 5 == 0 else row for number, row in enumerate(rows)]
+
+
+def parity(model: str, address: str, rows: list[Row]) -> bool:
+    scorer, known = Scorer(model), Metadata.of_model(tf.saved_model.load(model))
+    rows, largest = twisted(rows), 0.0
+    with Client(address, NAME, timeout=60) as client:
+        for start in range(0, len(rows), 250):
+            part = rows[start : start + 250]
+            response = client.predict(score_request(client.spec("predict"), known, part))
+            for task, expected in scorer.score(part).items():
+                largest = max(largest, float(np.max(np.abs(tf.make_ndarray(response.outputs[task]) - expected))))
+    print(f"largest difference over {len(rows):,} rows  {largest:.1e}  bar: {PARITY:.0e}")
+    return largest <= PARITY
+
+
+def swaps(model: str, rows: list[Row], seconds: float, every: float) -> bool:
+    scorer, known = Scorer(model), Metadata.of_model(tf.saved_model.load(model))
+    chosen = [parted(row, scorer.inputs)[1] for row in rows[:CANDIDATES]]
+    request = rank_request(model_spec(NAME, "rank", None, None), known, parted(rows[0], scorer.inputs)[0], chosen)
+    with tempfile.TemporaryDirectory() as temporary:
+        base = Path(temporary) / NAME
+        shutil.copytree(model, base / "1")
+        pushed, failures, taken = {1}, [], []
+        seen: set[int] = set()
+        with served(base) as address, grpc.insecure_channel(address) as channel:
+            predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+            end = time.monotonic() + seconds
+
+            def ask(_: int) -> None:
+                while time.monotonic() < end:
+                    began = time.perf_counter()
+                    try:
+                        version = predict(request, timeout=30).model_spec.version.value
+                    except grpc.RpcError as error:
+                        failures.append(error)
+                        continue
+                    taken.append(time.perf_counter() - began)
+                    seen.add(version)
+                    if version not in pushed:
+                        failures.append(ValueError(f"version {version} was not there"))
+
+            with ThreadPoolExecutor(4) as pool:
+                asking = [pool.submit(ask, number) for number in range(4)]
+                for version in itertools.count(2):
+                    time.sleep(every)
+                    if time.monotonic() >= end:
+                        break
+                    shutil.copytree(model, base / f"coming-{version}")
+                    pushed.add(version)
+                    (base / f"coming-{version}").rename(base / str(version))
+                for each in asking:
+                    each.result()
+    p50, p99 = np.percentile(taken, [50, 99]) * 1e3
+    print(
+        f"{len(pushed) - 1} new versions in {seconds:.0f} s, {len(seen)} answered, {len(taken):,} requests "
+        f"(p50 {p50:.2f} ms, p99 {p99:.2f} ms): {len(failures)} failed, bar: none"
+    )
+    for failure in failures[:3]:
+        print(failure)
+    return not failures and len(seen) > 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--runs-folder")
+    parser.add_argument("--swap-seconds", type=float, default=60.0)
+    parser.add_argument("--swap-every", type=float, default=4.0)
+    arguments = parser.parse_args()
+    folders = Folders.local(load(arguments.config), arguments.runs_folder)
+    models = pushed_models(folders.serving)
+    if not models or models[0].folder is None:
+        sys.exit(f"no model is in {folders.serving}; `interestflow run {arguments.config}` pushes one")
+    model = models[0].folder
+    rows = rows_of(json.loads(Path(folders.report).read_text())["examples"], Scorer(model), PARITY_ROWS)
+    with served(Path(folders.serving)) as address:
+        reached = speed(model, address, rows)
+        reached &= parity(model, address, rows)
+    reached &= swaps(model, rows, arguments.swap_seconds, arguments.swap_every)
+    print("reached" if reached else "FALLS SHORT")
+    return 0 if reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
