@@ -1,4 +1,4 @@
-"""The command line: `interestflow run`, `validate`, `generate-logs`, `evaluate`, `compile`, `serve` and `query`.
+"""The command line: `interestflow run`, `validate`, `evaluate`, `serve`, `query` and the others that `--help` lists.
 
 Each command imports what it needs when it is called: TFX takes ten seconds to import, and `--help` should not.
 """
@@ -143,6 +143,22 @@ def compile(
     loaded = load_config(config, data_folder)
     compile_pipeline(loaded, output)
     Console().print(f"wrote {output}")
+
+
+@app.command()
+def deploy(
+    config: ConfigPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")],
+    runs_folder: RunsFolder = None,
+) -> None:
+    """Writes what runs stock TF Serving: Kubernetes manifests, its configuration files, and a Compose file."""
+    from kubeflow.serving_manifests import write_deployment
+    from pipeline.folders import Folders
+
+    loaded = load_config(config, None)
+    written = write_deployment(loaded.name, loaded.deployment, Folders.local(loaded, runs_folder).serving, output)
+    for path in written:
+        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
 @app.command()

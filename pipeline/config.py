@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from models.config import ModelConfig, TrainingConfig
 from pipeline.config_errors import describe, repeated_keys
 from serving.config import ServingGateConfig
+from serving.deployment_config import DeploymentConfig
 from transforms.config import IngestionConfig, LogGeneratorConfig, Section
 
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
@@ -106,6 +107,7 @@ class PipelineConfig(IngestionConfig):
     evaluation: EvaluationConfig = EvaluationConfig()
     serving: ServingGateConfig = ServingGateConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
+    deployment: DeploymentConfig = DeploymentConfig()
 
     @model_validator(mode="after")
     def _can_be_generated(self) -> PipelineConfig:
@@ -144,7 +146,7 @@ class PipelineConfig(IngestionConfig):
         """Without what training does not depend on, so that its fingerprint changes only when the model would."""
         unused = {
             "examination": ExaminationConfig(), "evaluation": EvaluationConfig(slices=()), "kubeflow": KubeflowConfig(),
-            "serving": ServingGateConfig(), "generate": None,
+            "serving": ServingGateConfig(), "deployment": DeploymentConfig(), "generate": None,
             "baseline": ModelConfig(name="pooled"), "baseline_training": None,
         }  # fmt: skip
         return self.model_copy(update=unused)
@@ -158,7 +160,7 @@ class PipelineConfig(IngestionConfig):
         """Without what evaluation does not depend on."""
         unused = {
             "examination": ExaminationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
-            "serving": ServingGateConfig(),
+            "serving": ServingGateConfig(), "deployment": DeploymentConfig(),
             "training": TrainingConfig(), "model": ModelConfig(name="pooled"),
             "baseline": ModelConfig(name="pooled"), "baseline_training": None,
             "evaluation": self.evaluation.model_copy(update={"gate": GateConfig()}),

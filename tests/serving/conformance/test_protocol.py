@@ -1,0 +1,126 @@
+"""What any server of TF Serving's protocol answers; details of its sentences are its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_models import request
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+    regression_pb2,
+)
+
+INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
+X = np.float32([1.0, 2.0])
+
+
+@pytest.fixture
+def prediction(channel: grpc.Channel) -> Any:
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture
+def models(channel: grpc.Channel) -> Any:
+    return model_service_pb2_grpc.ModelServiceStub(channel)
+
+
+def code(call: Any) -> grpc.StatusCode:
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    return raised.value.code()
+
+
+def of_examples(kind: Any, *values: float, signature: str = "", name: str = "labelled") -> Any:
+    found = kind()
+    found.model_spec.name, found.model_spec.signature_name = name, signature
+    for value in values:
+        found.input.example_list.examples.add().features.feature["x"].float_list.value.append(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("spec", "factor"), [({}, 3), ({"version": 2}, 2), ({"label": "stable"}, 2), ({"label": "canary"}, 3)]
+)
+def test_predict(prediction: Any, spec: dict[str, Any], factor: int) -> None:
+    response = prediction.Predict(request(x=X, **spec), timeout=20)
+    np.testing.assert_array_equal(tf.make_ndarray(response.outputs["y"]), factor * X)
+    assert response.model_spec.version.value == factor
+
+
+def test_output_filter(prediction: Any) -> None:
+    assert list(prediction.Predict(request(x=X, outputs=("factor",)), timeout=20).outputs) == ["factor"]
+
+
+def test_texts(prediction: Any) -> None:
+    response = prediction.Predict(request(signature="lengths", texts=np.array([[b"a", b"bcd"]], object)), timeout=20)
+    np.testing.assert_array_equal(tf.make_ndarray(response.outputs["lengths"]), [[1, 3]])
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (request(name="nobody", x=X), NOT_FOUND),
+        (request(version=9, x=X), NOT_FOUND),
+        (request(label="beta", x=X), INVALID),
+        (request(x=X.astype(np.float64)), INVALID),
+        (request(x=X[None]), INVALID),
+        (request(z=X), INVALID),
+        (request(x=X, outputs=("z",)), INVALID),
+        (request(signature="fails", x=-X), INVALID),
+    ],
+    ids=["model", "version", "label", "dtype", "rank", "input", "output", "assertion"],
+)
+def test_status_codes(prediction: Any, asked: Any, expected: grpc.StatusCode) -> None:
+    assert code(lambda: prediction.Predict(asked, timeout=20)) == expected
+
+
+def test_classify_and_regress(prediction: Any) -> None:
+    found = prediction.Classify(of_examples(classification_pb2.ClassificationRequest, 0.25), timeout=20)
+    (row,) = found.result.classifications
+    assert [(each.label, each.score) for each in row.classes] == [("yes", 0.25), ("no", 0.75)]
+    found = prediction.Regress(of_examples(regression_pb2.RegressionRequest, 0.25, signature="value"), timeout=20)
+    assert [each.value for each in found.result.regressions] == [2.5]
+
+
+def test_a_signature_of_another_method(prediction: Any) -> None:
+    asked = of_examples(regression_pb2.RegressionRequest, 0.25)
+    assert code(lambda: prediction.Regress(asked, timeout=20)) == INVALID
+
+
+def test_multi_inference(prediction: Any) -> None:
+    asked = inference_pb2.MultiInferenceRequest()
+    for signature, method in (("serving_default", "classify"), ("value", "regress")):
+        task = asked.tasks.add(method_name=f"tensorflow/serving/{method}")
+        task.model_spec.name, task.model_spec.signature_name = "labelled", signature
+    asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(0.5)
+    kinds = [each.WhichOneof("result") for each in prediction.MultiInference(asked, timeout=20).results]
+    assert kinds == ["classification_result", "regression_result"]
+
+
+def test_metadata(prediction: Any) -> None:
+    asked = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    asked.model_spec.name = "scaled"
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    prediction.GetModelMetadata(asked, timeout=20).metadata["signature_def"].Unpack(signatures)
+    assert {"serving_default", "lengths", "fails"} <= set(signatures.signature_def)
+    asked.metadata_field[:] = ["weather"]
+    assert code(lambda: prediction.GetModelMetadata(asked, timeout=20)) == INVALID
+
+
+def test_status(models: Any) -> None:
+    asked = get_model_status_pb2.GetModelStatusRequest()
+    asked.model_spec.name = "scaled"
+    found = {each.version: each.state for each in models.GetModelStatus(asked, timeout=20).model_version_status}
+    assert found == {2: get_model_status_pb2.ModelVersionStatus.AVAILABLE,
+                     3: get_model_status_pb2.ModelVersionStatus.AVAILABLE}  # fmt: skip
+    asked.model_spec.name = "nobody"
+    assert code(lambda: models.GetModelStatus(asked, timeout=20)) == NOT_FOUND

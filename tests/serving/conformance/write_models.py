@@ -1,0 +1,41 @@
+"""Writes the models that the protocol's tests ask, and TF Serving's configuration of them.
+
+python tests/serving/conformance/write_models.py FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "server"))
+
+from small_models import write_labelled, write_scaled
+
+CONFIG = """\
+model_config_list {
+  config {
+    name: "scaled"
+    base_path: "FOLDER/scaled"
+    model_platform: "tensorflow"
+    model_version_policy { specific { versions: 2 versions: 3 } }
+    version_labels { key: "stable" value: 2 }
+    version_labels { key: "canary" value: 3 }
+  }
+  config { name: "labelled" base_path: "FOLDER/labelled" model_platform: "tensorflow" }
+}
+"""
+
+
+def write(folder: Path) -> Path:
+    """The models below `folder`; returns the path of `models.config`."""
+    for version in (2, 3):
+        write_scaled(folder / "scaled", version)
+    write_labelled(folder / "labelled")
+    config = folder / "models.config"
+    config.write_text(CONFIG.replace("FOLDER", str(folder.resolve())))
+    return config
+
+
+if __name__ == "__main__":
+    print(write(Path(sys.argv[1])))
