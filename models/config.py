@@ -47,9 +47,29 @@ class DINHyperparameters(Section):
     mini_batch_aware_l2: NonNegative = 0.0
 
 
+class TINHyperparameters(Section):
+    """Temporal Interest Network; see `models/tin.py`. The tower is DIN's, so that the two differ in their mechanism
+    alone; the authors' code has 80 and 40 units with sigmoids."""
+
+    embedding_dimension: PositiveInt = 16
+    temporal_encoding: Literal["position", "gap", "both"] = Field(
+        "position", description="By place, counted back from the target; by bucket of the time to it; or both."
+    )
+    target_representation: Literal["exact", "released"] = Field(
+        "exact", description="The paper's product with the target; or the authors' code's, after a linear map."
+    )
+    tower_units: tuple[PositiveInt, ...] = (200, 80)
+    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "dice"
+    dropout: Rate = 0.0
+    batch_normalization: bool = Field(False, description="As in the authors' code.")
+    item_bias: bool = True
+    embedding_l2: NonNegative = 0.0
+
+
 HYPERPARAMETERS: dict[str, type[Section]] = {
     "pooled": PooledHyperparameters,
     "din": DINHyperparameters,
+    "tin": TINHyperparameters,
 }
 
 

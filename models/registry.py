@@ -10,8 +10,9 @@ from models.din import DIN
 from models.inputs import ModelInputs
 from models.pooled import PooledRanker
 from models.ranker import Ranker
+from models.tin import TIN
 
-RANKERS: dict[str, type[Ranker]] = {"pooled": PooledRanker, "din": DIN}
+RANKERS: dict[str, type[Ranker]] = {"pooled": PooledRanker, "din": DIN, "tin": TIN}
 
 
 def build_ranker(

@@ -26,6 +26,10 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"attention_activation": "prelu", "batch_normalization": True, "embedding_l2": 0.01},
         {"mini_batch_aware_l2": 0.01, "attention_units": (8,), "activation": "sigmoid"},
     ],
+    "tin": [
+        {"temporal_encoding": "both", "target_representation": "released", "batch_normalization": True},
+        {"temporal_encoding": "gap", "item_bias": False, "activation": "prelu", "embedding_l2": 0.01},
+    ],
 }
 SMALL = {"embedding_dimension": 4, "tower_units": (16, 8)}
 CASES = [
