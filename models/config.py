@@ -66,9 +66,28 @@ class TINHyperparameters(Section):
     embedding_l2: NonNegative = 0.0
 
 
+class DIENHyperparameters(Section):
+    """Deep Interest Evolution Network; see `models/dien.py`."""
+
+    embedding_dimension: PositiveInt = 16
+    attention: Literal["bilinear", "mlp"] = Field("bilinear", description="The paper's, or the authors' code's.")
+    attention_units: tuple[PositiveInt, ...] = (80, 40)
+    evolution: Literal["aigru", "agru", "augru", "augru_released"] = Field(
+        "augru", description="The paper's cells; augru_released is the one that the authors published."
+    )
+    auxiliary_weight: NonNegative = 1.0
+    tower_units: tuple[PositiveInt, ...] = (200, 80)
+    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "dice"
+    dropout: Rate = 0.0
+    item_bias: bool = True
+    history_age: bool = Field(False, description="Whether the age of each behaviour is part of its vector.")
+    embedding_l2: NonNegative = 0.0
+
+
 HYPERPARAMETERS: dict[str, type[Section]] = {
     "pooled": PooledHyperparameters,
     "din": DINHyperparameters,
+    "dien": DIENHyperparameters,
     "tin": TINHyperparameters,
 }
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.config import HYPERPARAMETERS, Section
+from models.dien import DIEN
 from models.din import DIN
 from models.inputs import ModelInputs
 from models.pooled import PooledRanker
 from models.ranker import Ranker
 from models.tin import TIN
 
-RANKERS: dict[str, type[Ranker]] = {"pooled": PooledRanker, "din": DIN, "tin": TIN}
+RANKERS: dict[str, type[Ranker]] = {"pooled": PooledRanker, "din": DIN, "dien": DIEN, "tin": TIN}
 
 
 def build_ranker(

@@ -26,6 +26,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"attention_activation": "prelu", "batch_normalization": True, "embedding_l2": 0.01},
         {"mini_batch_aware_l2": 0.01, "attention_units": (8,), "activation": "sigmoid"},
     ],
+    "dien": [
+        {"evolution": "agru", "attention": "mlp", "attention_units": (8,), "history_age": True},
+        {"evolution": "aigru", "auxiliary_weight": 0.0, "item_bias": False, "activation": "prelu"},
+        {"evolution": "augru_released", "embedding_l2": 0.01},
+    ],
     "tin": [
         {"temporal_encoding": "both", "target_representation": "released", "batch_normalization": True},
         {"temporal_encoding": "gap", "item_bias": False, "activation": "prelu", "embedding_l2": 0.01},

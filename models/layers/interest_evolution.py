@@ -1,0 +1,110 @@
+"""How an interest evolves towards a candidate: recurrent cells whose steps attention holds back or lets through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+CELLS = ("aigru", "agru", "augru", "augru_released")
+
+
+@keras.saving.register_keras_serializable(package="interestflow")
+class EvolutionCell(keras.layers.Layer):
+    """One step of a gated recurrent unit with attention `a`, from the projected input `[W_z x; W_r x; W_h x]` and `a`.
+
+        z = sigmoid(W_z x + U_z h),  r = sigmoid(W_r x + U_r h),  c = tanh(W_h x + r * (U_h h))
+
+    | cell | next state | source |
+    |---|---|---|
+    | aigru | `(1 - z) h + z c`, of the input `a x` | DIEN (arXiv 1809.03672), 4.4 |
+    | agru | `(1 - a) h + a c` | the same |
+    | augru | `(1 - a z) h + a z c` | the same |
+    | augru_released | `(1 - a) z h + (1 - (1 - a) z) c`, of the gate that keeps | the authors' code |
+
+    With no attention the paper's cells leave the state as it is; the released one takes an ordinary step.
+
+    Args:
+        units: width of the state, `n`.
+        cell: one of `CELLS`.
+    """
+
+    def __init__(self, units: int, cell: str = "augru", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if cell not in CELLS:
+            raise ValueError(f"`cell` should be one of {', '.join(CELLS)}, received {cell!r}")
+        self.units = units
+        self.cell = cell
+        self.state_size = units
+        self.output_size = units
+
+    def build(self, *_: Any) -> None:
+        n = self.units
+        # An attention gate takes the place of agru's own, which then has nothing to learn.
+        width = 2 * n if self.cell == "agru" else 3 * n
+        self.recurrent = self.add_weight(name="recurrent", shape=(n, width), initializer="orthogonal")
+
+    def call(self, inputs: Any, states: Any, training: bool | None = None) -> tuple[Any, list[Any]]:
+        """inputs: [B, 3 n + 1] (agru: [B, 2 n + 1]); states: the one state [B, n]."""
+        (state,) = states if isinstance(states, list | tuple) else (states,)
+        projected, attention = inputs[:, :-1], inputs[:, -1:]
+        own = ops.matmul(state, ops.cast(self.recurrent, state.dtype))
+        *gates, candidate = ops.split(projected, projected.shape[-1] // self.units, axis=-1)
+        *own_gates, own_candidate = ops.split(own, own.shape[-1] // self.units, axis=-1)
+        reset = ops.sigmoid(gates[-1] + own_gates[-1])
+        candidate = ops.tanh(candidate + reset * own_candidate)
+        if self.cell == "agru":
+            share = attention
+        else:
+            gate = ops.sigmoid(gates[0] + own_gates[0])
+            if self.cell == "aigru":
+                share = gate
+            elif self.cell == "augru":
+                share = attention * gate
+            else:
+                share = 1.0 - (1.0 - attention) * gate
+        state = (1.0 - share) * state + share * candidate
+        return state, [state]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units, "cell": self.cell}
+
+
+@keras.saving.register_keras_serializable(package="interestflow")
+class InterestEvolution(keras.layers.Layer):
+    """The last state of `EvolutionCell` over valid steps; zeros where there are none.
+
+    The products of all inputs are made at once; what is left for each step is the state's own.
+
+    Args:
+        units: see `EvolutionCell`, as is the next.
+        cell: see there.
+    """
+
+    def __init__(self, units: int, cell: str = "augru", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.cell = cell
+        self.supports_masking = True
+        width = 2 * units if cell == "agru" else 3 * units
+        self.projection = keras.layers.Dense(width, name="projection")
+        self.steps = keras.layers.RNN(EvolutionCell(units, cell, name="cell"), name="steps")
+
+    def build(self, inputs_shape: Any, *_: Any) -> None:
+        self.projection.build(inputs_shape)
+        self.steps.build((*inputs_shape[:-1], self.projection.units + 1))
+
+    def call(self, inputs: Any, attention: Any, mask: Any) -> Any:
+        """[B, units] from inputs [B, T, d], attention [B, T] and the mask [B, T]."""
+        attention = ops.expand_dims(ops.cast(attention, inputs.dtype), -1)
+        if self.cell == "aigru":
+            inputs = attention * inputs
+        joined = ops.concatenate([self.projection(inputs), attention], axis=-1)
+        return self.steps(joined, mask=mask)
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """What comes out has no history axis for Keras to carry the mask along."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units, "cell": self.cell}
