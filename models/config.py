@@ -84,11 +84,41 @@ class DIENHyperparameters(Section):
     embedding_l2: NonNegative = 0.0
 
 
+class INFNetHyperparameters(Section):
+    """Task-aware Information Flow Network; see `models/infnet.py`."""
+
+    embedding_dimension: PositiveInt = 16
+    field_proxies: PositiveInt = Field(4, description="The paper's m.")
+    task_proxies: PositiveInt = Field(2, description="The paper's number of shared tasks.")
+    blocks: PositiveInt = 2
+    gate_units: PositiveInt = 32
+    variant: Literal["v1", "v2"] = "v1"
+    tower_units: tuple[PositiveInt, ...] = (64,)
+    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "relu"
+    dropout: Rate = 0.0
+    history_age: bool = Field(False, description="Whether the age of each behaviour is part of its token.")
+    embedding_l2: NonNegative = 0.0
+
+
+class SharedBottomHyperparameters(Section):
+    """The plain multi-task baseline; see `models/shared_bottom.py`."""
+
+    embedding_dimension: PositiveInt = 16
+    bottom_units: tuple[PositiveInt, ...] = (200,)
+    tower_units: tuple[PositiveInt, ...] = (80,)
+    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "relu"
+    dropout: Rate = 0.0
+    history_age: bool = Field(False, description="Whether the age of each behaviour is part of its vector.")
+    embedding_l2: NonNegative = 0.0
+
+
 HYPERPARAMETERS: dict[str, type[Section]] = {
     "pooled": PooledHyperparameters,
     "din": DINHyperparameters,
     "dien": DIENHyperparameters,
     "tin": TINHyperparameters,
+    "infnet": INFNetHyperparameters,
+    "shared_bottom": SharedBottomHyperparameters,
 }
 
 

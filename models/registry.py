@@ -8,12 +8,21 @@ from typing import Any
 from models.config import HYPERPARAMETERS, Section
 from models.dien import DIEN
 from models.din import DIN
+from models.infnet import INFNet
 from models.inputs import ModelInputs
 from models.pooled import PooledRanker
 from models.ranker import Ranker
+from models.shared_bottom import SharedBottom
 from models.tin import TIN
 
-RANKERS: dict[str, type[Ranker]] = {"pooled": PooledRanker, "din": DIN, "dien": DIEN, "tin": TIN}
+RANKERS: dict[str, type[Ranker]] = {
+    "pooled": PooledRanker,
+    "din": DIN,
+    "dien": DIEN,
+    "tin": TIN,
+    "infnet": INFNet,
+    "shared_bottom": SharedBottom,
+}
 
 
 def build_ranker(

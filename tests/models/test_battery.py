@@ -31,6 +31,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"evolution": "aigru", "auxiliary_weight": 0.0, "item_bias": False, "activation": "prelu"},
         {"evolution": "augru_released", "embedding_l2": 0.01},
     ],
+    "infnet": [
+        {"variant": "v2", "history_age": True},
+        {"blocks": 1, "field_proxies": 2, "task_proxies": 1, "activation": "dice", "embedding_l2": 0.01},
+    ],
+    "shared_bottom": [{"activation": "dice", "history_age": True, "embedding_l2": 0.01}],
     "tin": [
         {"temporal_encoding": "both", "target_representation": "released", "batch_normalization": True},
         {"temporal_encoding": "gap", "item_bias": False, "activation": "prelu", "embedding_l2": 0.01},
