@@ -1,6 +1,6 @@
 """Serving measured; `benchmarks/serving_measures.py` says what and how.
 
-python benchmarks/serving.py configs/demo.yaml --runs-folder RUNS
+    python benchmarks/serving.py configs/demo.yaml --runs-folder RUNS
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+PROJECT = Path(__file__).parents[1]
+# Programs in this folder find this file before the package of the same name; what they look for is in the package.
+__path__ = [str(PROJECT / "serving")]
+
 if __name__ == "__main__":
-    # Python looks beside a program first, where `serving` would be this file and not the package.
-    sys.path[0] = str(Path(__file__).parents[1])
+    sys.path[0] = str(PROJECT)
     from benchmarks.serving_measures import main
 
     sys.exit(main())

@@ -27,6 +27,7 @@ class CrossAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.width = width
         self.single = single
+        self.supports_masking = True
         self.queries = keras.layers.Dense(width, use_bias=False, name="queries")
         self.keys = keras.layers.Dense(width, use_bias=False, name="keys")
         self.values = keras.layers.Dense(width, use_bias=False, name="values")
@@ -47,6 +48,9 @@ class CrossAttention(keras.layers.Layer):
         there = ops.ones_like(scores, "bool") if mask is None else ops.broadcast_to(mask[:, None, :], ops.shape(scores))
         weights = masked_softmax(scores, there)
         return ops.matmul(ops.cast(weights, tokens.dtype), self.values(tokens))
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """What comes out is as many as the queries, of which none is padding."""
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width, "single": self.single}
