@@ -1,6 +1,6 @@
 """Serving measured; `benchmarks/serving_measures.py` says what and how.
 
-    python benchmarks/serving.py configs/demo.yaml --runs-folder RUNS
+python benchmarks/serving.py configs/demo.yaml --runs-folder RUNS
 """
 
 from __future__ import annotations

@@ -112,11 +112,31 @@ class SharedBottomHyperparameters(Section):
     embedding_l2: NonNegative = 0.0
 
 
+class DiffuMINHyperparameters(Section):
+    """Diffusion-driven Multi-Interest Network; see `models/diffumin.py`."""
+
+    embedding_dimension: PositiveInt = 16
+    channels: PositiveInt = 4
+    kept: PositiveInt = Field(100, description="Behaviours that a channel keeps at most.")
+    recent: PositiveInt = Field(10, description="Newest behaviours that the short-term interest is of.")
+    heads: PositiveInt = 2
+    denoising_steps: PositiveInt = 10
+    diffusion_weight: NonNegative = 0.01
+    contrast_weight: NonNegative = 0.001
+    temperature: Annotated[float, Field(gt=0.0)] = 0.05
+    tower_units: tuple[PositiveInt, ...] = (200, 80)
+    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "dice"
+    dropout: Rate = 0.0
+    history_age: bool = Field(False, description="Whether the age of each behaviour is part of its vector.")
+    embedding_l2: NonNegative = 0.0
+
+
 HYPERPARAMETERS: dict[str, type[Section]] = {
     "pooled": PooledHyperparameters,
     "din": DINHyperparameters,
     "dien": DIENHyperparameters,
     "tin": TINHyperparameters,
+    "diffumin": DiffuMINHyperparameters,
     "infnet": INFNetHyperparameters,
     "shared_bottom": SharedBottomHyperparameters,
 }

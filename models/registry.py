@@ -7,6 +7,7 @@ from typing import Any
 
 from models.config import HYPERPARAMETERS, Section
 from models.dien import DIEN
+from models.diffumin import DiffuMIN
 from models.din import DIN
 from models.infnet import INFNet
 from models.inputs import ModelInputs
@@ -20,6 +21,7 @@ RANKERS: dict[str, type[Ranker]] = {
     "din": DIN,
     "dien": DIEN,
     "tin": TIN,
+    "diffumin": DiffuMIN,
     "infnet": INFNet,
     "shared_bottom": SharedBottom,
 }

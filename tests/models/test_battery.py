@@ -31,6 +31,10 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"evolution": "aigru", "auxiliary_weight": 0.0, "item_bias": False, "activation": "prelu"},
         {"evolution": "augru_released", "embedding_l2": 0.01},
     ],
+    "diffumin": [
+        {"channels": 2, "kept": 1, "recent": 2, "denoising_steps": 3, "history_age": True},
+        {"diffusion_weight": 0.1, "contrast_weight": 0.1, "denoising_steps": 1, "activation": "prelu"},
+    ],
     "infnet": [
         {"variant": "v2", "history_age": True},
         {"blocks": 1, "field_proxies": 2, "task_proxies": 1, "activation": "dice", "embedding_l2": 0.01},
@@ -41,7 +45,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"temporal_encoding": "gap", "item_bias": False, "activation": "prelu", "embedding_l2": 0.01},
     ],
 }
-SMALL = {"embedding_dimension": 4, "tower_units": (16, 8)}
+SMALL = {"embedding_dimension": 4, "tower_units": (16, 8), "denoising_steps": 2}
 CASES = [
     pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{number}")
     for name in sorted(RANKERS)

@@ -1,0 +1,74 @@
+"""Directions that a candidate asks a long history about, and the behaviours that answer in each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.layers.masked_ops import FILL
+
+SMALLEST = 1e-12
+"""Of a squared length that is divided by."""
+
+
+@keras.saving.register_keras_serializable(package="interestflow")
+class OrthogonalChannels(keras.layers.Layer):
+    """`O` [B, d, c] with `O'O = I` from a candidate's vector [B, d]: Gram-Schmidt of `reshape(Dense(v))`.
+
+    DiffuMIN (arXiv 2508.15311), orthogonal channels. The authors' code takes a QR decomposition, whose
+    signs are arbitrary and whose gradient explodes where columns are nearly parallel. Gram-Schmidt fixes the signs, and
+    the columns begin as different unit vectors, since a bias sets them apart.
+
+    Args:
+        channels: `c`, at most `d`.
+    """
+
+    def __init__(self, channels: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.channels = channels
+
+    def build(self, shape: Any) -> None:
+        width = shape[-1]
+        if self.channels > width:
+            raise ValueError(f"`channels` should be at most the vectors' width, {width}, received {self.channels}")
+        self.kernel = self.add_weight(name="kernel", shape=(width, width * self.channels))
+        self.bias = self.add_weight(name="bias", shape=(width, self.channels), initializer="identity")
+
+    def call(self, target: Any) -> Any:
+        """In float32."""
+        width = target.shape[-1]
+        flat = ops.matmul(ops.cast(target, "float32"), ops.cast(self.kernel, "float32"))
+        columns = ops.reshape(flat, (-1, width, self.channels)) + ops.cast(self.bias, "float32")
+        made: list[Any] = []
+        for number in range(self.channels):
+            column = columns[:, :, number]
+            for _ in range(2):  # once leaves what rounding left
+                for other in made:
+                    column = column - ops.sum(other * column, axis=1, keepdims=True) * other
+            made.append(column * ops.rsqrt(ops.sum(column**2, axis=1, keepdims=True) + SMALLEST))
+        return ops.stack(made, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "channels": self.channels}
+
+
+def route(scores: Any, mask: Any, kept: int) -> Any:
+    """Which behaviour belongs to which channel: bool [B, T, c].
+
+    Each valid behaviour is in the one channel where its score is highest; a channel keeps its own `kept` highest.
+
+    Args:
+        scores: float32 [B, T, c].
+        mask: bool [B, T].
+        kept: at most, in each channel.
+    """
+    channels, steps = scores.shape[-1], scores.shape[1]
+    is_best = ops.one_hot(ops.argmax(scores, axis=-1), channels, dtype="bool")
+    routed = ops.logical_and(is_best, ops.expand_dims(mask, -1))
+    if kept >= steps:
+        return routed
+    own = ops.where(routed, scores, FILL)
+    lowest = ops.top_k(ops.transpose(own, (0, 2, 1)), kept)[0][:, :, -1]
+    return ops.logical_and(routed, own >= ops.expand_dims(lowest, 1))
