@@ -1,103 +1,34 @@
-"""Deployment files of stock TF Serving: Kubernetes manifests, its own configuration, and a Compose file."""
+"""Kubernetes manifests of stock TF Serving."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
 from typing import Any
 
-import yaml
+from serving.deployment_config import STOCK_IMAGE, DeploymentConfig
+from serving.deployment_files import (
+    CONFIG_FOLDER,
+    CONNECTION_GRACE_SECONDS,
+    CONNECTION_SECONDS,
+    GRPC_PORT,
+    METRICS,
+    PROGRAM,
+    REST_PORT,
+    TLS_FOLDER,
+    arguments,
+    serving_files,
+)
 
-from serving.deployment_config import DeploymentConfig
-
-GRPC_PORT, REST_PORT = 8500, 8501
-CONFIG_FOLDER = "/config"
-METRICS = "/monitoring/prometheus/metrics"
-DRAIN_SECONDS = 30
+PROBE_SECONDS = 5
+LEAVING_SECONDS = CONNECTION_SECONDS * 11 // 10 + CONNECTION_GRACE_SECONDS
+"""By then every client has another pod: gRPC lets a connection live up to a tenth longer than its age, and its grace."""
 USER = 10001
 """Not root; TF Serving needs no rights but to read."""
 Manifest = dict[str, Any]
 
 
-def write_deployment(name: str, config: DeploymentConfig, local_models: str, folder: Path) -> list[Path]:
-    """Writes everything that serves the model `name` below `folder`.
-
-    Args:
-        name: of the model.
-        config: the section `deployment`.
-        local_models: where the pipeline pushes to here, for the Compose file.
-        folder: made where it is not there.
-
-    Returns:
-        The files: `kubernetes.yaml`, `compose.yaml`, and TF Serving's own three, which Compose mounts.
-    """
-    files = {
-        "kubernetes.yaml": yaml.safe_dump_all(manifests(name, config), sort_keys=False),
-        "compose.yaml": yaml.safe_dump(compose(name, config, local_models), sort_keys=False),
-        **{f"config/{file}": text for file, text in serving_files(name, f"/models/{name}", config).items()},
-    }
-    written = []
-    for file, text in files.items():
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        written.append(path)
-    return written
-
-
-def serving_files(name: str, base_path: str, config: DeploymentConfig) -> dict[str, str]:
-    """`models.config`, `batching_parameters.txt` and `monitoring.config`, in protobuf's text format."""
-    labels = "".join(
-        f'    version_labels {{ key: "{label}" value: {version} }}\n' for label, version in config.labels.items()
-    )
-    labelled = sorted(set(config.labels.values()))
-    # A label needs its version loaded, however many newer ones there are.
-    if labelled:
-        policy = "specific { " + " ".join(f"versions: {version}" for version in labelled) + " }"
-    else:
-        policy = f"latest {{ num_versions: {config.versions_kept} }}"
-    sizes = [2**power for power in range(config.max_batch_size.bit_length()) if 2**power < config.max_batch_size]
-    allowed = "".join(f"allowed_batch_sizes: {size}\n" for size in [*sizes, config.max_batch_size])
-    return {
-        "models.config": (
-            "model_config_list {\n"
-            "  config {\n"
-            f'    name: "{name}"\n'
-            f'    base_path: "{base_path}"\n'
-            '    model_platform: "tensorflow"\n'
-            f"    model_version_policy {{ {policy} }}\n"
-            f"{labels}"
-            "  }\n"
-            "}\n"
-        ),
-        "batching_parameters.txt": (
-            f"max_batch_size {{ value: {config.max_batch_size} }}\n"
-            f"batch_timeout_micros {{ value: {config.batch_timeout_micros} }}\n"
-            "max_enqueued_batches { value: 100 }\n"
-            "num_batch_threads { value: 4 }\n"
-            f"{allowed}"
-        ),
-        "monitoring.config": f'prometheus_config {{ enable: true path: "{METRICS}" }}\n',
-    }
-
-
-def arguments(config: DeploymentConfig) -> list[str]:
-    """Of TF Serving's program."""
-    return [
-        f"--port={GRPC_PORT}",
-        f"--rest_api_port={REST_PORT}",
-        f"--model_config_file={CONFIG_FOLDER}/models.config",
-        f"--model_config_file_poll_wait_seconds={config.poll_seconds}",
-        f"--file_system_poll_wait_seconds={config.poll_seconds}",
-        f"--monitoring_config_file={CONFIG_FOLDER}/monitoring.config",
-        "--enable_batching=true",
-        f"--batching_parameters_file={CONFIG_FOLDER}/batching_parameters.txt",
-        # So that a label may be moved to a version in the same step that loads it.
-        "--allow_version_labels_for_unavailable_models=true",
-    ]
-
-
 def manifests(name: str, config: DeploymentConfig) -> list[Manifest]:
-    """ConfigMap, Deployment, Service, HorizontalPodAutoscaler and PodDisruptionBudget."""
+    """ConfigMap, Deployment, Service, HorizontalPodAutoscaler and PodDisruptionBudget of the model `name`."""
     return [
         _config_map(name, config),
         _deployment(name, config),
@@ -107,135 +38,154 @@ def manifests(name: str, config: DeploymentConfig) -> list[Manifest]:
     ]
 
 
-def compose(name: str, config: DeploymentConfig, local_models: str) -> Manifest:
-    """The stock image on this machine, with the folder that the pipeline pushes to."""
-    service: Manifest = {
-        "image": _image(config),
-        "command": arguments(config),
-        "ports": [f"{GRPC_PORT}:{GRPC_PORT}", f"{REST_PORT}:{REST_PORT}"],
-        "volumes": [f"{local_models}:/models/{name}:ro", f"./config:{CONFIG_FOLDER}:ro"],
-        "restart": "unless-stopped",
-        "stop_grace_period": f"{DRAIN_SECONDS}s",
-    }
-    if config.gpus:
-        device = {"driver": "nvidia", "count": config.gpus, "capabilities": ["gpu"]}
-        service["deploy"] = {"resources": {"reservations": {"devices": [device]}}}
-    return {"services": {name: service}}
+def image(config: DeploymentConfig) -> str:
+    """The image to run: of the stock one, the variant for GPUs where there are any."""
+    given = config.image
+    if not config.gpus or not STOCK_IMAGE.fullmatch(given) or "@" in given or given.endswith("-gpu"):
+        return given
+    return f"{given}-gpu" if ":" in given else f"{given}:latest-gpu"
 
 
-def _image(config: DeploymentConfig) -> str:
-    return f"{config.image}-gpu" if config.gpus else config.image
+def _files(name: str, config: DeploymentConfig) -> dict[str, str]:
+    return serving_files(name, f"{config.model_path.rstrip('/')}/{name}", config)
 
 
-def _metadata(name: str, config: DeploymentConfig) -> Manifest:
-    return {"name": name, "namespace": config.namespace, "labels": _labels(name)}
+def _metadata(name: str, config: DeploymentConfig, model: str) -> Manifest:
+    return {"name": name, "namespace": config.namespace, "labels": _labels(model)}
 
 
 def _labels(name: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "model-server"}
 
 
-def _base_path(name: str, config: DeploymentConfig) -> str:
-    return f"{config.model_path.rstrip('/')}/{name}"
-
-
 def _config_map(name: str, config: DeploymentConfig) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(f"{name}-serving", config),
-        "data": serving_files(name, _base_path(name, config), config),
+        "metadata": _metadata(f"{name}-serving", config, name),
+        "data": _files(name, config),
     }
 
 
 def _deployment(name: str, config: DeploymentConfig) -> Manifest:
-    # TF Serving has no gRPC health service; over REST a model's status is 200 once a version is known.
-    probe = {"httpGet": {"path": f"/v1/models/{name}", "port": "rest"}}
-    resources: Manifest = {
-        "requests": {"cpu": config.cpu, "memory": config.memory},
-        "limits": {"memory": config.memory},
+    files = _files(name, config)
+    # These two are read at the start alone, so that pods have to start anew; models.config is read while they run.
+    read_once = files["batching_parameters.txt"] + files["monitoring.config"]
+    annotations = {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(REST_PORT),
+        "prometheus.io/path": METRICS,
+        "interestflow/read-once": hashlib.sha256(read_once.encode()).hexdigest()[:16],
     }
-    mounts = [{"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True}]
-    volumes: list[Manifest] = [{"name": "config", "configMap": {"name": f"{name}-serving"}}]
-    if "://" not in config.model_path:
-        mounts.append({"name": "models", "mountPath": config.model_path, "readOnly": True})
-        claim = {"claimName": config.volume_claim, "readOnly": True}
-        volumes.append({"name": "models", "persistentVolumeClaim": claim})
-    environment: list[Manifest] = [{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "1"}]
-    if config.credentials_secret is not None and config.model_path.startswith("gs://"):
-        mounts.append({"name": "credentials", "mountPath": "/credentials", "readOnly": True})
-        volumes.append({"name": "credentials", "secret": {"secretName": config.credentials_secret}})
-        environment.append({"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/credentials/key.json"})
-    container: Manifest = {
-        "name": "tensorflow-serving",
-        "image": _image(config),
-        "command": ["/usr/bin/tensorflow_model_server"],
-        "args": arguments(config),
-        "ports": [
-            {"name": "grpc", "containerPort": GRPC_PORT},
-            {"name": "rest", "containerPort": REST_PORT},
-        ],
-        "env": environment,
-        "resources": resources,
-        "startupProbe": {**probe, "periodSeconds": 5, "failureThreshold": 60},
-        "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 2},
-        "livenessProbe": {"tcpSocket": {"port": "grpc"}, "periodSeconds": 10, "failureThreshold": 3},
-        # A server that stops at once would drop requests that are still being routed to it.
-        "lifecycle": {"preStop": {"exec": {"command": ["sleep", "10"]}}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(name, config, name),
+        # `replicas` is the autoscaler's: given here as well, every `kubectl apply` would set it back.
+        "spec": {
+            "selector": {"matchLabels": _labels(name)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {"metadata": {"labels": _labels(name), "annotations": annotations}, "spec": _pod(name, config)},
         },
-        "volumeMounts": mounts,
     }
-    if config.credentials_secret is not None and config.model_path.startswith("s3://"):
-        container["envFrom"] = [{"secretRef": {"name": config.credentials_secret}}]
+
+
+def _pod(name: str, config: DeploymentConfig) -> Manifest:
+    volumes = _volumes(name, config)
     pod: Manifest = {
+        "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,
             "runAsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "terminationGracePeriodSeconds": DRAIN_SECONDS + 10,
+        # TF Serving has no handler for SIGTERM, which a container's first process then ignores: here it is not the first.
+        "shareProcessNamespace": True,
+        "terminationGracePeriodSeconds": LEAVING_SECONDS + 15,
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
+                "topologyKey": key,
                 "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": _labels(name)},
             }
+            for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],
-        "containers": [container],
-        "volumes": volumes,
+        "containers": [_container(name, config, volumes)],
+        "volumes": [{"name": volume, **source} for volume, (_, source) in volumes.items()],
     }
+    if config.service_account is not None:
+        pod["serviceAccountName"] = config.service_account
     if config.gpus:
-        resources["limits"]["nvidia.com/gpu"] = str(config.gpus)
         pod["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
-    annotations = {
-        "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(REST_PORT),
-        "prometheus.io/path": METRICS,
+    return pod
+
+
+def _volumes(name: str, config: DeploymentConfig) -> dict[str, tuple[str, Manifest]]:
+    """By name: where it is mounted, and what it is."""
+    volumes: dict[str, tuple[str, Manifest]] = {
+        "config": (CONFIG_FOLDER, {"configMap": {"name": f"{name}-serving"}}),
+        "temporary": ("/tmp", {"emptyDir": {}}),
     }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": _metadata(name, config),
-        "spec": {
-            "replicas": config.replicas,
-            "selector": {"matchLabels": _labels(name)},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {"metadata": {"labels": _labels(name), "annotations": annotations}, "spec": pod},
+    if config.model_path.startswith("/"):
+        claim = {"claimName": config.volume_claim, "readOnly": True}
+        volumes["models"] = (config.model_path, {"persistentVolumeClaim": claim})
+    if config.model_path.startswith("gs://") and config.credentials_secret is not None:
+        volumes["credentials"] = ("/credentials", {"secret": {"secretName": config.credentials_secret}})
+    if config.tls_secret is not None:
+        volumes["tls"] = (TLS_FOLDER, {"secret": {"secretName": config.tls_secret}})
+    return volumes
+
+
+def _container(name: str, config: DeploymentConfig, volumes: dict[str, tuple[str, Manifest]]) -> Manifest:
+    # Over REST, since TF Serving answers gRPC's health service only where a flag of newer versions asks for it, and
+    # Kubernetes asks no gRPC over TLS. It listens once the models are loaded, so that an answer means that it is ready.
+    probe = {"httpGet": {"path": f"/v1/models/{name}", "port": "rest"}, "timeoutSeconds": 5}
+    environment: list[Manifest] = [{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "1"}]
+    if "credentials" in volumes:
+        environment.append({"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/credentials/key.json"})
+    limits: Manifest = {"memory": config.memory}
+    if config.gpus:
+        limits["nvidia.com/gpu"] = str(config.gpus)
+    container: Manifest = {
+        "name": "tensorflow-serving",
+        "image": image(config),
+        "command": [PROGRAM],
+        "args": arguments(config),
+        "ports": [{"name": "grpc", "containerPort": GRPC_PORT}, {"name": "rest", "containerPort": REST_PORT}],
+        "env": environment,
+        "resources": {"requests": {"cpu": config.cpu, "memory": config.memory}, "limits": limits},
+        "startupProbe": {
+            **probe,
+            "periodSeconds": PROBE_SECONDS,
+            "failureThreshold": -(-config.startup_seconds // PROBE_SECONDS),
         },
+        "readinessProbe": {**probe, "periodSeconds": PROBE_SECONDS, "failureThreshold": 2},
+        # A minute: to end a server that is only busy would make the others busier.
+        "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 6},
+        # SIGTERM ends it in the midst of requests; before that, clients are given the time to leave.
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(LEAVING_SECONDS)]}}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": volume, "mountPath": path, "readOnly": volume != "temporary"}
+            for volume, (path, _) in volumes.items()
+        ],
     }
+    if config.model_path.startswith("s3://") and config.credentials_secret is not None:
+        container["envFrom"] = [{"secretRef": {"name": config.credentials_secret}}]
+    return container
 
 
 def _service(name: str, config: DeploymentConfig) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(name, config),
+        "metadata": _metadata(name, config, name),
         "spec": {
             "selector": _labels(name),
             "ports": [
@@ -251,7 +201,7 @@ def _autoscaler(name: str, config: DeploymentConfig) -> Manifest:
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
-        "metadata": _metadata(name, config),
+        "metadata": _metadata(name, config, name),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
             "minReplicas": config.replicas,
@@ -265,6 +215,6 @@ def _disruption_budget(name: str, config: DeploymentConfig) -> Manifest:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": _metadata(name, config),
+        "metadata": _metadata(name, config, name),
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _labels(name)}},
     }

@@ -152,11 +152,14 @@ def deploy(
     runs_folder: RunsFolder = None,
 ) -> None:
     """Writes what runs stock TF Serving: Kubernetes manifests, its configuration files, and a Compose file."""
-    from kubeflow.serving_manifests import write_deployment
+    from kubeflow.serving_deployment import DeploymentError, write_deployment
     from pipeline.folders import Folders
 
     loaded = load_config(config, None)
-    written = write_deployment(loaded.name, loaded.deployment, Folders.local(loaded, runs_folder).serving, output)
+    try:
+        written = write_deployment(loaded.name, loaded.deployment, Folders.local(loaded, runs_folder).serving, output)
+    except DeploymentError as error:
+        fail(error)
     for path in written:
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
 
