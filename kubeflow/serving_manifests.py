@@ -21,7 +21,7 @@ from serving.deployment_files import (
 
 PROBE_SECONDS = 5
 LEAVING_SECONDS = CONNECTION_SECONDS * 11 // 10 + CONNECTION_GRACE_SECONDS
-"""By then every client has another pod: gRPC lets a connection live up to a tenth longer than its age, and its grace."""
+"""By then every client has another pod: gRPC lets a connection live up to a tenth longer than it is told."""
 USER = 10001
 """Not root; TF Serving needs no rights but to read."""
 Manifest = dict[str, Any]
@@ -100,7 +100,8 @@ def _pod(name: str, config: DeploymentConfig) -> Manifest:
             "runAsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        # TF Serving has no handler for SIGTERM, which a container's first process then ignores: here it is not the first.
+        # TF Serving does not handle SIGTERM, and a container's first process ignores what it does not handle: with
+        # this, it is not the first.
         "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": LEAVING_SECONDS + 15,
         "topologySpreadConstraints": [

@@ -17,9 +17,9 @@ LABEL = re.compile(r"[A-Za-z0-9_.-]+")
 class DeploymentConfig(BaseModel):
     """How TF Serving is to run on Kubernetes, or under Compose.
 
-    `image` is the stock one, which `gpus` replace by its variant `-gpu`; another is taken as it is. Models come from `model_path`: a folder of the
-    volume claim `volume_claim`, or a bucket (gs://), whose key is in the secret `credentials_secret`, if the service
-    account `service_account` may not read it anyway. The stock image has not read s3:// since 2.7.
+    `image` is the stock one, which `gpus` replace by its variant `-gpu`; any other is taken as it is. Models come from
+    `model_path`: a folder of the volume claim `volume_claim`, or a bucket (gs://), whose key is in the secret
+    `credentials_secret` where the service account `service_account` may not read it by itself.
 
     The `versions_kept` newest versions are served; or, where `labels` or `versions` are given, those that have labels,
     such as stable and canary, and `versions` beside them. `tls_secret` names a secret whose `ssl.config` is TF

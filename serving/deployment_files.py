@@ -12,7 +12,7 @@ PROGRAM = "/usr/bin/tensorflow_model_server"
 CONFIG_FOLDER, TLS_FOLDER = "/config", "/tls"
 METRICS = "/monitoring/prometheus/metrics"
 CONNECTION_SECONDS, CONNECTION_GRACE_SECONDS = 30, 10
-"""How old a gRPC connection gets before its client is sent to look for another server, and what its last requests have."""
+"""After the first a client is told to connect anew, perhaps to another server; the second is for its last requests."""
 
 
 def serving_files(name: str, base_path: str, config: DeploymentConfig) -> dict[str, str]:

@@ -1,134 +1,194 @@
-"""Deployment files: what Kubernetes' own schemas accept, whose parts fit together, and that TF Serving can read."""
+"""Manifests that Kubernetes' own schemas accept, and whose parts fit together."""
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
-from pydantic import ValidationError
 
-from kubeflow.serving_manifests import arguments, manifests, serving_files, write_deployment
+from kubeflow.serving_manifests import image, manifests
 from serving.deployment_config import DeploymentConfig
-from serving.server.configuration import Batching, read_batching, read_models
+from serving.deployment_files import arguments, serving_files
 
 CASES = {
     "volume": DeploymentConfig(),
     "labels": DeploymentConfig(labels={"stable": 3, "canary": 4}),
-    "gpu": DeploymentConfig(gpus=1, namespace="ranking"),
+    "gpu": DeploymentConfig(gpus=1, namespace="ranking", tls_secret="ranking-tls"),
     "gs": DeploymentConfig(model_path="gs://bucket/models", volume_claim=None, credentials_secret="key"),
-    "s3": DeploymentConfig(model_path="s3://bucket/models", volume_claim=None, credentials_secret="key"),
+    "account": DeploymentConfig(model_path="gs://bucket/models/", volume_claim=None, service_account="reader"),
+    "s3": DeploymentConfig(
+        model_path="s3://bucket", volume_claim=None, credentials_secret="key", image="example.com/serving-s3:1"
+    ),
 }
 
 
-def by_kind(config: DeploymentConfig) -> dict[str, dict[str, Any]]:
-    return {manifest["kind"]: manifest for manifest in manifests("shop", config)}
+def by_kind(case: str) -> dict[str, dict[str, Any]]:
+    return {manifest["kind"]: manifest for manifest in manifests("shop", CASES[case])}
+
+
+def pod_of(case: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of the Deployment: its pod's specification, and the one container."""
+    pod = by_kind(case)["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    return pod, container
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_kubernetes_accepts_every_manifest(case: str) -> None:
     for manifest in manifests("shop", CASES[case]):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # an unknown kind would only be warned of
-            kubernetes_validate.validate(manifest, "1.31", strict=True)
+        kubernetes_validate.validate(manifest, "1.31", strict=True)
 
 
 def test_a_wrong_manifest_is_not_accepted() -> None:
-    deployment = by_kind(CASES["volume"])["Deployment"]
+    deployment = by_kind("volume")["Deployment"]
     deployment["spec"]["replica"] = 3
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(deployment, "1.31", strict=True)
 
 
-def test_the_parts_find_one_another() -> None:
-    found = by_kind(CASES["volume"])
+def test_a_kind_without_a_schema_is_not_accepted() -> None:
+    manifest = {"apiVersion": "apps/v9", "kind": "Deployment", "metadata": {"name": "shop"}}
+    with pytest.raises(kubernetes_validate.SchemaNotFoundError):
+        kubernetes_validate.validate(manifest, "1.31", strict=True)
+
+
+def test_every_selector_finds_the_pods() -> None:
+    found = by_kind("volume")
     pod = found["Deployment"]["spec"]["template"]
-    (container,) = pod["spec"]["containers"]
-    labels = pod["metadata"]["labels"]
-    for selector in (
-        found["Deployment"]["spec"]["selector"]["matchLabels"],
-        found["Service"]["spec"]["selector"],
-        found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
-        pod["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
-    ):
-        assert selector == labels
-    assert found["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] == found["Deployment"]["metadata"]["name"]
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"grpc": 8500, "rest": 8501}
+    labels = {"app.kubernetes.io/name": "shop", "app.kubernetes.io/component": "model-server"}
+    assert pod["metadata"]["labels"] == labels
+    assert found["Deployment"]["spec"]["selector"] == {"matchLabels": labels}
+    assert found["Service"]["spec"]["selector"] == labels
+    assert found["PodDisruptionBudget"]["spec"]["selector"] == {"matchLabels": labels}
+    assert {
+        constraint["topologyKey"]: constraint["labelSelector"]
+        for constraint in pod["spec"]["topologySpreadConstraints"]
+    } == {
+        "kubernetes.io/hostname": {"matchLabels": labels},
+        "topology.kubernetes.io/zone": {"matchLabels": labels},
+    }
+
+
+def test_all_live_in_one_namespace() -> None:
+    assert {manifest["metadata"]["namespace"] for manifest in manifests("shop", CASES["gpu"])} == {"ranking"}
+
+
+def test_the_ports_are_those_that_the_program_listens_on() -> None:
+    _, container = pod_of("volume")
+    assert container["ports"] == [{"name": "grpc", "containerPort": 8500}, {"name": "rest", "containerPort": 8501}]
     assert {"--port=8500", "--rest_api_port=8501"} <= set(container["args"])
-    assert {port["targetPort"] for port in found["Service"]["spec"]["ports"]} == set(ports)
-    for probe in ("startupProbe", "readinessProbe"):
+    assert by_kind("volume")["Service"]["spec"]["ports"] == [
+        {"name": "grpc", "port": 8500, "targetPort": "grpc"},
+        {"name": "rest", "port": 8501, "targetPort": "rest"},
+    ]
+
+
+def test_the_autoscaler_alone_says_how_many() -> None:
+    found = by_kind("volume")
+    autoscaler = found["HorizontalPodAutoscaler"]["spec"]
+    assert autoscaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
+    assert found["Deployment"]["metadata"]["name"] == "shop"
+    assert (autoscaler["minReplicas"], autoscaler["maxReplicas"]) == (2, 10)
+    assert autoscaler["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
+    assert "replicas" not in found["Deployment"]["spec"]
+    _, container = pod_of("volume")
+    assert container["resources"]["requests"]["cpu"] == "2"  # what the utilisation is a part of
+
+
+def test_what_the_arguments_name_is_mounted_there() -> None:
+    pod, container = pod_of("gpu")
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    mounted = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
+    assert mounted == {
+        "/config": {"name": "config", "configMap": {"name": "shop-serving"}},
+        "/tmp": {"name": "temporary", "emptyDir": {}},
+        "/models": {"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}},
+        "/tls": {"name": "tls", "secret": {"secretName": "ranking-tls"}},
+    }
+    named = {argument.partition("=")[2] for argument in container["args"] if "_file=" in argument}
+    config_map = by_kind("gpu")["ConfigMap"]
+    assert config_map["metadata"]["name"] == "shop-serving"
+    assert named == {*(f"/config/{file}" for file in config_map["data"]), "/tls/ssl.config"}
+    assert container["args"] == arguments(CASES["gpu"])
+    assert config_map["data"] == serving_files("shop", "/models/shop", CASES["gpu"])
+
+
+def test_probes_ask_for_the_model_over_rest() -> None:
+    _, container = pod_of("volume")
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert container[probe]["httpGet"] == {"path": "/v1/models/shop", "port": "rest"}
-    # Every file that the arguments name is in the map that is mounted there.
-    files = {argument.rpartition("/")[2] for argument in container["args"] if "=/config/" in argument}
-    assert files == set(found["ConfigMap"]["data"])
-    assert {"name": "config", "configMap": {"name": found["ConfigMap"]["metadata"]["name"]}} in pod["spec"]["volumes"]
-    assert pod["spec"]["terminationGracePeriodSeconds"] > 10  # what preStop waits, and then the draining
+    startup = container["startupProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] == CASES["volume"].startup_seconds == 300
+    (longer,) = manifests("shop", DeploymentConfig(startup_seconds=301))[1]["spec"]["template"]["spec"]["containers"]
+    assert longer["startupProbe"]["failureThreshold"] == 61  # never less than what was asked for
+
+
+def test_clients_have_left_before_the_server_ends() -> None:
+    pod, container = pod_of("volume")
+    # A connection of 30 s may live a tenth longer, 33 s, and its last requests have 10 s.
+    assert container["lifecycle"]["preStop"] == {"exec": {"command": ["sleep", "43"]}}
+    assert pod["terminationGracePeriodSeconds"] == 58
+    assert pod["shareProcessNamespace"]
 
 
 def test_the_pod_has_no_rights_that_it_does_not_need() -> None:
-    pod = by_kind(CASES["volume"])["Deployment"]["spec"]["template"]["spec"]
-    assert pod["securityContext"]["runAsNonRoot"]
-    assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"]
-    assert all(mount["readOnly"] for mount in pod["containers"][0]["volumeMounts"])
+    pod, container = pod_of("gpu")
+    assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 10001)
+    assert not pod["automountServiceAccountToken"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert [mount["mountPath"] for mount in container["volumeMounts"] if not mount["readOnly"]] == ["/tmp"]
 
 
 def test_with_gpus() -> None:
-    pod = by_kind(CASES["gpu"])["Deployment"]["spec"]["template"]["spec"]
-    assert pod["containers"][0]["image"] == "tensorflow/serving:2.19.1-gpu"
-    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
-    assert pod["tolerations"][0]["key"] == "nvidia.com/gpu"
+    pod, container = pod_of("gpu")
+    assert container["image"] == "tensorflow/serving:2.21.0-gpu"
+    assert container["resources"]["limits"] == {"memory": "4Gi", "nvidia.com/gpu": "1"}
+    assert pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    pod, container = pod_of("volume")
+    assert container["image"] == "tensorflow/serving:2.21.0"
+    assert container["resources"]["limits"] == {"memory": "4Gi"}
+    assert "tolerations" not in pod
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("tensorflow/serving:2.19.1", "tensorflow/serving:2.19.1-gpu"),
+        ("docker.io/tensorflow/serving", "docker.io/tensorflow/serving:latest-gpu"),
+        ("tensorflow/serving:2.19.1-gpu", "tensorflow/serving:2.19.1-gpu"),
+        ("tensorflow/serving@sha256:0a", "tensorflow/serving@sha256:0a"),
+        ("registry.example:5000/serving", "registry.example:5000/serving"),
+    ],
+)
+def test_only_a_stock_image_has_its_gpu_variant_named(given: str, expected: str) -> None:
+    assert image(DeploymentConfig(image=given, gpus=1)) == expected
+    assert image(DeploymentConfig(image=given)) == given
 
 
 def test_models_in_a_bucket() -> None:
-    found = by_kind(CASES["gs"])
-    pod = found["Deployment"]["spec"]["template"]["spec"]
+    pod, container = pod_of("gs")
     assert "persistentVolumeClaim" not in str(pod)
-    assert {"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/credentials/key.json"} in pod["containers"][0]["env"]
-    assert 'base_path: "gs://bucket/models/shop"' in found["ConfigMap"]["data"]["models.config"]
-    pod = by_kind(CASES["s3"])["Deployment"]["spec"]["template"]["spec"]
-    assert pod["containers"][0]["envFrom"] == [{"secretRef": {"name": "key"}}]
+    assert {"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/credentials/key.json"} in container["env"]
+    assert {"name": "credentials", "secret": {"secretName": "key"}} in pod["volumes"]
+    assert 'base_path: "gs://bucket/models/shop"' in by_kind("gs")["ConfigMap"]["data"]["models.config"]
+    pod, container = pod_of("account")
+    assert pod["serviceAccountName"] == "reader"
+    assert "credentials" not in str(pod["volumes"])
+    assert 'base_path: "gs://bucket/models/shop"' in by_kind("account")["ConfigMap"]["data"]["models.config"]
+    _, container = pod_of("s3")
+    assert container["envFrom"] == [{"secretRef": {"name": "key"}}]
 
 
-def test_tf_serving_reads_its_files(tmp_path: Path) -> None:
-    for file, text in serving_files("shop", "/models/shop", CASES["labels"]).items():
-        (tmp_path / file).write_text(text)
-    (model,) = read_models(tmp_path / "models.config").model_config_list.config
-    assert (model.name, model.base_path) == ("shop", "/models/shop")
-    assert dict(model.version_labels) == {"stable": 3, "canary": 4}
-    assert list(model.model_version_policy.specific.versions) == [3, 4]
-    assert read_batching(tmp_path / "batching_parameters.txt") == Batching(64, 1000, 100, 4, (1, 2, 4, 8, 16, 32, 64))
-    assert (tmp_path / "monitoring.config").read_text() == (
-        'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n'
-    )
-    latest = serving_files("shop", "/models/shop", DeploymentConfig(versions_kept=3, max_batch_size=48))
-    for file, text in latest.items():
-        (tmp_path / file).write_text(text)
-    (model,) = read_models(tmp_path / "models.config").model_config_list.config
-    assert model.model_version_policy.latest.num_versions == 3
-    assert read_batching(tmp_path / "batching_parameters.txt").allowed_batch_sizes == (1, 2, 4, 8, 16, 32, 48)
+def test_a_label_moves_without_new_pods_and_batching_with_new_ones() -> None:
+    def template(config: DeploymentConfig) -> dict[str, Any]:
+        found: dict[str, Any] = manifests("shop", config)[1]["spec"]["template"]
+        return found
 
-
-def test_compose_mounts_what_the_pipeline_pushes(tmp_path: Path) -> None:
-    written = write_deployment("shop", CASES["gpu"], "/runs/shop/serving/shop", tmp_path)
-    assert {path.name for path in written} == {
-        "kubernetes.yaml", "compose.yaml", "models.config", "batching_parameters.txt", "monitoring.config",
-    }  # fmt: skip
-    service = yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"]["shop"]
-    assert service["volumes"] == ["/runs/shop/serving/shop:/models/shop:ro", "./config:/config:ro"]
-    assert service["command"] == arguments(CASES["gpu"])
-    assert service["deploy"]["resources"]["reservations"]["devices"][0]["count"] == 1
-    (model,) = read_models(tmp_path / "config" / "models.config").model_config_list.config
-    assert model.base_path == "/models/shop"
-    kinds = [document["kind"] for document in yaml.safe_load_all((tmp_path / "kubernetes.yaml").read_text())]
-    assert kinds == ["ConfigMap", "Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"]
-
-
-def test_what_cannot_be_deployed_is_named() -> None:
-    with pytest.raises(ValidationError, match="`model_path` should be a bucket where there is no `volume_claim`"):
-        DeploymentConfig(volume_claim=None)
-    with pytest.raises(ValidationError, match="`most_replicas` should be at least `replicas`, 5, received 3"):
-        DeploymentConfig(replicas=5, most_replicas=3)
+    before = template(DeploymentConfig(labels={"stable": 3}))
+    assert template(DeploymentConfig(labels={"stable": 4}, versions=(3,))) == before
+    assert template(DeploymentConfig(labels={"stable": 3}, max_batch_size=32)) != before
