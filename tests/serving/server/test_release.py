@@ -1,0 +1,46 @@
+"""The release that docs/serve.md describes, step by step, with the files that a deployment's configuration makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from small_models import Asking, Server, options, write_scaled
+from tensorflow_serving.apis import model_management_pb2
+
+from serving.deployment_config import DeploymentConfig
+from serving.deployment_files import serving_files
+from serving.server.configuration import read_models
+
+RELEASE = [
+    DeploymentConfig(labels={"stable": 3}),
+    DeploymentConfig(labels={"stable": 3, "canary": 4}),
+    DeploymentConfig(labels={"stable": 4}, versions=(3,)),
+]
+ROLLBACK = DeploymentConfig(labels={"stable": 3}, versions=(4,))
+RETIRED = DeploymentConfig(labels={"stable": 4})
+
+
+def models_config(config: DeploymentConfig, base: Path) -> str:
+    return serving_files("scaled", str(base), config)["models.config"]
+
+
+@pytest.mark.parametrize("last", [ROLLBACK, RETIRED], ids=["rollback", "retired"])
+def test_a_release_moves_labels_to_versions_that_answer_already(last: DeploymentConfig, tmp_path: Path) -> None:
+    base, path = tmp_path / "models", tmp_path / "models.config"
+    for version in (3, 4):
+        write_scaled(base, version)  # multiplies by its own number
+    before, *others = [*RELEASE, last]
+    path.write_text(models_config(before, base))
+    with Server(options(base, models=read_models(path))) as server, Asking(server.port) as asking:
+        for step in others:
+            # TF Serving refuses a whole configuration that moves a label to a version that it has not loaded yet.
+            loaded = {*before.labels.values(), *before.versions}
+            assert all(step.labels[label] in loaded for label in step.labels.keys() & before.labels.keys())
+            request = model_management_pb2.ReloadConfigRequest()
+            text_format.Parse(models_config(step, base), request.config)
+            asking.models.HandleReloadConfigRequest(request, timeout=60)
+            answers = {label: asking.scaled([1.0], label=label) for label in step.labels}
+            assert answers == {label: [float(version)] for label, version in step.labels.items()}
+            before = step
