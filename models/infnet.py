@@ -59,6 +59,9 @@ class InformationFlow(keras.layers.Layer):
         self.gates = {group: ProxyGatedUnit(hidden, of_all, name=f"{group}_gate") for group in groups}
         names = [f"{group}_{part}" for group in groups for part in ("proxies", "tokens")] + ["own"]
         self.norms = {name: keras.layers.LayerNormalization(name=f"{name}_norm") for name in names}
+        # A SavedModel finds layers in lists; those in dicts alone it does not.
+        by_name = [*self.flows.values(), self.joined, self.task_flows, self.gates, self.norms]
+        self.parts = [layer for layers in by_name for layer in layers.values()]
 
     def call(self, tokens: dict[str, Any], proxies: dict[str, Any], mask: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         masks = {"fields": None, "steps": mask, "tasks": None}
@@ -120,6 +123,7 @@ class INFNet(Ranker):
         self.numbers = {each.name: keras.layers.Dense(d, name=f"number_{each.name}") for each in inputs.numeric}
         self.user_numbers = [each.name for each in inputs.numeric if each.side != "item"]
         self.item_numbers = [each.name for each in inputs.numeric if each.side == "item"]
+        self.embeddings = [*self.tables.values(), *self.numbers.values()]  # in a list, where a SavedModel finds them
         self.step = keras.layers.Dense(d, name="step")
         self.field_proxies = keras.layers.Dense(h.field_proxies * d, activation="relu", name="field_proxies")
         self.field_count = h.field_proxies
