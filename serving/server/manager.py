@@ -154,29 +154,30 @@ class Manager:
 
         Raises:
             ServingError: INVALID_ARGUMENT for a configuration that cannot be served, FAILED_PRECONDITION where a
-                label would stand for a version that is not available; then the labels stay as they were.
+                label would stand for a version that is not available; then all stays as it was.
         """
         problem = problem_of(config)
         if problem is not None:
             raise invalid(problem)
-        with self._changed:
-            before = {name: dict(model.labels) for name, model in self._models.items()}
-        self._configure(config)
+        before = self._config
+        # Labels move when what they stand for is there, so that no request by a label finds nothing meanwhile.
+        self._configure(config, move_labels=False)
         self.poll()
         with self._changed:
-            wrong = []
-            for model in self._models.values():
-                for label, number in model.labels.items():
-                    if number not in model.available():
-                        wrong.append(f"label {label} of {model.name} to version {number}")
-            if wrong:
-                for name, labels in before.items():
-                    if name in self._models:
-                        self._models[name].labels = labels
-                raise ServingError(
-                    grpc.StatusCode.FAILED_PRECONDITION,
-                    f"a label can be given to an available version alone, received {'; '.join(wrong)}",
-                )
+            wrong = [
+                f"label {label} of {entry.name} to version {number}"
+                for entry in config.model_config_list.config
+                for label, number in entry.version_labels.items()
+                if number not in self._models[entry.name].available()
+            ]
+        if wrong:
+            self._configure(before)
+            self.poll()
+            raise ServingError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"a label can be given to an available version alone, received {'; '.join(wrong)}",
+            )
+        self._configure(config)
 
     def poll(self) -> None:
         """Looks at the folders once, loads what should be served, and unloads what should not be any longer."""
@@ -198,7 +199,8 @@ class Manager:
             except Exception:  # the next look may succeed, and what is loaded goes on answering
                 log.exception("looking for versions failed")
 
-    def _configure(self, config: model_server_config_pb2.ModelServerConfig) -> None:
+    def _configure(self, config: model_server_config_pb2.ModelServerConfig, move_labels: bool = True) -> None:
+        """Follows `config` from the next look on; without `move_labels`, labels of models that are known stay."""
         with self._changed:
             before, self._models = self._models, {}
             for entry in config.model_config_list.config:
@@ -208,9 +210,12 @@ class Manager:
                 else:
                     model = Model(entry.name, entry.base_path, Policy())
                 model.policy = entry.model_version_policy
-                model.labels = dict(entry.version_labels)
+                if move_labels:
+                    model.labels = dict(entry.version_labels)
                 self._models[entry.name] = model
             self._leaving += before.values()
+            if move_labels:
+                self._config = type(config).FromString(config.SerializeToString())
 
     def _find(self, name: str, version: int | None, label: str | None) -> Version:
         model = self._models.get(name)

@@ -211,12 +211,14 @@ ONE_MISTAKE = {
     "unknown model": (
         "name: din",
         "name: dinn",
-        "`model.name` should be one of din, pooled, received 'dinn' (small.yaml, line 27)",
+        "`model.name` should be one of dien, diffumin, din, infnet, pooled, shared_bottom, tin, "
+        "received 'dinn' (small.yaml, line 27)",
     ),
     "unknown baseline": (
         "training:",
         "baseline: {name: poled}\ntraining:",
-        "`baseline.name` should be one of din, pooled, received 'poled' (small.yaml, line 28)",
+        "`baseline.name` should be one of dien, diffumin, din, infnet, pooled, shared_bottom, tin, "
+        "received 'poled' (small.yaml, line 28)",
     ),
     # Leaks
     "label column beside the target": (
