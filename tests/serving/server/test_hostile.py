@@ -15,7 +15,7 @@ from tensorflow.core.framework import types_pb2
 
 from serving.server.server import Server
 
-TRIED = 1500
+TRIED = 3000
 PROPER = {
     grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.INTERNAL,  # what gRPC itself answers to bytes that are no message
