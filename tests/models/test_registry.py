@@ -33,7 +33,7 @@ def test_hyperparameters_as_a_mapping_or_an_instance() -> None:
 @pytest.mark.parametrize(
     ("name", "hyperparameters", "message"),
     [
-        ("dinn", {}, "`name` should be one of din, pooled, received 'dinn'"),
+        ("dinn", {}, "`name` should be one of dien, diffumin, din, .*, received 'dinn'"),
         ("pooled", DINHyperparameters(), "`hyperparameters` should be PooledHyperparameters, received DIN"),
         ("din", {"mini_batch_aware_l2": 0.1}, "`item_counts` is needed where `mini_batch_aware_l2` is more than 0"),
         ("din", {"attention_unit": (3,)}, "attention_unit"),
