@@ -94,8 +94,11 @@ class INFNetHyperparameters(Section):
     gate_units: PositiveInt = 32
     variant: Literal["v1", "v2"] = "v1"
     tower_units: tuple[PositiveInt, ...] = (64,)
-    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "relu"
+    activation: Literal["relu", "prelu", "dice", "sigmoid"] = "prelu"
     dropout: Rate = 0.0
+    behaviour_type: str | None = Field(
+        None, description="The category along the history whose values are behaviour types; None is one type for all."
+    )
     history_age: bool = Field(False, description="Whether the age of each behaviour is part of its token.")
     embedding_l2: NonNegative = 0.0
 
@@ -117,7 +120,10 @@ class DiffuMINHyperparameters(Section):
 
     embedding_dimension: PositiveInt = 16
     channels: PositiveInt = 4
-    kept: PositiveInt = Field(100, description="Behaviours that a channel keeps at most.")
+    kept: PositiveInt = Field(100, description="Behaviours that a channel keeps at most, as in the authors' code.")
+    kept_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0, description="Share of its behaviours that a channel keeps, as in the paper; the lower of both counts."
+    )
     recent: PositiveInt = Field(10, description="Newest behaviours that the short-term interest is of.")
     heads: PositiveInt = 2
     denoising_steps: PositiveInt = 10

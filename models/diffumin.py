@@ -56,7 +56,8 @@ class DiffuMIN(Ranker):
         self.items = ItemEmbedding(inputs, h.embedding_dimension, h.embedding_l2, name="items")
         self.context = ContextEmbedding(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="context")
         width = self.items.width
-        self.kept, self.steps, self.recent = h.kept, h.denoising_steps, min(h.recent, inputs.history_length)
+        self.kept, self.kept_share = h.kept, h.kept_share
+        self.steps, self.recent = h.denoising_steps, min(h.recent, inputs.history_length)
         self.diffusion_weight, self.contrast_weight = h.diffusion_weight, h.contrast_weight
         self.temperature = h.temperature
         self.behaviour = keras.layers.Dense(width, use_bias=False, name="behaviour")
@@ -106,7 +107,7 @@ class DiffuMIN(Ranker):
         """One vector a channel, [B, c, d], of unit length or zeros, and which have any behaviour, bool [B, c]."""
         behaviours = ops.cast(history, "float32")
         scores = ops.matmul(behaviours, channels)
-        routed = route(scores, mask, self.kept)
+        routed = route(scores, mask, self.kept, self.kept_share)
         weights = ops.where(routed, scores, 0.0)
         count = ops.sum(ops.cast(routed, "float32"), axis=1)
         found = ops.matmul(ops.transpose(weights, (0, 2, 1)), behaviours) / ops.maximum(count, 1.0)[..., None]

@@ -8,10 +8,9 @@ import keras
 from keras import ops
 
 from models.config import INFNetHyperparameters
-from models.inputs import ModelInputs
+from models.inputs import CategoricalInput, ModelInputs
 from models.layers.cross_attention import CrossAttention
 from models.layers.embedding_table import EmbeddingTable, embed_values
-from models.layers.masked_ops import masked_mean, masked_sum
 from models.layers.mlp_tower import MLPTower
 from models.layers.proxy_gated_unit import ProxyGatedUnit
 from models.ranker import Ranker
@@ -26,8 +25,8 @@ class InformationFlow(keras.layers.Layer):
     Version 1: `C~ = CA(C~, S) + CA(C~, T)`, likewise for the others' proxies and for the tasks' own tokens, then
     `PGU(X, X~)`. The formulas leave residuals out, the text has them, and without them all tasks' tokens become one: so
     there is `LayerNorm(x + ...)` around every flow and gate, which is our reading, as is that each flow has weights
-    of its own. Version 2, known to us from its abstract and a port: proxies look at all three groups, what they found
-    is joined and mapped, and gates shift too.
+    of its own. Version 2, known to us from its abstract and a port: proxies and tasks look at all three groups, what
+    they found is joined and mapped, and gates shift too.
 
     Args:
         width: of a token.
@@ -48,34 +47,34 @@ class InformationFlow(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.groups = groups
-
-        def flows(name: str, others: list[str]) -> dict[str, CrossAttention]:
-            return {other: CrossAttention(width, counts[other] == 1, name=f"{name}_from_{other}") for other in others}
-
         of_all = variant == "v2"
-        self.flows = {group: flows(group, [other for other in GROUPS if of_all or other != group]) for group in groups}
-        self.joined = {group: keras.layers.Dense(width, name=f"{group}_joined") for group in groups} if of_all else {}
-        self.task_flows = flows("own", ["fields", "steps"])
+        looking = (*groups, "own")  # proxies by group, and the tasks' own tokens
+
+        def flows(name: str) -> dict[str, CrossAttention]:
+            group = "tasks" if name == "own" else name
+            seen = [other for other in GROUPS if of_all or other != group]
+            return {other: CrossAttention(width, counts[other] == 1, name=f"{name}_from_{other}") for other in seen}
+
+        self.flows = {name: flows(name) for name in looking}
+        self.joined = {name: keras.layers.Dense(width, name=f"{name}_joined") for name in looking} if of_all else {}
         self.gates = {group: ProxyGatedUnit(hidden, of_all, name=f"{group}_gate") for group in groups}
-        names = [f"{group}_{part}" for group in groups for part in ("proxies", "tokens")] + ["own"]
-        self.norms = {name: keras.layers.LayerNormalization(name=f"{name}_norm") for name in names}
-        # A SavedModel finds layers in lists; those in dicts alone it does not.
-        by_name = [*self.flows.values(), self.joined, self.task_flows, self.gates, self.norms]
-        self.parts = [layer for layers in by_name for layer in layers.values()]
+        names = [*(f"{name}_looked" for name in looking), *(f"{group}_gated" for group in groups)]
+        self.norms = {name: keras.layers.LayerNormalization(name=name) for name in names}
+        # A SavedModel does not find layers that are in a dict within a dict alone.
+        self.all_flows = [flow for seen in self.flows.values() for flow in seen.values()]
 
     def call(self, tokens: dict[str, Any], proxies: dict[str, Any], mask: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Tokens [B, N, d] and proxies [B, M, d] by group, the steps' mask bool [B, T], to tokens and proxies."""
         masks = {"fields": None, "steps": mask, "tasks": None}
         found = {}
-        for group in self.groups:
-            parts = [
-                flow(proxies[group], tokens[other], mask=masks[other]) for other, flow in self.flows[group].items()
-            ]
-            news = self.joined[group](ops.concatenate(parts, axis=-1)) if self.joined else sum(parts[1:], parts[0])
-            found[group] = self.norms[f"{group}_proxies"](proxies[group] + news)
-        parts = [flow(tokens["tasks"], tokens[other], mask=masks[other]) for other, flow in self.task_flows.items()]
-        tokens = tokens | {"tasks": self.norms["own"](tokens["tasks"] + sum(parts[1:], parts[0]))}
+        for name, flows in self.flows.items():
+            before = tokens["tasks"] if name == "own" else proxies[name]
+            parts = [flow(before, tokens[other], mask=masks[other]) for other, flow in flows.items()]
+            news = self.joined[name](ops.concatenate(parts, axis=-1)) if self.joined else sum(parts[1:], parts[0])
+            found[name] = self.norms[f"{name}_looked"](before + news)
+        tokens = tokens | {"tasks": found.pop("own")}
         gated = {
-            group: self.norms[f"{group}_tokens"](tokens[group] + self.gates[group](tokens[group], found[group]))
+            group: self.norms[f"{group}_gated"](tokens[group] + self.gates[group](tokens[group], found[group]))
             for group in self.groups
         }
         return tokens | gated, found
@@ -87,13 +86,19 @@ class INFNet(Ranker):
 
     Fields are the item, its attributes, the user, profile, context and numbers; steps are behaviours (item and
     attributes joined and mapped to one width, their age if asked for); tasks are learned tokens. Each group has a few
-    proxies: `fields`' are an MLP of all fields, `steps`' the masked sum of a projection of all steps (one behaviour
-    type, since a log has one sequence here), `tasks`' are learned. After some blocks of `InformationFlow`, each task's
-    token gives its logit through an MLP of its own. The cost is linear in the number of steps.
+    proxies: `fields`' are an MLP of all fields, `steps`' the masked sum of a projection of the steps of each behaviour
+    type, `tasks`' are learned. After some blocks of `InformationFlow`, each task's token gives its logit through an MLP
+    of its own. The cost is linear in the number of steps.
+
+    The paper has one sequence a behaviour type; a log has one history here, so a type is a value of the category along
+    it that `behaviour_type` names, and without a name all steps are of one type.
 
     Args:
         inputs: which tensors there are, and their sizes.
         hyperparameters: see `INFNetHyperparameters`.
+
+    Raises:
+        ValueError: where `behaviour_type` is not a category along the history with one value a step.
     """
 
     Hyperparameters = INFNetHyperparameters
@@ -120,10 +125,10 @@ class INFNet(Ranker):
         self.user_fields += [each.name for each in in_target if each.side != "item"]
         self.item_fields = ["item", *(each.name for each in in_target if each.side == "item")]
         self.step_fields = [each.name for each in inputs.categorical if each.in_history]
+        self.types = None if h.behaviour_type is None else self._types(h.behaviour_type)
         self.numbers = {each.name: keras.layers.Dense(d, name=f"number_{each.name}") for each in inputs.numeric}
         self.user_numbers = [each.name for each in inputs.numeric if each.side != "item"]
         self.item_numbers = [each.name for each in inputs.numeric if each.side == "item"]
-        self.embeddings = [*self.tables.values(), *self.numbers.values()]  # in a list, where a SavedModel finds them
         self.step = keras.layers.Dense(d, name="step")
         self.field_proxies = keras.layers.Dense(h.field_proxies * d, activation="relu", name="field_proxies")
         self.field_count = h.field_proxies
@@ -146,12 +151,14 @@ class INFNet(Ranker):
         mask = features["history_item"] != 0
         parts = [self.tables["item"](features["history_item"], training=training)]
         parts += [
-            embed_values(self.tables[name], features[f"history_{name}"], 2, training) for name in self.step_fields[1:]
+            embed_values(self.tables[name], features[f"history_{name}"], 2, training) for name in self.step_fields
         ]
         if self.age:
             parts.append(self.tables["age"](ops.minimum(features["history_age"], self.oldest), training=training))
         fields = self._fields(features, self.user_fields, self.user_numbers, training)
         user = {"steps": self.step(ops.concatenate(parts, axis=-1)), "mask": mask}
+        if self.types is not None:
+            user["types"] = features[f"history_{self.types.name}"]
         return user | ({"fields": ops.stack(fields, axis=1)} if fields else {})
 
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
@@ -168,8 +175,7 @@ class INFNet(Ranker):
         if len(self.blocks) > 1:  # one block alone brings nothing forward but the tasks
             flat = ops.reshape(fields, (-1, fields.shape[1] * self.width))
             of_fields = ops.reshape(self.field_proxies(flat), (-1, self.field_count, self.width))
-            pool = masked_mean if self.variant == "v2" else masked_sum
-            proxies |= {"fields": of_fields, "steps": pool(self.step_proxy(steps), mask)[:, None]}
+            proxies |= {"fields": of_fields, "steps": self._of_types(steps, mask, user.get("types"))}
         for block in self.blocks:
             tokens, proxies = block(tokens, proxies, mask)
         logits = [
@@ -177,6 +183,27 @@ class INFNet(Ranker):
             for number, (tower, score) in enumerate(zip(self.towers, self.scores, strict=True))
         ]
         return self.to_logits(ops.concatenate(logits, axis=-1))
+
+    def _types(self, name: str) -> CategoricalInput:
+        found = {each.name: each for each in self.inputs_description.categorical if each.in_history}
+        single = [each.name for each in found.values() if each.values is None]
+        if name not in single:
+            known = ", ".join(single) or "none here"
+            raise ValueError(
+                f"`behaviour_type` should be a category along the history with one value a step ({known}), "
+                f"received {name!r}"
+            )
+        return found[name]
+
+    def _of_types(self, steps: Any, mask: Any, types: Any | None) -> Any:
+        """The steps' proxies [B, F, d]: of each type, and of steps without one, the sum, or in version 2 the mean."""
+        of_type = ops.expand_dims(ops.cast(mask, steps.dtype), -1)
+        if types is not None and self.types is not None:
+            of_type = of_type * ops.one_hot(types, self.types.rows, dtype=steps.dtype)
+        sums = ops.matmul(ops.transpose(of_type, (0, 2, 1)), self.step_proxy(steps))
+        if self.variant == "v1":
+            return sums
+        return sums / ops.maximum(ops.expand_dims(ops.sum(of_type, axis=1), -1), 1.0)
 
     def _fields(
         self, features: dict[str, Any], names: list[str], numbers: list[str], training: bool | None

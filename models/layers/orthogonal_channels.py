@@ -54,21 +54,28 @@ class OrthogonalChannels(keras.layers.Layer):
         return {**super().get_config(), "channels": self.channels}
 
 
-def route(scores: Any, mask: Any, kept: int) -> Any:
+def route(scores: Any, mask: Any, kept: int, share: float = 1.0) -> Any:
     """Which behaviour belongs to which channel: bool [B, T, c].
 
-    Each valid behaviour is in the one channel where its score is highest; a channel keeps its own `kept` highest.
+    Each valid behaviour is in the one channel where its score is highest; a channel keeps its own highest, and all that
+    score as the last of them does, since nothing says which of them it should be.
 
     Args:
         scores: float32 [B, T, c].
         mask: bool [B, T].
-        kept: at most, in each channel.
+        kept: how many a channel keeps.
+        share: of a channel's behaviours, above 0 and at most 1, which it keeps if they are fewer: at least one.
     """
     channels, steps = scores.shape[-1], scores.shape[1]
     is_best = ops.one_hot(ops.argmax(scores, axis=-1), channels, dtype="bool")
     routed = ops.logical_and(is_best, ops.expand_dims(mask, -1))
-    if kept >= steps:
+    kept = min(kept, steps)
+    if kept == steps and share == 1.0:
         return routed
     own = ops.where(routed, scores, FILL)
-    lowest = ops.top_k(ops.transpose(own, (0, 2, 1)), kept)[0][:, :, -1]
+    highest = ops.top_k(ops.transpose(own, (0, 2, 1)), kept)[0]
+    # Rounding may put a whole number slightly above itself.
+    of_share = ops.ceil(share * ops.sum(ops.cast(routed, "float32"), axis=1) - 1e-4)
+    last = ops.clip(ops.cast(of_share, "int32") - 1, 0, kept - 1)
+    lowest = ops.take_along_axis(highest, ops.expand_dims(last, -1), axis=-1)[..., 0]
     return ops.logical_and(routed, own >= ops.expand_dims(lowest, 1))

@@ -134,6 +134,49 @@ def saved_and_reloaded_it_is_the_same(build: Build, folder: Path) -> None:
     assert_same(logits(other, features), expected, "reloaded by its weights")
 
 
+def exported_it_is_the_same(build: Build, folder: Path) -> None:
+    """As a SavedModel, which must find every variable by itself, ranking two candidates a user."""
+    ranker = shaken(build)
+    features = make_features(ranker.inputs_description, ROWS)
+    names = ranker.inputs_description.candidate_tensors
+    pairs = {name: np.stack([values] * 2, axis=1) if name in names else values for name, values in features.items()}
+    free = {name: 2 if name in names else 1 for name in pairs}
+    module = tf.Module()
+    module.ranker = ranker
+    module.rank = tf.function(
+        ranker.rank,
+        input_signature=[
+            {
+                name: tf.TensorSpec([None] * free[name] + list(values.shape[free[name] :]), values.dtype, name)
+                for name, values in pairs.items()
+            }
+        ],
+    )
+    tf.saved_model.save(module, str(folder))
+    reloaded = tf.saved_model.load(str(folder))
+    ranked = reloaded.rank({name: tf.constant(values) for name, values in pairs.items()})
+    expected = logits(ranker, features)
+    for number in range(2):
+        found = {task: np.asarray(values)[:, number] for task, values in ranked.items()}
+        assert_same(found, expected, "reloaded from a SavedModel")
+
+
+def every_input_counts(build: Build, folder: Path) -> None:
+    """Each tensor changes some logit; the age of behaviours where it is asked for."""
+    ranker = shaken(build)
+    inputs = ranker.inputs_description
+    features = make_features(inputs, ROWS, full=True)
+    others = make_features(inputs, ROWS, seed=8, full=True)
+    expected = logits(ranker, features)
+    asks_for_age = getattr(ranker.hyperparameters, "history_age", False)
+    for name in inputs.tensors():
+        if name == "history_age" and not asks_for_age:
+            continue
+        found = logits(ranker, features | {name: others[name]})
+        change = max(np.abs(found[task] - expected[task]).max() for task in inputs.tasks)
+        assert change > 1e-5, f"`{name}` should change a logit, nothing does by more than {change:.0e}"
+
+
 def every_weight_learns(build: Build, folder: Path) -> None:
     """Every trainable weight gets a gradient on some batch, and no gradient is anything but finite."""
     ranker = shaken(build)
@@ -232,6 +275,8 @@ CHECKS: tuple[Callable[[Build, Path], None], ...] = (
     an_empty_history_is_scored,
     rows_are_independent,
     saved_and_reloaded_it_is_the_same,
+    exported_it_is_the_same,
+    every_input_counts,
     every_weight_learns,
     half_precision_stays_finite,
     it_learns_64_rows_by_heart,

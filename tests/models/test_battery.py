@@ -32,11 +32,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"evolution": "augru_released", "embedding_l2": 0.01},
     ],
     "diffumin": [
-        {"channels": 2, "kept": 1, "recent": 2, "denoising_steps": 3, "history_age": True},
+        {"channels": 2, "kept": 1, "kept_share": 0.5, "recent": 2, "denoising_steps": 3, "history_age": True},
         {"diffusion_weight": 0.1, "contrast_weight": 0.1, "denoising_steps": 1, "activation": "prelu"},
     ],
     "infnet": [
-        {"variant": "v2", "history_age": True},
+        {"variant": "v2", "behaviour_type": "device", "history_age": True},
+        {"behaviour_type": "rating"},
         {"blocks": 1, "field_proxies": 2, "task_proxies": 1, "activation": "dice", "embedding_l2": 0.01},
     ],
     "shared_bottom": [{"activation": "dice", "history_age": True, "embedding_l2": 0.01}],
@@ -127,6 +128,23 @@ class ForgetsOnSaving(Sound):
         return scores * self.scale
 
 
+class HidesALayer(Sound):
+    """In a dict within a dict, where Keras finds it and a SavedModel does not."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.by_name = {"layers": {"last": keras.layers.Dense(1, dtype="float32")}}
+
+    def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
+        return self.by_name["layers"]["last"](scores)
+
+
+class SkipsAnInput(Sound):
+    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        ones = ops.ones_like(features["history_item"])
+        return super().encode_user(features | {"history_item": ones}, training)
+
+
 class HasADeadWeight(Sound):
     def pool(self, history: Any, mask: Any) -> Any:
         return ops.stop_gradient(self.behaviour(super().pool(history, mask)))
@@ -190,6 +208,8 @@ def broken(kind: type[Sound]) -> battery.Build:
         (DividesByNothing, battery.an_empty_history_is_scored, "should be finite"),
         (LooksAtItsMates, battery.rows_are_independent, "alone"),
         (ForgetsOnSaving, battery.saved_and_reloaded_it_is_the_same, "reloaded"),
+        (HidesALayer, battery.exported_it_is_the_same, "untracked"),
+        (SkipsAnInput, battery.every_input_counts, "`history_item` should change a logit"),
         (HasADeadWeight, battery.every_weight_learns, "behaviour/kernel"),
         (OverflowsInHalfPrecision, battery.half_precision_stays_finite, "should be finite"),
         (SeesTheTargetAlone, battery.it_learns_64_rows_by_heart, "should fall below"),

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from counted_operations import growth
 from random_features import PLAIN, RICH, make_features
 
 from models.diffumin import DiffuMIN
@@ -19,6 +20,7 @@ from transforms.area_under_curve import area_under_curve as auc
 
 def diffumin(inputs: ModelInputs, **hyperparameters: Any) -> DiffuMIN:
     """With weights as after some training."""
+    keras.utils.set_random_seed(1)
     small = {"embedding_dimension": 4, "tower_units": (8,), "denoising_steps": 3}
     ranker = build_ranker("diffumin", inputs, {**small, **hyperparameters})
     random = np.random.default_rng(1)
@@ -81,6 +83,46 @@ def test_the_contrast_reaches_the_projection_where_it_has_a_weight(contrast: flo
     of_projection = [size for path, size in sizes.items() if "project/" in path]
     assert all((size > 0.0) == reached for size in of_projection[::2])  # the kernels
     assert any(size > 0.0 for path, size in sizes.items() if "denoiser" in path)
+
+
+def test_the_noise_of_training_is_the_run_seeds_and_goes_on_where_a_backup_was() -> None:
+    """The generator's state is a variable like others: set back, the same noise comes again."""
+    features = make_features(PLAIN, 9, full=True)
+    first, second = (diffumin(PLAIN) for _ in range(2))
+    state = [variable.numpy() for variable in first.variables]
+    drawn = np.asarray(first(features, training=True)["click"])
+    np.testing.assert_array_equal(second(features, training=True)["click"], drawn)
+    assert np.abs(np.asarray(first(features, training=True)["click"]) - drawn).max() > 1e-6
+    for variable, value in zip(first.variables, state, strict=True):
+        variable.assign(value)
+    np.testing.assert_array_equal(first(features, training=True)["click"], drawn)
+
+
+def test_the_contrast_falls_below_what_knowing_nothing_costs() -> None:
+    """The log of the batch's 16 rows is what views that tell nothing apart cost; here the contrast alone is trained."""
+    ranker, features = diffumin(PLAIN, contrast_weight=1.0, diffusion_weight=0.0), make_features(PLAIN, 16, full=True)
+    optimizer = keras.optimizers.Adam(0.01)
+    optimizer.build(ranker.trainable_variables)
+    weights = ranker.trainable_variables
+
+    @tf.function
+    def step() -> Any:
+        with tf.GradientTape() as tape:
+            ranker(features, training=True)
+            loss = tf.add_n(ranker.losses)
+        found = tape.gradient(loss, [weight.value for weight in weights])
+        pairs = [(gradient, weight) for gradient, weight in zip(found, weights, strict=True) if gradient is not None]
+        optimizer.apply_gradients(pairs)
+        return loss
+
+    losses = [float(step()) for _ in range(100)]
+    assert losses[0] > 0.7 * np.log(16)
+    assert losses[-1] < 0.5 * np.log(16)
+
+
+def test_the_cost_is_linear_in_the_history() -> None:
+    found = growth(lambda inputs: build_ranker("diffumin", inputs, {"embedding_dimension": 8}))
+    assert found == pytest.approx(2.0, rel=0.02)
 
 
 def test_without_weights_nothing_is_added() -> None:

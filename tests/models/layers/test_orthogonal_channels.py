@@ -57,6 +57,25 @@ def test_each_goes_to_its_best_channel_and_a_channel_keeps_its_best() -> None:
     np.testing.assert_array_equal(np.asarray(route(SCORES, MASK, 9))[0].T, [[1, 1, 0, 0, 1], second])
 
 
+def test_a_channel_keeps_a_share_of_its_own() -> None:
+    """Of the first channel's three, two thirds are two and the half is two, rounded up; of the second's one, one."""
+    first, second = [1, 1, 0, 0, 0], [0, 0, 1, 0, 0]
+    for share in (2 / 3, 0.5):
+        np.testing.assert_array_equal(np.asarray(route(SCORES, MASK, 9, share))[0].T, [first, second])
+    np.testing.assert_array_equal(np.asarray(route(SCORES, MASK, 9, 0.01))[0].T, [[1, 0, 0, 0, 0], second])
+    np.testing.assert_array_equal(np.asarray(route(SCORES, MASK, 1, 1.0))[0].T, [[1, 0, 0, 0, 0], second])
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_where_nothing_is_there_nothing_is_kept(share: float) -> None:
+    assert not np.asarray(route(SCORES, np.zeros((1, 5), bool), 2, share)).any()
+
+
+def test_those_that_score_alike_are_kept_together() -> None:
+    scores = np.array([[[5.0, 1.0], [4.0, 1.0], [4.0, 1.0], [3.0, 1.0]]], np.float32)
+    np.testing.assert_array_equal(np.asarray(route(scores, np.ones((1, 4), bool), 2))[0, :, 0], [1, 1, 1, 0])
+
+
 def test_no_behaviour_is_in_two_channels() -> None:
     scores = np.random.default_rng(3).normal(size=(20, 30, 4)).astype(np.float32)
     assert np.asarray(route(scores, np.ones((20, 30), bool), 5)).sum(-1).max() == 1
