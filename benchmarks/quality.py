@@ -20,14 +20,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import load
-from pipeline.evaluation_result import Metrics, RetrievalMetrics
+from pipeline.config import METRICS, load
+from pipeline.evaluation_result import Metrics
 from pipeline.folders import Folders
-
-SHOWN = {
-    Metrics: ("auc", "gauc", "log_loss", "ece"),
-    RetrievalMetrics: ("recall_10", "recall_50", "ndcg_10", "ndcg_50", "hit_rate_50", "coverage_50"),
-}
 
 
 def run_seed(config: Path, seed: int, data_folder: str | None, runs_folder: str | None) -> dict[str, dict[str, float]]:
@@ -56,13 +51,12 @@ def main() -> int:
     ]
     table = Table(title=f"{arguments.config.stem}, test split, {len(arguments.seeds)} seeds: mean ± spread")
     table.add_column("model")
-    kind = Metrics if "auc" in next(iter(results[0].values())) else RetrievalMetrics
-    for metric in SHOWN[kind]:
+    for metric in METRICS:
         table.add_column(metric, justify="right")
     spreads: dict[str, float] = {}
     for name in results[0]:
         cells = []
-        for metric in SHOWN[kind]:
+        for metric in METRICS:
             values = [result[name][metric] for result in results]
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             if name == next(iter(results[0])):  # the model; the gate has nothing to say of the baseline
@@ -72,7 +66,7 @@ def main() -> int:
     Console(width=120).print(table)
     short = False
     gate = load(arguments.config, arguments.data_folder).evaluation.gate
-    for metric, margin in gate.margins(kind.DEFAULT_MARGINS).items():
+    for metric, margin in gate.margins(Metrics.DEFAULT_MARGINS).items():
         wide_enough = margin >= 2 * spreads[metric]
         short |= not wide_enough
         verdict = "ok" if wide_enough else "SHORT"

@@ -19,18 +19,8 @@ from transforms.config import IngestionConfig, LogGeneratorConfig, Section
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
 RUNS_FOLDER_VARIABLE = "INTERESTFLOW_RUNS"
 Severity = Literal["error", "warning", "never"]
-RankerMetric = Literal["auc", "gauc", "log_loss", "ece"]
-RetrievalMetric = Literal[
-    "recall_10", "recall_20", "recall_50",
-    "ndcg_10", "ndcg_20", "ndcg_50",
-    "hit_rate_10", "hit_rate_20", "hit_rate_50",
-    "coverage_10", "coverage_20", "coverage_50",
-    "diversity_10", "diversity_20", "diversity_50",
-    "novelty_10", "novelty_20", "novelty_50",
-]  # fmt: skip
-Metric = Literal[RankerMetric, RetrievalMetric]
-RANKER_METRICS: tuple[str, ...] = get_args(RankerMetric)
-RETRIEVAL_METRICS: tuple[str, ...] = get_args(RetrievalMetric)
+Metric = Literal["auc", "gauc", "log_loss", "ece"]
+METRICS: tuple[str, ...] = get_args(Metric)
 
 
 class ConfigurationError(Exception):
@@ -52,7 +42,7 @@ class GateConfig(Section):
     """What a model must reach to be blessed, in every task.
 
     `at_least` and `at_most` are absolute bounds by metric. `champion_margin` is by how much a metric may be worse than
-    the champion's, wider than seed noise; where it is not given, AUC by 0.005 or, for matchers, recall@50 by 0.01.
+    the champion's, wider than seed noise; where it is not given, AUC by 0.005.
     `slice_margin` widens that margin for the configured slices that have at least `slice_minimum_examples` examples;
     without it, slices are not held against the champion.
     """
@@ -75,9 +65,6 @@ class EvaluationConfig(Section):
         ("history_length", "user", "item"),
         description="`history_length`, `user` (new or known), `item` (cold or known), or an attribute of the target; "
         "a numeric one by its `boundaries`.",
-    )
-    leave_out_seen: bool = Field(
-        True, description="Matchers alone: whether what a user had taken before is left out of its list."
     )
     compare_with_baseline: bool = True
     gate: GateConfig = GateConfig()

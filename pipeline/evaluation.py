@@ -66,7 +66,7 @@ def evaluate(
         model=evaluated,
         champion=against,
         champion_problem=problem,
-        examples=overall.examples + getattr(overall, "unlabelled", 0),
+        examples=overall.examples + overall.unlabelled,
     )
     result.write(output)
     return result

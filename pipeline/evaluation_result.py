@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS
+from pipeline.config import METRICS
 from pipeline.stored import Stored
 
 Direction = Literal["higher", "lower"]
 BETTER: dict[str, Direction] = {
-    **dict.fromkeys(RANKER_METRICS + RETRIEVAL_METRICS, "higher"),
+    **dict.fromkeys(METRICS, "higher"),
     **dict.fromkeys(("log_loss", "ece"), "lower"),
 }
 """By metric, which way is better."""
@@ -109,55 +109,16 @@ class Metrics(TaskMetrics):
             yield f"{self.unlabelled:,} test examples have no label for {task}"
 
 
-class RetrievalMetrics(TaskMetrics):
-    """Of a matcher, over some users and what they took in the test window.
-
-    users: who took something.
-    examples: what they took, their targets.
-    unreachable: targets among them that are no candidates, and so can never be found.
-    repeated: what they took and had taken before; where seen items are left out it is no target.
-    figures: by metric, None where it is undefined.
-    """
-
-    HEADINGS = {
-        "recall_10": "recall@10", "recall_50": "recall@50", "ndcg_10": "NDCG@10", "ndcg_50": "NDCG@50",
-        "hit_rate_10": "hit rate@10", "hit_rate_50": "hit rate@50", "coverage_50": "coverage@50",
-        "diversity_10": "diversity@10", "novelty_10": "novelty@10",
-    }  # fmt: skip
-    MAIN = "ndcg_50"
-    DEFAULT_MARGINS = {"recall_50": 0.01}
-
-    users: int
-    unreachable: int
-    repeated: int
-    figures: dict[str, float | None]
-
-    def value(self, metric: str) -> float | None:
-        """One of `RETRIEVAL_METRICS`."""
-        return self.figures.get(metric)
-
-    def notes(self, task: str) -> Iterator[str]:
-        yield f"{self.users:,} users took {self.examples:,} items of {task} in the test window"
-        if self.unreachable:
-            yield f"{self.unreachable:,} of them are not in the catalogue or were seen before, and cannot be found"
-        if self.repeated:
-            yield f"{self.repeated:,} more had been taken before by the same user and are no targets"
-
-
-AnyMetrics = Metrics | RetrievalMetrics
-"""Told apart by their fields, of which neither kind knows the other's."""
-
-
 class SliceMetrics(Result):
     """`name` is the slice as configured, `value` which of its parts."""
 
     name: str
     value: str
-    metrics: AnyMetrics
+    metrics: Metrics
 
 
 class TaskEvaluation(Result):
-    overall: AnyMetrics
+    overall: Metrics
     slices: tuple[SliceMetrics, ...]
 
 

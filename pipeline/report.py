@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.champion import Champion, pushed_models
-from pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS, PipelineConfig
-from pipeline.evaluation_result import Evaluation, Metrics, ModelEvaluation, RetrievalMetrics
+from pipeline.config import METRICS, PipelineConfig
+from pipeline.evaluation_result import Evaluation, ModelEvaluation
 from pipeline.folders import TRAINING_SUMMARY, Folders
 from pipeline.metrics_table import metrics_table, slices_table
 from pipeline.quality_gate import Verdict
@@ -29,8 +29,6 @@ from transforms.timestamps import show_time
 if TYPE_CHECKING:  # it imports TFX, which only a run needs
     from pipeline.runner import StepResult
 
-REPORTED = {Metrics: RANKER_METRICS, RetrievalMetrics: RETRIEVAL_METRICS}
-"""In the report's JSON, by kind of model."""
 BASELINE = "baseline"
 SHOWN_REASONS = 10
 
@@ -123,9 +121,7 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
         "reasons": [*found.verdict.reasons, *found.serving.reasons],
         "notes": found.verdict.notes,
         "pushed": found.pushed.folder if found.pushed else None,
-        "metrics": {
-            name: {each: metrics.value(each) for each in REPORTED[type(metrics)]} for name, metrics in by_model.items()
-        },
+        "metrics": {name: {each: metrics.value(each) for each in METRICS} for name, metrics in by_model.items()},
         "best_possible": overall.best_possible(),
         "share_of_the_way": {name: metrics.share_of_the_way for name, metrics in by_model.items()},
         "evaluation": found.evaluation.model_dump(mode="json"),
