@@ -100,7 +100,8 @@ def test_the_noise_of_training_is_the_run_seeds_and_goes_on_where_a_backup_was()
 
 def test_the_contrast_falls_below_what_knowing_nothing_costs() -> None:
     """The log of the batch's 16 rows is what views that tell nothing apart cost; here the contrast alone is trained."""
-    ranker, features = diffumin(PLAIN, contrast_weight=1.0, diffusion_weight=0.0), make_features(PLAIN, 16, full=True)
+    ranker = diffumin(PLAIN, channels=2, contrast_weight=1.0, diffusion_weight=0.0)
+    features = make_features(PLAIN, 16, full=True)
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build(ranker.trainable_variables)
     weights = ranker.trainable_variables
@@ -115,9 +116,9 @@ def test_the_contrast_falls_below_what_knowing_nothing_costs() -> None:
         optimizer.apply_gradients(pairs)
         return loss
 
-    losses = [float(step()) for _ in range(100)]
-    assert losses[0] > 0.7 * np.log(16)
-    assert losses[-1] < 0.5 * np.log(16)
+    losses = [float(step()) for _ in range(150)]
+    assert losses[0] > np.log(16)
+    assert np.mean(losses[-10:]) < 0.6 * np.log(16)
 
 
 def test_the_cost_is_linear_in_the_history() -> None:
