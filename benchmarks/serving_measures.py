@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,8 +47,8 @@ from serving.raw_rows import Row, parted, row_of
 
 NAME, CANDIDATES, PARITY_ROWS = "bench", 100, 10_000
 LATENCY, THROUGHPUT, RANK, PARITY = 1.5, 0.8, 5.0, 1e-6
-SECONDS = 5.0
-"""That each figure is taken over."""
+SECONDS, TURNS = 5.0, 10
+"""That each figure is taken over; in turns with what it is compared with, since a machine's speed drifts."""
 
 
 @contextmanager
@@ -81,8 +81,11 @@ def rows_of(examples: str, scorer: Scorer, count: int) -> list[Row]:
     return found
 
 
-def timed(call: Any, seconds: float = SECONDS) -> np.ndarray:
-    """Seconds of each call, made back to back."""
+Timed = tuple[np.ndarray, float]
+"""Seconds of each call, and calls a second."""
+
+
+def back_to_back(call: Any, seconds: float) -> Timed:
     for _ in range(5):
         call()
     taken = []
@@ -91,19 +94,26 @@ def timed(call: Any, seconds: float = SECONDS) -> np.ndarray:
         began = time.perf_counter()
         call()
         taken.append(time.perf_counter() - began)
-    return np.array(taken)
+    return np.array(taken), 1.0 / float(np.mean(taken))
 
 
-def at_a_time(
-    address: str, requests: Sequence[predict_pb2.PredictRequest], concurrency: int
-) -> tuple[np.ndarray, float]:
-    """Seconds of each request, and requests a second, with so many under way."""
+def in_turns(measures: Mapping[str, Callable[[float], Timed]]) -> dict[str, Timed]:
+    """Each measure's calls of all turns, and the mean of its rates."""
+    turns = [{name: measure(SECONDS / TURNS) for name, measure in measures.items()} for _ in range(TURNS)]
+    return {
+        name: (np.concatenate([turn[name][0] for turn in turns]), float(np.mean([turn[name][1] for turn in turns])))
+        for name in measures
+    }
+
+
+def at_a_time(address: str, requests: Sequence[predict_pb2.PredictRequest], concurrency: int, seconds: float) -> Timed:
+    """With so many requests under way."""
     with grpc.insecure_channel(address) as channel:
         predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
         for request in requests[:5]:
             predict(request)
         taken: list[float] = []
-        end = time.perf_counter() + SECONDS
+        end = time.perf_counter() + seconds
 
         def ask(start: int) -> None:
             for number in itertools.count(start):
@@ -144,17 +154,22 @@ def speed(model: str, address: str, rows: list[Row]) -> bool:
     def by_example() -> None:
         next(iter(default(examples=examples).values())).numpy()
 
-    alone, one_by_one = timed(in_process), timed(by_example)
-    per_second = 1.0 / alone.mean()
+    found = in_turns(
+        {
+            "in-process rank": lambda seconds: back_to_back(in_process, seconds),
+            "in-process serving_default": lambda seconds: back_to_back(by_example, seconds),
+            **{
+                f"gRPC rank, {concurrency:>2} at a time": lambda seconds, concurrency=concurrency: at_a_time(
+                    address, requests, concurrency, seconds
+                )
+                for concurrency in (1, 8, 32)
+            },
+        }
+    )
     print(f"history of {len(longest[0].get('history_item', []))}, {CANDIDATES} candidates a request")
-    for name, taken in (("rank", alone), ("serving_default", one_by_one)):
-        print(f"in-process {name:<16} p50 {np.median(taken) * 1e3:6.2f} ms  {1 / taken.mean():8.1f} requests/s")
-    found = {}
-    for concurrency in (1, 8, 32):
-        taken, rate = at_a_time(address, requests, concurrency)
-        found[concurrency] = (float(np.median(taken)), rate)
+    for name, (taken, rate) in found.items():
         p50, p99 = np.percentile(taken, [50, 99]) * 1e3
-        print(f"gRPC, {concurrency:>2} at a time         p50 {p50:6.2f} ms  p99 {p99:6.2f} ms  {rate:8.1f} requests/s")
+        print(f"{name:<28} p50 {p50:6.2f} ms  p99 {p99:6.2f} ms  {rate:8.1f} requests/s")
     # As an application asks: from rows, over the socket.
     with Client(address, NAME, timeout=60) as client:
 
@@ -165,14 +180,22 @@ def speed(model: str, address: str, rows: list[Row]) -> bool:
             request.inputs["examples"].CopyFrom(tf.make_tensor_proto(parts))
             client.predict(request)
 
-        ranked = timed(lambda: client.rank(users[next(turn) % len(users)], chosen))
-        scored = timed(ask_by_example)
-    for name, taken in (("rank", ranked), ("serving_default", scored)):
-        rate = CANDIDATES / taken.mean()
-        print(f"from rows, gRPC, {name:<16} p50 {np.median(taken) * 1e3:6.2f} ms  {rate:10,.0f} candidates/s")
-    latency = found[1][0] / float(np.median(alone))
-    throughput = found[32][1] / per_second
-    faster = float(scored.mean() / ranked.mean())
+        asked = in_turns(
+            {
+                "rank": lambda seconds: back_to_back(
+                    lambda: client.rank(users[next(turn) % len(users)], chosen), seconds
+                ),
+                "serving_default": lambda seconds: back_to_back(ask_by_example, seconds),
+            }
+        )
+    for name, (taken, rate) in asked.items():
+        print(
+            f"from rows, gRPC, {name:<16} p50 {np.median(taken) * 1e3:6.2f} ms  {rate * CANDIDATES:10,.0f} candidates/s"
+        )
+    alone, alone_rate = found["in-process rank"]
+    latency = float(np.median(found["gRPC rank,  1 at a time"][0]) / np.median(alone))
+    throughput = found["gRPC rank, 32 at a time"][1] / alone_rate
+    faster = asked["rank"][1] / asked["serving_default"][1]
     print(f"p50 alone over in-process           {latency:6.2f}x  bar: at most {LATENCY}x")
     print(f"throughput at 32 over back-to-back  {throughput:6.2f}x  bar: at least {THROUGHPUT}x")
     print(f"candidates/s of rank over default   {faster:6.2f}x  bar: at least {RANK}x")

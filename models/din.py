@@ -81,11 +81,26 @@ class DIN(Ranker):
             self.items.penalize(features)
         target = self.items.of_candidate(features, training=training)
         interest = self.activation_unit(target, user["history"], mask=user["mask"], training=training)
+        return self._to_logits(target, interest, user.get("others"), features, training)
+
+    def rank(self, features: dict[str, Any]) -> dict[str, Any]:
+        # What the activation unit makes of a behaviour alone is the same for all candidates.
+        user, candidates, count = self.apart(features)
+        target = self.items.of_candidate(candidates)
+        by_user = ops.reshape(target, (-1, count, self.items.width))
+        interest = ops.reshape(self.activation_unit(by_user, user["history"], mask=user["mask"]), ops.shape(target))
+        others = ops.repeat(user["others"], count, axis=0) if "others" in user else None
+        logits = self._to_logits(target, interest, others, candidates, training=False)
+        return {task: ops.reshape(values, (-1, count)) for task, values in logits.items()}
+
+    def _to_logits(
+        self, target: Any, interest: Any, others: Any, features: dict[str, Any], training: bool | None
+    ) -> dict[str, Any]:
         if self.interest_norm is not None:
             interest = self.interest_norm(interest, training=training)
         interest = self.interest(interest)
         beside_target = self.context.of_candidate(features, training=training)
-        parts = [interest, target, interest * target, user.get("others"), beside_target]
+        parts = [interest, target, interest * target, others, beside_target]
         joined = ops.concatenate([part for part in parts if part is not None], axis=-1)
         scores = self.score(self.tower(joined, training=training))
         if self.item_bias is not None:

@@ -73,13 +73,16 @@ class Ranker(LossesByReplica, keras.Model):
         Args:
             features: as for `call`, but `inputs.candidate_tensors` are [B, N] or [B, N, V].
         """
+        user, candidates, count = self.apart(features)
+        logits = self.score_candidates(beside_candidates(user, count), candidates, training=False)
+        return {task: ops.reshape(values, (-1, count)) for task, values in logits.items()}
+
+    def apart(self, features: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
+        """What `encode_user` gives of B users, the tensors of their candidates, [B * N, ...], and N."""
         names = self.inputs_description.candidate_tensors
         user = self.encode_user({name: value for name, value in features.items() if name not in names}, training=False)
-        count = ops.shape(features["item"])[1]
-        beside = keras.tree.map_structure(lambda value: ops.repeat(value, count, axis=0), user)
         candidates = {name: ops.reshape(features[name], (-1, *features[name].shape[2:])) for name in names}
-        logits = self.score_candidates(beside, candidates, training=False)
-        return {task: ops.reshape(values, (-1, count)) for task, values in logits.items()}
+        return user, candidates, ops.shape(features["item"])[1]
 
     def to_logits(self, scores: Any) -> dict[str, Any]:
         """[B, tasks] to logits [B] by task, in float32."""
@@ -120,3 +123,8 @@ class Ranker(LossesByReplica, keras.Model):
             cls.Hyperparameters.model_validate(config["hyperparameters"]),
             name=config.get("name"),
         )
+
+
+def beside_candidates(user: Any, count: Any) -> Any:
+    """Tensors [B, ...], in any structure, as [B * count, ...]: each user's once for each of its candidates."""
+    return keras.tree.map_structure(lambda value: ops.repeat(value, count, axis=0), user)

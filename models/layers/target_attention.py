@@ -96,18 +96,20 @@ class TargetAttention(keras.layers.Layer):
         """Attends.
 
         Args:
-            query: [B, q]; `q = d` unless the score is bilinear.
+            query: [B, q], or [B, N, q] for N queries a history; `q = d` unless the score is bilinear.
             keys: [B, T, d].
             values: [B, T, v]; None: the keys.
             mask: [B, T], true where there is a behaviour; None: everywhere.
             training: for dice's statistics.
 
         Returns:
-            [B, v], and with `return_scores` also the weights [B, T] in float32.
+            [B, v], or [B, N, v], and with `return_scores` also the weights [B, T], or [B, N, T], in float32.
         """
         values = keys if values is None else values
         if mask is None:
             mask = ops.ones(ops.shape(keys)[:2], "bool")
+        if len(query.shape) == 3:
+            mask = ops.broadcast_to(mask[:, None], (*ops.shape(query)[:2], ops.shape(keys)[1]))
         scores = ops.cast(getattr(self, f"_{self.score}")(query, keys, mask, training), "float32")
         if self.normalization == "softmax":
             if self.score == "mlp":
@@ -115,21 +117,32 @@ class TargetAttention(keras.layers.Layer):
             weights = masked_softmax(scores, mask)
         else:
             weights = ops.where(mask, scores, 0.0)
-        pooled = ops.matmul(ops.expand_dims(ops.cast(weights, values.dtype), 1), values)[:, 0]
+        by_query = weights if len(query.shape) == 3 else ops.expand_dims(weights, 1)
+        pooled = ops.matmul(ops.cast(by_query, values.dtype), values)
+        pooled = pooled if len(query.shape) == 3 else pooled[:, 0]
         return (pooled, weights) if self.return_scores else pooled
 
     def _dot(self, query: Any, keys: Any, *_: Any) -> Any:
-        products = ops.matmul(keys, ops.expand_dims(query, -1))[..., 0]
-        return ops.cast(products, "float32") / float(keys.shape[-1]) ** 0.5
+        return ops.cast(_products(query, keys), "float32") / float(keys.shape[-1]) ** 0.5
 
     def _bilinear(self, query: Any, keys: Any, *_: Any) -> Any:
-        return ops.matmul(keys, ops.expand_dims(ops.matmul(query, ops.transpose(self.kernel)), -1))[..., 0]
+        return _products(ops.matmul(query, ops.transpose(self.kernel)), keys)
 
     def _mlp(self, query: Any, keys: Any, mask: Any, training: bool | None) -> Any:
         of_query, of_key, of_difference, of_product = ops.split(ops.convert_to_tensor(self.kernel), 4, axis=0)
         alone = ops.matmul(query, of_query + of_difference) + self.bias
         hidden = ops.matmul(keys, of_key - of_difference)
+        if len(query.shape) == 3:
+            queries, (steps, width) = ops.shape(query)[1], ops.shape(keys)[1:]
+            product = ops.reshape(query[:, :, None] * keys[:, None], (-1, steps, width))
+            hidden = hidden[:, None] + ops.reshape(ops.matmul(product, of_product), (-1, queries, steps, self.units[0]))
+            hidden = ops.reshape(hidden + alone[:, :, None], (-1, steps, self.units[0]))
+            scores = self._score_of(hidden, ops.reshape(mask, (-1, steps)), training)
+            return ops.reshape(scores, (-1, queries, steps))
         hidden += ops.matmul(ops.expand_dims(query, 1) * keys, of_product) + ops.expand_dims(alone, 1)
+        return self._score_of(hidden, mask, training)
+
+    def _score_of(self, hidden: Any, mask: Any, training: bool | None) -> Any:
         hidden = self._activate(0, hidden, mask, training)
         for number, dense in enumerate(self.hidden, 1):
             hidden = self._activate(number, dense(hidden), mask, training)
@@ -144,8 +157,8 @@ class TargetAttention(keras.layers.Layer):
         """What comes out has no history axis for Keras to carry the mask along."""
 
     def compute_output_shape(self, query_shape: Any, keys_shape: Any, values_shape: Any = None, *_: Any) -> Any:
-        pooled = (keys_shape[0], (values_shape or keys_shape)[-1])
-        return (pooled, tuple(keys_shape[:2])) if self.return_scores else pooled
+        pooled = (*query_shape[:-1], (values_shape or keys_shape)[-1])
+        return (pooled, (*query_shape[:-1], keys_shape[1])) if self.return_scores else pooled
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -156,3 +169,10 @@ class TargetAttention(keras.layers.Layer):
             "activation": self.activation,
             "return_scores": self.return_scores,
         }
+
+
+def _products(query: Any, keys: Any) -> Any:
+    """`k_j q`: [B, T] for a query [B, d], [B, N, T] for queries [B, N, d], of keys [B, T, d]."""
+    if len(query.shape) == 3:
+        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
+    return ops.matmul(keys, ops.expand_dims(query, -1))[..., 0]

@@ -87,6 +87,19 @@ def test_padding_has_no_weight_whatever_stands_there(score: str, normalization: 
     assert np.all(np.asarray(expected)[2] == 0.0), "nothing to attend to gives zeros"
 
 
+@pytest.mark.parametrize("score", ["mlp", "bilinear", "dot"])
+@pytest.mark.parametrize("normalization", ["none", "softmax"])
+def test_several_queries_of_a_history_are_as_one_after_the_other(score: str, normalization: str) -> None:
+    layer = attention(score, normalization)
+    queries = RANDOM.normal(size=(3, 2, 4)).astype(np.float32)
+    pooled, weights = layer(queries, KEYS, mask=MASK)
+    assert (pooled.shape, weights.shape) == ((3, 2, 4), (3, 2, 5))
+    for number in range(2):
+        expected, alone = layer(queries[:, number], KEYS, mask=MASK)
+        np.testing.assert_allclose(pooled[:, number], expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(weights[:, number], alone, rtol=1e-5, atol=1e-6)
+
+
 def test_values_of_their_own() -> None:
     values = RANDOM.normal(size=(3, 5, 2)).astype(np.float32)
     pooled, weights = attention("dot", "softmax")(QUERY, KEYS, values, mask=MASK)
