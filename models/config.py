@@ -167,6 +167,11 @@ class ModelConfig(BaseModel):
         """The model's own hyper-parameters, defaults filled in: an instance of its class in `HYPERPARAMETERS`."""
         return HYPERPARAMETERS[self.name].model_validate(self.model_extra or {})
 
+    @property
+    def uses_history_negatives(self) -> bool:
+        """Whether its training compares behaviours with items drawn beside them."""
+        return getattr(self.hyperparameters, "auxiliary_weight", 0.0) > 0.0
+
 
 class OptimizerConfig(Section):
     """`sparse_adagrad` and `lazy_adam` update only the embedding rows of the batch; the others update every row."""

@@ -34,9 +34,10 @@ class DIEN(Ranker):
         x    = [h'; v; s; s * v; others]
         logits = Dense(MLP(x)) + b_item                   the item's bias is ours, as in DIN
 
-    Training adds `auxiliary_weight` times the auxiliary loss (`next_step_loss`). Its negatives are ours: for each step
-    the behaviour of another example of the batch at the same step, drawn anew each time, so that items are drawn as
-    often as they occur; a step is left out where that is padding or the same item. The authors draw them beforehand.
+    Training adds `auxiliary_weight` times the auxiliary loss (`next_step_loss`). Its negatives were drawn from the log
+    beforehand, as by the authors, where there are such (`inputs.history_negatives`). Where not, they are ours: for each
+    step the behaviour of another example of the batch at the same step, drawn anew each time, so that items are drawn
+    as often as they occur. A step is left out where the negative is padding or the same item.
 
     Args:
         inputs: which tensors there are, and their sizes.
@@ -75,7 +76,12 @@ class DIEN(Ranker):
         behaviours = history if beside_items is None else history + self.behaviour(beside_items)
         states = self.extractor(behaviours, mask=mask)
         if training and self.auxiliary_weight:
-            negatives, valid = self._negatives(features["history_item"], history, mask)
+            if self.inputs_description.history_negatives:
+                negatives, found = self.items.of_history_negatives(features, training=training)
+                differs = features["history_negative_item"] != features["history_item"]
+                valid = ops.logical_and(ops.logical_and(mask, found), differs)
+            else:
+                negatives, valid = self._batch_mates(features["history_item"], history, mask)
             self.add_loss(self.auxiliary_weight * next_step_loss(states, history, negatives, valid))
         others = self.context.of_user(features, training=training)
         user = {"states": states, "mask": mask, "sum": masked_sum(history, mask)}
@@ -92,7 +98,7 @@ class DIEN(Ranker):
             scores += ops.cast(self.item_bias(features["item"], training=training), "float32")
         return self.to_logits(scores)
 
-    def _negatives(self, items: Any, history: Any, mask: Any) -> tuple[Any, Any]:
+    def _batch_mates(self, items: Any, history: Any, mask: Any) -> tuple[Any, Any]:
         """Behaviours of other rows at the same steps, [B, T, d], and where both they and the row's own are, [B, T]."""
         rows = ops.shape(items)[0]
         shift = keras.random.randint((1,), 1, ops.maximum(rows, 2), seed=self.draws)

@@ -12,6 +12,8 @@ A model never reads the configuration of the logs; it is built from these descri
 | categorical NAME with the target | [B] or [B, V] | int64 |
 | categorical NAME along the history: `history_NAME` | [B, T] or [B, T, V] | int64 |
 | numeric NAME | [B] | float32 |
+| with `history_negatives`, training only: `history_negative_item` | [B, T] | int64, an item drawn for each step or 0 |
+| likewise `history_negative_NAME` of item attributes | [B, T] or [B, T, V] | int64 |
 | label `label_TASK`, mask `mask_TASK` | [B] | float32 |
 """
 
@@ -48,7 +50,10 @@ class NumericInput:
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """All inputs of a model. `item_rows` and `user_rows` count the rows of their tables, padding's row 0 included."""
+    """All inputs of a model. `item_rows` and `user_rows` count the rows of their tables, padding's row 0 included.
+
+    `history_negatives`: whether training, and training alone, has an item drawn beside each behaviour.
+    """
 
     tasks: tuple[str, ...]
     item_rows: int
@@ -58,6 +63,7 @@ class ModelInputs:
     categorical: tuple[CategoricalInput, ...] = ()
     numeric: tuple[NumericInput, ...] = ()
     masked_tasks: tuple[str, ...] = ()
+    history_negatives: bool = False
 
     @property
     def item_attributes(self) -> tuple[CategoricalInput, ...]:
@@ -96,6 +102,14 @@ class ModelInputs:
         for number in self.numeric:
             tensors[number.name] = ((), "float32")
         return tensors
+
+    def training_tensors(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """As `tensors`, of what is there in training alone: an item drawn beside each behaviour, as in the history."""
+        if not self.history_negatives:
+            return {}
+        all_tensors = self.tensors()
+        names = ("item", *(attribute.name for attribute in self.item_attributes))
+        return {f"history_negative_{name}": all_tensors[f"history_{name}"] for name in names}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -48,6 +48,7 @@ def describe_inputs(config: PipelineConfig, transform_output: tft.TFTransformOut
         history_length=config.sequence.max_length,
         history_age_buckets=HISTORY_AGE_BUCKETS,
         categorical=tuple(category(attribute) for attribute in features.attributes if not attribute.is_number),
+        history_negatives=config.sequence.history_negatives and config.model.uses_history_negatives,
         numeric=tuple(NumericInput(attribute.name, SIDES[attribute.source]) for attribute in numeric),
     )
 

@@ -23,7 +23,8 @@ class TrainingDataError(Exception):
 
 def parsing_spec(inputs: ModelInputs) -> dict[str, tf.io.FixedLenFeature]:
     """What `tf.io.parse_example` needs to read transformed examples, labels and masks included."""
-    spec = {name: tf.io.FixedLenFeature(shape, dtype) for name, (shape, dtype) in inputs.tensors().items()}
+    tensors = inputs.tensors() | inputs.training_tensors()
+    spec = {name: tf.io.FixedLenFeature(shape, dtype) for name, (shape, dtype) in tensors.items()}
     for task in inputs.tasks:
         spec[feature_names.label(task)] = tf.io.FixedLenFeature([], tf.float32)
     for task in inputs.masked_tasks:
@@ -111,8 +112,8 @@ class Split:
             drop_remainder: leave out a last batch that is not full.
 
         Returns:
-            A dataset of `(features, labels, weights)`: features by name as in `ModelInputs.tensors`, labels and weights
-            (0 where the task has no label) by task, float32 `[batch_size]`.
+            A dataset of `(features, labels, weights)`: features by name as in `ModelInputs.tensors` and
+            `training_tensors`, labels and weights (0 where the task has no label) by task, float32 `[batch_size]`.
         """
         start = first_step * batch_size
         if self.tensors is not None:
@@ -146,7 +147,7 @@ class Split:
         return batches.map(lambda batch: self._arranged(tf.io.parse_example(batch, spec)), tf.data.AUTOTUNE)
 
     def _arranged(self, tensors: dict[str, tf.Tensor]) -> Any:
-        features = {name: tensors[name] for name in self.inputs.tensors()}
+        features = {name: tensors[name] for name in self.inputs.tensors() | self.inputs.training_tensors()}
         labels = {task: tensors[feature_names.label(task)] for task in self.inputs.tasks}
         weights = {
             task: tensors[feature_names.mask(task)] if task in self.inputs.masked_tasks else tf.ones_like(labels[task])

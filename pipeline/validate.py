@@ -64,6 +64,7 @@ def validate(config: PipelineConfig) -> ValidationReport:
         for name, frame in zip(ENTITY_TABLES, (items, users), strict=True):
             report.attributes += attribute_facts(frame, ingestion, name)
     _judge_attributes(report)
+    _judge_history_negatives(report)
     return report
 
 
@@ -221,3 +222,14 @@ def _judge_attributes(report: ValidationReport) -> None:
             report.notes.append(f"{named} has {facts.unreadable:,} cells that are no number; they count as missing")
         if facts.distinct == 1:
             report.notes.append(f"{named} has the same value everywhere, {facts.shown[0]}")
+
+
+def _judge_history_negatives(report: ValidationReport) -> None:
+    drawn, model = report.config.sequence.history_negatives, report.config.model
+    if model.uses_history_negatives and not drawn:
+        report.notes.append(
+            f"{model.name} compares behaviours with other items: those of other examples of its batch, or, as its "
+            "authors do, items drawn from the log, with `sequence.history_negatives: true`"
+        )
+    if drawn and not model.uses_history_negatives:
+        report.notes.append(f"`sequence.history_negatives` makes examples larger, and {model.name} has no use for it")

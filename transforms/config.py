@@ -129,6 +129,10 @@ class SequenceConfig(Section):
     availability_delay: float = Field(
         0.0, ge=0.0, description="Seconds until a behaviour is known to the system that serves."
     )
+    history_negatives: bool = Field(
+        False,
+        description="Draw another item beside each behaviour of the training examples; for DIEN's auxiliary loss.",
+    )
 
 
 class IdentityConfig(Section):
@@ -214,6 +218,10 @@ class FeaturesConfig(Section):
 
     def along_history(self) -> tuple[AttributeConfig, ...]:
         return tuple(attribute for attribute in self.attributes if "history" in attribute.use)
+
+    def of_item_vector(self) -> tuple[AttributeConfig, ...]:
+        """Attributes of items seen both with the target and along the history."""
+        return tuple(a for a in self.attributes if a.source == "items" and {"target", "history"} <= set(a.use))
 
     def of_source(self, source: Source) -> tuple[AttributeConfig, ...]:
         return tuple(attribute for attribute in self.attributes if attribute.source == source)
@@ -339,7 +347,8 @@ class IngestionConfig(Section):
                 raise ValueError(f"`{where}.name` {attribute.name!r} is taken; names of features should be unique")
             seen.add(attribute.name)
             taken_prefix = attribute.name.startswith(("history_", "label_", "mask_", "slice_"))
-            if taken_prefix or (attribute.name in ("age", "count", "item") and "history" in attribute.use):
+            taken_history = attribute.name in ("age", "count", "item") or attribute.name.startswith("negative_")
+            if taken_prefix or (taken_history and "history" in attribute.use):
                 raise ValueError(
                     f"`{where}.name` {attribute.name!r} clashes with a feature that is made here; rename it"
                 )

@@ -26,6 +26,7 @@ from transforms.splits import SPLITS, Boundaries
 BATCH = 16_384
 """Examples a record batch: with histories of 50 some ten megabytes a feature."""
 HISTORY_BOUNDS = (1, 5, 20, 50)
+NOTHING_CHOSEN = Choices(np.zeros(0, np.int64), np.zeros(0, np.int64))
 HISTORY_NAMES = ("0", "1-4", "5-19", "20-49", "50+")
 
 
@@ -102,6 +103,7 @@ class ShardExamples:
         self._labels, self._masks = self._judge()
         self._histories = self._remember()
         self._rows = self._choose()
+        self._keys = self._event_keys(np.arange(len(self._time))) if config.sequence.history_negatives else None
         self._rows_by_split = {
             split: self._rows[self._split[self._rows.event] == number] for number, split in enumerate(SPLITS)
         }
@@ -112,7 +114,7 @@ class ShardExamples:
         """The examples of one split, ordered by user, then time."""
         rows = self._rows_by_split[split]
         for start in range(0, len(rows.event), size):
-            yield self._batch(rows[start : start + size])
+            yield self._batch(rows[start : start + size], is_training=split == "train")
 
     def example_count(self, split: str) -> int:
         return len(self._rows_by_split[split].event)
@@ -205,7 +207,7 @@ class ShardExamples:
             keys.append(digests(distinct.to_list())[row_of(ids.gather(rows), distinct)])
         return mixed(*keys, self._time[rows])
 
-    def _batch(self, rows: _Rows) -> pa.RecordBatch:
+    def _batch(self, rows: _Rows, is_training: bool) -> pa.RecordBatch:
         event, sampled = rows.event, rows.drawn >= 0
         columns = {
             USER: _single(as_arrow(self._events.get_column(USER).gather(event))),
@@ -213,6 +215,8 @@ class ShardExamples:
             TIMESTAMP: _single(pa.array(self._time[event])),
         }
         columns |= self._history_columns(event)
+        if self._keys is not None:
+            columns |= self._history_negatives(event if is_training else event[:0], len(event), self._keys)
         item_row = self._item_row[np.where(sampled, len(self._time) + rows.drawn, event)]
         places = {"events": event, "users": self._user_row[event], "items": item_row}
         sources = {"events": self._attributes, "users": self._users.values, "items": self._items.values}
@@ -253,6 +257,31 @@ class ShardExamples:
         columns = {name: pa.LargeListArray.from_arrays(offsets, values) for name, values in flat.items()}
         columns[feature_names.HISTORY_COUNT] = _single(pa.array(histories.count))
         return columns
+
+    def _history_negatives(self, event: np.ndarray, count: int, keys: np.ndarray) -> dict[str, pa.Array]:
+        """An item of the training window beside each behaviour of these events; none in the rest of `count` rows.
+
+        It is never the behaviour's own item; where all attempts met that, it is missing. Drawn from events of the
+        training window alone, and of no use to a prediction: it is in the loss of training examples and nowhere else.
+        """
+        histories = self._histories.of(event)
+        behaviour, lengths = histories.flat(), histories.stop - histories.start
+        own = np.where(self._position == len(self._catalogue.items), -1, self._position)[behaviour]
+        drawn = np.full(len(behaviour), -1, np.int64)
+        if len(behaviour):
+            sampler = NegativeSampler.beside_behaviours(self._config.negatives.seed, self._catalogue.counts)
+            nobody = np.zeros(len(behaviour), np.int64)
+            # A step has its own draw in every example that remembers it.
+            step = mixed(np.repeat(keys[event], lengths), keys[behaviour])
+            drawn = sampler.draw(step, nobody, self._time[behaviour], own, NOTHING_CHOSEN)[:, 0]
+        names = pl.concat([self._catalogue.items, pl.Series([""], dtype=pl.String)])
+        place = np.append(self._item_row[len(self._time) :], len(self._items.ids))[drawn]
+        flat = {feature_names.HISTORY_NEGATIVE_ITEM: as_arrow(names.gather(drawn % len(names)))}
+        for attribute in self._config.features.of_item_vector():
+            values = self._items.values.history[attribute.name].take(pa.array(place))
+            flat[feature_names.history_negative(attribute.name)] = values
+        offsets = np.pad(histories.offsets, (0, count - len(event)), mode="edge")
+        return {name: pa.LargeListArray.from_arrays(pa.array(offsets), values) for name, values in flat.items()}
 
     def _facts(self, rows: _Rows) -> dict[str, pa.Array]:
         """What is known of an example beyond what a model sees."""

@@ -13,6 +13,8 @@ HISTORY_AGE = "history_age"
 """Raw: whole seconds from the behaviour to the event, int64. Transformed: log2 bucket from 1, 0 where padded."""
 HISTORY_COUNT = "history_count"
 """Raw only: how many behaviours the user had before the event, also those cut off by the maximum length; int64."""
+HISTORY_NEGATIVE_ITEM = "history_negative_item"
+"""Training only: beside each behaviour an item drawn from the log, where `sequence.history_negatives` asks for it."""
 SAMPLING_PROBABILITY = "sampling_probability"
 """Raw only: probability with which a sampled negative was drawn; 1 for an event of the log; float32."""
 TRUE_PROBABILITY = "true_probability"
@@ -28,6 +30,11 @@ SLICE_ITEM = "slice_item"
 def history(name: str) -> str:
     """The attribute `name` along the history."""
     return f"history_{name}"
+
+
+def history_negative(name: str) -> str:
+    """The attribute `name` of the items drawn beside the behaviours."""
+    return f"history_negative_{name}"
 
 
 def label(task: str) -> str:

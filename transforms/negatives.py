@@ -62,6 +62,11 @@ class NegativeSampler:
         weights = np.ones(len(counts)) if config.distribution == "uniform" else counts.astype(np.float64)
         return cls(weights / weights.sum(), config.per_positive, config.seed)
 
+    @classmethod
+    def beside_behaviours(cls, seed: int, counts: np.ndarray) -> NegativeSampler:
+        """One a behaviour, as often as the training window has it; `counts` as for `of`."""
+        return cls(counts / max(counts.sum(), 1), 1, seed)
+
     def draw(
         self, event_key: np.ndarray, user: np.ndarray, time: np.ndarray, own: np.ndarray, choices: Choices
     ) -> np.ndarray:

@@ -54,7 +54,13 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
         feature_names.ITEM: single(inputs[feature_names.ITEM], logged),
         feature_names.HISTORY_ITEM: newest_of_history(inputs[feature_names.HISTORY_ITEM], logged, length),
     }
-    outputs = encode(item, identity_encoder(features.item, feature_names.ITEM, _analyzed(item)))
+    encoder = identity_encoder(features.item, feature_names.ITEM, _analyzed(item))
+    outputs = encode(item, encoder)
+    if config.sequence.history_negatives:
+        # On their own, since a server has none: what it is asked with must not be looked up together with them.
+        drawn = inputs[feature_names.HISTORY_NEGATIVE_ITEM]
+        negatives = {feature_names.HISTORY_NEGATIVE_ITEM: newest_of_history(drawn, logged, length)}
+        outputs |= encode(negatives, encoder)
     age = {feature_names.HISTORY_AGE: newest_of_history(inputs[feature_names.HISTORY_AGE], logged, length)}
     outputs |= encode(age, age_buckets)
     if features.user.in_model:
@@ -67,9 +73,13 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
             continue
         places = _places(attribute, inputs, logged, length)
         if attribute.is_bucketed:
-            outputs |= encode(places, bucket_encoder(attribute, _analyzed(places)))
+            encoder = bucket_encoder(attribute, _analyzed(places))
         else:
-            outputs |= encode(places, identity_encoder(attribute, attribute.name, _analyzed(places)))
+            encoder = identity_encoder(attribute, attribute.name, _analyzed(places))
+        outputs |= encode(places, encoder)
+        if config.sequence.history_negatives and attribute in features.of_item_vector():
+            name = feature_names.history_negative(attribute.name)
+            outputs |= encode({name: _along_history(attribute, inputs[name], logged, length)}, encoder)
     for task in config.tasks:
         outputs[feature_names.label(task.name)] = inputs[feature_names.label(task.name)]
         if task.mask is not None:
@@ -95,12 +105,16 @@ def _places(
         places[attribute.name] = first_of_list(raw, logged, size) if is_list else single(raw, logged)
     if "history" in attribute.use:
         name = feature_names.history(attribute.name)
-        places[name] = (
-            newest_of_list_history(inputs[name], logged, attribute.separator, size, length)
-            if is_list
-            else newest_of_history(inputs[name], logged, length)
-        )
+        places[name] = _along_history(attribute, inputs[name], logged, length)
     return places
+
+
+def _along_history(
+    attribute: AttributeConfig, raw: tf.SparseTensor, logged: tf.Tensor | None, length: int
+) -> FlatValues:
+    if attribute.kind == "categorical_list":
+        return newest_of_list_history(raw, logged, attribute.separator, attribute.max_values, length)
+    return newest_of_history(raw, logged, length)
 
 
 def _analyzed(places: Mapping[str, FlatValues]) -> tf.Tensor:

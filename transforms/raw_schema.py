@@ -44,6 +44,11 @@ def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, An
         return spec
     spec |= dict.fromkeys((feature_names.SLICE_HISTORY, feature_names.SLICE_USER, feature_names.SLICE_ITEM), text)
     spec |= dict.fromkeys((feature_names.TIMESTAMP, feature_names.HISTORY_COUNT), whole)
+    if config.sequence.history_negatives:
+        spec[feature_names.HISTORY_NEGATIVE_ITEM] = tf.io.VarLenFeature(tf.string)
+        for attribute in config.features.of_item_vector():
+            along = spec[feature_names.history(attribute.name)]
+            spec[feature_names.history_negative(attribute.name)] = along
     spec[feature_names.SAMPLING_PROBABILITY] = number
     if config.data.events.true_probability is not None:
         spec[feature_names.TRUE_PROBABILITY] = number

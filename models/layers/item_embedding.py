@@ -57,10 +57,17 @@ class ItemEmbedding(LossesByReplica, keras.layers.Layer):
 
     def of_history(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """Vectors [B, T, d], zeros where padded, and the mask [B, T], true where there is a behaviour."""
-        history = features["history_item"]
-        vectors = [self.items(history, training=training)]
-        vectors += [embed_values(table, features[f"history_{table.name}"], 2, training) for table in self.attributes]
-        return ops.concatenate(vectors, axis=-1), history != 0
+        return self._along_history("history_", features, training)
+
+    def of_history_negatives(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
+        """The same of the items drawn beside the behaviours; the mask is true where one was found."""
+        return self._along_history("history_negative_", features, training)
+
+    def _along_history(self, prefix: str, features: dict[str, Any], training: bool | None) -> tuple[Any, Any]:
+        items = features[f"{prefix}item"]
+        vectors = [self.items(items, training=training)]
+        vectors += [embed_values(table, features[f"{prefix}{table.name}"], 2, training) for table in self.attributes]
+        return ops.concatenate(vectors, axis=-1), items != 0
 
     def penalize(self, features: dict[str, Any]) -> None:
         """Adds `item_penalty`, if there is one, on all items of the batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from random_features import PLAIN, RICH, make_features
 
 from models.dien import DIEN
 from models.inputs import ModelInputs
+from models.next_step_loss import next_step_loss
 from models.optimizers.row_sparse import LazyAdam
 from models.registry import build_ranker
 from transforms.area_under_curve import area_under_curve as auc
@@ -70,7 +72,7 @@ def test_negatives_are_other_items_of_the_same_step() -> None:
     history, mask = ranker.items.of_history(features)
     drawn = set()
     for _ in range(5):
-        negatives, valid = ranker._negatives(features["history_item"], history, mask)
+        negatives, valid = ranker._batch_mates(features["history_item"], history, mask)
         valid = np.asarray(valid)
         assert not valid[~np.asarray(mask)].any()
         table = np.asarray(ranker.items.items.table)
@@ -82,6 +84,67 @@ def test_negatives_are_other_items_of_the_same_step() -> None:
             assert set(items[valid[:, step], step]) <= set(features["history_item"][:, step])
         drawn.add(items.tobytes())
     assert len(drawn) > 1, "another draw each time"
+
+
+def with_negatives(inputs: ModelInputs, count: int) -> tuple[ModelInputs, dict[str, np.ndarray]]:
+    """Inputs and features with items drawn beside the behaviours: those of the history of the row before."""
+    inputs = dataclasses.replace(inputs, history_negatives=True)
+    features = make_features(inputs, count, full=True)
+    names = [name.removeprefix("history_negative_") for name in inputs.training_tensors()]
+    return inputs, features | {
+        f"history_negative_{name}": np.roll(features[f"history_{name}"], 1, axis=0) for name in names
+    }
+
+
+def test_the_loss_is_of_the_negatives_that_it_is_given_and_reaches_their_vectors() -> None:
+    inputs, features = with_negatives(RICH, 14)
+    ranker = dien(inputs)
+    loss, sizes = auxiliary(ranker, features)
+    assert all(size > 0.0 for path, size in sizes.items() if "extractor" in path or "/items/" in f"/{path}")
+    for part in ("evolution", "attention", "tower", "score", "bias"):
+        assert all(size == 0.0 for path, size in sizes.items() if f"/{part}/" in f"/{path}"), part
+    history, mask = ranker.items.of_history(features)
+    negatives, found = ranker.items.of_history_negatives(features)
+    states = ranker.encode_user(features)["states"]
+    valid = np.asarray(mask) & np.asarray(found) & (features["history_negative_item"] != features["history_item"])
+    np.testing.assert_allclose(loss, next_step_loss(states, history, negatives, valid), rtol=1e-5)
+    assert auxiliary(ranker, features)[0] == loss, "nothing is drawn anew"
+
+
+def test_a_negative_that_is_missing_or_the_behaviour_itself_does_not_count() -> None:
+    inputs, features = with_negatives(PLAIN, 9)
+    ranker = dien(inputs)
+    whole, _ = auxiliary(ranker, features)
+    for absent in (0, features["history_item"][:, 3]):
+        features["history_negative_item"][:, 3] = absent
+        part, _ = auxiliary(ranker, features)
+        assert part != whole
+    features["history_negative_item"][:] = features["history_item"]
+    assert auxiliary(ranker, features)[0] == 0.0
+
+
+def test_the_vectors_of_negatives_alone_get_a_gradient() -> None:
+    """Item 20 is nowhere but beside a behaviour."""
+    inputs, features = with_negatives(PLAIN, 9)
+    features = {name: np.where(values == 20, 1, values) if "item" in name else values
+                for name, values in features.items()}  # fmt: skip
+    features["history_negative_item"][4, 2] = 20
+    ranker = dien(inputs)
+    with tf.GradientTape() as tape:
+        ranker({name: tf.constant(values) for name, values in features.items()}, training=True)
+        (loss,) = ranker.losses
+    gradient = tf.convert_to_tensor(tape.gradient(loss, ranker.items.items.table.value)).numpy()
+    assert np.abs(gradient[20]).sum() > 0.0
+
+
+def test_inference_needs_no_negatives_and_is_the_same_with_and_without() -> None:
+    inputs, features = with_negatives(PLAIN, 9)
+    ranker, plain = dien(inputs), dien(PLAIN)
+    plain.set_weights(ranker.get_weights())
+    bare = {name: values for name, values in features.items() if name in inputs.tensors()}
+    assert bare.keys() < features.keys()
+    np.testing.assert_array_equal(clicks(ranker, bare), clicks(ranker, features))
+    np.testing.assert_array_equal(clicks(ranker, bare), clicks(plain, bare))
 
 
 CATEGORIES, LENGTH = 8, 8

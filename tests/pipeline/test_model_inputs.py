@@ -14,6 +14,7 @@ import tensorflow_transform as tft
 sys.path.insert(0, str(Path(__file__).parents[1] / "transforms"))  # where the transform is run on rows
 from transform_graph import configuration, learn
 
+from models.config import ModelConfig
 from models.inputs import CategoricalInput, ModelInputs, NumericInput
 from pipeline.config import PipelineConfig
 from pipeline.model_inputs import describe_inputs, item_counts
@@ -90,6 +91,21 @@ def test_transformed_examples_are_what_training_reads(learned: tft.TFTransformOu
         for name, feature in parsing_spec(inputs).items()
     }
     assert written == read
+
+
+def test_only_a_model_that_learns_from_drawn_items_reads_them(tmp_path: Path) -> None:
+    sequence = SHOP.sequence.model_copy(update={"history_negatives": True})
+    config = SHOP.model_copy(update={"sequence": sequence})
+    learned = learn(config, ROWS, tmp_path / "graph")
+    names = {"history_negative_item", "history_negative_category"}
+    for model, read in (({"name": "dien"}, names), ({"name": "din"}, set()),
+                        ({"name": "dien", "auxiliary_weight": 0.0}, set())):  # fmt: skip
+        chosen = whole(config).model_copy(update={"model": ModelConfig.model_validate(model)})
+        inputs = describe_inputs(chosen, learned)
+        assert inputs.training_tensors().keys() == read
+        assert names - parsing_spec(inputs).keys() == names - read
+        assert not names & inputs.tensors().keys()
+    assert learned.transformed_feature_spec().keys() >= names
 
 
 @pytest.mark.parametrize("megabytes", [100, 0], ids=["in memory", "streamed"])

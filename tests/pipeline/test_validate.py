@@ -241,3 +241,14 @@ def test_the_command_ends_with_0_or_1_and_never_with_a_traceback(tmp_path: Path)
     assert failed.exit_code == 1
     assert isinstance(failed.exception, SystemExit)
     assert "should have a column `devise`, received device" in failed.output.replace("\n", " ")
+
+
+def test_what_dien_compares_behaviours_with_is_said_where_nothing_is_drawn_and_what_nobody_uses(tmp_path: Path) -> None:
+    with_negatives = CONFIG.replace("max_length: 3", "max_length: 3, history_negatives: true")
+    dien, silent = "model: {name: dien}", "model: {name: dien, auxiliary_weight: 0}"
+    assert checked(tmp_path, config=with_negatives.replace("model: {name: pooled}", dien)).notes == []
+    assert checked(tmp_path, config=CONFIG.replace("model: {name: pooled}", silent)).notes == []
+    (note,) = checked(tmp_path, config=CONFIG.replace("model: {name: pooled}", dien)).notes
+    assert "items drawn from the log, with `sequence.history_negatives: true`" in note
+    (note,) = checked(tmp_path, config=with_negatives).notes
+    assert note == "`sequence.history_negatives` makes examples larger, and pooled has no use for it"

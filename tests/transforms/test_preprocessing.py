@@ -251,3 +251,42 @@ def test_nothing_known_still_makes_a_graph(tmp_path: Path) -> None:
     learned = Learned(config, learn(config, [{"item": "i1"}], tmp_path / "graph"))
     unknown = learned.output.vocabulary_size_by_name("item") + 1
     assert learned.of("item", "i1", "") == [unknown, 0]
+
+
+DRAWN_BESIDE = configuration(
+    sequence={"max_length": 3, "history_negatives": True},
+    attributes=[
+        {"name": "category", "from": "items", "use": ["target", "history"]},
+        {"name": "tags", "from": "items", "kind": "categorical_list", "max_values": 2, "use": ["target", "history"]},
+        {
+            "name": "year",
+            "from": "items",
+            "kind": "numeric",
+            "boundaries": [1990, 2000],
+            "use": ["target", "history"],
+        },
+    ],
+)
+
+
+def test_items_drawn_beside_behaviours_are_encoded_as_these_and_a_server_needs_none(tmp_path: Path) -> None:
+    rows = [
+        {"item": "i1", "category": "drama", "tags": ["t1"]},
+        {
+            "item": "i1", "category": "drama", "tags": ["t1"], "history_item": ["i2", "i1", "i2", "i1"],
+            "history_negative_item": ["i1", "i1", "", "unknown"], "history_negative_category": ["", "drama", "", "x"],
+            "history_negative_tags": ["", "t1", "", "x|t1"], "history_negative_year": [NAN, 1980.0, NAN, 2020.0],
+        },
+    ]  # fmt: skip
+    learned = Learned(DRAWN_BESIDE, learn(DRAWN_BESIDE, rows, tmp_path / "graph"))
+    assert learned.output.vocabulary_by_name("item") == [b"i1"]
+    trained, served = learned(*rows), learned(*rows, with_labels=False)
+    # Only the newest three are kept, with those drawn beside them.
+    assert trained["history_negative_item"].tolist() == [[0, 0, 0], [1, 0, 2]]
+    assert trained["history_negative_category"].tolist() == [[0, 0, 0], [1, 0, 2]]
+    assert trained["history_negative_tags"].tolist() == [[[0, 0]] * 3, [[1, 0], [0, 0], [2, 1]]]
+    assert trained["history_negative_year"].tolist() == [[0, 0, 0], [1, 0, 3]]
+    negatives = {f"history_negative_{name}" for name in ("item", "category", "tags", "year")}
+    assert trained.keys() - served.keys() == negatives | {"label_click"}
+    for name, values in served.items():
+        np.testing.assert_array_equal(values, trained[name], name)

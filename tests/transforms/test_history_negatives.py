@@ -1,0 +1,109 @@
+"""Items drawn beside the behaviours of training examples: by their share of the training window, and never the own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import polars as pl
+from small_log import SECOND, configuration, events
+from test_examples import made
+
+from transforms.config import IngestionConfig
+from transforms.splits import Boundaries
+
+ATTRIBUTES = [
+    {"name": "genre", "from": "items", "use": ["target", "history"]},
+    {"name": "tag_list", "column": "tags", "from": "items", "kind": "categorical_list", "use": ["target", "history"]},
+    {"name": "maker", "from": "items", "use": ["history"]},
+    {"name": "device", "from": "events", "use": ["target", "history"]},
+]
+ITEMS = pl.DataFrame({"id": ["a", "b"], "genre": ["x", "y"], "tags": ["s|t", ""], "maker": ["m", "n"]})
+TABLE = {"path": "items.csv", "format": "csv", "id": "id"}
+
+
+def drawing(**sections: Any) -> IngestionConfig:
+    return configuration(sequence={"history_negatives": True}, **sections)
+
+
+def many(users: int = 200) -> pl.DataFrame:
+    """Each user meets ten of five items, of which item i4 is met most often, one a second."""
+    random = np.random.default_rng(3)
+    items = random.choice(5, (users, 10), p=[0.05, 0.1, 0.15, 0.3, 0.4])
+    return events([(f"u{u}", f"i{item}", second, 1) for u, row in enumerate(items) for second, item in enumerate(row)])
+
+
+def drawn(examples: list[dict[str, Any]]) -> dict[tuple[str, int], list[str]]:
+    """By user and second."""
+    return {(e["user"], e["timestamp"] // SECOND): e["history_negative_item"] for e in examples}
+
+
+def test_of_two_items_the_other_is_drawn_with_what_belongs_to_an_items_vector() -> None:
+    log = events([("u", "a", 1, 1, "tv"), ("u", "b", 2, 1, "tv"), ("u", "a", 3, 1, "tv")], "device")
+    config = drawing(data__items=TABLE, features={"attributes": ATTRIBUTES})
+    last = made(log, config, items=ITEMS)[-1]
+    along = {name: values for name, values in last.items() if name.startswith("history_negative_")}
+    assert last["history_item"] == ["a", "b"]
+    assert along == {
+        "history_negative_item": ["b", "a"],
+        "history_negative_genre": ["y", "x"],
+        "history_negative_tag_list": ["", "s|t"],
+    }
+
+
+def test_where_there_is_no_other_item_none_is_drawn_and_the_steps_stay() -> None:
+    log = events([("u", "a", 1, 1), ("u", "a", 2, 1), ("u", "a", 3, 1)])
+    assert [example["history_negative_item"] for example in made(log, drawing())] == [[], [""], ["", ""]]
+
+
+def test_nothing_is_drawn_unless_asked_for_and_nothing_for_later_splits() -> None:
+    log, boundaries = many(3), Boundaries(5 * SECOND, 8 * SECOND)
+    assert not any("negative" in name for name in made(log, configuration())[-1])
+    for split in ("validation", "test"):
+        later = made(log, drawing(), boundaries, split=split)
+        assert later
+        assert all(example["history_item"] for example in later)
+        assert all(example["history_negative_item"] == [] for example in later)
+
+
+def test_items_come_as_often_as_in_the_log_and_never_the_own() -> None:
+    log = many()
+    examples = made(log, drawing(), size=1000)
+    pairs = [pair for e in examples for pair in zip(e["history_item"], e["history_negative_item"], strict=True)]
+    assert len(pairs) == 200 * 45  # 0 + 1 + ... + 9 behaviours a user
+    assert all(own != negative for own, negative in pairs)
+    share = {item: count / log.height for item, count in log.get_column("item").value_counts().iter_rows()}
+    # Drawn again where it was the own item, each has its share of what is left.
+    expected = dict.fromkeys(share, 0.0)
+    for own, _ in pairs:
+        for item in share.keys() - {own}:
+            expected[item] += share[item] / (1.0 - share[own])
+    found = Counter(negative for _, negative in pairs)
+    # Chi-square of 4 degrees of freedom: above 18.5 with a chance of 0.001 for fair draws; these are always the same.
+    assert sum((found[item] - expected[item]) ** 2 / expected[item] for item in share) < 18.5
+
+
+def test_a_draw_is_the_same_whatever_else_is_in_the_shard_and_another_by_another_seed() -> None:
+    log, counts = many(20), {f"i{number}": number + 1 for number in range(5)}
+    whole = drawn(made(log, drawing(), catalogue=counts))
+    some = drawn(made(log.filter(pl.col("user").is_in(["u7", "u3"])), drawing(), catalogue=counts, size=100))
+    assert len(some) == 20
+    assert some == {key: whole[key] for key in some}
+    assert drawn(made(log, drawing(negatives={"seed": 18}), catalogue=counts)) != whole
+
+
+def test_each_example_has_draws_of_its_own() -> None:
+    """The first behaviour is remembered by nine examples of its user."""
+    found = drawn(made(many(20), drawing()))
+    assert all(len({found[f"u{user}", second][0] for second in range(1, 10)}) > 1 for user in range(20))
+
+
+def test_nothing_after_the_training_window_changes_what_is_drawn() -> None:
+    log, boundaries = many(20), Boundaries(6 * SECOND, 8 * SECOND)
+    is_later = pl.col("timestamp") >= boundaries.validation
+    other = log.with_columns(pl.when(is_later).then(pl.lit("new")).otherwise(pl.col("item")).alias("item"))
+    before = made(log, drawing(), boundaries)
+    assert len(before) == 20 * 6
+    assert made(other, drawing(), boundaries) == before
+    assert made(log.filter(~is_later), drawing(), boundaries) == before
