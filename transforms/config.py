@@ -364,8 +364,8 @@ class IngestionConfig(Section):
 class LogGeneratorConfig(Section):
     """Size and nature of a generated log; `transforms/log_generator.py` says how clicks come about.
 
-    The effects are in logits: what is added where an item fits wholly, where its category was clicked just now, and
-    for the most favourable context.
+    The effects are in logits: what is added where an item fits wholly, where its category was clicked just now, for the
+    most favourable context, where its category is among the last that were shown, and where it follows the last shown.
     """
 
     events: Annotated[int, Field(ge=100)] = 200_000
@@ -383,6 +383,10 @@ class LogGeneratorConfig(Section):
     recency_effect: float = 3.0
     recency_half_life_hours: Annotated[float, Field(gt=0.0)] = 120.0
     context_effect: float = 0.8
+    order_effect: float = 0.0
+    order_steps: Annotated[int, Field(ge=1)] = 2
+    drift_effect: float = 0.0
+    drift_share: Share = Field(0.0, description="Share of impressions of the category that follows the last shown.")
     seed: int = 17
 
     @model_validator(mode="after")

@@ -9,11 +9,15 @@ either from the user's interests or by popularity alone. Its click is a Bernoull
           + recency_effect * (1 - exp(-warmth)),  warmth = sum over the user's earlier clicks on that category
                                                            of 2^(-age / half-life)
           + context_effect * (device + hour)
+          + order_effect   where the category is among the last `order_steps` shown to the user
+          + drift_effect   where the category follows, on a ring of all categories, the last one shown to the user
           + what the user and the item are like in themselves
 
 so that the category of the target has to be looked up in the recent history: an average over all interests says
 little, popularity and user alone say next to nothing. Interests are drawn as often as their category is shown, which
-keeps an item's own click rate from giving the answer away.
+keeps an item's own click rate from giving the answer away. With `order_effect` or `drift_effect` alone (both are 0
+unless set), what is in a history says little, and when it came nearly all; `drift_share` of the impressions then are of
+the category that follows.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ import numpy as np
 import polars as pl
 
 from transforms.config import LogGeneratorConfig
+from transforms.log_sequences import among_last, is_next, moved_on
 
 LogFormat = Literal["parquet", "csv", "jsonl"]
 
@@ -100,6 +105,10 @@ def generate(config: LogGeneratorConfig) -> GeneratedLog:
 
     interests, intensities = _interests(config, catalogue, random)
     category = _shown_categories(config, catalogue, interests, user, day, random)
+    ring = np.arange(config.categories)
+    if config.drift_share or config.drift_effect:
+        ring = random.permutation(config.categories)
+        category = moved_on(user, category, ring, config.drift_share, random)
     item = _shown_items(catalogue, category, timestamp, random)
     fit = np.where(interests[user, :, day] == category[:, None], intensities[user], 0.0).max(axis=1)
 
@@ -109,6 +118,8 @@ def generate(config: LogGeneratorConfig) -> GeneratedLog:
         config.base_logit
         + config.fit_effect * fit
         + config.context_effect * (DEVICE_EFFECTS[device] + HOUR_EFFECTS[hour])
+        + config.order_effect * among_last(user, category, config.order_steps)
+        + config.drift_effect * is_next(user, category, ring)
         + user_bias[user]
         + item_bias[item]
     )

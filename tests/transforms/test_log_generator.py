@@ -267,3 +267,42 @@ def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(ValueError, match="`format` should be one of parquet, csv, jsonl, received 'xls'"):
         write(log, tmp_path / "logs", "xls")  # type: ignore[arg-type]
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("effects", "shown"),
+    [
+        ({"order_effect": 2.5, "order_steps": 3}, {"exposure_to_interests": 1.0}),
+        ({"drift_effect": 2.5}, {"drift_share": 0.5}),
+    ],
+    ids=["order", "drift"],
+)
+def test_what_was_shown_last_adds_its_effect_and_nothing_else(effects, shown):
+    """Where all other effects are off, the same user and item have one of two logits, `2.5` apart."""
+    off = {"fit_effect": 0.0, "context_effect": 0.0, "recency_effect": 0.0, "events": 20_000, "users": 40, "items": 60}
+    log = generate(SMALL.model_copy(update=off | effects | shown))
+    values = log.events.select("user", "item", logit=logit(pl.col("true_probability")))
+    rest = values.with_columns(added=pl.col("logit") - pl.col("logit").min().over("user", "item"))
+    both = rest.filter(pl.col("added").max().over("user", "item") > 1.0)
+    added = both["added"].to_numpy()
+    assert len(added) > 5_000
+    assert np.all((np.abs(added) < 1e-9) | (np.abs(added - 2.5) < 1e-9))
+    category = dict(log.items.iter_rows())
+    by_user: dict[str, list[tuple[str, float]]] = {}
+    for user, item, value in rest.select("user", "item", "added").iter_rows():
+        by_user.setdefault(user, []).append((category[item], value))
+    following: dict[str, set[str]] = {}
+    for met in by_user.values():
+        for place, (shown_now, value) in enumerate(met):
+            if value < 1.0:
+                continue
+            if "order_effect" in effects:
+                assert shown_now in [name for name, _ in met[max(0, place - 3) : place]]
+            else:
+                following.setdefault(met[place - 1][0], set()).add(shown_now)
+    assert all(len(after) == 1 for after in following.values()), "one category follows another"
+
+
+def test_the_order_of_what_is_shown_is_left_alone_unless_asked_for(log):
+    again = generate(SMALL.model_copy(update={"order_effect": 1.0}))
+    assert_frame_equal(again.events.select("user", "item", "timestamp"), log.events.select("user", "item", "timestamp"))
