@@ -131,7 +131,7 @@ def _read_log(config: IngestionConfig, users: Sequence[str]) -> tuple[pl.DataFra
     for number, path in enumerate(list_files(config.data.events, config.data.folder)):
         for table in read_events(path, number, config):
             parts.append(table.frame.filter(pl.col(USER).is_in(wanted)))
-            if config.negatives.source == "sampled":
+            if config.negatives.source == "sampled" or config.sequence.history_negatives:
                 first.append(table.frame.group_by(ITEM).agg(pl.col(TIMESTAMP).min()))
     seen = pl.concat(first).group_by(ITEM).agg(pl.col(TIMESTAMP).min()).iter_rows() if first else ()
     return pl.concat(parts, how="vertical_relaxed"), dict(seen)

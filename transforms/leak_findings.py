@@ -12,7 +12,7 @@ import polars as pl
 
 from transforms.config import IngestionConfig
 from transforms.expected_examples import ExpectedExamples, Features, Row, by_id, distinct_events, rows_of
-from transforms.feature_names import ITEM, SAMPLING_PROBABILITY, TIMESTAMP, USER
+from transforms.feature_names import HISTORY_ITEM, HISTORY_NEGATIVE_ITEM, ITEM, SAMPLING_PROBABILITY, TIMESTAMP, USER
 from transforms.splits import SPLITS
 from transforms.timestamps import show_time
 
@@ -97,6 +97,8 @@ def compare(
         result.examples += len(received)
         result.drawn += len(drawn)
     _compare_splits(examples, config, first_seen or {}, result)
+    if config.sequence.history_negatives:
+        _compare_history_negatives(examples, first_seen or {}, result)
     return result
 
 
@@ -178,6 +180,26 @@ def _compare_splits(
         if not _is_logged(example, config) and first_seen.get(item, -math.inf) >= min(later):
             known = f"an item of the training window, this one first appears {show_time(first_seen[item])}"
             result.add(Finding(example[USER][0], item, time, "negatives", known, item))
+
+
+def _compare_history_negatives(
+    examples: Mapping[str, Sequence[Features]], first_seen: Mapping[str, int], result: Comparison
+) -> None:
+    """Beside each behaviour of a training example is another item, of the training window; elsewhere there is none."""
+    end = min((e[TIMESTAMP][0] for split in SPLITS[1:] for e in examples.get(split, ())), default=math.inf)
+    for split, example in ((split, example) for split, found in examples.items() for example in found):
+        history, drawn = example[HISTORY_ITEM], example.get(HISTORY_NEGATIVE_ITEM, [])
+        place = example[USER][0], example[ITEM][0], example[TIMESTAMP][0], HISTORY_NEGATIVE_ITEM
+        wanted = len(history) if split == SPLITS[0] else 0
+        if len(drawn) != wanted:
+            result.add(Finding(*place, f"{wanted} values", f"{len(drawn)} values"))
+            continue
+        for behaviour, item in zip(history, drawn, strict=False):
+            if item == behaviour:
+                result.add(Finding(*place, "another item than the behaviour's own", item))
+            elif item and first_seen.get(item, -math.inf) >= end:
+                known = f"an item of the training window, this one first appears {show_time(first_seen[item])}"
+                result.add(Finding(*place, known, item))
 
 
 def _compare_features(expected: Features, received: Features, result: Comparison) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         ]
     },
     "sampled": {"negatives": {"source": "sampled", "per_positive": 2, "distribution": "popularity"}},
+    "beside": {"sequence": {"history_negatives": True}},
     "sampled_masks": {
         "negatives": {"source": "sampled"},
         "tasks": [{"name": "like", "label": {"column": "stars", "at_least": 4}, "mask": {"column": "seen"}}],
@@ -371,6 +373,28 @@ def test_a_negative_from_after_the_training_window_is_found(sampled: Written) ->
 
 
 # From files: what the component does.
+
+
+def test_items_beside_behaviours_that_should_not_be_are_found(tmp_path: Path) -> None:
+    write_log(tmp_path)
+    beside = Written(tmp_path, configuration(tmp_path, **VARIANTS["beside"]))
+    name = "history_negative_item"
+
+    def found(split: str, change: Callable[[Features], list[Any]]) -> list[str]:
+        examples = copy.deepcopy(beside.examples)
+        example = next(example for example in examples[split] if len(example["history_item"]) > 1)
+        example[name] = change(example)
+        return beside.findings(examples)
+
+    (finding,) = found("train", lambda example: example["history_item"][:1] + example[name][1:])
+    assert f"`{name}` should be another item than the behaviour's own" in finding
+    (finding,) = found("train", lambda example: example[name][1:])
+    assert f"`{name}` should be " in finding
+    (finding,) = found("test", lambda example: example["history_item"][::-1])
+    assert f"`{name}` should be 0 values, received " in finding
+    beside.first_seen["later"] = 10**12
+    (finding,) = found("train", lambda example: ["later", *example[name][1:]])
+    assert f"`{name}` should be an item of the training window, this one first appears" in finding
 
 
 def test_users_come_from_as_many_shards_as_it_takes(tmp_path: Path) -> None:
