@@ -88,8 +88,8 @@ ONE_MISTAKE = {
     "unknown like none": (
         "  max_length: 20",
         "  zzz: 20",
-        "`sequence.zzz` is not a key that is known here; known are `behaviours`, `max_length`, `availability_delay` "
-        "(small.yaml, line 20)",
+        "`sequence.zzz` is not a key that is known here; known are `behaviours`, `max_length`, `availability_delay`, "
+        "`history_negatives` (small.yaml, line 20)",
     ),
     "unknown in a list": (
         "{name: device, from: events}",
