@@ -173,12 +173,35 @@ class ModelConfig(BaseModel):
         return getattr(self.hyperparameters, "auxiliary_weight", 0.0) > 0.0
 
 
-class OptimizerConfig(Section):
-    """`sparse_adagrad` and `lazy_adam` update only the embedding rows of the batch; the others update every row."""
+class DenseOptimizerConfig(Section):
+    """What all weights but the embedding tables are trained by."""
 
-    name: Literal["sparse_adagrad", "lazy_adam", "adagrad", "adam", "sgd"] = "sparse_adagrad"
+    name: Literal["adagrad", "adam", "sgd"]
+    learning_rate: Annotated[float, Field(gt=0.0)]
+
+
+ROW_SPARSE = ("sparse_adagrad", "rowwise_adagrad", "lazy_adam")
+
+
+class OptimizerConfig(Section):
+    """The first three update only the embedding rows of the batch; the others update every row.
+
+    `rowwise_adagrad` keeps one number a row where `sparse_adagrad` keeps one a weight and `lazy_adam` two. Beside them
+    `dense` may name another optimizer for all that is no embedding table.
+    """
+
+    name: Literal["sparse_adagrad", "rowwise_adagrad", "lazy_adam", "adagrad", "adam", "sgd"] = "sparse_adagrad"
     learning_rate: Annotated[float, Field(gt=0.0)] = 0.05
-    clip_norm: Annotated[float, Field(gt=0.0)] | None = None
+    clip_norm: Annotated[float, Field(gt=0.0)] | None = Field(
+        None, description="The norm over all gradients together that is not exceeded."
+    )
+    dense: DenseOptimizerConfig | None = None
+
+    @model_validator(mode="after")
+    def _dense_beside_rows(self) -> OptimizerConfig:
+        if self.dense is not None and self.name not in ROW_SPARSE:
+            raise ValueError(f"`dense` needs `name` to be one of {', '.join(ROW_SPARSE)}, received {self.name!r}")
+        return self
 
 
 class EarlyStoppingConfig(Section):

@@ -23,6 +23,16 @@ def gather_rows(table: keras.Variable, ids: Any) -> Any:
     return ops.take(table, ids, axis=0)
 
 
+def mark_as_table(variable: keras.Variable) -> keras.Variable:
+    """Says of `variable` [rows, d] that it is a table, of which a step uses few rows; optimizers ask for it."""
+    variable.is_table = True
+    return variable
+
+
+def is_table(variable: keras.Variable) -> bool:
+    return getattr(variable, "is_table", False)
+
+
 @keras.saving.register_keras_serializable(package="interestflow")
 class EmbeddingTable(LossesByReplica, keras.layers.Layer):
     """A table of `rows` vectors of `dimension`; id 0 is padding, whose vector is always zero.
@@ -55,12 +65,14 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, *_: Any) -> None:
-        self.table = self.add_weight(
-            name="table",
-            shape=(self.rows, self.dimension),
-            initializer=self.initializer,
-            dtype="float32",
-            autocast=False,
+        self.table = mark_as_table(
+            self.add_weight(
+                name="table",
+                shape=(self.rows, self.dimension),
+                initializer=self.initializer,
+                dtype="float32",
+                autocast=False,
+            )
         )
 
     def call(self, ids: Any, training: bool | None = None) -> Any:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 
 from models.config import OptimizerConfig
+from models.optimizers.decoupled import Decoupled
 from models.optimizers.row_sparse import LazyAdam, RowSparse, SparseAdagrad
+from models.optimizers.rowwise_adagrad import RowwiseAdagrad
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "sparse_adagrad": SparseAdagrad,
+    "rowwise_adagrad": RowwiseAdagrad,
     "lazy_adam": LazyAdam,
     "adagrad": keras.optimizers.Adagrad,
     "adam": keras.optimizers.Adam,
@@ -25,4 +30,20 @@ def build_optimizer(config: OptimizerConfig, xla: bool = False) -> keras.optimiz
     """
     kind = OPTIMIZERS[config.name]
     options = {"for_xla": xla} if issubclass(kind, RowSparse) else {}
-    return kind(learning_rate=config.learning_rate, global_clipnorm=config.clip_norm, **options)
+    if config.dense is None:
+        return kind(learning_rate=config.learning_rate, global_clipnorm=config.clip_norm, **options)
+    tables = kind(learning_rate=config.learning_rate, **options)
+    dense = OPTIMIZERS[config.dense.name](learning_rate=config.dense.learning_rate)
+    return Decoupled(tables, dense, global_clipnorm=config.clip_norm, for_xla=xla)
+
+
+def slot_bytes(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> int:
+    """Bytes of what `optimizer`, which has not been built yet, keeps for `variable` beside its value.
+
+    Of a table of `rows` vectors of `width`, in float32: `rowwise_adagrad` keeps `4 * rows`; `sparse_adagrad` and
+    `adagrad` `4 * rows * width`; `lazy_adam` and `adam` `8 * rows * width`; `sgd` nothing.
+    """
+    before = {id(each) for each in optimizer.variables}
+    optimizer.build([variable])
+    slots = [each for each in optimizer.variables if id(each) not in before]
+    return sum(slot.value.dtype.size * math.prod(slot.shape) for slot in slots)

@@ -6,6 +6,7 @@ Logical devices are fixed when TensorFlow starts, hence a process of its own.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -13,7 +14,8 @@ import tensorflow as tf
 from random_features import RICH, make_features, make_labels
 
 from models.config import OptimizerConfig, TrainingConfig
-from models.optimizers.row_sparse import LazyAdam
+from models.layers.embedding_table import mark_as_table
+from models.optimizers import Decoupled, LazyAdam, RowwiseAdagrad
 from models.registry import build_ranker
 from pipeline.training import Trained, train
 from pipeline.training_data import Split
@@ -53,24 +55,37 @@ def train_din(strategy: tf.distribute.Strategy) -> Trained:
     )
 
 
-def step_lazy_adam(strategy: tf.distribute.Strategy) -> np.ndarray:
-    """A table of 6 rows after three steps, of which each replica gets its share of the same eight gradient rows."""
+def lazy_adam() -> keras.optimizers.Optimizer:
+    return LazyAdam(0.1, global_clipnorm=1.0)
+
+
+def rowwise_beside_adam() -> keras.optimizers.Optimizer:
+    return Decoupled(RowwiseAdagrad(0.1), keras.optimizers.Adam(0.05), global_clipnorm=1.0)
+
+
+def step_table(strategy: tf.distribute.Strategy, make: Callable[[], keras.optimizers.Optimizer]) -> np.ndarray:
+    """A table of 6 rows, and a weight that its rows are multiplied by, after three steps.
+
+    Each replica gets its share of the same eight gradient rows.
+    """
     random = np.random.default_rng(0)
     steps = [(random.integers(0, 5, 8), random.normal(size=(8, 3)).astype(np.float32)) for _ in range(3)]
     share = 8 // strategy.num_replicas_in_sync
     with strategy.scope():
-        table, optimizer = keras.Variable(np.ones((6, 3), np.float32)), LazyAdam(0.1, global_clipnorm=1.0)
-        optimizer.build([table])
+        table = mark_as_table(keras.Variable(np.ones((6, 3), np.float32)))
+        weight, optimizer = keras.Variable(np.ones(3, np.float32)), make()
+        optimizer.build([table, weight])
 
     def step(ids: tf.Tensor, values: tf.Tensor) -> None:
         number = tf.distribute.get_replica_context().replica_id_in_sync_group
         mine = slice(number * share, (number + 1) * share)
-        optimizer.apply([tf.IndexedSlices(values[mine], ids[mine], tf.constant([6, 3]))], [table])
+        rows = tf.IndexedSlices(values[mine], ids[mine], tf.constant([6, 3]))
+        optimizer.apply([rows, tf.reduce_sum(values[mine], axis=0)], [table, weight])
 
     together = tf.function(lambda ids, values: strategy.run(step, (ids, values)))
     for ids, values in steps:
         together(tf.constant(ids), tf.constant(values))
-    return table.numpy()
+    return np.concatenate([table.numpy(), weight.numpy()[np.newaxis]])
 
 
 def main() -> None:
@@ -83,7 +98,8 @@ def main() -> None:
         assert trained.summary["replicas"] == replicas
         arrays |= {f"{replicas} {number}": weight for number, weight in enumerate(trained.ranker.get_weights())}
         arrays[f"{replicas} loss"] = [entry["training_loss"] for entry in trained.summary["history"]]
-        arrays[f"{replicas} lazy adam"] = step_lazy_adam(strategy)
+        arrays[f"{replicas} lazy adam"] = step_table(strategy, lazy_adam)
+        arrays[f"{replicas} row-wise Adagrad beside Adam"] = step_table(strategy, rowwise_beside_adam)
     np.savez(sys.argv[1], **arrays)
 
 

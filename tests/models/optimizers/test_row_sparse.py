@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.layers.embedding_table import mark_as_table
 from models.optimizers.row_sparse import LazyAdam, SparseAdagrad, sum_duplicates
+from models.optimizers.rowwise_adagrad import RowwiseAdagrad
 
 ROWS, WIDTH = 6, 3
 START = np.random.default_rng(0).normal(size=(ROWS, WIDTH)).astype(np.float32)
@@ -24,7 +26,7 @@ def rows(ids: list[int], seed: int) -> tf.IndexedSlices:
 
 def train(optimizer: keras.optimizers.Optimizer, steps: list[list[int]], dense: bool = False) -> np.ndarray:
     """The table after one step for each list of ids, and a dense weight that shares the optimizer."""
-    table, weight = keras.Variable(START, name="table"), keras.Variable(np.ones(2, np.float32), name="weight")
+    table, weight = mark_as_table(keras.Variable(START)), keras.Variable(np.ones(2, np.float32))
     optimizer.build([table, weight])
     for number, ids in enumerate(steps):
         gradient = tf.convert_to_tensor(rows(ids, number)) if dense else rows(ids, number)
@@ -59,27 +61,27 @@ def test_lazy_adam_leaves_a_row_alone_until_it_comes_again() -> None:
     assert np.abs(dense[row] - after_one[row]).min() > 0.01
 
 
-@pytest.mark.parametrize("optimizer", [SparseAdagrad(0.1), LazyAdam(0.1)], ids=["adagrad", "adam"])
+@pytest.mark.parametrize("optimizer", [SparseAdagrad(0.1), RowwiseAdagrad(0.1), LazyAdam(0.1)], ids=lambda o: o.name)
 def test_other_rows_and_their_slots_stay_as_they_were_bit_for_bit(optimizer: keras.optimizers.Optimizer) -> None:
-    table = keras.Variable(START, name="table")
+    table = mark_as_table(keras.Variable(START))
     optimizer.build([table])
     optimizer.apply([rows([0, 1, 2, 3, 4, 5], 1)], [table])
-    slots = [variable for variable in optimizer.variables if variable.shape == (ROWS, WIDTH)]
-    assert len(slots) == {"sparse_adagrad": 1, "lazy_adam": 2}[optimizer.name]
+    slots = [variable for variable in optimizer.variables if variable.shape[:1] == (ROWS,)]
+    assert len(slots) == {"sparse_adagrad": 1, "rowwise_adagrad": 1, "lazy_adam": 2}[optimizer.name]
     before = [variable.numpy() for variable in (table, *slots)]
     optimizer.apply([rows([4, 1, 4], 2)], [table])
     for old, variable in zip(before, (table, *slots), strict=True):
-        changed = np.any(old != variable.numpy(), axis=1)
+        changed = np.any((old != variable.numpy()).reshape(ROWS, -1), axis=1)
         np.testing.assert_array_equal(changed, [False, True, False, False, True, False])
 
 
-@pytest.mark.parametrize("kind", [SparseAdagrad, LazyAdam])
+@pytest.mark.parametrize("kind", [SparseAdagrad, RowwiseAdagrad, LazyAdam])
 @pytest.mark.parametrize("clip_norm", [None, 0.7])
 def test_compiled_by_xla_it_does_the_same(kind: Any, clip_norm: float | None) -> None:
     """The first and the last row, duplicates, and a step whose ids are all one."""
     found = []
     for xla in (False, True):
-        table, optimizer = keras.Variable(START), kind(0.3, global_clipnorm=clip_norm, for_xla=xla)
+        table, optimizer = mark_as_table(keras.Variable(START)), kind(0.3, global_clipnorm=clip_norm, for_xla=xla)
         optimizer.build([table])
         step = compiled_step(table, optimizer, xla)
         for number, ids in enumerate([[5, 0, 5, 2], [1, 1, 1, 1], [0, 1, 2, 5]]):
@@ -130,7 +132,11 @@ def test_adagrad_by_hand() -> None:
     np.testing.assert_allclose(table.numpy(), [[9.0], [1.0 - 1.0 / np.sqrt(4.1)]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", [SparseAdagrad(0.3, global_clipnorm=2.0), LazyAdam(0.3, beta_1=0.8)])
+@pytest.mark.parametrize(
+    "optimizer",
+    [SparseAdagrad(0.3, global_clipnorm=2.0), RowwiseAdagrad(0.3, epsilon=1e-3), LazyAdam(0.3, beta_1=0.8)],
+    ids=lambda optimizer: optimizer.name,
+)
 def test_it_is_made_again_from_its_configuration(optimizer: keras.optimizers.Optimizer) -> None:
     other = type(optimizer).from_config(optimizer.get_config())
     assert other.get_config() == optimizer.get_config()

@@ -1,0 +1,58 @@
+"""Optimizers by name, and what they keep for a table."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from models.config import OptimizerConfig
+from models.layers.embedding_table import mark_as_table
+from models.optimizers import OPTIMIZERS, Decoupled, LazyAdam, build_optimizer, slot_bytes
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_by_name(name: str) -> None:
+    optimizer = build_optimizer(OptimizerConfig(name=name, learning_rate=0.25, clip_norm=2.0))
+    assert type(optimizer) is OPTIMIZERS[name]
+    assert (float(optimizer.learning_rate), optimizer.global_clipnorm) == (0.25, 2.0)
+
+
+@pytest.mark.parametrize("xla", [True, False])
+def test_with_a_dense_one_beside(xla: bool) -> None:
+    dense = {"name": "adam", "learning_rate": 0.01}
+    config = OptimizerConfig(name="lazy_adam", learning_rate=0.25, clip_norm=2.0, dense=dense)
+    optimizer = build_optimizer(config, xla)
+    assert isinstance(optimizer, Decoupled)
+    assert (type(optimizer.tables), type(optimizer.dense)) == (LazyAdam, keras.optimizers.Adam)
+    assert (float(optimizer.tables.learning_rate), float(optimizer.dense.learning_rate)) == (0.25, pytest.approx(0.01))
+    # The norm is limited once, over all.
+    assert (optimizer.global_clipnorm, optimizer.tables.global_clipnorm, optimizer.dense.global_clipnorm) == (
+        2.0,
+        None,
+        None,
+    )
+    assert optimizer.for_xla == optimizer.tables.for_xla == xla
+
+
+def test_a_dense_one_beside_a_dense_one() -> None:
+    expected = "`dense` needs `name` to be one of sparse_adagrad, rowwise_adagrad, lazy_adam, received 'adam'"
+    with pytest.raises(ValidationError, match=expected):
+        OptimizerConfig(name="adam", dense={"name": "sgd", "learning_rate": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [("rowwise_adagrad", 7), ("sparse_adagrad", 7 * 5), ("adagrad", 7 * 5), ("lazy_adam", 2 * 7 * 5), ("sgd", 0)],
+)
+def test_bytes_of_slots(name: str, numbers: int) -> None:
+    """A table of 7 rows of 5; a number in float32 takes 4 bytes."""
+    table = mark_as_table(keras.Variable(np.zeros((7, 5), np.float32)))
+    assert slot_bytes(build_optimizer(OptimizerConfig(name=name)), table) == 4 * numbers
+
+
+def test_bytes_of_slots_where_another_optimizer_has_the_rest() -> None:
+    config = OptimizerConfig(name="rowwise_adagrad", dense={"name": "adam", "learning_rate": 0.1})
+    table, weight = mark_as_table(keras.Variable(np.zeros((7, 5), np.float32))), keras.Variable(np.zeros(6, np.float32))
+    assert [slot_bytes(build_optimizer(config), variable) for variable in (table, weight)] == [4 * 7, 4 * 2 * 6]

@@ -1,0 +1,104 @@
+"""Tables by one optimizer, the rest by another: each as if it were alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.layers.embedding_table import EmbeddingTable, mark_as_table
+from models.optimizers import Decoupled, LazyAdam, RowwiseAdagrad, SparseAdagrad
+
+ROWS = [tf.IndexedSlices(tf.fill((2, 2), value), tf.constant([1, 1]), (3, 2)) for value in (1.0, -2.0, 0.5)]
+DENSE = [tf.constant([value, 1.0]) for value in (3.0, -1.0, 0.2)]
+
+
+def trained(optimizer: keras.optimizers.Optimizer, *gradients: list[Any]) -> list[np.ndarray]:
+    """Variables of ones, one for each list of gradients, after a step for each gradient; rows are of a table."""
+    variables = [
+        mark_as_table(keras.Variable(np.ones((3, 2), np.float32)))
+        if isinstance(each[0], tf.IndexedSlices)
+        else keras.Variable(np.ones(2, np.float32))
+        for each in gradients
+    ]
+    optimizer.build(variables)
+    for together in zip(*gradients, strict=True):
+        optimizer.apply(list(together), variables)
+    return [variable.numpy() for variable in variables]
+
+
+@pytest.mark.parametrize("tables", [SparseAdagrad, RowwiseAdagrad, LazyAdam])
+def test_each_does_what_it_does_alone(tables: Any) -> None:
+    """Three steps, of which Adam's bias correction counts each; between them the table's rate is another."""
+    together = trained(Decoupled(tables(0.3), keras.optimizers.Adam(0.01)), DENSE, ROWS)
+    np.testing.assert_allclose(together[0], trained(keras.optimizers.Adam(0.01), DENSE)[0], rtol=1e-6)
+    np.testing.assert_allclose(together[1], trained(tables(0.3), ROWS)[0], rtol=1e-6)
+
+
+def test_the_norm_is_over_both() -> None:
+    """Rows of 2 and 2 that were 1 twice, and a weight's 3 and 1: norm sqrt(8 + 10), cut to 1. SGD shows it."""
+    optimizer = Decoupled(SparseAdagrad(0.1, 0.0), keras.optimizers.SGD(1.0), global_clipnorm=1.0)
+    weight, table = trained(optimizer, DENSE[:1], ROWS[:1])
+    np.testing.assert_allclose(weight, 1.0 - np.array([3.0, 1.0]) / np.sqrt(18.0), rtol=1e-6)
+    np.testing.assert_allclose(optimizer.tables._accumulators[0].numpy()[1], 4.0 / 18.0, rtol=1e-6)
+    np.testing.assert_allclose(table[1], 1.0 - 0.1, rtol=1e-6)  # Adagrad from an accumulator of 0 steps by the sign
+
+
+def test_rows_of_what_is_no_table_are_trained_by_the_dense_one() -> None:
+    """As of Keras's own `Embedding`."""
+    variable, optimizer = keras.Variable(np.ones((3, 2))), Decoupled(SparseAdagrad(0.3), keras.optimizers.SGD(0.5))
+    optimizer.build([variable])
+    optimizer.apply(ROWS[:1], [variable])
+    np.testing.assert_allclose(variable.numpy(), [[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]])
+
+
+def test_all_slots_are_among_its_variables() -> None:
+    table, weight = mark_as_table(keras.Variable(np.ones((3, 2)))), keras.Variable(np.ones(2))
+    optimizer = Decoupled(RowwiseAdagrad(0.3), keras.optimizers.Adam(0.1))
+    optimizer.build([table, weight])
+    shapes = [tuple(variable.shape) for variable in optimizer.variables]
+    assert sorted(shapes) == [(), (), (), (), (), (), (2,), (2,), (3,)]  # each has a count of steps and a rate
+
+
+def test_a_saved_model_has_it_with_all_its_slots(tmp_path: Path) -> None:
+    inputs = keras.Input((4,), dtype="int64")
+    model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(EmbeddingTable(5, 2)(inputs))))
+    model.compile(Decoupled(RowwiseAdagrad(0.3), keras.optimizers.Adam(0.1), global_clipnorm=1.0), "mse")
+    ids, labels = np.arange(8).reshape(2, 4) % 5, np.ones((2, 1), np.float32)
+    model.fit(ids, labels, verbose=0)
+    model.save(tmp_path / "model.keras")
+    other = keras.models.load_model(tmp_path / "model.keras")
+    assert other.optimizer.get_config() == model.optimizer.get_config()
+    for left, right in zip(model.optimizer.variables, other.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(left, right)
+    for each in (model, other):
+        each.fit(ids, labels, verbose=0)
+    np.testing.assert_allclose(model.predict(ids, verbose=0), other.predict(ids, verbose=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.7])
+def test_compiled_by_xla_it_does_the_same(clip_norm: float | None) -> None:
+    found = []
+    for xla in (False, True):
+        table, weight = mark_as_table(keras.Variable(np.ones((3, 2), np.float32))), keras.Variable([1.0, 1.0])
+        rowwise = RowwiseAdagrad(0.3, for_xla=xla)
+        optimizer = Decoupled(rowwise, keras.optimizers.Adam(0.1), clip_norm, for_xla=xla)
+        optimizer.build([table, weight])
+        step = compiled_step(table, weight, optimizer, xla)
+        for rows, dense in zip(ROWS, DENSE, strict=True):
+            step(rows.values, dense)
+        found.append([table, weight, *optimizer.variables])
+    for plain, compiled in zip(*found, strict=True):
+        np.testing.assert_allclose(compiled, plain, rtol=1e-5)
+
+
+def compiled_step(table: Any, weight: Any, optimizer: keras.optimizers.Optimizer, xla: bool) -> Any:
+    @tf.function(jit_compile=xla)
+    def step(values: Any, dense: Any) -> None:
+        optimizer.apply([tf.IndexedSlices(values, tf.constant([1, 1]), tf.constant([3, 2])), dense], [table, weight])
+
+    return step
