@@ -200,8 +200,18 @@ class OptimizerConfig(Section):
     @model_validator(mode="after")
     def _dense_beside_rows(self) -> OptimizerConfig:
         if self.dense is not None and self.name not in ROW_SPARSE:
-            raise ValueError(f"`dense` needs `name` to be one of {', '.join(ROW_SPARSE)}, received {self.name!r}")
+            raise ValueError(
+                f"`name` should be one of {', '.join(ROW_SPARSE)} where there is a `dense` one, received {self.name!r}"
+            )
         return self
+
+
+class EmbeddingConfig(Section):
+    """The layout of a feature's table, where it has no row for every id: `models/layers/quotient_remainder.py`."""
+
+    kind: Literal["quotient_remainder"]
+    buckets: Annotated[int, Field(ge=2)]
+    combine: Literal["product", "sum"] = "product"
 
 
 class EarlyStoppingConfig(Section):

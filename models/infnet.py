@@ -10,9 +10,10 @@ from keras import ops
 from models.config import INFNetHyperparameters
 from models.inputs import CategoricalInput, ModelInputs
 from models.layers.cross_attention import CrossAttention
-from models.layers.embedding_table import EmbeddingTable, embed_values
+from models.layers.embedding_table import embed_values
 from models.layers.mlp_tower import MLPTower
 from models.layers.proxy_gated_unit import ProxyGatedUnit
+from models.layers.quotient_remainder import make_table
 from models.ranker import Ranker
 
 GROUPS = ("fields", "steps", "tasks")
@@ -119,7 +120,11 @@ class INFNet(Ranker):
         if h.history_age:
             rows["age"] = inputs.history_age_buckets + 1
         self.oldest = inputs.history_age_buckets
-        self.tables = {name: EmbeddingTable(count, d, h.embedding_l2, name=name) for name, count in rows.items()}
+        layouts = {each.name: each.layout for each in inputs.categorical}
+        layouts |= {"item": inputs.item_layout, "user": inputs.user_layout}
+        self.tables = {
+            name: make_table(count, d, layouts.get(name), h.embedding_l2, name=name) for name, count in rows.items()
+        }
         in_target = [each for each in inputs.categorical if each.in_target]
         self.user_fields = [] if inputs.user_rows is None else ["user"]
         self.user_fields += [each.name for each in in_target if each.side != "item"]

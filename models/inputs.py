@@ -21,9 +21,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Side = Literal["item", "user", "event"]
+
+
+@dataclass(frozen=True)
+class QuotientRemainder:
+    """The layout of a table in two small ones, of `ceil(rows / buckets)` and of `buckets` rows.
+
+    See `models/layers/quotient_remainder.py`.
+    """
+
+    buckets: int
+    combine: Literal["product", "sum"] = "product"
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class CategoricalInput:
     """A category with ids 1 to `rows - 1`, 0 meaning none; `values` is V where it is a list, else None.
 
     `side` says what it describes. With `in_target` it comes beside the target, with `in_history` along the history;
-    with both, one table serves both.
+    with both, one table serves both. `layout` is of that table; None is a row for every id.
     """
 
     name: str
@@ -40,6 +51,7 @@ class CategoricalInput:
     values: int | None = None
     in_target: bool = True
     in_history: bool = False
+    layout: QuotientRemainder | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,7 @@ class NumericInput:
 class ModelInputs:
     """All inputs of a model. `item_rows` and `user_rows` count the rows of their tables, padding's row 0 included.
 
+    `item_layout` and `user_layout` are of those tables; None is a row for every id.
     `history_negatives`: whether training, and training alone, has an item drawn beside each behaviour.
     """
 
@@ -64,6 +77,8 @@ class ModelInputs:
     numeric: tuple[NumericInput, ...] = ()
     masked_tasks: tuple[str, ...] = ()
     history_negatives: bool = False
+    item_layout: QuotientRemainder | None = None
+    user_layout: QuotientRemainder | None = None
 
     @property
     def item_attributes(self) -> tuple[CategoricalInput, ...]:
@@ -117,8 +132,15 @@ class ModelInputs:
     @classmethod
     def from_json(cls, text: str) -> ModelInputs:
         values = json.loads(text)
-        values["categorical"] = tuple(CategoricalInput(**entry) for entry in values["categorical"])
+        values["categorical"] = tuple(
+            CategoricalInput(**_with_layout(entry, "layout")) for entry in values["categorical"]
+        )
         values["numeric"] = tuple(NumericInput(**entry) for entry in values["numeric"])
         for name in ("tasks", "masked_tasks"):
             values[name] = tuple(values[name])
-        return cls(**values)
+        return cls(**_with_layout(values, "item_layout", "user_layout"))
+
+
+def _with_layout(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    """`values` of JSON, with the layouts that have one of `names`; what was written before there were any has none."""
+    return values | {name: QuotientRemainder(**values[name]) for name in names if values.get(name)}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from models.config import ModelConfig, TrainingConfig
+from models.config import EmbeddingConfig, ModelConfig, TrainingConfig
 from pipeline.config_errors import describe, repeated_keys
 from serving.config import ServingGateConfig
 from serving.deployment_config import DeploymentConfig
@@ -85,6 +85,9 @@ class PipelineConfig(IngestionConfig):
         None, description="Make the log first, into `data.folder`, where it is not there yet."
     )
     model: ModelConfig
+    embeddings: dict[str, EmbeddingConfig] = Field(
+        {}, description="Layout of the embedding table of `item`, `user` or an attribute, where it is not a row an id."
+    )
     training: TrainingConfig = TrainingConfig()
     baseline: ModelConfig = Field(
         ModelConfig(name="pooled"), description="The plain model trained beside it, to compare with."
@@ -118,6 +121,24 @@ class PipelineConfig(IngestionConfig):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _embeddings_exist(self) -> PipelineConfig:
+        known = {attribute.name for attribute in self.features.attributes if not attribute.is_number}
+        known |= {"item", "user"} if self.features.user.in_model else {"item"}
+        for name in self.embeddings:
+            if name not in known:
+                raise ValueError(
+                    f"`embeddings.{name}` should be the layout of one of {', '.join(sorted(known))}, received {name!r}"
+                )
+        for role, model in {"model": self.model, "baseline": self.baseline}.items():
+            strength = getattr(model.hyperparameters, "mini_batch_aware_l2", 0.0)
+            if strength > 0.0 and "item" in self.embeddings:
+                raise ValueError(
+                    f"`{role}.mini_batch_aware_l2` weighs the row of each item by how rare it is, "
+                    "and with `embeddings.item` items have no rows of their own; one of the two should go"
+                )
+        return self
+
     def ingestion(self) -> IngestionConfig:
         """The part that `transforms` knows."""
         return IngestionConfig.model_validate({name: getattr(self, name) for name in IngestionConfig.model_fields})
@@ -145,10 +166,10 @@ class PipelineConfig(IngestionConfig):
 
     def for_evaluation(self) -> PipelineConfig:
         """Without what evaluation does not depend on."""
-        unused = {
+        unused: dict[str, Any] = {
             "examination": ExaminationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
             "serving": ServingGateConfig(), "deployment": DeploymentConfig(),
-            "training": TrainingConfig(), "model": ModelConfig(name="pooled"),
+            "training": TrainingConfig(), "model": ModelConfig(name="pooled"), "embeddings": {},
             "baseline": ModelConfig(name="pooled"), "baseline_training": None,
             "evaluation": self.evaluation.model_copy(update={"gate": GateConfig()}),
         }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow_transform as tft
 
-from models.inputs import CategoricalInput, ModelInputs, NumericInput, Side
+from models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder, Side
 from pipeline.config import PipelineConfig
 from pipeline.training_data import Split
 from transforms import feature_names
@@ -16,12 +16,19 @@ COUNTING_BATCH = 4096
 SIDES: dict[str, Side] = {"items": "item", "users": "user", "events": "event"}
 
 
+class LayoutError(Exception):
+    """A layout that does not go with the table that it is for."""
+
+
 def describe_inputs(config: PipelineConfig, transform_output: tft.TFTransformOutput) -> ModelInputs:
     """The inputs of a model.
 
     Args:
         config: the configuration that the transform was made from.
         transform_output: of that transform; its vocabularies decide the sizes of tables.
+
+    Raises:
+        LayoutError: where a table in the layout that `embeddings` gives it would not be smaller.
     """
     features = config.features
 
@@ -29,22 +36,37 @@ def describe_inputs(config: PipelineConfig, transform_output: tft.TFTransformOut
         hashed = identity.hash_buckets is not None
         return identity_rows(identity, None if hashed else transform_output.vocabulary_size_by_name(name))
 
+    def layout(name: str, count: int) -> QuotientRemainder | None:
+        embedding = config.embeddings.get(name)
+        if embedding is None:
+            return None
+        if embedding.buckets >= count:
+            expected = f"less than the {count:,} rows that it has with one row an id, received {embedding.buckets:,}"
+            raise LayoutError(f"`embeddings.{name}.buckets` should be {expected}")
+        return QuotientRemainder(embedding.buckets, embedding.combine)
+
     def category(attribute: AttributeConfig) -> CategoricalInput:
+        count = bucket_rows(attribute) if attribute.is_bucketed else rows(attribute, attribute.name)
         return CategoricalInput(
             attribute.name,
-            rows=bucket_rows(attribute) if attribute.is_bucketed else rows(attribute, attribute.name),
+            rows=count,
             side=SIDES[attribute.source],
             values=attribute.max_values if attribute.kind == "categorical_list" else None,
             in_target="target" in attribute.use,
             in_history="history" in attribute.use,
+            layout=layout(attribute.name, count),
         )
 
+    item_rows = rows(features.item, feature_names.ITEM)
+    user_rows = rows(features.user, feature_names.USER) if features.user.in_model else None
     numeric = [attribute for attribute in features.attributes if attribute.is_number]
     return ModelInputs(
         tasks=tuple(task.name for task in config.tasks),
         masked_tasks=tuple(task.name for task in config.tasks if task.mask is not None),
-        item_rows=rows(features.item, feature_names.ITEM),
-        user_rows=rows(features.user, feature_names.USER) if features.user.in_model else None,
+        item_rows=item_rows,
+        user_rows=user_rows,
+        item_layout=layout(feature_names.ITEM, item_rows),
+        user_layout=None if user_rows is None else layout(feature_names.USER, user_rows),
         history_length=config.sequence.max_length,
         history_age_buckets=HISTORY_AGE_BUCKETS,
         categorical=tuple(category(attribute) for attribute in features.attributes if not attribute.is_number),

@@ -9,6 +9,7 @@ from keras import ops
 
 from models.inputs import ModelInputs
 from models.layers.embedding_table import EmbeddingTable, embed_values
+from models.layers.quotient_remainder import make_table
 
 
 class ContextEmbedding(keras.layers.Layer):
@@ -28,9 +29,16 @@ class ContextEmbedding(keras.layers.Layer):
         self, inputs: ModelInputs, dimension: int, l2: float = 0.0, history_age: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.user = None if inputs.user_rows is None else EmbeddingTable(inputs.user_rows, dimension, l2, name="user")
-        rows = {category.name: category.rows for category in inputs.other_categories + inputs.behaviour_attributes}
-        self.tables = [EmbeddingTable(count, dimension, l2, name=name) for name, count in rows.items()]
+        self.user = (
+            None
+            if inputs.user_rows is None
+            else make_table(inputs.user_rows, dimension, inputs.user_layout, l2, name="user")
+        )
+        categories = {category.name: category for category in inputs.other_categories + inputs.behaviour_attributes}
+        self.tables = [
+            make_table(category.rows, dimension, category.layout, l2, name=name)
+            for name, category in categories.items()
+        ]
         self.in_history = {category.name for category in inputs.behaviour_attributes}
         self.of_the_candidate = {category.name for category in inputs.other_categories if category.side == "item"}
         self.of_the_user = {category.name for category in inputs.other_categories if category.side != "item"}

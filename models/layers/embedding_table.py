@@ -65,19 +65,22 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, *_: Any) -> None:
-        self.table = mark_as_table(
-            self.add_weight(
-                name="table",
-                shape=(self.rows, self.dimension),
-                initializer=self.initializer,
-                dtype="float32",
-                autocast=False,
-            )
+        self.table = self.add_table("table", self.rows, self.initializer)
+
+    def add_table(self, name: str, rows: int, initializer: Any) -> keras.Variable:
+        """A weight [rows, dimension] that optimizers know as a table."""
+        shape = (rows, self.dimension)
+        return mark_as_table(
+            self.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)
         )
+
+    def gather(self, ids: Any) -> Any:
+        """Vectors [..., dimension], float32, of `ids` [...], padding's among them as it may be."""
+        return gather_rows(self.table, ids)
 
     def call(self, ids: Any, training: bool | None = None) -> Any:
         """Vectors [..., dimension] of `ids` [...], whose first axis is the batch's; zeros where the id is 0."""
-        vectors = gather_rows(self.table, ids)
+        vectors = self.gather(ids)
         vectors = vectors * ops.cast(ops.expand_dims(ids != 0, -1), vectors.dtype)
         if training and self.l2:
             self.add_loss(0.5 * self.l2 * ops.sum(ops.square(vectors)) / ops.cast(ops.shape(ids)[0], "float32"))

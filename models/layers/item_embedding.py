@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from models.inputs import ModelInputs
-from models.layers.embedding_table import EmbeddingTable, embed_values
+from models.layers.embedding_table import embed_values
+from models.layers.quotient_remainder import make_table
 from models.replicas import LossesByReplica
 
 
@@ -22,6 +23,9 @@ class ItemEmbedding(LossesByReplica, keras.layers.Layer):
         dimension: width of each table.
         l2: see `EmbeddingTable`.
         item_penalty: a layer of `(ids [N], table) -> loss` on the table of ids, added in training.
+
+    Raises:
+        ValueError: for an `item_penalty` where `inputs.item_layout` has no row for every item.
     """
 
     def __init__(
@@ -33,10 +37,13 @@ class ItemEmbedding(LossesByReplica, keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.items = EmbeddingTable(inputs.item_rows, dimension, l2, name="item")
+        if item_penalty is not None and inputs.item_layout is not None:
+            raise ValueError("`item_penalty` needs a row for every item, received `inputs.item_layout`, which has none")
+        self.items = make_table(inputs.item_rows, dimension, inputs.item_layout, l2, name="item")
         self.item_penalty = item_penalty
         self.attributes = [
-            EmbeddingTable(attribute.rows, dimension, l2, name=attribute.name) for attribute in inputs.item_attributes
+            make_table(attribute.rows, dimension, attribute.layout, l2, name=attribute.name)
+            for attribute in inputs.item_attributes
         ]
         self.width = dimension * (1 + len(self.attributes))
         self.build()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from models.inputs import CategoricalInput, ModelInputs, NumericInput
+from models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
 
 PLAIN = ModelInputs(tasks=("click",), item_rows=21, history_length=6, history_age_buckets=8)
 
@@ -27,6 +28,15 @@ RICH = ModelInputs(
     ),
     numeric=(NumericInput("price", "item"), NumericInput("hour", "event")),
 )
+
+
+COMPACT = replace(
+    RICH,
+    item_layout=QuotientRemainder(5),
+    user_layout=QuotientRemainder(2, "sum"),
+    categorical=tuple(replace(category, layout=QuotientRemainder(3)) for category in RICH.categorical),
+)
+"""The same, of which no table has a row for every id."""
 
 
 def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = False) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from random_features import PLAIN, RICH
+from random_features import COMPACT, PLAIN, RICH
 
 from models.inputs import ModelInputs
 from models.pooled import PooledHyperparameters, PooledRanker
@@ -46,6 +46,8 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"temporal_encoding": "gap", "item_bias": False, "activation": "prelu", "embedding_l2": 0.01},
     ],
 }
+# Those that make their tables in different places.
+IN_COMPACT_TABLES = ("pooled", "infnet")
 SMALL = {"embedding_dimension": 4, "tower_units": (16, 8), "denoising_steps": 2}
 CASES = [
     pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{number}")
@@ -53,7 +55,7 @@ CASES = [
     for number, (inputs, changes) in enumerate(
         [(PLAIN, {}), (RICH, {}), *((RICH, variant) for variant in VARIANTS.get(name, []))]
     )
-]
+] + [pytest.param(name, COMPACT, {}, id=f"{name}-compact") for name in IN_COMPACT_TABLES]
 
 
 def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.Build:

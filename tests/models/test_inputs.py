@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from random_features import PLAIN, RICH
+import json
+
+from random_features import COMPACT, PLAIN, RICH
 
 from models.inputs import ModelInputs
 
@@ -39,5 +41,13 @@ def test_where_each_category_belongs() -> None:
 
 
 def test_json_and_back() -> None:
-    for inputs in (PLAIN, RICH):
+    for inputs in (PLAIN, RICH, COMPACT):
         assert ModelInputs.from_json(inputs.to_json()) == inputs
+
+
+def test_json_from_before_tables_had_layouts() -> None:
+    written = json.loads(RICH.to_json())
+    del written["item_layout"], written["user_layout"]
+    for category in written["categorical"]:
+        del category["layout"]
+    assert ModelInputs.from_json(json.dumps(written)) == RICH

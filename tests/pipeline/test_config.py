@@ -1,6 +1,7 @@
 """Every mistake in a configuration is one sentence with key, expectation, value, file and line."""
 
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -450,3 +451,42 @@ def test_the_seed_reaches_model_and_baseline(tmp_path):
     assert (config.training.seed, config.for_baseline().training.seed) == (5, 5)
     assert config.for_baseline().training.epochs == 1
     assert config.for_baseline().model.name == "pooled"
+
+
+def test_the_layout_of_embedding_tables(tmp_path: Path, mistakes: Callable[[str, str], list[str]]) -> None:
+    layouts = "embeddings:\n  item: {kind: quotient_remainder, buckets: 50}\n"
+    config = load(
+        write(tmp_path, BASE + layouts + "  category: {kind: quotient_remainder, buckets: 3, combine: sum}\n")
+    )
+    assert (config.embeddings["item"].buckets, config.embeddings["item"].combine) == (50, "product")
+    assert config.for_evaluation().embeddings == {}
+    assert mistakes("training:", layouts.replace("item:", "itme:") + "training:") == [
+        "`embeddings.itme` should be the layout of one of category, device, item, received 'itme' (small.yaml, line 29)"
+    ]
+    assert mistakes("training:", layouts.replace("50", "1") + "training:") == [
+        "`embeddings.item.buckets` should be at least 2, received 1 (small.yaml, line 29)"
+    ]
+    # A user's table is there where the model has the user.
+    assert mistakes("training:", layouts.replace("item:", "user:") + "training:")
+    load(
+        write(
+            tmp_path,
+            (BASE + layouts.replace("item:", "user:")).replace("features:", "features:\n  user: {in_model: true}"),
+        )
+    )
+
+
+def test_a_penalty_by_item_needs_a_row_for_each(mistakes: Callable[[str, str], list[str]]) -> None:
+    layouts = "embeddings:\n  item: {kind: quotient_remainder, buckets: 50}\n"
+    assert mistakes("  name: din\n", "  name: din\n  mini_batch_aware_l2: 0.1\n" + layouts) == [
+        "`model.mini_batch_aware_l2` weighs the row of each item by how rare it is, and with `embeddings.item` items "
+        "have no rows of their own; one of the two should go (small.yaml, line 28)"
+    ]
+
+
+def test_a_dense_optimizer_goes_with_one_of_rows(mistakes: Callable[[str, str], list[str]]) -> None:
+    dense = "  optimizer: {name: adam, dense: {name: sgd, learning_rate: 0.1}}\n"
+    assert mistakes("  epochs: 2\n", dense) == [
+        "`training.optimizer.name` should be one of sparse_adagrad, rowwise_adagrad, lazy_adam where there is a "
+        "`dense` one, received 'adam' (small.yaml, line 29)"
+    ]

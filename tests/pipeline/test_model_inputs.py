@@ -14,10 +14,10 @@ import tensorflow_transform as tft
 sys.path.insert(0, str(Path(__file__).parents[1] / "transforms"))  # where the transform is run on rows
 from transform_graph import configuration, learn
 
-from models.config import ModelConfig
-from models.inputs import CategoricalInput, ModelInputs, NumericInput
+from models.config import EmbeddingConfig, ModelConfig
+from models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
 from pipeline.config import PipelineConfig
-from pipeline.model_inputs import describe_inputs, item_counts
+from pipeline.model_inputs import LayoutError, describe_inputs, item_counts
 from pipeline.training_data import Split, parsing_spec
 from transforms.config import IngestionConfig
 
@@ -71,6 +71,23 @@ def test_tables_have_rows_for_padding_what_is_known_and_what_is_not(learned: tft
         ),
         numeric=(NumericInput("price", "item"),),
     )
+
+
+def test_tables_have_the_layout_that_is_asked_for(learned: tft.TFTransformOutput) -> None:
+    buckets = {"item": 2, "user": 3, "tags": 4, "age": 5}
+
+    def described(buckets: dict[str, int]) -> ModelInputs:
+        layouts = {name: EmbeddingConfig(kind="quotient_remainder", buckets=count) for name, count in buckets.items()}
+        return describe_inputs(whole(SHOP).model_copy(update={"embeddings": layouts}), learned)
+
+    with pytest.raises(LayoutError) as caught:  # the table of `age` has four quantiles and padding
+        described(buckets)
+    expected = "`embeddings.age.buckets` should be less than the 5 rows that it has with one row an id, received 5"
+    assert str(caught.value) == expected
+    inputs = described(buckets | {"age": 4})
+    assert (inputs.item_layout, inputs.user_layout) == (QuotientRemainder(2), QuotientRemainder(3))
+    found = {category.name: category.layout for category in inputs.categorical if category.layout is not None}
+    assert found == {"tags": QuotientRemainder(4), "age": QuotientRemainder(4)}
 
 
 def test_a_user_without_a_table_is_no_input(learned: tft.TFTransformOutput) -> None:

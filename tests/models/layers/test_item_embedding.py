@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from models.inputs import CategoricalInput, ModelInputs
+import numpy as np
+import pytest
+
+from models.inputs import CategoricalInput, ModelInputs, QuotientRemainder
 from models.layers.item_embedding import ItemEmbedding
 from models.losses import MiniBatchAwareL2
 
@@ -66,3 +69,9 @@ def test_the_penaltys_counts_are_weights_from_the_beginning() -> None:
     layer = embedding(item_penalty=MiniBatchAwareL2(0.1, 4, np.arange(4.0)))
     np.testing.assert_array_equal(layer.item_penalty.counts, [0.0, 1.0, 2.0, 3.0])
     assert any(weight is layer.item_penalty.counts for weight in layer.weights)
+
+
+def test_no_penalty_by_item_where_items_have_no_rows_of_their_own() -> None:
+    inputs = replace(INPUTS, item_layout=QuotientRemainder(2))
+    with pytest.raises(ValueError, match="`item_penalty` needs a row for every item"):
+        ItemEmbedding(inputs, 1, item_penalty=MiniBatchAwareL2(0.1, 4))

@@ -37,7 +37,8 @@ def test_with_a_dense_one_beside(xla: bool) -> None:
 
 
 def test_a_dense_one_beside_a_dense_one() -> None:
-    expected = "`dense` needs `name` to be one of sparse_adagrad, rowwise_adagrad, lazy_adam, received 'adam'"
+    names = "sparse_adagrad, rowwise_adagrad, lazy_adam"
+    expected = f"`name` should be one of {names} where there is a `dense` one, received 'adam'"
     with pytest.raises(ValidationError, match=expected):
         OptimizerConfig(name="adam", dense={"name": "sgd", "learning_rate": 0.1})
 
