@@ -118,6 +118,15 @@ class ModelInputs:
             tensors[number.name] = ((), "float32")
         return tensors
 
+    def rows(self) -> dict[str, int]:
+        """Rows of the table that each of `tensors` holds ids of, padding's row 0 included, by the tensor's name."""
+        rows = {"item": self.item_rows, "history_item": self.item_rows, "history_age": self.history_age_buckets + 1}
+        if self.user_rows is not None:
+            rows["user"] = self.user_rows
+        for category in self.categorical:
+            rows |= dict.fromkeys((category.name, f"history_{category.name}"), category.rows)
+        return {name: rows[name] for name, (_, dtype) in self.tensors().items() if dtype == "int64"}
+
     def training_tensors(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """As `tensors`, of what is there in training alone: an item drawn beside each behaviour, as in the history."""
         if not self.history_negatives:

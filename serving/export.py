@@ -90,10 +90,15 @@ class ServedRanker(tf.Module):
         }
 
     def _transformed(self, raw: Mapping[str, Any], names: Collection[str]) -> dict[str, tf.Tensor]:
-        """The model's tensors `names`."""
+        """The model's tensors `names`.
+
+        The transform that a model was trained with never gives an id beyond its table. Where a file of another has come
+        to be in its place, such an id becomes the last, which means unknown where there is a vocabulary.
+        """
         transformed = self._transform.apply_transform_model(raw)
-        shapes = self._inputs.tensors()
-        return {name: tf.ensure_shape(transformed[name], [None, *shapes[name][0]]) for name in sorted(names)}
+        shapes, rows = self._inputs.tensors(), self._inputs.rows()
+        found = {name: tf.ensure_shape(transformed[name], [None, *shapes[name][0]]) for name in sorted(names)}
+        return found | {name: _within(found[name], rows[name]) for name in sorted(rows.keys() & found.keys())}
 
     def signatures(self) -> dict[str, Any]:
         serialized = tf.TensorSpec([None], tf.string, name="examples")
@@ -152,6 +157,11 @@ def export(
     tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _within(ids: tf.Tensor, rows: int) -> tf.Tensor:
+    """`ids`, with the last in place of those that are not from 0 to `rows - 1`."""
+    return tf.where((ids >= 0) & (ids < rows), ids, rows - 1)
 
 
 def _joined_axes(tensor: tf.Tensor) -> tf.Tensor:

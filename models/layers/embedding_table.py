@@ -23,6 +23,15 @@ def gather_rows(table: keras.Variable, ids: Any) -> Any:
     return ops.take(table, ids, axis=0)
 
 
+def _computes_at_once() -> bool:
+    """Whether tensors have values now, rather than being part of a graph that is made."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.executing_eagerly())
+
+
 def mark_as_table(variable: keras.Variable) -> keras.Variable:
     """Says of `variable` [rows, d] that it is a table, of which a step uses few rows; optimizers ask for it."""
     variable.is_table = True
@@ -39,6 +48,9 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
 
     The table is kept in float32; vectors come in the layer's compute dtype. Called several times in a step, it hands
     the optimizer the rows of all calls together.
+
+    Ids beyond the table are an error where TensorFlow computes at once, as in tests. Within a graph looking costs too
+    much: there the CPU refuses them and a GPU takes zeros. What is served maps them before the model.
 
     Args:
         rows: number of rows, padding's row 0 included; ids should be below it.
@@ -79,12 +91,25 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         return gather_rows(self.table, ids)
 
     def call(self, ids: Any, training: bool | None = None) -> Any:
-        """Vectors [..., dimension] of `ids` [...], whose first axis is the batch's; zeros where the id is 0."""
+        """Vectors [..., dimension] of `ids` [...], whose first axis is the batch's; zeros where the id is 0.
+
+        Raises:
+            ValueError: for ids that are not from 0 to `rows - 1`, where they can be seen.
+        """
+        self._check(ids)
         vectors = self.gather(ids)
         vectors = vectors * ops.cast(ops.expand_dims(ids != 0, -1), vectors.dtype)
         if training and self.l2:
             self.add_loss(0.5 * self.l2 * ops.sum(ops.square(vectors)) / ops.cast(ops.shape(ids)[0], "float32"))
         return ops.cast(vectors, self.compute_dtype)
+
+    def _check(self, ids: Any) -> None:
+        if isinstance(ids, keras.KerasTensor) or not _computes_at_once():
+            return
+        found = ops.convert_to_numpy(ids)
+        outside = found[(found < 0) | (found >= self.rows)]
+        if outside.size:
+            raise ValueError(f"ids of `{self.name}` should be from 0 to {self.rows - 1}, received {outside[0]}")
 
     def compute_output_shape(self, ids_shape: Any) -> Any:
         return (*ids_shape, self.dimension)

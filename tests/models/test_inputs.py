@@ -34,6 +34,25 @@ def test_tensors_by_name() -> None:
     }
 
 
+def test_rows_by_tensor() -> None:
+    assert PLAIN.rows() == {"item": 21, "history_item": 21, "history_age": 9}
+    assert RICH.rows() == {
+        "item": 21,
+        "user": 9,
+        "history_item": 21,
+        "history_age": 9,
+        "category": 6,
+        "history_category": 6,
+        "tags": 7,
+        "history_tags": 7,
+        "history_rating": 6,
+        "history_reasons": 5,
+        "device": 4,
+        "history_device": 4,
+        "groups": 5,
+    }
+
+
 def test_where_each_category_belongs() -> None:
     assert [c.name for c in RICH.item_attributes] == ["category", "tags"]
     assert [c.name for c in RICH.behaviour_attributes] == ["rating", "reasons", "device"]

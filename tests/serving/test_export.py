@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from every_input import EveryInput
 from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from models.inputs import ModelInputs
+from models.registry import build_ranker
 from serving.export import ExportError, ServedRanker, export, operations
 from serving.load import PROVENANCE, Scorer, ScoringError
 from serving.raw_inputs import RawInput, from_named_tensors, raw_inputs
@@ -105,6 +107,19 @@ def test_only_operations_of_tensorflow_itself(fresh: dict[str, Any]) -> None:
 
 def test_vocabularies_are_taken_along(served: tuple[ServedRanker, Path]) -> None:
     assert {"item", "category", "tags"} <= {path.name for path in (served[1] / "assets").iterdir()}
+
+
+def test_ids_that_a_model_has_no_rows_for_are_unknown(output: TFTransformOutput) -> None:
+    """A transform of more items than the model was made for: ids 3, the unknown, to 7 all are as 3."""
+    inputs = replace(transformed.inputs(output), item_rows=4)
+    ranker = build_ranker("pooled", inputs, {"embedding_dimension": 2, "tower_units": (3,)})
+    module = ServedRanker(ranker, output, transformed.RAW_SPEC, inputs)
+    names = output.vocabulary_by_name("item")
+    shown = [{"item": name.decode(), "history_item": [name.decode()]} for name in (*names, b"never seen")]
+    rows = [{"history_category": ["c0"], "history_age": [1]} | row for row in shown]
+    scores = in_pipeline(module, rows)
+    assert len(set(scores.tolist())) == 3
+    np.testing.assert_array_equal(scores[2:], np.full(5, scores[2]))
 
 
 def test_signatures_are_as_described(served: tuple[ServedRanker, Path]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.layers.embedding_table import EmbeddingTable, embed_values
+from models.layers.quotient_remainder import QuotientRemainderTable
 
 ROWS = np.array([[9.0, 9.0], [1.0, 2.0], [3.0, 4.0]], np.float32)
 
@@ -66,3 +69,22 @@ def test_it_is_made_again_from_its_configuration() -> None:
 def test_bad_sizes() -> None:
     with pytest.raises(ValueError, match="`rows` and `dimension` should be at least 1, received 0 and 2"):
         EmbeddingTable(0, 2)
+
+
+@pytest.mark.parametrize("beyond", [3, -1, 2**40])
+@pytest.mark.parametrize("kind", [np.array, tf.constant])
+def test_ids_beyond_the_table_are_an_error(beyond: int, kind: Any) -> None:
+    for layer in (table(name="item"), QuotientRemainderTable(3, 2, 2, name="item")):
+        with pytest.raises(ValueError, match=f"ids of `item` should be from 0 to 2, received {beyond}"):
+            layer(kind([[1, beyond], [0, 2]]))
+
+
+def test_within_a_graph_nothing_is_looked_at() -> None:
+    """No operation is added to what a step costs; the CPU's gather refuses by itself."""
+    layer = table()
+    compiled = tf.function(lambda ids: layer(ids)).get_concrete_function(tf.TensorSpec([None], tf.int64))
+    assert not {"Max", "Min", "GreaterEqual", "Less"} & {
+        operation.type for operation in compiled.graph.get_operations()
+    }
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        compiled(tf.constant([3], tf.int64))
