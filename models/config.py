@@ -223,6 +223,8 @@ class TrainingConfig(Section):
     """`batch_size` is the global one, over all replicas.
 
     A split is read once and kept where it takes at most `memory_megabytes`; a larger one is read anew each epoch.
+    `batch_by_length` makes batches of histories of about the same length, without the padding that they share; only a
+    split that is kept can be batched so.
     """
 
     batch_size: PositiveInt = 1024
@@ -231,6 +233,7 @@ class TrainingConfig(Section):
     early_stopping: EarlyStoppingConfig | None = EarlyStoppingConfig()
     seed: int = 17
     shuffle_buffer: PositiveInt = 100_000
+    batch_by_length: bool = False
     mixed_precision: bool = False
     xla: bool = False
     steps_per_execution: PositiveInt = 1

@@ -135,6 +135,11 @@ class ModelInputs:
         names = ("item", *(attribute.name for attribute in self.item_attributes))
         return {f"history_negative_{name}": all_tensors[f"history_{name}"] for name in names}
 
+    def along_history(self) -> tuple[str, ...]:
+        """Names of the tensors with an axis of behaviours, those of training alone included."""
+        categories = (f"history_{category.name}" for category in self.categorical if category.in_history)
+        return ("history_item", "history_age", *categories, *self.training_tensors())
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 

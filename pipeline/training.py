@@ -120,7 +120,8 @@ def train(
                         f"the training loss is {loss} in epoch {state.epoch + 1}; "
                         "a lower `training.optimizer.learning_rate` or a `clip_norm` may help"
                     )
-                found = measures(model.predict(validation.in_order(config.batch_size), verbose=0))
+                validated = validation.in_order(config.batch_size, config.batch_by_length)
+                found = measures(model.predict(validated, verbose=0))
                 _finish_epoch(config, state, loss, found, backup, progress, writers)
         if state.best_epoch is not None:
             with strategy.scope():
@@ -169,6 +170,7 @@ def _train_epoch(
         shuffle_buffer=config.shuffle_buffer,
         first_step=state.step,
         drop_remainder=drop_remainder,
+        by_length=config.batch_by_length,
     )
     # One call of `fit` an epoch: each epoch has a data set of its own, in the order that its number gives.
     epoch = state.epoch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from transforms import feature_names
 
 PARSING_BATCH = 4096
 INTERLEAVED_FILES = 16
+BATCHES_A_WINDOW = 32
+LENGTHS = 8
+"""Histories are cut at one of so many lengths, so that what is compiled for each shape is compiled a few times."""
 
 
 class TrainingDataError(Exception):
@@ -100,6 +104,7 @@ class Split:
         shuffle_buffer: int,
         first_step: int = 0,
         drop_remainder: bool = False,
+        by_length: bool = False,
     ) -> tf.data.Dataset:
         """One epoch of batches in an order that `seed` and `epoch` alone decide.
 
@@ -110,6 +115,9 @@ class Split:
             shuffle_buffer: records held back to shuffle; examples in memory are shuffled as a whole.
             first_step: batches left out at the beginning, to go on where a training was stopped.
             drop_remainder: leave out a last batch that is not full.
+            by_length: make batches of histories of about the same length and leave out the padding that they share;
+                of examples in memory alone. Every example comes once all the same: as many as fill `BATCHES_A_WINDOW`
+                batches are sorted by length at a time, and the batches made of them come in an order of chance.
 
         Returns:
             A dataset of `(features, labels, weights)`: features by name as in `ModelInputs.tensors` and
@@ -117,9 +125,11 @@ class Split:
         """
         start = first_step * batch_size
         if self.tensors is not None:
-            order = np.random.default_rng([seed, epoch]).permutation(self.count)[start:]
-            batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder)
-            dataset = batches.map(self._gather, tf.data.AUTOTUNE)
+            random = np.random.default_rng([seed, epoch])
+            order = random.permutation(self.count)
+            if by_length:
+                order = batched_by_length(order, self.history_lengths[order], batch_size, random)
+            dataset = self._gathered(order[start:], batch_size, drop_remainder, by_length)
         else:
             random = np.random.default_rng([seed, epoch])
             files = [str(file) for file in random.permutation(np.array(self.files))]
@@ -129,18 +139,39 @@ class Split:
         remaining = self.steps(batch_size, drop_remainder) - first_step
         return self._finished(dataset.apply(tf.data.experimental.assert_cardinality(remaining)))
 
-    def in_order(self, batch_size: int) -> tf.data.Dataset:
-        """All examples once, in the order of the files; elements as of `epoch`."""
+    def in_order(self, batch_size: int, by_length: bool = False) -> tf.data.Dataset:
+        """All examples once, in the order of the files, or of the lengths of their histories; elements as of `epoch`.
+
+        `by_length` is of examples in memory alone, as in `epoch`.
+        """
         if self.tensors is not None:
-            batches = tf.data.Dataset.range(self.count).batch(batch_size)
-            dataset = batches.map(self._gather, tf.data.AUTOTUNE)
+            order = np.argsort(self.history_lengths, kind="stable") if by_length else np.arange(self.count)
+            dataset = self._gathered(order, batch_size, False, by_length)
         else:
             dataset = self._parsed(_records(self.files).batch(batch_size))
         return self._finished(dataset.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))))
 
-    def _gather(self, rows: tf.Tensor) -> Any:
+    @cached_property
+    def history_lengths(self) -> np.ndarray:
+        """Behaviours in each example's history, `[count]`; of examples in memory."""
         assert self.tensors is not None
-        return self._arranged({name: _wide(tf.gather(tensor, rows)) for name, tensor in self.tensors.items()})
+        return np.count_nonzero(self.tensors[feature_names.HISTORY_ITEM].numpy(), axis=1)
+
+    def _gathered(self, order: np.ndarray, batch_size: int, drop_remainder: bool, by_length: bool) -> tf.data.Dataset:
+        """The examples at the places in `order`, of those in memory, batched."""
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder)
+        return batches.map(lambda rows: self._gather(rows, by_length), tf.data.AUTOTUNE)
+
+    def _gather(self, rows: tf.Tensor, without_shared_padding: bool) -> Any:
+        assert self.tensors is not None
+        tensors = {name: _wide(tf.gather(tensor, rows)) for name, tensor in self.tensors.items()}
+        if without_shared_padding:
+            length = self.inputs.history_length
+            longest = tf.reduce_max(tf.math.count_nonzero(tensors[feature_names.HISTORY_ITEM], axis=1))
+            step = math.ceil(length / LENGTHS)
+            cut = tf.clip_by_value(-(-longest // step) * step, step, length)
+            tensors |= {name: tensors[name][:, :cut] for name in self.inputs.along_history()}
+        return self._arranged(tensors)
 
     def _parsed(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         spec = parsing_spec(self.inputs)
@@ -165,6 +196,29 @@ class Split:
         # One machine: every replica gets its share of each batch, and no file is left to another worker.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def batched_by_length(
+    order: np.ndarray, lengths: np.ndarray, batch_size: int, random: np.random.Generator
+) -> np.ndarray:
+    """`order` anew, so that each `batch_size` of it have histories of about the same length.
+
+    Args:
+        order: places of examples, by chance, `[count]`.
+        lengths: of their histories, `[count]`.
+        batch_size: examples a batch.
+        random: decides the order of the batches within their window.
+
+    Returns:
+        The same places. Those of a last batch that is not full stay the last, as they are.
+    """
+    full = len(order) // batch_size * batch_size
+    parts = []
+    for begin in range(0, full, BATCHES_A_WINDOW * batch_size):
+        window = slice(begin, min(begin + BATCHES_A_WINDOW * batch_size, full))
+        batches = order[window][np.argsort(lengths[window], kind="stable")].reshape(-1, batch_size)
+        parts.append(random.permutation(batches).ravel())
+    return np.concatenate([*parts, order[full:]])
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:

@@ -69,9 +69,12 @@ def route(scores: Any, mask: Any, kept: int, share: float = 1.0) -> Any:
     channels, steps = scores.shape[-1], scores.shape[1]
     is_best = ops.one_hot(ops.argmax(scores, axis=-1), channels, dtype="bool")
     routed = ops.logical_and(is_best, ops.expand_dims(mask, -1))
-    kept = min(kept, steps)
-    if kept == steps and share == 1.0:
+    if steps is None:  # a graph for histories of any length
+        kept = ops.minimum(kept, ops.shape(scores)[1])
+    elif kept >= steps and share == 1.0:
         return routed
+    else:
+        kept = min(kept, steps)
     own = ops.where(routed, scores, FILL)
     highest = ops.top_k(ops.transpose(own, (0, 2, 1)), kept)[0]
     # Rounding may put a whole number slightly above itself.

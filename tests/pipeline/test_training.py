@@ -135,7 +135,7 @@ def test_early_stopping_gives_back_the_best_epoch(splits: tuple[Split, Split], m
 def test_the_switches_train_too(splits: tuple[Split, Split]) -> None:
     before = keras.config.dtype_policy()
     plain = train(config(), small_examples.SmallRanker, *splits).summary["validation"]["auc"]
-    for switches in ({"mixed_precision": True}, {"xla": True}, {"steps_per_execution": 7}):
+    for switches in ({"mixed_precision": True}, {"xla": True}, {"steps_per_execution": 7}, {"batch_by_length": True}):
         trained = train(config(**switches), small_examples.SmallRanker, *splits)
         assert trained.summary["validation"]["auc"] == pytest.approx(plain, abs=0.02), switches
         assert {variable.dtype for variable in trained.ranker.variables} <= {"float32", "uint32"}

@@ -7,7 +7,7 @@ import pytest
 import small_examples
 import tensorflow as tf
 
-from pipeline.training_data import Split, TrainingDataError, parsing_spec
+from pipeline.training_data import Split, TrainingDataError, batched_by_length, parsing_spec
 
 COUNT = 103
 IN_MEMORY, STREAMED = 100, 0
@@ -115,3 +115,42 @@ def test_compressed_beside_plain_files_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     with pytest.raises(TrainingDataError, match="compressed or none"):
         Split.read([str(tmp_path / "*")], small_examples.INPUTS, 10)
+
+
+def test_batches_by_length_have_every_example_once_and_the_same_order_again(pattern: str) -> None:
+    split = Split.read([pattern], small_examples.INPUTS, IN_MEMORY)
+
+    def by_length(number: int, first_step: int = 0) -> list[list[float]]:
+        return epoch(split, number, first_step, by_length=True)
+
+    assert sorted(flat(by_length(0))) == list(range(COUNT))
+    assert [len(batch) for batch in by_length(0)] == [10] * 10 + [3]
+    assert by_length(0) == by_length(0)
+    assert by_length(0) != by_length(1)
+    assert by_length(1, 4) == by_length(1)[4:]
+    assert [len(batch) for batch in epoch(split, by_length=True, drop_remainder=True)] == [10] * 10
+
+
+def test_batches_by_length_hold_what_was_written_without_the_padding_that_all_share(pattern: str) -> None:
+    split, rows = Split.read([pattern], small_examples.INPUTS, IN_MEMORY), small_examples.make_rows(COUNT)
+    lengths = np.count_nonzero(rows["history_item"], axis=1)
+    cuts = []
+    batches = [*split.epoch(10, seed=3, epoch=0, shuffle_buffer=1, by_length=True), *split.in_order(10, by_length=True)]
+    for features, labels, _ in batches:
+        at = features["price"].numpy().astype(int)
+        cut = max(lengths[at].max(), 1)  # four places, so that each length is one that histories may be cut at
+        cuts.append(cut)
+        for name in ("history_item", "history_age", "history_category"):
+            np.testing.assert_array_equal(features[name], rows[name][at, :cut])
+        np.testing.assert_array_equal(features["tags"], rows["tags"][at])
+        np.testing.assert_array_equal(labels["click"], rows["label_click"][at])
+    assert set(cuts) == {1, 2, 3, 4}
+
+
+def test_a_window_is_sorted_by_length_and_its_batches_are_shuffled() -> None:
+    lengths = np.array([3, 1, 2, 0, 3, 1, 2])
+    order = np.array([6, 5, 4, 3, 2, 1, 0])
+    found = batched_by_length(order, lengths[order], 2, np.random.default_rng(0))
+    # By length, the first six of the order are 3 (0), 5 and 1 (1), 6 and 2 (2), 4 (3); 0 is left for the last batch.
+    assert sorted(map(tuple, found[:6].reshape(3, 2))) == [(1, 6), (2, 4), (3, 5)]
+    assert found[6] == 0

@@ -1,0 +1,41 @@
+"""What training by length needs: a graph traced once, for histories of any length, trains as the whole padding does."""
+
+import battery
+import numpy as np
+import pytest
+import tensorflow as tf
+from random_features import RICH, make_features, make_labels
+
+from models.registry import RANKERS, build_ranker
+
+ROWS, PADDED = 9, 6
+
+
+@pytest.mark.parametrize("name", sorted(RANKERS))
+def test_one_trace_takes_histories_of_any_length(name: str) -> None:
+    ranker = battery.shaken(lambda: build_ranker(name, RICH, {"embedding_dimension": 4}))
+    along = RICH.along_history()
+    features = make_features(RICH, ROWS)
+    longer = {
+        key: np.pad(values, [(0, 0), (0, PADDED)] + [(0, 0)] * (values.ndim - 2)) if key in along else values
+        for key, values in features.items()
+    }
+    labels, masks = make_labels(RICH, ROWS, 2)
+    signature = {
+        key: tf.TensorSpec([None, None, *values.shape[2:]] if key in along else [None, *values.shape[1:]], values.dtype)
+        for key, values in features.items()
+    }
+
+    @tf.function(input_signature=[signature])
+    def gradients(batch: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            loss = ranker.compute_loss(batch, labels, ranker(batch, training=True), masks)
+        variables = [weight.value for weight in ranker.trainable_variables]
+        return [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables) if g is not None]
+
+    def found(batch: dict[str, np.ndarray]) -> list[np.ndarray]:
+        with battery.unchanged(ranker):
+            return [gradient.numpy() for gradient in gradients(batch)]
+
+    for short, long in zip(found(features), found(longer), strict=True):
+        np.testing.assert_allclose(long, short, rtol=1e-4, atol=1e-4)
