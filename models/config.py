@@ -239,3 +239,6 @@ class TrainingConfig(Section):
     steps_per_execution: PositiveInt = 1
     checkpoint_steps: PositiveInt = 2000
     memory_megabytes: Annotated[int, Field(ge=0)] = 2048
+    table_memory_megabytes: PositiveInt | None = Field(
+        None, description="What embedding tables and the optimizer's slots of them may take; beyond it nothing trains."
+    )

@@ -75,6 +75,32 @@ def describe_inputs(config: PipelineConfig, transform_output: tft.TFTransformOut
     )
 
 
+def out_of_vocabulary(config: PipelineConfig, training: Split) -> dict[str, dict[str, int]]:
+    """How many values of training examples are unknown because the vocabulary was limited.
+
+    Of each id or attribute with a `minimum_count` or `vocabulary_size`, with the target or else along the history:
+    `values`, how many there are, and `unknown`, how many of them are in no vocabulary. Nothing is read where there is
+    no such limit.
+    """
+    features = config.features
+    limited: dict[str, IdentityConfig] = {feature_names.ITEM: features.item}
+    limited |= {feature_names.USER: features.user} if features.user.in_model else {}
+    limited |= {
+        attribute.name if "target" in attribute.use else feature_names.history(attribute.name): attribute
+        for attribute in features.attributes
+        if attribute.kind != "numeric"
+    }
+    limited = {name: each for name, each in limited.items() if each.minimum_count > 1 or each.vocabulary_size}
+    found = {name: {"values": 0, "unknown": 0} for name in limited}
+    rows = training.inputs.rows()
+    for batch, _, _ in training.in_order(COUNTING_BATCH) if limited else ():
+        for name, identity in limited.items():
+            ids = batch[name].numpy()
+            found[name]["values"] += int(np.count_nonzero(ids))
+            found[name]["unknown"] += int(np.count_nonzero(ids >= rows[name] - identity.out_of_vocabulary_buckets))
+    return found
+
+
 def item_counts(training: Split) -> np.ndarray:
     """In how many training examples each item is, as the target or in the history, once an example; int64 [item_rows].
 

@@ -26,6 +26,11 @@ def shown_on(console: Console) -> Iterator[None]:
         _shown_on.pop()
 
 
+def console() -> Console:
+    """Where what happens in training is shown now."""
+    return _shown_on[-1] if _shown_on else Console(stderr=True)
+
+
 class TrainingProgress(keras.callbacks.Callback):
     """Epoch, step, examples per second, loss and the last validation; also measures the time that steps take.
 
@@ -44,7 +49,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self._steps_per_epoch = steps_per_epoch
         self._batch_size = batch_size
         self._examples = examples
-        self._console = _shown_on[-1] if _shown_on else Console(stderr=True)
+        self._console = console()
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._validation = ""

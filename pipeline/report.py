@@ -211,8 +211,20 @@ def _trainings(trainings: Mapping[str, Mapping[str, Any]]) -> Iterator[Text]:
         rate = f", {speed:,.0f} examples/s" if speed else ""
         yield Text(
             f"{role} {training['model']['name']} trained {training['epochs']} epochs (best {training['best_epoch']}) "
-            f"in {training['seconds']:.1f} s{rate}, {training['parameters']:,} parameters"
+            f"in {training['seconds']:.1f} s{rate}, {training['parameters']:,} parameters, "
+            f"embedding tables and their slots {sum(map(_table_bytes, training['tables'])) / 2**20:,.1f} MB"
         )
+    # The same for the model and the baseline, which are trained on the same examples.
+    for name, found in next(iter(trainings.values()))["out_of_vocabulary"].items():
+        share = found["unknown"] / max(found["values"], 1)
+        yield Text(
+            f"{name}: {found['unknown']:,} of {found['values']:,} values of training examples ({share:.1%}) are out of "
+            "the vocabulary"
+        )
+
+
+def _table_bytes(table: Mapping[str, int]) -> int:
+    return table["weight_bytes"] + table["slot_bytes"]
 
 
 def _verdict(found: _Findings, folders: Folders) -> Iterator[RenderableType]:

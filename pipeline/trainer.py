@@ -9,13 +9,12 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.inputs import ModelInputs
 from models.ranker import Ranker
 from models.registry import build_ranker
 from pipeline.backup import discard
 from pipeline.config import PipelineConfig
 from pipeline.folders import TRAINING_SUMMARY
-from pipeline.model_inputs import describe_inputs, item_counts
+from pipeline.model_inputs import describe_inputs, item_counts, out_of_vocabulary
 from pipeline.training import train
 from pipeline.training_data import Split
 from serving.export import export
@@ -44,6 +43,7 @@ def run_fn(fn_args: Any) -> None:
     inputs = describe_inputs(config, transform_output)
     training = Split.read(fn_args.train_files, inputs, config.training.memory_megabytes)
     validation = Split.read(fn_args.eval_files, inputs, config.training.memory_megabytes)
+    unknown = out_of_vocabulary(config, training)
     hyperparameters = config.model.hyperparameters
     counts = item_counts(training) if getattr(hyperparameters, "mini_batch_aware_l2", 0.0) > 0.0 else None
 
@@ -66,7 +66,7 @@ def run_fn(fn_args: Any) -> None:
         "fingerprint": fingerprint,
         "model": config.model.model_dump(mode="json"),
     }
-    summary = about | trained.summary | {"table_rows": table_rows(inputs)}
+    summary = about | trained.summary | {"out_of_vocabulary": unknown}
     short = {name: trained.summary[name] for name in ("epochs", "best_epoch", "validation", "examples", "seconds")}
     raw_spec = raw_feature_spec(config.ingestion(), with_labels=False)
     export(trained.ranker, transform_output, raw_spec, inputs, fn_args.serving_model_dir, about | {"training": short})
@@ -75,9 +75,3 @@ def run_fn(fn_args: Any) -> None:
         file.write(json.dumps(summary, indent=2) + "\n")
     if backup_folder is not None:
         discard(backup_folder)
-
-
-def table_rows(inputs: ModelInputs) -> dict[str, int]:
-    """Rows of every embedding table by name, padding's row included."""
-    rows = {"item": inputs.item_rows} | {category.name: category.rows for category in inputs.categorical}
-    return rows if inputs.user_rows is None else rows | {"user": inputs.user_rows}

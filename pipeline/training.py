@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -16,9 +16,11 @@ import tensorflow as tf
 from models.config import EarlyStoppingConfig, TrainingConfig
 from models.optimizers import build_optimizer
 from models.ranker import Ranker
+from models.table_sizes import table_sizes
 from pipeline.backup import Backup, BackupEverySteps, TrainingState
-from pipeline.progress import TrainingProgress
+from pipeline.progress import TrainingProgress, console
 from pipeline.ranker_training import RankerTraining
+from pipeline.table_memory import over_budget, shown
 from pipeline.training_data import Split
 from pipeline.validation import measures
 
@@ -63,7 +65,8 @@ def train(
 
     Args:
         config: the `training` section.
-        build: makes the ranker, a model of `(features by name, training) -> logits [B] by task`; called twice.
+        build: makes the ranker, a model of `(features by name, training) -> logits [B] by task`; called three times, at
+            first with tables of one row, to see how large they will be.
         training: examples to train on.
         validation: examples to stop early by.
         name: shown while training.
@@ -74,8 +77,9 @@ def train(
         strategy: instead of `strategy_for_this_machine()`.
 
     Raises:
-        TrainingError: where the loss is no longer a number, the batch cannot be split over the replicas, or the
-            measure of early stopping is undefined on the validation split.
+        TrainingError: where the embedding tables exceed their budget, before any of them is made; where the loss is no
+            longer a number, the batch cannot be split over the replicas, or the measure of early stopping is undefined
+            on the validation split.
     """
     began = time.perf_counter()
     strategy = strategy or strategy_for_this_machine()
@@ -89,6 +93,13 @@ def train(
     if steps == 0:
         expected = f"at most the {training.count} examples of the training split, received {config.batch_size}"
         raise TrainingError(f"`training.batch_size` should be {expected}")
+
+    tables = table_sizes(build, config.optimizer)
+    excess = over_budget(tables, config.optimizer.name, config.table_memory_megabytes)
+    if tables:
+        console().print(shown(name, tables, config.optimizer.name))
+    if excess is not None:
+        raise TrainingError(excess)
 
     keras.utils.set_random_seed(config.seed)
     with tempfile.TemporaryDirectory() as temporary, _precision(config.mixed_precision):
@@ -148,6 +159,7 @@ def train(
         "seconds": time.perf_counter() - began,
         "resumed_at": resumed_at,
         "replicas": replicas,
+        "tables": [asdict(table) | {"weight_bytes": table.weight_bytes} for table in tables],
         "parameters": sum(int(math.prod(variable.shape)) for variable in ranker.trainable_variables),
         "history": state.history,
         "training": config.model_dump(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -21,6 +24,30 @@ def gather_rows(table: keras.Variable, ids: Any) -> Any:
 
         return tf.gather(table.value, ids)
     return ops.take(table, ids, axis=0)
+
+
+@dataclass(frozen=True)
+class DeclaredTable:
+    """A table that would have `rows` of `width`; `variable` has one of them."""
+
+    name: str
+    rows: int
+    width: int
+    variable: keras.Variable
+
+
+_declared: list[DeclaredTable] | None = None
+
+
+@contextmanager
+def declared_alone() -> Iterator[list[DeclaredTable]]:
+    """Tables that are made inside have one row, padding's, and are in the list that this gives."""
+    global _declared
+    _declared = []
+    try:
+        yield _declared
+    finally:
+        _declared = None
 
 
 def _computes_at_once() -> bool:
@@ -81,10 +108,14 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
 
     def add_table(self, name: str, rows: int, initializer: Any) -> keras.Variable:
         """A weight [rows, dimension] that optimizers know as a table."""
-        shape = (rows, self.dimension)
-        return mark_as_table(
+        shape = (rows if _declared is None else 1, self.dimension)
+        table = mark_as_table(
             self.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)
         )
+        if _declared is not None:
+            whole_name = self.name if name == "table" else f"{self.name} {name}"
+            _declared.append(DeclaredTable(whole_name, rows, self.dimension, table))
+        return table
 
     def gather(self, ids: Any) -> Any:
         """Vectors [..., dimension], float32, of `ids` [...], padding's among them as it may be."""

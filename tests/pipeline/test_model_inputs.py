@@ -17,7 +17,7 @@ from transform_graph import configuration, learn
 from models.config import EmbeddingConfig, ModelConfig
 from models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
 from pipeline.config import PipelineConfig
-from pipeline.model_inputs import LayoutError, describe_inputs, item_counts
+from pipeline.model_inputs import LayoutError, describe_inputs, item_counts, out_of_vocabulary
 from pipeline.training_data import Split, parsing_spec
 from transforms.config import IngestionConfig
 
@@ -135,3 +135,27 @@ def test_an_item_counts_once_an_example(tmp_path: Path, megabytes: int) -> None:
     # Item 1 is in the first (three times), second and fifth example; and so on.
     expected[[1, 2, 3, 4, 5, 20]] = [3, 3, 3, 2, 1, 1]
     assert item_counts(split).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("use", [["target", "history"], ["history"]])
+def test_what_is_out_of_a_limited_vocabulary_is_counted(tmp_path: Path, use: list[str]) -> None:
+    """Of 20 items the last three ids are buckets of the unknown, of 5 categories the last; tags have no limit."""
+    rows = small_examples.make_rows(4)
+    rows["item"] = np.array([1, 17, 18, 20])
+    rows["category"] = np.array([5, 0, 4, 1])
+    rows["history_category"] = np.array([[5, 5, 1, 0], [5, 0, 0, 0], [0, 0, 0, 0], [1, 2, 0, 0]])
+    split = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, 100)
+    category = {"name": "category", "from": "items", "use": use, "vocabulary_size": 4}
+    tags = {"name": "tags", "from": "items", "kind": "categorical_list"}
+    item = {"minimum_count": 2, "out_of_vocabulary_buckets": 3}
+    config = whole(configuration(features={"item": item, "attributes": [category, tags]}))
+    categories = (
+        {"category": {"values": 3, "unknown": 1}}
+        if "target" in use
+        else {"history_category": {"values": 6, "unknown": 3}}
+    )
+    assert out_of_vocabulary(config, split) == {"item": {"values": 4, "unknown": 2}} | categories
+
+
+def test_without_a_limit_nothing_is_read() -> None:
+    assert out_of_vocabulary(whole(SHOP), Split((), small_examples.INPUTS, 10, None)) == {}

@@ -37,6 +37,8 @@ COUNTS = IngestionCounts(
 TRAINING = {
     "model": {"name": "din"}, "epochs": 3, "best_epoch": 2, "seconds": 12.34, "examples_per_second": 8765.4,
     "parameters": 12345,
+    "tables": [{"name": "item", "rows": 65536, "width": 16, "weight_bytes": 2**22, "slot_bytes": 2**21}],
+    "out_of_vocabulary": {"item": {"values": 3200, "unknown": 80}},
 }  # fmt: skip
 
 
@@ -143,7 +145,10 @@ def test_it_shows_data_metrics_and_where_the_model_is(folders: Folders) -> None:
     assert "70.0%" in line(shown, "pooled (baseline)")
     assert "0.3456" in line(shown, "best possible", "0.8000")
     assert "81 of 120 users; 39 have one label only" in shown
+    shown_in_one_line = " ".join(shown.split())
     assert "model din trained 3 epochs (best 2) in 12.3 s, 8,765 examples/s, 12,345 parameters" in shown
+    assert "embedding tables and their slots 6.0 MB" in shown_in_one_line
+    assert "item: 80 of 3,200 values of training examples (2.5%) are out of the vocabulary" in shown
     assert "blessed" in shown
     assert str(folder) in shown.replace("\n", "")
 

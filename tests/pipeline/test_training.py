@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,11 @@ import pytest
 import small_examples
 import tensorflow as tf
 import training_program
+from rich.console import Console
 
 from models.config import EarlyStoppingConfig, OptimizerConfig, TrainingConfig
+from models.registry import build_ranker
+from pipeline.progress import shown_on
 from pipeline.ranker_training import RankerTraining
 from pipeline.training import Trained, TrainingError, train
 from pipeline.training_data import Split
@@ -183,6 +188,19 @@ def test_a_backup_of_another_training_is_not_continued(tmp_path: Path, splits: t
     other = train(config(), small_examples.SmallRanker, *splits, key="two", backup_folder=str(tmp_path / "backup"))
     assert same.summary["resumed_at"] == {"epoch": 3, "step": 0}
     assert other.summary["resumed_at"] is None
+
+
+def test_tables_beyond_their_budget_stop_it_before_they_are_made(splits: tuple[Split, Split]) -> None:
+    """10^10 items, which no machine could hold."""
+    inputs = replace(small_examples.INPUTS, item_rows=10**10)
+    budget = config(optimizer=OptimizerConfig(name="sparse_adagrad"), table_memory_megabytes=500)
+    shown = io.StringIO()
+    with pytest.raises(TrainingError) as caught, shown_on(Console(file=shown, width=120)):
+        train(budget, lambda: build_ranker("din", inputs, {}), *splits, name="model din")
+    # A weight and a slot of 4 bytes for each of 16 numbers an item, and for the biases of two tasks.
+    assert "take 1,373,291 MB (item 1,220,703 MB, bias 152,588 MB, " in str(caught.value)
+    assert str(caught.value).endswith("`training.table_memory_megabytes` is 500")
+    assert "model din: embedding tables" in shown.getvalue()
 
 
 def test_what_cannot_be_trained_is_said_plainly(tmp_path: Path, splits: tuple[Split, Split]) -> None:

@@ -1,0 +1,64 @@
+"""Sizes of tables are known before they are made, and are those that are made."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from random_features import COMPACT, PLAIN, RICH
+
+from models.config import OptimizerConfig
+from models.inputs import ModelInputs
+from models.layers.embedding_table import is_table
+from models.ranker import Ranker
+from models.registry import RANKERS, build_ranker
+from models.table_sizes import TableSize, table_sizes
+
+
+def builder(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Callable[[], Ranker]:
+    return lambda: build_ranker(name, inputs, {"embedding_dimension": 4} | hyperparameters)
+
+
+def test_by_hand() -> None:
+    """21 items of width 4 in float32 are 336 bytes; Adam keeps two numbers beside each, Adagrad by rows one a row."""
+    build = builder("din", PLAIN)
+    items, bias = table_sizes(build, OptimizerConfig(name="lazy_adam"))
+    assert items == TableSize("item", 21, 4, 2 * 336)
+    assert (items.weight_bytes, items.bytes) == (336, 3 * 336)
+    assert bias == TableSize("bias", 21, 1, 2 * 84)
+    assert [size.slot_bytes for size in table_sizes(build, OptimizerConfig(name="rowwise_adagrad"))] == [84, 84]
+    assert [size.slot_bytes for size in table_sizes(build, OptimizerConfig(name="sgd"))] == [0, 0]
+
+
+def test_two_tables_of_one_feature() -> None:
+    """21 items in buckets of 5: 5 quotients; 9 users in 2: 5 quotients."""
+    sizes = table_sizes(builder("pooled", COMPACT), OptimizerConfig(name="sgd"))
+    rows = {size.name: size.rows for size in sizes}
+    assert (rows["item quotient"], rows["item remainder"], rows["user quotient"], rows["user remainder"]) == (
+        5,
+        5,
+        5,
+        2,
+    )
+
+
+@pytest.mark.parametrize("inputs", [RICH, COMPACT], ids=["rich", "compact"])
+@pytest.mark.parametrize("name", RANKERS)
+def test_they_are_those_that_are_made(name: str, inputs: ModelInputs) -> None:
+    build = builder(name, inputs)
+    made = [tuple(variable.shape) for variable in build().trainable_variables if is_table(variable)]
+    sizes = table_sizes(build, OptimizerConfig())
+    assert sorted((size.rows, size.width) for size in sizes) == sorted(made)
+    assert len({size.name for size in sizes}) == len(sizes)
+
+
+def test_what_would_fit_into_no_memory_is_not_made() -> None:
+    """A million million items of 4 numbers: 16 TB."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    build = builder("pooled", replace(PLAIN, item_rows=10**12))
+    (size,) = table_sizes(build, OptimizerConfig(name="lazy_adam"))
+    assert (size.rows, size.bytes) == (10**12, 3 * 16 * 10**12)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # in KB
