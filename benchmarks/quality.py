@@ -1,76 +1,211 @@
-"""Quality over seeds: runs a configuration with several seeds and prints mean and spread of each metric.
+"""Quality of rankers on a log, each tuned by the same small budget on validation data, over seeds.
 
-    python benchmarks/quality.py configs/movielens-100k.yaml --data-folder DATA --seeds 1 2 3
+    python benchmarks/quality.py configs/movielens-100k.yaml --data-folder DATA
+    python benchmarks/quality.py configs/generated-order.yaml --models pooled tin din --seeds 17 1 2
 
-Each seed is a whole run of the pipeline; what does not depend on the seed (ingestion, statistics, transform) is made
-once and served from the cache after that. The spread printed is the sample standard deviation over seeds; of the model
-it is what the gate's margins have to exceed: with `gate.champion_margin` below twice the spread, the command exits
-non-zero.
+Ingestion and transform are the pipeline's own and made once. A search then trains each model with every setting of
+`SEARCH`, on at most `--search-examples` of the training split, drawn by chance, for at most `SEARCH_EPOCHS` epochs,
+and keeps the one whose AUC on the validation split is highest. With it the model is trained on the whole training split
+once a seed, stopped by validation AUC, and only then asked about the test split. Everything else is as the
+configuration says; the hyper-parameters in its `model` section are given to all models that have them.
+
+Prints mean and sample standard deviation of each metric of the first task, and against `--baseline` the difference in
+AUC with its spread. The bar, by which the command exits non-zero: no model is below the baseline by more than twice the
+spread of the difference. Every training's figures are kept under the runs folder, and a second call, or one that was
+stopped, goes on from there as long as code and data are the same.
 """
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import argparse
+import hashlib
+import itertools
 import json
 import statistics
-import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import tensorflow as tf
+from quality_data import Prepared, TestSplit
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import METRICS, load
-from pipeline.evaluation_result import Metrics
-from pipeline.folders import Folders
+from models.config import HYPERPARAMETERS, EarlyStoppingConfig, ModelConfig, TrainingConfig
+from models.ranker import Ranker
+from models.registry import build_ranker
+from pipeline import fingerprint
+from pipeline.config import load
+from pipeline.metrics.measures import expected_calibration_error, grouped_auc, log_loss
+from pipeline.training import train
+from pipeline.training_data import Split
+from transforms.area_under_curve import area_under_curve
+from transforms.best_possible import best_possible
+
+MODELS = ("pooled", "din", "dien", "tin", "diffumin", "infnet")
+SEARCH = [
+    {"learning_rate": rate, "embedding_l2": l2, "dropout": dropout}
+    for rate, (l2, dropout) in itertools.product((0.001, 0.003), ((0.0, 0.0), (0.003, 0.2)))
+]
+"""Settings tried for every model alike."""
+SEARCH_EPOCHS, SEARCH_SEED, PATIENCE = 3, 5, 1
+METRICS = ("auc", "gauc", "log_loss", "ece")
+TEST_BATCH = 1024
+Setting = dict[str, float]
 
 
-def run_seed(config: Path, seed: int, data_folder: str | None, runs_folder: str | None) -> dict[str, dict[str, float]]:
-    """One run of the pipeline; returns the first task's metrics on the test split by model name."""
-    command = [sys.executable, "-m", "pipeline", "run", str(config), f"--seed={seed}"]
-    command += [f"--data-folder={data_folder}"] if data_folder else []
-    command += [f"--runs-folder={runs_folder}"] if runs_folder else []
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    print(result.stdout, flush=True)
-    if result.returncode not in (0, 2):
-        sys.exit(f"the run with seed {seed} failed")
-    report = json.loads(Path(Folders.local(load(config, data_folder), runs_folder).report).read_text())
-    found: dict[str, dict[str, float]] = report["metrics"]
-    return found
+def model_config(prepared: Prepared, name: str, setting: Setting) -> ModelConfig:
+    """The model with the configuration's own hyper-parameters, where it has them, and those of `setting`."""
+    known = HYPERPARAMETERS[name].model_fields
+    own = {key: value for key, value in (prepared.config.model.model_extra or {}).items() if key in known}
+    return ModelConfig(name=name, **own, embedding_l2=setting["embedding_l2"], dropout=setting["dropout"])
+
+
+def training_config(prepared: Prepared, setting: Setting, seed: int, epochs: int) -> TrainingConfig:
+    config = prepared.config.training
+    optimizer = config.optimizer.model_copy(update={"learning_rate": setting["learning_rate"]})
+    stopping = EarlyStoppingConfig(metric="auc", patience=PATIENCE)
+    return config.model_copy(
+        update={"optimizer": optimizer, "seed": seed, "epochs": epochs, "early_stopping": stopping}
+    )
+
+
+def part_of(split: Split, examples: int) -> Split:
+    """At most so many examples, drawn by chance."""
+    assert split.tensors is not None
+    if split.count <= examples:
+        return split
+    rows = np.sort(np.random.default_rng(SEARCH_SEED).permutation(split.count)[:examples])
+    tensors = {name: tf.gather(tensor, rows) for name, tensor in split.tensors.items()}
+    return Split(split.files, split.inputs, examples, tensors)
+
+
+def figures_on(test: TestSplit, ranker: Ranker, task: str) -> dict[str, float]:
+    """The metrics of `task` on the test split."""
+    names = ranker.inputs_description.tensors()
+    features = tf.data.Dataset.from_tensor_slices({name: test.features[name] for name in names}).batch(TEST_BATCH)
+    score = tf.function(lambda batch: tf.sigmoid(ranker(batch, training=False)[task]))
+    found = np.concatenate([score(batch).numpy() for batch in features])
+    labelled = test.weights[task] > 0.0
+    labels, scores, users = test.labels[task][labelled], found[labelled], test.users[labelled]
+    return {
+        "auc": area_under_curve(labels, scores),
+        "gauc": grouped_auc(labels, scores, users).value,
+        "log_loss": log_loss(labels, scores),
+        "ece": expected_calibration_error(labels, scores),
+    }
+
+
+class Trials:
+    """Trainings of one log, each kept under the name of all that it depends on."""
+
+    def __init__(self, prepared: Prepared, search_examples: int) -> None:
+        self.prepared = prepared
+        self.search_examples = search_examples
+        self.folder = Path(prepared.folders.root) / "quality"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.made_by = [fingerprint.of_code("transforms", "models", "pipeline"), prepared.transformed]
+
+    def searched(self, name: str, setting: Setting) -> dict[str, Any]:
+        """One training of the search, judged on the validation split."""
+        return self._once(name, setting, SEARCH_SEED, SEARCH_EPOCHS, self.search_examples, tested=False)
+
+    def final(self, name: str, setting: Setting, seed: int) -> dict[str, Any]:
+        """A training on everything, and what it makes of the test split."""
+        return self._once(name, setting, seed, self.prepared.config.training.epochs, None, tested=True)
+
+    def _once(
+        self, name: str, setting: Setting, seed: int, epochs: int, examples: int | None, tested: bool
+    ) -> dict[str, Any]:
+        model = model_config(self.prepared, name, setting)
+        config = training_config(self.prepared, setting, seed, epochs)
+        about = {"model": model.model_dump(), "training": config.model_dump(), "examples": examples, "tested": tested}
+        key = hashlib.sha256(json.dumps([about, self.made_by], sort_keys=True).encode()).hexdigest()[:16]
+        file = self.folder / f"{name}-{key}.json"
+        if file.exists():
+            kept: dict[str, Any] = json.loads(file.read_text())
+            return kept
+        inputs = self.prepared.inputs(model)
+        training, validation = self.prepared.split("train", inputs), self.prepared.split("validation", inputs)
+        if examples is not None:
+            training, validation = part_of(training, examples), part_of(validation, examples)
+        began = time.monotonic()
+        trained = train(
+            config, lambda: build_ranker(name, inputs, model.hyperparameters), training, validation, name=name
+        )
+        result = about | {
+            "validation_auc": trained.summary["validation"]["auc"],
+            "epochs": trained.summary["epochs"],
+            "seconds": time.monotonic() - began,
+            "examples_per_second": trained.summary["examples_per_second"],
+        }
+        if tested:
+            result["test"] = figures_on(self.prepared.test(), trained.ranker, self.prepared.config.tasks[0].name)
+        file.write_text(json.dumps(result, indent=1))
+        return result
+
+
+def chosen(trials: Trials, name: str) -> Setting:
+    """The setting of `SEARCH` with the highest AUC on validation data."""
+    found = [trials.searched(name, setting)["validation_auc"] for setting in SEARCH]
+    best = SEARCH[int(np.argmax(found))]
+    tried = ", ".join(f"{auc:.4f}" for auc in found)
+    print(f"  {name}: validation AUC {tried}; chosen {best}", flush=True)
+    return best
+
+
+def shown(values: list[float]) -> str:
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.4f} ± {spread:.4f}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--baseline", default="pooled", help="one of the models, which the others should not be below")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[17, 1, 2])
+    parser.add_argument("--search-examples", type=int, default=50_000)
     parser.add_argument("--data-folder")
-    parser.add_argument("--runs-folder")
+    parser.add_argument("--runs-folder", default="runs")
     arguments = parser.parse_args()
-    results = [
-        run_seed(arguments.config, seed, arguments.data_folder, arguments.runs_folder) for seed in arguments.seeds
-    ]
-    table = Table(title=f"{arguments.config.stem}, test split, {len(arguments.seeds)} seeds: mean ± spread")
-    table.add_column("model")
-    for metric in METRICS:
-        table.add_column(metric, justify="right")
-    spreads: dict[str, float] = {}
-    for name in results[0]:
-        cells = []
-        for metric in METRICS:
-            values = [result[name][metric] for result in results]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            if name == next(iter(results[0])):  # the model; the gate has nothing to say of the baseline
-                spreads[metric] = spread
-            cells.append(f"{statistics.mean(values):.4f} ± {spread:.4f}")
-        table.add_row(name, *cells)
-    Console(width=120).print(table)
+    trials = Trials(
+        Prepared(load(arguments.config, arguments.data_folder), arguments.runs_folder), arguments.search_examples
+    )
+    names = [arguments.baseline, *(name for name in arguments.models if name != arguments.baseline)]
+    results = {}
+    for name in names:
+        setting = chosen(trials, name)
+        results[name] = [trials.final(name, setting, seed) for seed in arguments.seeds]
+    test = trials.prepared.test()
+    count = len(arguments.seeds)
+    table = Table(title=f"{arguments.config.stem}: {len(test.users):,} test examples, {count} seeds, mean ± spread")
+    for column in ("model", *METRICS, "AUC beside baseline", "examples/s", ""):
+        table.add_column(column, justify="left" if column == "model" else "right")
     short = False
-    gate = load(arguments.config, arguments.data_folder).evaluation.gate
-    for metric, margin in gate.margins(Metrics.DEFAULT_MARGINS).items():
-        wide_enough = margin >= 2 * spreads[metric]
-        short |= not wide_enough
-        verdict = "ok" if wide_enough else "SHORT"
-        print(f"champion_margin.{metric} {margin:.4f}, bar: at least 2 x {spreads[metric]:.4f}: {verdict}")
+    for name in names:
+        figures = {metric: [result["test"][metric] for result in results[name]] for metric in METRICS}
+        speed = f"{statistics.median(result['examples_per_second'] for result in results[name]):,.0f}"
+        beside, verdict = "", ""
+        if name != arguments.baseline:
+            base = [result["test"]["auc"] for result in results[arguments.baseline]]
+            differences = [own - other for own, other in zip(figures["auc"], base, strict=True)]
+            margin = 2.0 * statistics.stdev(differences) if count > 1 else 0.0
+            beside = shown(differences)
+            verdict = "level or better" if statistics.mean(differences) >= -margin else "BELOW"
+            short |= verdict == "BELOW"
+        table.add_row(name, *(shown(values) for values in figures.values()), beside, speed, verdict)
+    if test.true_probability is not None:
+        best = best_possible(test.true_probability)
+        table.add_row("best possible", f"{best.auc:.4f}", "", f"{best.log_loss:.4f}", "", "", "", "")
+    Console(width=140).print(table)
+    print("bar: no model below the baseline by more than twice the spread of the difference over seeds")
     return int(short)
 
 

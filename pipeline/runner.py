@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import runner_utils
@@ -50,6 +51,7 @@ def run(
     folders: Folders,
     started: Callable[[str], None] = lambda name: None,
     finished: Callable[[StepResult], None] = lambda result: None,
+    until: str | None = None,
 ) -> dict[str, StepResult]:
     """Runs every step whose input, code or configuration has changed since it last ran.
 
@@ -58,6 +60,7 @@ def run(
         folders: where everything is kept. A run that was stopped goes on from what it finds there.
         started: called with a step's name as it starts.
         finished: called with its result as it ends, also where it failed.
+        until: name of a step; with it, only that step and those that it needs are run.
 
     Returns:
         The result of each step by its name.
@@ -66,11 +69,14 @@ def run(
         StepFailed: with the reason of the step that stopped the run.
     """
     connection = metadata.sqlite_metadata_connection_config(folders.metadata)
+    components = build_components(config, folders, Fingerprints.of(config))
+    if until is not None:
+        components = _needed(components, until)
     pipeline = compiler.Compiler().compile(
         tfx_pipeline.Pipeline(
             pipeline_name=config.name,
             pipeline_root=folders.artifacts,
-            components=build_components(config, folders, Fingerprints.of(config)),
+            components=components,
             enable_cache=True,
             metadata_connection_config=connection,
             beam_pipeline_args=BEAM_ARGUMENTS,
@@ -110,6 +116,19 @@ def run(
         results[name] = StepResult(name, "cached" if cached else "done", seconds(), outputs)
         finished(results[name])
     return results
+
+
+def _needed(components: list[BaseNode], name: str) -> list[BaseNode]:
+    """The component called `name` and all that come before it."""
+    by_name = {component.id: component for component in components}
+    needed, waiting = set(), [name]
+    while waiting:
+        component = by_name[waiting.pop()]
+        needed.add(component.id)
+        waiting += [node.id for node in component.upstream_nodes]
+        for channel in component.inputs.values():
+            waiting += channel.get_data_dependent_node_ids()
+    return [component for component in components if component.id in needed]
 
 
 def readable_reason(error: BaseException) -> str:
