@@ -9,7 +9,13 @@ USERS = 100_000
 
 
 def make_batches(
-    items: int, batches: int, batch_size: int = 1024, history: int = 50, ids: str = "zipf", seed: int = 17
+    items: int,
+    batches: int,
+    batch_size: int = 1024,
+    history: int = 50,
+    ids: str = "zipf",
+    seed: int = 17,
+    negatives: bool = False,
 ) -> dict[str, np.ndarray]:
     """Full histories; every tensor is [batches, batch_size, ...], ids int64 from 1 with row 0 left to padding.
 
@@ -21,6 +27,7 @@ def make_batches(
         ids: `zipf`: the item of rank r is drawn with probability proportional to 1/r, as items of real logs
             roughly are; `uniform`: all alike.
         seed: of the random numbers.
+        negatives: beside each behaviour another item, which is another example's behaviour.
     """
     random = np.random.default_rng(seed)
     if ids == "zipf":
@@ -33,7 +40,14 @@ def make_batches(
     else:
         raise ValueError(f"`ids` should be zipf or uniform, received {ids!r}")
     categories = drawn % CATEGORIES + 1
+    beside = {}
+    if negatives:
+        beside = {
+            "history_negative_item": np.roll(drawn[..., 1:], 1, axis=1),
+            "history_negative_category": np.roll(categories[..., 1:], 1, axis=1),
+        }
     return {
+        **beside,
         "item": drawn[..., 0],
         "category": categories[..., 0],
         "history_item": drawn[..., 1:],

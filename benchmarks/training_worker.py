@@ -40,6 +40,7 @@ def main() -> None:
         history_age_buckets=32,
         user_rows=USERS + 1,
         categorical=(CategoricalInput("category", CATEGORIES + 1, "item", None, True, True),),
+        history_negatives=arguments.model == "dien",
     )
     model = build_ranker(arguments.model, inputs, {"tower_units": (200, 80)})
     model.compile(
@@ -47,7 +48,9 @@ def main() -> None:
         jit_compile=arguments.xla,
         steps_per_execution=arguments.steps_per_execution,
     )
-    batches = make_batches(arguments.items, arguments.steps, arguments.batch_size, ids=arguments.ids)
+    batches = make_batches(
+        arguments.items, arguments.steps, arguments.batch_size, ids=arguments.ids, negatives=inputs.history_negatives
+    )
     labels = {"click": batches.pop("label")}
     serve_windows(model, batches, labels)
 
