@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 
 def sum_over_replicas(value: Any) -> Any:
@@ -21,6 +22,21 @@ def gather_over_replicas(values: Any) -> Any:
     """`values` [N, ...] of all replicas, joined along the first axis."""
     context = _replica_context()
     return values if context is None else context.all_gather(values, axis=0)
+
+
+def own_first(values: Any) -> Any:
+    """As `gather_over_replicas`, but each replica has its own `values` first; as many on each."""
+    context = _replica_context()
+    if context is None:
+        return values
+    gathered = context.all_gather(values, axis=0)
+    return ops.roll(gathered, -context.replica_id_in_sync_group * ops.shape(values)[0], axis=0)
+
+
+def replica_count() -> int:
+    """How many replicas share a batch."""
+    context = _replica_context()
+    return 1 if context is None else int(context.num_replicas_in_sync)
 
 
 class LossesByReplica:
