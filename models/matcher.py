@@ -26,7 +26,7 @@ class Matcher(LossesByReplica, keras.Model):
     `encode_items`, each of which ends in `user_vectors` or `item_vectors` where it follows `MatcherHyperparameters`.
     All training goes through `training_loss`, a function of one batch of positives that runs in any graph, on one
     replica or several. What is learned within a batch alone (sample weights) is computed in there, under
-    `stop_gradient`; what has a phase and an optimizer of its own (a knowledge graph) does it in `on_epoch_begin`.
+    `stop_gradient`; what has a phase and an optimizer of its own (a knowledge graph) does it in `on_epoch_end`.
     So there is no training step but the one that everybody has: the gradient of `training_loss`.
 
     Args:
@@ -92,6 +92,9 @@ class Matcher(LossesByReplica, keras.Model):
 
     def on_epoch_begin(self, epoch: int) -> None:
         """Called before each epoch, counted from 0, outside of any graph and replica; by itself does nothing."""
+
+    def on_epoch_end(self, epoch: int) -> None:
+        """Likewise after each epoch, before anything is measured or saved; by itself does nothing."""
 
     def training_loss(self, features: dict[str, Any], weights: Any | None = None) -> Any:
         """This replica's share of the loss of a batch of positives, a float32 scalar; the shares add up to the loss.
