@@ -53,7 +53,7 @@ class Matcher(LossesByReplica, keras.Model):
         self.catalogue = CatalogueTensors(inputs, catalogue, name="catalogue")
         learns = isinstance(hyperparameters, MatcherHyperparameters)
         self.draws = keras.random.SeedGenerator(name="draws") if learns else None
-        has_bias = learns and hyperparameters.item_bias
+        has_bias = getattr(hyperparameters, "item_bias", False)
         self.item_bias = EmbeddingTable(inputs.item_rows, 1, 0.0, "zeros", name="item_bias") if has_bias else None
 
     def build(self, input_shape: Any = None) -> None:

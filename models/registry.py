@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from models.bpr_mf import BPRMF
 from models.catalogue import Catalogue
+from models.comirec import ComiRec
 from models.config import HYPERPARAMETERS, Section
+from models.desmil import DESMIL
 from models.dien import DIEN
 from models.diffumin import DiffuMIN
 from models.din import DIN
+from models.hcn import HCN
 from models.infnet import INFNet
 from models.inputs import ModelInputs
 from models.matcher import Matcher
@@ -33,6 +37,10 @@ RANKERS: dict[str, type[Ranker]] = {
 MATCHERS: dict[str, type[Matcher]] = {
     "popularity": Popularity,
     "two_tower": TwoTower,
+    "comirec": ComiRec,
+    "bpr_mf": BPRMF,
+    "hcn": HCN,
+    "desmil": DESMIL,
 }
 
 
