@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import METRICS, load
+from pipeline.config import RANKER_METRICS, load
 from pipeline.evaluation_result import Metrics
 from pipeline.folders import Folders
 
@@ -51,12 +51,12 @@ def main() -> int:
     ]
     table = Table(title=f"{arguments.config.stem}, test split, {len(arguments.seeds)} seeds: mean ± spread")
     table.add_column("model")
-    for metric in METRICS:
+    for metric in RANKER_METRICS:
         table.add_column(metric, justify="right")
     spreads: dict[str, float] = {}
     for name in results[0]:
         cells = []
-        for metric in METRICS:
+        for metric in RANKER_METRICS:
             values = [result[name][metric] for result in results]
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             if name == next(iter(results[0])):  # the model; the gate has nothing to say of the baseline

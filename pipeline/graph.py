@@ -25,6 +25,7 @@ from pipeline.components.serving_validator import ServingValidator
 from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
 from pipeline.schema_file import curated_schema_text
+from transforms.catalogue_examples import ITEMS_SPLIT
 from transforms.preprocessing import transform_splits_config
 from transforms.statistics import statistics_options
 
@@ -63,12 +64,16 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
     """
     ingestion = config.ingestion().model_dump_json()
     logs = LogExampleGen(
-        config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
+        config=ingestion,
+        input_fingerprint=fingerprints.inputs,
+        code_fingerprint=fingerprints.ingestion_code,
+        with_items=int(config.is_matcher),
     )
     examples = logs.outputs["examples"]
     leak_check = LeakCheck(examples=examples, config=ingestion)
 
-    statistics = StatisticsGen(examples=examples, stats_options=statistics_options())
+    no_examples = [ITEMS_SPLIT] if config.is_matcher else []
+    statistics = StatisticsGen(examples=examples, stats_options=statistics_options(), exclude_splits=no_examples)
     inferred = SchemaGen(
         statistics=statistics.outputs["statistics"], infer_feature_shape=False, exclude_splits=["validation", "test"]
     )
@@ -78,12 +83,13 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     data_gate = DataGate(anomalies=validator.outputs["anomalies"], stop_at=config.examination.stop_at)
 
+    keep_item_text = {"keep_item_text": "yes"} if config.is_matcher else {}
     transform = Transform(
         examples=examples,
         schema=schema.outputs["schema"],
         preprocessing_fn="transforms.preprocessing.preprocessing_fn",
-        splits_config=transform_splits_config(),
-        custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code},
+        splits_config=transform_splits_config(config.is_matcher),
+        custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code, **keep_item_text},
         disable_statistics=True,
         disable_analyzer_cache=True,  # what has not changed is not run again at all, and keeping it costs seconds
     )

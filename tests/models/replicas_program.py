@@ -81,7 +81,7 @@ def main() -> None:
     for replicas, strategy in ((1, tf.distribute.get_strategy()), (2, mirrored)):
         trained = train_din(strategy)
         assert trained.summary["replicas"] == replicas
-        arrays |= {f"{replicas} {number}": weight for number, weight in enumerate(trained.ranker.get_weights())}
+        arrays |= {f"{replicas} {number}": weight for number, weight in enumerate(trained.model.get_weights())}
         arrays[f"{replicas} loss"] = [entry["training_loss"] for entry in trained.summary["history"]]
         arrays[f"{replicas} lazy adam"] = step_lazy_adam(strategy)
     np.savez(sys.argv[1], **arrays)
