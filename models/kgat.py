@@ -61,7 +61,7 @@ class KGAT(Matcher):
         sizes: where `graph` is None, its nodes, relations and edges.
 
     Raises:
-        ValueError: where there are no users, or neither a graph nor its sizes.
+        ValueError: where there are no ids of users, or neither a graph nor its sizes.
     """
 
     Hyperparameters = KGATHyperparameters
@@ -77,9 +77,7 @@ class KGAT(Matcher):
     ) -> None:
         super().__init__(inputs, hyperparameters, catalogue, name)
         if inputs.user_rows is None:
-            raise ValueError(
-                "`inputs.user_rows` should be a number, since users are nodes of KGAT's graph; received None"
-            )
+            raise ValueError("`model.name` kgat needs the ids of users among its inputs, received none")
         if graph is not None:
             if (graph.user_rows, graph.item_rows) != (inputs.user_rows, inputs.item_rows):
                 expected, found = (
@@ -89,7 +87,7 @@ class KGAT(Matcher):
                 raise ValueError(f"`graph` should have rows of users and items {expected}, received {found}")
             sizes = graph.node_count, graph.relation_count, len(graph.heads)
         if sizes is None:
-            raise ValueError("`graph` should be a CollaborativeGraph, received None")
+            raise ValueError("`model.name` kgat needs a graph, received none")
         h, self.sizes = hyperparameters, sizes
         nodes, relations, edges = sizes
         self.user_rows, self.item_rows = inputs.user_rows, inputs.item_rows
