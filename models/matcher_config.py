@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from models.kgat_config import KGATHyperparameters
 from models.section import NonNegative, Positive, PositiveInt, Rate, Section
 
 
@@ -80,6 +81,23 @@ class DESMILHyperparameters(ComiRecHyperparameters):
     weight_penalty: NonNegative = Field(0.3, description="Of weights that are far from equal.")
 
 
+class IDNPHyperparameters(MatcherHyperparameters):
+    """Interest Dynamics via Neural Processes; see `models/idnp.py`. The sizes are ours but for the context's."""
+
+    window_length: PositiveInt = Field(5, description="Behaviours of a window.")
+    context_length: PositiveInt = Field(20, description="Newest windows that are observed; the paper has 16 to 24.")
+    dilations: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
+    time_dimension: Annotated[int, Field(ge=2, multiple_of=2)] = 16
+    aggregation: Literal["mean", "precision"] = "mean"
+    divergence: Literal["kl", "wasserstein"] = "kl"
+    divergence_weight: NonNegative = 1.0
+    divergence_warm_up: PositiveInt = Field(1, description="Epochs until the divergence has its whole weight.")
+    decoder_units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (64,)
+    path_dropout: Rate = Field(
+        0.1, description="Share of rows that training leaves to the latent path alone, so that it is not ignored."
+    )
+
+
 MATCHER_HYPERPARAMETERS: dict[str, type[Section]] = {
     "popularity": PopularityHyperparameters,
     "two_tower": TwoTowerHyperparameters,
@@ -87,4 +105,6 @@ MATCHER_HYPERPARAMETERS: dict[str, type[Section]] = {
     "bpr_mf": BPRMFHyperparameters,
     "hcn": HCNHyperparameters,
     "desmil": DESMILHyperparameters,
+    "idnp": IDNPHyperparameters,
+    "kgat": KGATHyperparameters,
 }

@@ -14,8 +14,11 @@ from models.dien import DIEN
 from models.diffumin import DiffuMIN
 from models.din import DIN
 from models.hcn import HCN
+from models.idnp import IDNP
 from models.infnet import INFNet
 from models.inputs import ModelInputs
+from models.kgat import KGAT
+from models.knowledge_graph import CollaborativeGraph
 from models.matcher import Matcher
 from models.pooled import PooledRanker
 from models.popularity import Popularity
@@ -41,6 +44,8 @@ MATCHERS: dict[str, type[Matcher]] = {
     "bpr_mf": BPRMF,
     "hcn": HCN,
     "desmil": DESMIL,
+    "idnp": IDNP,
+    "kgat": KGAT,
 }
 
 
@@ -71,23 +76,32 @@ def build_ranker(
 
 
 def build_matcher(
-    name: str, inputs: ModelInputs, hyperparameters: Section | Mapping[str, Any], catalogue: Catalogue
+    name: str,
+    inputs: ModelInputs,
+    hyperparameters: Section | Mapping[str, Any],
+    catalogue: Catalogue,
+    graph: CollaborativeGraph | None = None,
 ) -> Matcher:
     """The matcher `name`, with all its weights made.
 
     Args:
-        name: a key of `MATCHERS`.
+        name: a key of `MATCHERS` or of `GRAPH_MATCHERS`.
         inputs: which tensors there are, and their sizes.
         hyperparameters: of the class that `HYPERPARAMETERS` has under `name`, or a mapping that it accepts.
         catalogue: all items.
+        graph: of users, items and what is known of items; for models that learn from one alone.
 
     Raises:
         ValueError: where there is no such model, or the catalogue is not that of `inputs`.
     """
-    if name not in MATCHERS:
-        raise ValueError(f"`name` should be one of {', '.join(sorted(MATCHERS))}, received {name!r}")
+    if name not in MATCHERS and name not in GRAPH_MATCHERS:
+        known = ", ".join(sorted([*MATCHERS, *GRAPH_MATCHERS]))
+        raise ValueError(f"`name` should be one of {known}, received {name!r}")
     if not isinstance(hyperparameters, Section):
         hyperparameters = HYPERPARAMETERS[name].model_validate(dict(hyperparameters))
-    matcher = MATCHERS[name](inputs, hyperparameters, catalogue)
+    if name in GRAPH_MATCHERS:
+        matcher: Matcher = GRAPH_MATCHERS[name](inputs, hyperparameters, catalogue, graph)
+    else:
+        matcher = MATCHERS[name](inputs, hyperparameters, catalogue)
     matcher.build()
     return matcher
