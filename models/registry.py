@@ -85,23 +85,21 @@ def build_matcher(
     """The matcher `name`, with all its weights made.
 
     Args:
-        name: a key of `MATCHERS` or of `GRAPH_MATCHERS`.
+        name: a key of `MATCHERS`.
         inputs: which tensors there are, and their sizes.
         hyperparameters: of the class that `HYPERPARAMETERS` has under `name`, or a mapping that it accepts.
         catalogue: all items.
-        graph: of users, items and what is known of items; for models that learn from one alone.
+        graph: of users, items and what is known of items; for KGAT alone.
 
     Raises:
         ValueError: where there is no such model, or the catalogue is not that of `inputs`.
     """
-    if name not in MATCHERS and name not in GRAPH_MATCHERS:
-        known = ", ".join(sorted([*MATCHERS, *GRAPH_MATCHERS]))
-        raise ValueError(f"`name` should be one of {known}, received {name!r}")
+    if name not in MATCHERS:
+        raise ValueError(f"`name` should be one of {', '.join(sorted(MATCHERS))}, received {name!r}")
     if not isinstance(hyperparameters, Section):
         hyperparameters = HYPERPARAMETERS[name].model_validate(dict(hyperparameters))
-    if name in GRAPH_MATCHERS:
-        matcher: Matcher = GRAPH_MATCHERS[name](inputs, hyperparameters, catalogue, graph)
-    else:
-        matcher = MATCHERS[name](inputs, hyperparameters, catalogue)
+    found = MATCHERS[name]
+    further = {"graph": graph} if issubclass(found, KGAT) else {}
+    matcher = found(inputs, hyperparameters, catalogue, **further)
     matcher.build()
     return matcher

@@ -36,6 +36,8 @@ PLAIN_RANKER, PLAIN_MATCHER = "pooled", "two_tower"
 """The plain models that others are compared with."""
 NEED_USERS = ("bpr_mf", "kgat")
 """Matchers that know users by their id alone."""
+NEED_GRAPH = ("kgat",)
+"""Matchers that learn from a graph: of what users took and, where there is `data.knowledge_graph`, what is known."""
 STOPPING_METRICS = {False: ("auc", "log_loss"), True: ("ndcg_50", "recall_50")}
 """By whether the model is a matcher; the first is the default."""
 
@@ -144,11 +146,11 @@ class PipelineConfig(IngestionConfig):
         gate = self.evaluation.gate
         bounds = {"at_least": gate.at_least, "at_most": gate.at_most, "champion_margin": gate.champion_margin or {}}
         for where, metrics in bounds.items():
-            for metric in metrics:
-                if metric not in known:
+            for bounded in metrics:
+                if bounded not in known:
                     raise ValueError(
-                        f"`evaluation.gate.{where}.{metric}` is a metric of {others}, but {self.model.name} is a {kind}, "
-                        f"whose metrics are {', '.join(known)}"
+                        f"`evaluation.gate.{where}.{bounded}` is a metric of {others}, but {self.model.name} is a "
+                        f"{kind}, whose metrics are {', '.join(known)}"
                     )
         allowed = STOPPING_METRICS[self.is_matcher]
         for section, training in (("training", self.training), ("baseline_training", self.baseline_training)):
@@ -160,12 +162,14 @@ class PipelineConfig(IngestionConfig):
                     f"received {metric!r}"
                 )
         if self.baseline is not None and (self.baseline.name in MATCHER_HYPERPARAMETERS) != self.is_matcher:
-            raise ValueError(f"`baseline.name` should be a {kind}, as {self.model.name} is, received {self.baseline.name!r}")
+            raise ValueError(
+                f"`baseline.name` should be a {kind}, as {self.model.name} is, received {self.baseline.name!r}"
+            )
         for section, model in (("model", self.model), ("baseline", self.baseline)):
             if model is not None and model.name in NEED_USERS and not self.features.user.in_model:
                 raise ValueError(
-                    f"`features.user.in_model` should be true, since `{section}.name` {model.name} has a vector of each "
-                    "user, received false"
+                    f"`features.user.in_model` should be true, since `{section}.name` {model.name} has a vector of "
+                    "each user, received false"
                 )
         return self
 
@@ -173,6 +177,11 @@ class PipelineConfig(IngestionConfig):
     def is_matcher(self) -> bool:
         """Whether the model finds items among all, rather than ranking those that it is given."""
         return self.model.name in MATCHER_HYPERPARAMETERS
+
+    @property
+    def uses_graph(self) -> bool:
+        """Whether the model, or the one it is compared with, learns from a graph."""
+        return self.model.name in NEED_GRAPH or (self.baseline is not None and self.baseline.name in NEED_GRAPH)
 
     @property
     def plain(self) -> ModelConfig:

@@ -30,11 +30,13 @@ class TaskMetrics(Result):
     """What a table or a gate asks of metrics, whatever they are of.
 
     HEADINGS: what is shown, heading by metric, in order.
+    OVERALL_ALONE: those that are not shown by slice.
     MAIN: the metric to compare models by at a glance.
     DEFAULT_MARGINS: by how much a metric may be worse than the champion's, where the configuration does not say.
     """
 
     HEADINGS: ClassVar[Mapping[str, str]]
+    OVERALL_ALONE: ClassVar[frozenset[str]]
     MAIN: ClassVar[str]
     DEFAULT_MARGINS: ClassVar[Mapping[str, float]]
 
@@ -67,6 +69,7 @@ class Metrics(TaskMetrics):
     """
 
     HEADINGS = {"auc": "AUC", "gauc": "GAUC", "log_loss": "log loss", "ece": "ECE", "calibration": "calibration"}
+    OVERALL_ALONE = frozenset({"calibration"})
     MAIN = "auc"
     DEFAULT_MARGINS = {"auc": 0.005}
 
@@ -121,9 +124,10 @@ class RetrievalMetrics(TaskMetrics):
 
     HEADINGS = {
         "recall_10": "recall@10", "recall_50": "recall@50", "ndcg_10": "NDCG@10", "ndcg_50": "NDCG@50",
-        "hit_rate_10": "hit rate@10", "hit_rate_50": "hit rate@50", "coverage_50": "coverage@50",
-        "diversity_10": "diversity@10", "novelty_10": "novelty@10",
+        "hit_rate_50": "hit rate@50", "coverage_50": "coverage@50", "diversity_10": "diversity@10",
+        "novelty_10": "novelty@10",
     }  # fmt: skip
+    OVERALL_ALONE = frozenset({"hit_rate_50", "coverage_50", "diversity_10", "novelty_10"})
     MAIN = "ndcg_50"
     DEFAULT_MARGINS = {"recall_50": 0.01}
 
@@ -137,7 +141,7 @@ class RetrievalMetrics(TaskMetrics):
         return self.figures.get(metric)
 
     def notes(self, task: str) -> Iterator[str]:
-        yield f"{self.users:,} users took {self.examples:,} items of {task} in the test window, each looked for on its own"
+        yield f"{self.users:,} users took {self.examples:,} items of {task} in the test window, each a query of its own"
         if self.unreachable:
             yield f"{self.unreachable:,} of them are not in the catalogue and cannot be found"
         if self.repeated:

@@ -18,11 +18,13 @@ from pipeline.components.champion_finder import ChampionFinder
 from pipeline.components.data_gate import DataGate
 from pipeline.components.evaluator import Evaluator
 from pipeline.components.expected_schema import ExpectedSchema
+from pipeline.components.graph_trainer import GraphTrainer
+from pipeline.components.knowledge_graph_gen import KnowledgeGraphGen
 from pipeline.components.leak_check import LeakCheck
 from pipeline.components.log_example_gen import LogExampleGen
 from pipeline.components.quality_gate import QualityGate
 from pipeline.components.serving_validator import ServingValidator
-from pipeline.config import PipelineConfig
+from pipeline.config import NEED_GRAPH, PipelineConfig
 from pipeline.folders import Folders
 from pipeline.schema_file import curated_schema_text
 from transforms.catalogue_examples import ITEMS_SPLIT
@@ -88,7 +90,7 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         examples=examples,
         schema=schema.outputs["schema"],
         preprocessing_fn="transforms.preprocessing.preprocessing_fn",
-        splits_config=transform_splits_config(config.is_matcher),
+        splits_config=transform_splits_config(config.is_matcher, config.uses_graph),
         custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code, **keep_item_text},
         disable_statistics=True,
         disable_analyzer_cache=True,  # what has not changed is not run again at all, and keeping it costs seconds
@@ -96,22 +98,32 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
     # Neither check makes anything that the transform reads, but nothing may be learned from data that they refuse.
     transform.add_upstream_nodes([leak_check, data_gate])
 
-    def trainer(role: str, name: str) -> Trainer:
+    knowledge: list[BaseNode] = []
+    if config.uses_graph and config.data.knowledge_graph is not None:
+        made = KnowledgeGraphGen(
+            config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
+        )
+        knowledge.append(made)
+
+    def trainer(role: str, name: str) -> BaseNode:
         training_config = config.for_training() if role == "model" else config.for_baseline()
-        return Trainer(
-            run_fn="pipeline.trainer.run_fn",
-            examples=transform.outputs["transformed_examples"],
-            transform_graph=transform.outputs["transform_graph"],
-            schema=schema.outputs["schema"],
-            train_args=trainer_pb2.TrainArgs(splits=["train"]),
-            eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
-            custom_config={
+        arguments = {
+            "run_fn": "pipeline.trainer.run_fn",
+            "examples": transform.outputs["transformed_examples"],
+            "transform_graph": transform.outputs["transform_graph"],
+            "schema": schema.outputs["schema"],
+            "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+            "eval_args": trainer_pb2.EvalArgs(splits=["validation"]),
+            "custom_config": {
                 "config": training_config.model_dump_json(),
                 "role": role,
                 "fingerprint": fingerprints.of_model(training_config),
                 "backup_folder": f"{folders.backups}/{role}",
             },
-        ).with_id(name)
+        }
+        if knowledge and training_config.model.name in NEED_GRAPH:
+            return GraphTrainer(knowledge_graph=knowledge[0].outputs["graph"], **arguments).with_id(name)
+        return Trainer(**arguments).with_id(name)
 
     def evaluator(model: BaseNode, champion: BaseNode | None, name: str) -> BaseNode:
         beside = {"champion": champion.outputs["champion"]} if champion else {}
@@ -151,8 +163,8 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         ),
     )
     components: list[BaseNode] = [
-        logs, leak_check, statistics, inferred, schema, validator, data_gate, transform, model, champion, evaluation,
-        gate, serving, pusher,
+        logs, leak_check, statistics, inferred, schema, validator, data_gate, transform, *knowledge, model, champion,
+        evaluation, gate, serving, pusher,
     ]  # fmt: skip
     if config.evaluation.compare_with_baseline:
         baseline = trainer("baseline", "BaselineTrainer")

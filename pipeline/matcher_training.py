@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -31,9 +32,9 @@ class MatcherTraining(TrainedModel):
         catalogue: of the items that validation ranks.
     """
 
-    DEFAULT_METRIC = "ndcg_50"
-    SHOWN = {"recall_50": "validation recall@50", "ndcg_50": "validation NDCG@50"}
-    UNDEFINED = "it should have a positive of an item that is not in its user's history"
+    DEFAULT_METRIC: ClassVar[str] = "ndcg_50"
+    SHOWN: ClassVar[Mapping[str, str]] = {"recall_50": "validation recall@50", "ndcg_50": "validation NDCG@50"}
+    UNDEFINED: ClassVar[str] = "it should have a positive of an item that is not in its user's history"
 
     def __init__(self, model: Matcher, catalogue: Catalogue) -> None:
         super().__init__(model)
@@ -68,9 +69,7 @@ class MatcherTraining(TrainedModel):
         batches = validation.steps(batch)
         looked_at = max(SCORES_AN_EPOCH // rows, LEAST_POSITIVES) // batch + 1
         every = max(1, -(-batches // looked_at))
-        found = [
-            self._ranks(features, items).numpy() for features, _, _ in validation.in_order(batch).shard(every, 0)
-        ]
+        found = [self._ranks(features, items).numpy() for features, _, _ in validation.in_order(batch).shard(every, 0)]
         ranks = np.concatenate(found)
         return rank_figures(ranks[ranks >= 0])
 

@@ -52,8 +52,9 @@ def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelE
     tasks = list(model.tasks)
     if not any(task.slices for task in model.tasks.values()):
         return None
-    headings = {metric: heading for metric, heading in _headings({"": model}).items() if metric != "calibration"}
-    main = next(iter(model.tasks.values())).overall.MAIN
+    kind = next(iter(model.tasks.values())).overall
+    headings = {metric: heading for metric, heading in kind.HEADINGS.items() if metric not in kind.OVERALL_ALONE}
+    main = kind.MAIN
     table = _table(title, tasks)
     table.add_column("slice")
     for column in ("examples", *headings.values(), *(f"{headings[main]} {name}" for name in others)):

@@ -1,4 +1,4 @@
-"""What users took in the test window, asked for one by one: all items ranked for each, and where the taken one stands."""
+"""What users took in the test window, asked for one by one: all items ranked, and where the taken one stands."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import tensorflow as tf
 from keras import ops
@@ -25,9 +26,9 @@ class RankerTraining(TrainedModel):
         model: a ranker, of `(features by name, training) -> logits [B] by task`.
     """
 
-    DEFAULT_METRIC = "auc"
-    SHOWN = {"auc": "validation auc", "log_loss": "validation log loss"}
-    UNDEFINED = "it should have examples of both labels"
+    DEFAULT_METRIC: ClassVar[str] = "auc"
+    SHOWN: ClassVar[Mapping[str, str]] = {"auc": "validation auc", "log_loss": "validation log loss"}
+    UNDEFINED: ClassVar[str] = "it should have examples of both labels"
 
     def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
         return self.model(features, training=training)

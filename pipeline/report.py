@@ -105,7 +105,9 @@ def closing_report(config: PipelineConfig, folders: Folders, results: Mapping[st
     content = _content(config, found, results["LogExampleGen"].outputs["examples"])
     with tf.io.gfile.GFile(folders.report, "w") as file:
         file.write(json.dumps(content, indent=2) + "\n")
-    return Report(Padding(Group(*_parts(found, folders, [task.name for task in config.tasks])), (1, 0)), found.is_blessed)
+    return Report(
+        Padding(Group(*_parts(found, folders, [task.name for task in config.tasks])), (1, 0)), found.is_blessed
+    )
 
 
 def _read(path: str) -> str:

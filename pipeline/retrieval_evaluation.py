@@ -91,7 +91,9 @@ def evaluate_matcher(
     except ScoringError as error:
         raise EvaluationError(str(error)) from None
     if provenance.get("kind") != MATCHER:
-        raise EvaluationError(f"the model in {folder} should be a matcher, it is {provenance['model']['name']}, a ranker")
+        raise EvaluationError(
+            f"the model in {folder} should be a matcher, it is {provenance['model']['name']}, a ranker"
+        )
     check_inputs(config, folder, provenance)
     slices = slices_of(config)
     ranker = query_ranker(config, folder, examples, slices)

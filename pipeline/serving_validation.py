@@ -110,8 +110,7 @@ def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence
                     limit = getattr(config, name)
                     if limit is not None and found[name] > limit:
                         reasons.append(
-                            f"{name[:3]} of {task} should be at most {limit:g} ms, "
-                            f"it is {found[name]:.2f} ms"
+                            f"{name[:3]} of {task} should be at most {limit:g} ms, it is {found[name]:.2f} ms"
                         )
     except ClientError as error:
         reasons.append(str(error))

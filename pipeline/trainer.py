@@ -14,8 +14,9 @@ from models.matcher import Matcher
 from models.ranker import Ranker
 from models.registry import build_matcher, build_ranker
 from pipeline.backup import discard
-from pipeline.config import PipelineConfig
+from pipeline.config import NEED_GRAPH, PipelineConfig
 from pipeline.folders import TRAINING_SUMMARY
+from pipeline.graph_input import collaborative_graph
 from pipeline.item_catalogue import CatalogueItems
 from pipeline.matcher_training import MatcherTraining, target_counts
 from pipeline.model_inputs import describe_inputs, item_counts
@@ -34,7 +35,8 @@ def run_fn(fn_args: Any) -> None:
             `serving_model_dir` and `model_run_dir` where the model and its logs go. `custom_config` holds `config`, a
             `PipelineConfig` as JSON, narrowed to the model to train; `role`, its name while training; `fingerprint`,
             of all that the model comes from; and `backup_folder`, where a training that was stopped is found again
-            (a second attempt is given new folders for all else), or nothing for none.
+            (a second attempt is given new folders for all else), or nothing for none; and, for a model of graphs, the
+            folder of the `knowledge_graph`, where there is one.
 
     Raises:
         TrainingError: where the training cannot go on.
@@ -99,8 +101,12 @@ def _train_matcher(
     items = CatalogueItems.read(fn_args.train_files, inputs)
     catalogue = items.catalogue(inputs, target_counts(training))
 
+    graph = None
+    if config.model.name in NEED_GRAPH:
+        graph = collaborative_graph(fn_args.custom_config.get("knowledge_graph"), training, items)
+
     def build() -> Matcher:
-        return build_matcher(config.model.name, inputs, config.model.hyperparameters, catalogue)
+        return build_matcher(config.model.name, inputs, config.model.hyperparameters, catalogue, graph)
 
     def around(matcher: Matcher) -> MatcherTraining:
         return MatcherTraining(matcher, catalogue)

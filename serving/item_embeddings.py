@@ -43,4 +43,4 @@ def write_item_embeddings(folder: str, ids: np.ndarray, vectors: np.ndarray, fin
         path = tf.io.gfile.join(folder, name)
         tf.io.gfile.makedirs(path.rpartition("/")[0])
         with tf.io.gfile.GFile(path, "wb") as file:
-            file.write(written.getbuffer())
+            file.write(written.getvalue())

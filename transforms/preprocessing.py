@@ -27,16 +27,20 @@ from transforms.flat_values import (
 )
 
 
-def transform_splits_config(with_items: bool = False) -> transform_pb2.SplitsConfig:
+def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:
     """Which splits Transform learns from, and which it writes.
 
     The test split stays raw: the exported model is evaluated on what it will be served with.
 
     Args:
         with_items: whether there is the split of items, for matchers.
+        learn_items: whether each item of it has a number of its own, met in training or not: a model of graphs knows
+            something of those that were not, which would all be one unknown item to it. Each item of the catalogue then
+            counts once more among the events.
     """
     items = [ITEMS_SPLIT] if with_items else []
-    return transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "validation", *items])
+    learned = items if learn_items else []
+    return transform_pb2.SplitsConfig(analyze=["train", *learned], transform=["train", "validation", *items])
 
 
 def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]) -> dict[str, tf.Tensor]:
