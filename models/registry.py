@@ -99,7 +99,10 @@ def build_matcher(
     if not isinstance(hyperparameters, Section):
         hyperparameters = HYPERPARAMETERS[name].model_validate(dict(hyperparameters))
     found = MATCHERS[name]
-    further = {"graph": graph} if issubclass(found, KGAT) else {}
-    matcher = found(inputs, hyperparameters, catalogue, **further)
+    matcher: Matcher
+    if issubclass(found, KGAT):
+        matcher = found(inputs, hyperparameters, catalogue, graph)
+    else:
+        matcher = found(inputs, hyperparameters, catalogue)
     matcher.build()
     return matcher
