@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def vector(item: str) -> np.ndarray:
 
 
 def queries(sign: float = 1.0, by_popularity: bool = False) -> list[dict[str, Any]]:
-    """Each positive of the test window that is new to its user, with the rank of its item and the list, by plain search."""
+    """Each positive of the test window, with the rank of its item and the list by plain search where it is no repeat."""
     found = []
     for row in (row for row in ROWS["test"] if row["label_click"]):
         earlier = {
@@ -68,14 +69,20 @@ def is_found(row: dict[str, Any], cutoff: int) -> bool:
     return row["rank"] is not None and row["rank"] < cutoff
 
 
+def gain(row: dict[str, Any], cutoff: int) -> float:
+    return 1 / math.log2(row["rank"] + 2) if is_found(row, cutoff) else 0.0
+
+
 def check(metrics: RetrievalMetrics, rows: list[dict[str, Any]], lists: bool) -> None:
     """Every figure of the targets, and of the lists where no two scores tie, computed from the rows."""
     assert metrics.examples == len(rows)
     assert metrics.users == len({row["user"] for row in rows})
     assert metrics.unreachable == sum(row["rank"] is None for row in rows)
     for cutoff in (10, 20, 50):
-        assert metrics.value(f"recall_{cutoff}") == pytest.approx(mean_over_users(rows, lambda r: is_found(r, cutoff)))
-        gains = mean_over_users(rows, lambda r: 1 / math.log2(r["rank"] + 2) if is_found(r, cutoff) else 0.0)
+        assert metrics.value(f"recall_{cutoff}") == pytest.approx(
+            mean_over_users(rows, partial(is_found, cutoff=cutoff))
+        )
+        gains = mean_over_users(rows, partial(gain, cutoff=cutoff))
         assert metrics.value(f"ndcg_{cutoff}") == pytest.approx(gains)
         users = {row["user"] for row in rows}
         hits = [any(is_found(row, cutoff) for row in rows if row["user"] == user) for user in users]
@@ -179,9 +186,7 @@ def test_the_champion_and_popularity_stand_beside_it(found: Evaluation, output: 
     assert champion.value("recall_10") == pytest.approx(expected)
     asked = [row for row in queries(by_popularity=True) if not row["repeated"]]
     popular = found.popularity.tasks["click"].overall
-    assert popular.value("ndcg_20") == pytest.approx(
-        mean_over_users(asked, lambda row: 1 / math.log2(row["rank"] + 2) if is_found(row, 20) else 0.0)
-    )
+    assert popular.value("ndcg_20") == pytest.approx(mean_over_users(asked, partial(gain, cutoff=20)))
     assert Evaluation.read(str(output)) == found
 
 
