@@ -23,6 +23,10 @@ class ComiRec(Matcher):
         training:  u = u_k*, k* = argmax_k <u_k, y>    equation 11; the loss sees u alone
         serving:   max_k <u_k, y_i>
 
+    The readout of training knows the target, so it is not what serving does: an interest may serve some items alone
+    and be right whenever it is asked for one of them. With `readout: best`, training too scores each item by its best
+    interest.
+
     Ours: attributes and the user's own vector, and the loss, which in the paper is a sampled softmax.
     """
 
@@ -54,7 +58,8 @@ class ComiRec(Matcher):
         return self.item_vectors(self.space.item(features, training=training), features["item"])
 
     def queries(self, users: Any, items: Any) -> Any:
-        """[B, 1, d]: the interest that fits the row's target best."""
+        if self.hyperparameters.readout == "best":
+            return users
         best = ops.argmax(ops.einsum("bkd,bd->bk", users, items), axis=1)
         return ops.take_along_axis(users, best[:, None, None], axis=1)
 

@@ -50,13 +50,13 @@ class DESMIL(ComiRec):
         self.steps.assign(self.hyperparameters.weight_steps if epoch > 0 else 0)
 
     def training_loss(self, features: dict[str, Any], weights: Any | None = None) -> Any:
-        self._clear_losses()
-        interests = self.interests(features, training=True)
-        learned, _ = self.row_weights(interests)
-        weights = learned if weights is None else learned * ops.cast(weights, "float32")
-        users = self._beside_the_user(interests, features, training=True)
-        items = self.encode_items(features, training=True)
-        return self.weighted_mean(self.row_losses(users, items, features), weights)
+        with self.keeping_losses():
+            interests = self.interests(features, training=True)
+            learned, _ = self.row_weights(interests)
+            weights = learned if weights is None else learned * ops.cast(weights, "float32")
+            users = self._beside_the_user(interests, features, training=True)
+            items = self.encode_items(features, training=True)
+            return self.weighted_mean(self.row_losses(users, items, features), weights)
 
     def row_weights(self, interests: Any) -> tuple[Any, Any]:
         """Weights [B], of mean 1, for interests [B, K, d], and to what share they lower the dependence."""

@@ -48,6 +48,7 @@ class HCN(Matcher):
         super().__init__(inputs, hyperparameters, catalogue, name)
         h, places = hyperparameters, inputs.history_length
         self.space = ItemSpace(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="space")
+        self.recent = h.recent or max(places // 4, 2)
         centres = (self.space.width, h.interests, places, h.rounds, h.centre_temperature)
         self.short_centres = CompetitiveCentres(*centres, name="short_centres")
         self.long_centres = CompetitiveCentres(*centres, name="long_centres")
@@ -57,7 +58,7 @@ class HCN(Matcher):
     def interests(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """[B, 2K, d], of the history alone, and which of them, bool [B, 2K], are used."""
         history, mask = self.space.history(features, training=training)
-        recent = ops.logical_and(mask, places_from_the_end(mask) <= self.hyperparameters.recent)
+        recent = ops.logical_and(mask, places_from_the_end(mask) <= self.recent)
         before = ops.logical_and(mask, ops.logical_not(recent))
         short, short_used = self.short_centres(history, recent)
         long, long_used = self.long_centres(history, before)

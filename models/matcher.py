@@ -106,10 +106,10 @@ class Matcher(LossesByReplica, keras.Model):
             weights: [B], of the rows, at least 0; None is ones. Only their ratios count. A row of weight 0 is still
                 among the other rows' negatives.
         """
-        self._clear_losses()  # as Keras does where a model is called, which here none is
-        users = self.encode_user(features, training=True)
-        items = self.encode_items(features, training=True)
-        return self.weighted_mean(self.row_losses(users, items, features), weights)
+        with self.keeping_losses():
+            users = self.encode_user(features, training=True)
+            items = self.encode_items(features, training=True)
+            return self.weighted_mean(self.row_losses(users, items, features), weights)
 
     def weighted_mean(self, losses: Any, weights: Any | None) -> Any:
         """This replica's share of the mean of losses [B] under weights [B], and of what layers have added."""

@@ -52,6 +52,10 @@ class ComiRecHyperparameters(MatcherHyperparameters):
 
     interests: PositiveInt = 4
     attention_units: PositiveInt | None = Field(None, description="None: four times the vectors' width.")
+    readout: Literal["target", "best"] = Field(
+        "target",
+        description="In training: the paper's, by the interest that fits the target; or each item by its best.",
+    )
 
 
 class BPRMFHyperparameters(MatcherHyperparameters):
@@ -65,7 +69,10 @@ class HCNHyperparameters(MatcherHyperparameters):
     """HCN-style co-interests of a long and a short history; see `models/hcn.py`."""
 
     interests: PositiveInt = Field(4, description="Centres of each of the two horizons.")
-    recent: PositiveInt = Field(10, description="Newest behaviours, which are the short history; older ones the long.")
+    recent: PositiveInt | None = Field(
+        None,
+        description="Newest behaviours, the short history; the others are the long. None: a quarter of all, from 2.",
+    )
     rounds: PositiveInt = 3
     centre_temperature: Positive = 0.1
     soft_temperature: Positive = Field(0.1, description="Of the soft maximum over interests that training scores by.")
@@ -88,7 +95,9 @@ class IDNPHyperparameters(MatcherHyperparameters):
     context_length: PositiveInt = Field(20, description="Newest windows that are observed; the paper has 16 to 24.")
     dilations: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
     time_dimension: Annotated[int, Field(ge=2, multiple_of=2)] = 16
-    aggregation: Literal["mean", "precision"] = "mean"
+    aggregation: Literal["precision", "mean"] = Field(
+        "precision", description="Of the latent path: its width falls with every point; or only as training has it."
+    )
     divergence: Literal["kl", "wasserstein"] = "kl"
     divergence_weight: NonNegative = 1.0
     divergence_warm_up: PositiveInt = Field(1, description="Epochs until the divergence has its whole weight.")

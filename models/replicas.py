@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -47,6 +49,18 @@ class LossesByReplica:
     """
 
     _by_replica: dict[int, list[Any]]
+
+    @contextmanager
+    def keeping_losses(self) -> Iterator[None]:
+        """As within a call of this layer, so that what its parts add is in `losses`, and nothing older is.
+
+        Called one by one outside of any call, each would forget what it added before.
+        """
+        self._get_call_context()  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            self._maybe_reset_call_context()  # type: ignore[attr-defined]
 
     @property
     def _losses(self) -> list[Any]:
