@@ -8,7 +8,6 @@ import keras
 from keras import ops
 
 from models.catalogue import Catalogue
-from models.matcher_config import IDNPHyperparameters
 from models.inputs import ModelInputs
 from models.layers.dilated_attention import DilatedAttention
 from models.layers.history_windows import newest_steps, windows
@@ -18,6 +17,7 @@ from models.layers.mlp_tower import MLPTower
 from models.layers.neural_process import LatentPath, gaussian_divergence, wasserstein_distance
 from models.layers.sinusoidal_encoding import sinusoidal_encoding
 from models.matcher import Matcher
+from models.matcher_config import IDNPHyperparameters
 
 
 class Observations(NamedTuple):
@@ -57,14 +57,15 @@ class IDNP(Matcher):
     z is drawn from the larger set, which has all of them and the target too, and
     `loss(u, target) + divergence_weight * D(q(z | all) from q(z | C))` is what is lowered: the negative evidence lower
     bound, in which the retrieval loss stands for the likelihood and D is the Kullback-Leibler divergence, or the
-    squared 2-Wasserstein distance. The target enters q(z | all) and nothing else. All windows of C end before it, since they
-    are the history's: what they hold is what is known when the target is asked for.
+    squared 2-Wasserstein distance. The target enters q(z | all) and nothing else. All windows of C end before it, since
+    they are the history's: what they hold is what is known when the target is asked for.
 
     Certain, from the abstract and summaries: an encoder of dilated convolutions and attention, a deterministic and a
     latent path, a decoder that joins both with the query's interest and the user's embedding, and a random split into
     context and target. Our reconstruction: all equations; that a row's one target is what the likelihood is of, since
     the log's other behaviours are rows of their own; the points' and the decoder's short cuts, `x_j` and `r_d`, without
-    which an item has to be found anew through two networks; and `path_dropout`, which leaves some rows no `r_d`.
+    which an item has to be found anew through two networks; that the first behaviour is an outcome too, of an empty
+    window; and `path_dropout`, which leaves some rows no `r_d`.
 
     Without a context the latent path gives what it gives of nothing and `r_d` is 0: a user is the query's window alone.
 
@@ -141,9 +142,8 @@ class IDNP(Matcher):
         ages = history["history_age"][:, h.window_length :]
         times = ops.cast(sinusoidal_encoding(ages, h.time_dimension), steps.dtype)
         now = ops.cast(sinusoidal_encoding(ops.zeros_like(ages[:, 0]), h.time_dimension), steps.dtype)
-        # A window is one where there is at least a behaviour before its outcome.
-        followed = known[:, h.window_length - 1 : -1]
-        return Observations(encoded[:, :-1], times, steps[:, h.window_length :], followed, encoded[:, -1], now)
+        outcomes, followed = steps[:, h.window_length :], known[:, h.window_length :]
+        return Observations(encoded[:, :-1], times, outcomes, followed, encoded[:, -1], now)
 
     def points(self, observed: Observations) -> Any:
         """c [B, C, d]."""
@@ -185,22 +185,24 @@ class IDNP(Matcher):
         return self.user_vectors(ops.expand_dims(vectors, 1))
 
     def training_loss(self, features: dict[str, Any], weights: Any | None = None) -> Any:
-        """See `Matcher` and the class: the retrieval loss of z drawn from all windows and the target, and D."""
-        self._clear_losses()
+        """See `Matcher` and the class."""
+        with self.keeping_losses():
+            users, distances = self.in_training(features)
+            losses = self.row_losses(users, self.encode_items(features, training=True), features)
+            losses += ops.convert_to_tensor(self.divergence_weight) * distances
+            return self.weighted_mean(losses, weights)
+
+    def in_training(self, features: dict[str, Any]) -> tuple[Any, Any]:
+        """Users [B, 1, d], whose z is drawn from all windows and the target, and D [B] from a random context."""
         observed = self.observe(features, training=True)
-        points = self.points(observed)
-        items = self.encode_items(features, training=True)
+        points, context = self.points(observed), self.draw_context(observed.valid)
         target = self._points(observed.query, observed.query_time, self.space.item(features, training=True))
-        context = self.draw_context(observed.valid)
         everything = ops.concatenate([points, target[:, None]], axis=1)
         there = ops.concatenate([observed.valid, ops.ones_like(observed.valid[:, :1])], axis=1)
         of_all, of_context = self.latent(everything, there), self.latent(points, context)
         z = of_all[0] + of_all[1] * keras.random.normal(ops.shape(of_all[0]), seed=self.random)
-        users = self.decode(observed, points, context, z, features, training=True)
         distance = gaussian_divergence if self.hyperparameters.divergence == "kl" else wasserstein_distance
-        losses = self.row_losses(users, items, features)
-        losses += ops.convert_to_tensor(self.divergence_weight) * distance(*of_all, *of_context)
-        return self.weighted_mean(losses, weights)
+        return self.decode(observed, points, context, z, features, training=True), distance(*of_all, *of_context)
 
     def draw_context(self, valid: Any) -> Any:
         """Bool [B, C]: of each row's valid windows, some number from one to all of them, in no order."""

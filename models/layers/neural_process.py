@@ -26,10 +26,10 @@ class LatentPath(keras.layers.Layer):
 
     Args:
         width: `d`.
-        aggregation: `mean` or `precision`.
+        aggregation: `precision` or `mean`.
     """
 
-    def __init__(self, width: int, aggregation: str = "mean", **kwargs: Any) -> None:
+    def __init__(self, width: int, aggregation: str = "precision", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if aggregation not in ("mean", "precision"):
             raise ValueError(f"`aggregation` should be mean or precision, received {aggregation!r}")
