@@ -146,7 +146,7 @@ class Trials:
             "examples_per_second": trained.summary["examples_per_second"],
         }
         if tested:
-            result["test"] = figures_on(self.prepared.test(), trained.ranker, self.prepared.config.tasks[0].name)
+            result["test"] = figures_on(self.prepared.test(), trained.model, self.prepared.config.tasks[0].name)
         file.write_text(json.dumps(result, indent=1))
         return result
 

@@ -6,15 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-PositiveInt = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[float, Field(ge=0.0)]
-Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused and values do not change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from models.matcher_config import MATCHER_HYPERPARAMETERS
+from models.section import NonNegative, PositiveInt, Rate, Section
 
 
 class PooledHyperparameters(Section):
@@ -145,6 +138,7 @@ HYPERPARAMETERS: dict[str, type[Section]] = {
     "diffumin": DiffuMINHyperparameters,
     "infnet": INFNetHyperparameters,
     "shared_bottom": SharedBottomHyperparameters,
+    **MATCHER_HYPERPARAMETERS,
 }
 
 
@@ -215,7 +209,9 @@ class EmbeddingConfig(Section):
 
 
 class EarlyStoppingConfig(Section):
-    metric: Literal["auc", "log_loss"] = "auc"
+    metric: Literal["auc", "log_loss", "ndcg_50", "recall_50"] | None = Field(
+        None, description="Of the validation split; where it is not given, auc for rankers and ndcg_50 for matchers."
+    )
     patience: PositiveInt = 2
 
 

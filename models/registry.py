@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from models.bpr_mf import BPRMF
+from models.catalogue import Catalogue
+from models.comirec import ComiRec
 from models.config import HYPERPARAMETERS, Section
+from models.desmil import DESMIL
 from models.dien import DIEN
 from models.diffumin import DiffuMIN
 from models.din import DIN
+from models.hcn import HCN
+from models.idnp import IDNP
 from models.infnet import INFNet
 from models.inputs import ModelInputs
+from models.kgat import KGAT
+from models.knowledge_graph import CollaborativeGraph
+from models.matcher import Matcher
 from models.pooled import PooledRanker
+from models.popularity import Popularity
 from models.ranker import Ranker
 from models.shared_bottom import SharedBottom
 from models.tin import TIN
+from models.two_tower import TwoTower
 
 RANKERS: dict[str, type[Ranker]] = {
     "pooled": PooledRanker,
@@ -24,6 +35,17 @@ RANKERS: dict[str, type[Ranker]] = {
     "diffumin": DiffuMIN,
     "infnet": INFNet,
     "shared_bottom": SharedBottom,
+}
+
+MATCHERS: dict[str, type[Matcher]] = {
+    "popularity": Popularity,
+    "two_tower": TwoTower,
+    "comirec": ComiRec,
+    "bpr_mf": BPRMF,
+    "hcn": HCN,
+    "desmil": DESMIL,
+    "idnp": IDNP,
+    "kgat": KGAT,
 }
 
 
@@ -51,3 +73,36 @@ def build_ranker(
     ranker = RANKERS[name](inputs, hyperparameters, item_counts)
     ranker.build()
     return ranker
+
+
+def build_matcher(
+    name: str,
+    inputs: ModelInputs,
+    hyperparameters: Section | Mapping[str, Any],
+    catalogue: Catalogue,
+    graph: CollaborativeGraph | None = None,
+) -> Matcher:
+    """The matcher `name`, with all its weights made.
+
+    Args:
+        name: a key of `MATCHERS`.
+        inputs: which tensors there are, and their sizes.
+        hyperparameters: of the class that `HYPERPARAMETERS` has under `name`, or a mapping that it accepts.
+        catalogue: all items.
+        graph: of users, items and what is known of items; for KGAT alone.
+
+    Raises:
+        ValueError: where there is no such model, or the catalogue is not that of `inputs`.
+    """
+    if name not in MATCHERS:
+        raise ValueError(f"`name` should be one of {', '.join(sorted(MATCHERS))}, received {name!r}")
+    if not isinstance(hyperparameters, Section):
+        hyperparameters = HYPERPARAMETERS[name].model_validate(dict(hyperparameters))
+    found = MATCHERS[name]
+    matcher: Matcher
+    if issubclass(found, KGAT):
+        matcher = found(inputs, hyperparameters, catalogue, graph)
+    else:
+        matcher = found(inputs, hyperparameters, catalogue)
+    matcher.build()
+    return matcher

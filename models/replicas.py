@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
+from keras import ops
 
 
 def sum_over_replicas(value: Any) -> Any:
@@ -23,6 +26,21 @@ def gather_over_replicas(values: Any) -> Any:
     return values if context is None else context.all_gather(values, axis=0)
 
 
+def own_first(values: Any) -> Any:
+    """As `gather_over_replicas`, but each replica has its own `values` first; as many on each."""
+    context = _replica_context()
+    if context is None:
+        return values
+    gathered = context.all_gather(values, axis=0)
+    return ops.roll(gathered, -context.replica_id_in_sync_group * ops.shape(values)[0], axis=0)
+
+
+def replica_count() -> int:
+    """How many replicas share a batch."""
+    context = _replica_context()
+    return 1 if context is None else int(context.num_replicas_in_sync)
+
+
 class LossesByReplica:
     """Makes `add_loss` safe where replicas share a model; for whatever layer or model calls it, named before Keras's.
 
@@ -31,6 +49,18 @@ class LossesByReplica:
     """
 
     _by_replica: dict[int, list[Any]]
+
+    @contextmanager
+    def keeping_losses(self) -> Iterator[None]:
+        """As within a call of this layer, so that what its parts add is in `losses`, and nothing older is.
+
+        Called one by one outside of any call, each would forget what it added before.
+        """
+        self._get_call_context()  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            self._maybe_reset_call_context()  # type: ignore[attr-defined]
 
     @property
     def _losses(self) -> list[Any]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+# TF Recommenders is made of Keras 2's layers, which `tf.keras` is if this is set before anything asks for it. TF
+# Transform sets it too, but TensorFlow Model Analysis, which does not, may come first. Our models are Keras 3's anyway.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
 def __getattr__(name: str) -> Any:

@@ -30,3 +30,9 @@ class Evaluation(Artifact):
     """`evaluation.json`: metrics of the model, and of the champion, by slice; beside it what TFMA itself writes."""
 
     TYPE_NAME = "pipeline.Evaluation"
+
+
+class KnowledgeGraph(Artifact):
+    """`triples.parquet`, `links.parquet`, `entities.parquet` and `relations.parquet`: a knowledge graph in numbers."""
+
+    TYPE_NAME = "pipeline.KnowledgeGraph"

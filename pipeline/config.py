@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from models.config import EmbeddingConfig, ModelConfig, TrainingConfig
+from models.matcher_config import MATCHER_HYPERPARAMETERS
 from pipeline.config_errors import describe, repeated_keys
 from serving.config import ServingGateConfig
 from serving.deployment_config import DeploymentConfig
@@ -19,8 +20,26 @@ from transforms.config import IngestionConfig, LogGeneratorConfig, Section
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
 RUNS_FOLDER_VARIABLE = "INTERESTFLOW_RUNS"
 Severity = Literal["error", "warning", "never"]
-Metric = Literal["auc", "gauc", "log_loss", "ece"]
-METRICS: tuple[str, ...] = get_args(Metric)
+RankerMetric = Literal["auc", "gauc", "log_loss", "ece"]
+RetrievalMetric = Literal[
+    "recall_10", "recall_20", "recall_50",
+    "ndcg_10", "ndcg_20", "ndcg_50",
+    "hit_rate_10", "hit_rate_20", "hit_rate_50",
+    "coverage_10", "coverage_20", "coverage_50",
+    "diversity_10", "diversity_20", "diversity_50",
+    "novelty_10", "novelty_20", "novelty_50",
+]  # fmt: skip
+Metric = Literal[RankerMetric, RetrievalMetric]
+RANKER_METRICS: tuple[str, ...] = get_args(RankerMetric)
+RETRIEVAL_METRICS: tuple[str, ...] = get_args(RetrievalMetric)
+PLAIN_RANKER, PLAIN_MATCHER = "pooled", "two_tower"
+"""The plain models that others are compared with."""
+NEED_USERS = ("bpr_mf", "kgat")
+"""Matchers that know users by their id alone."""
+NEED_GRAPH = ("kgat",)
+"""Matchers that learn from a graph: of what users took and, where there is `data.knowledge_graph`, what is known."""
+STOPPING_METRICS = {False: ("auc", "log_loss"), True: ("ndcg_50", "recall_50")}
+"""By whether the model is a matcher; the first is the default."""
 
 
 class ConfigurationError(Exception):
@@ -42,7 +61,7 @@ class GateConfig(Section):
     """What a model must reach to be blessed, in every task.
 
     `at_least` and `at_most` are absolute bounds by metric. `champion_margin` is by how much a metric may be worse than
-    the champion's, wider than seed noise; where it is not given, AUC by 0.005.
+    the champion's, wider than seed noise; where it is not given, AUC by 0.005 or, for matchers, recall@50 by 0.01.
     `slice_margin` widens that margin for the configured slices that have at least `slice_minimum_examples` examples;
     without it, slices are not held against the champion.
     """
@@ -89,8 +108,10 @@ class PipelineConfig(IngestionConfig):
         {}, description="Layout of the embedding table of `item`, `user` or an attribute, where it is not a row an id."
     )
     training: TrainingConfig = TrainingConfig()
-    baseline: ModelConfig = Field(
-        ModelConfig(name="pooled"), description="The plain model trained beside it, to compare with."
+    baseline: ModelConfig | None = Field(
+        None,
+        description="The plain model trained beside it, to compare with; where it is not given, pooled for rankers and "
+        "two_tower for matchers.",
     )
     baseline_training: TrainingConfig | None = None
     examination: ExaminationConfig = ExaminationConfig()
@@ -131,13 +152,62 @@ class PipelineConfig(IngestionConfig):
                     f"`embeddings.{name}` should be the layout of one of {', '.join(sorted(known))}, received {name!r}"
                 )
         for role, model in {"model": self.model, "baseline": self.baseline}.items():
-            strength = getattr(model.hyperparameters, "mini_batch_aware_l2", 0.0)
+            strength = 0.0 if model is None else getattr(model.hyperparameters, "mini_batch_aware_l2", 0.0)
             if strength > 0.0 and "item" in self.embeddings:
                 raise ValueError(
                     f"`{role}.mini_batch_aware_l2` weighs the row of each item by how rare it is, "
                     "and with `embeddings.item` items have no rows of their own; one of the two should go"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _one_kind_of_model(self) -> PipelineConfig:
+        kind, others = ("matcher", "rankers") if self.is_matcher else ("ranker", "matchers")
+        known = RETRIEVAL_METRICS if self.is_matcher else RANKER_METRICS
+        gate = self.evaluation.gate
+        bounds = {"at_least": gate.at_least, "at_most": gate.at_most, "champion_margin": gate.champion_margin or {}}
+        for where, metrics in bounds.items():
+            for bounded in metrics:
+                if bounded not in known:
+                    raise ValueError(
+                        f"`evaluation.gate.{where}.{bounded}` is a metric of {others}, but {self.model.name} is a "
+                        f"{kind}, whose metrics are {', '.join(known)}"
+                    )
+        allowed = STOPPING_METRICS[self.is_matcher]
+        for section, training in (("training", self.training), ("baseline_training", self.baseline_training)):
+            stopping = None if training is None else training.early_stopping
+            metric = None if stopping is None else stopping.metric
+            if metric is not None and metric not in allowed:
+                raise ValueError(
+                    f"`{section}.early_stopping.metric` should be {' or '.join(allowed)} for a {kind}, "
+                    f"received {metric!r}"
+                )
+        if self.baseline is not None and (self.baseline.name in MATCHER_HYPERPARAMETERS) != self.is_matcher:
+            raise ValueError(
+                f"`baseline.name` should be a {kind}, as {self.model.name} is, received {self.baseline.name!r}"
+            )
+        for section, model in (("model", self.model), ("baseline", self.baseline)):
+            if model is not None and model.name in NEED_USERS and not self.features.user.in_model:
+                raise ValueError(
+                    f"`features.user.in_model` should be true, since `{section}.name` {model.name} has a vector of "
+                    "each user, received false"
+                )
+        return self
+
+    @property
+    def is_matcher(self) -> bool:
+        """Whether the model finds items among all, rather than ranking those that it is given."""
+        return self.model.name in MATCHER_HYPERPARAMETERS
+
+    @property
+    def uses_graph(self) -> bool:
+        """Whether the model, or the one it is compared with, learns from a graph."""
+        return self.model.name in NEED_GRAPH or (self.baseline is not None and self.baseline.name in NEED_GRAPH)
+
+    @property
+    def plain(self) -> ModelConfig:
+        """The plain model of the same kind, with its defaults."""
+        return ModelConfig(name=PLAIN_MATCHER if self.is_matcher else PLAIN_RANKER)
 
     def ingestion(self) -> IngestionConfig:
         """The part that `transforms` knows."""
@@ -155,22 +225,22 @@ class PipelineConfig(IngestionConfig):
         unused = {
             "examination": ExaminationConfig(), "evaluation": EvaluationConfig(slices=()), "kubeflow": KubeflowConfig(),
             "serving": ServingGateConfig(), "deployment": DeploymentConfig(), "generate": None,
-            "baseline": ModelConfig(name="pooled"), "baseline_training": None,
+            "baseline": None, "baseline_training": None,
         }  # fmt: skip
         return self.model_copy(update=unused)
 
     def for_baseline(self) -> PipelineConfig:
         """The same for the plain baseline, trained on the same data."""
         training = self.baseline_training or self.training
-        return self.for_training().model_copy(update={"model": self.baseline, "training": training})
+        return self.for_training().model_copy(update={"model": self.baseline or self.plain, "training": training})
 
     def for_evaluation(self) -> PipelineConfig:
         """Without what evaluation does not depend on."""
         unused: dict[str, Any] = {
             "examination": ExaminationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
             "serving": ServingGateConfig(), "deployment": DeploymentConfig(),
-            "training": TrainingConfig(), "model": ModelConfig(name="pooled"), "embeddings": {},
-            "baseline": ModelConfig(name="pooled"), "baseline_training": None,
+            "training": TrainingConfig(), "model": self.plain, "embeddings": {},
+            "baseline": None, "baseline_training": None,
             "evaluation": self.evaluation.model_copy(update={"gate": GateConfig()}),
         }  # fmt: skip
         return self.model_copy(update=unused)

@@ -50,6 +50,7 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
         from pipeline.evaluation import evaluate_model, files_of_test_split
         from pipeline.evaluation_result import EvaluationError
         from pipeline.metrics_table import metrics_table, slices_table
+        from pipeline.retrieval_evaluation import POPULARITY, evaluate_matcher
 
     if model is None:
         pushed = pushed_models(folders.serving)
@@ -61,12 +62,16 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
     console.print(f"evaluating {model}", highlight=False, soft_wrap=True)
     try:
         with console.status("scoring the test split"), tempfile.TemporaryDirectory() as temporary:
-            found = evaluate_model(
-                config, model, files_of_test_split(examples), temporary, PipelineOptions(BEAM_ARGUMENTS)
-            )
+            options = PipelineOptions(BEAM_ARGUMENTS)
+            if config.is_matcher:
+                found, popularity = evaluate_matcher(config, model, examples, temporary, options)
+                shown = {found.name: found, POPULARITY: popularity}
+            else:
+                found = evaluate_model(config, model, files_of_test_split(examples), temporary, options)
+                shown = {found.name: found}
     except EvaluationError as error:
         raise NothingToEvaluateError(str(error)) from None
-    console.print(metrics_table({found.name: found}))
+    console.print(metrics_table(shown))
     slices = slices_table(found, "by slice", {})
     if slices is not None:
         console.print(slices)

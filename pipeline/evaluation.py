@@ -66,7 +66,7 @@ def evaluate(
         model=evaluated,
         champion=against,
         champion_problem=problem,
-        examples=overall.examples + overall.unlabelled,
+        examples=overall.examples + getattr(overall, "unlabelled", 0),
     )
     result.write(output)
     return result
@@ -84,7 +84,7 @@ def evaluate_model(
         provenance = read_provenance(folder)
     except ScoringError as error:
         raise EvaluationError(str(error)) from None
-    _check_inputs(config, folder, provenance)
+    check_inputs(config, folder, provenance)
     slices = slices_of(config)
     scorer = BatchScorer(
         folder=folder,
@@ -137,7 +137,7 @@ def files_of_test_split(examples: str) -> list[str]:
     return files
 
 
-def _check_inputs(config: PipelineConfig, folder: str, provenance: Mapping[str, Any]) -> None:
+def check_inputs(config: PipelineConfig, folder: str, provenance: Mapping[str, Any]) -> None:
     """A feature that the examples no longer have would count as missing in every one of them."""
     there = {raw.name: raw for raw in raw_inputs(raw_feature_spec(config.ingestion(), with_labels=True))}
     for needed in provenance["raw_inputs"]:

@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.config import METRICS
+from pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS
 from pipeline.stored import Stored
 
 Direction = Literal["higher", "lower"]
 BETTER: dict[str, Direction] = {
-    **dict.fromkeys(METRICS, "higher"),
+    **dict.fromkeys(RANKER_METRICS + RETRIEVAL_METRICS, "higher"),
     **dict.fromkeys(("log_loss", "ece"), "lower"),
 }
 """By metric, which way is better."""
@@ -30,11 +30,13 @@ class TaskMetrics(Result):
     """What a table or a gate asks of metrics, whatever they are of.
 
     HEADINGS: what is shown, heading by metric, in order.
+    OVERALL_ALONE: those that are not shown by slice.
     MAIN: the metric to compare models by at a glance.
     DEFAULT_MARGINS: by how much a metric may be worse than the champion's, where the configuration does not say.
     """
 
     HEADINGS: ClassVar[Mapping[str, str]]
+    OVERALL_ALONE: ClassVar[frozenset[str]]
     MAIN: ClassVar[str]
     DEFAULT_MARGINS: ClassVar[Mapping[str, float]]
 
@@ -67,6 +69,7 @@ class Metrics(TaskMetrics):
     """
 
     HEADINGS = {"auc": "AUC", "gauc": "GAUC", "log_loss": "log loss", "ece": "ECE", "calibration": "calibration"}
+    OVERALL_ALONE = frozenset({"calibration"})
     MAIN = "auc"
     DEFAULT_MARGINS = {"auc": 0.005}
 
@@ -109,16 +112,56 @@ class Metrics(TaskMetrics):
             yield f"{self.unlabelled:,} test examples have no label for {task}"
 
 
+class RetrievalMetrics(TaskMetrics):
+    """Of a matcher, over some of what users took in the test window, each asked for on its own.
+
+    users: who took them.
+    examples: what they took, the targets.
+    unreachable: targets among them that are no candidates, and so can never be found.
+    repeated: what they took and had taken before, which is no target.
+    figures: by metric, None or missing where it is undefined.
+    """
+
+    HEADINGS = {
+        "recall_10": "recall@10", "recall_50": "recall@50", "ndcg_10": "NDCG@10", "ndcg_50": "NDCG@50",
+        "hit_rate_50": "hit rate@50", "coverage_50": "coverage@50", "diversity_10": "diversity@10",
+        "novelty_10": "novelty@10",
+    }  # fmt: skip
+    OVERALL_ALONE = frozenset({"hit_rate_50", "coverage_50", "diversity_10", "novelty_10"})
+    MAIN = "ndcg_50"
+    DEFAULT_MARGINS = {"recall_50": 0.01}
+
+    users: int
+    unreachable: int
+    repeated: int
+    figures: dict[str, float | None]
+
+    def value(self, metric: str) -> float | None:
+        """One of `RETRIEVAL_METRICS`."""
+        return self.figures.get(metric)
+
+    def notes(self, task: str) -> Iterator[str]:
+        yield f"{self.users:,} users took {self.examples:,} items of {task} in the test window, each a query of its own"
+        if self.unreachable:
+            yield f"{self.unreachable:,} of them are not in the catalogue and cannot be found"
+        if self.repeated:
+            yield f"{self.repeated:,} more had been taken before by the same user and are not looked for"
+
+
+AnyMetrics = Metrics | RetrievalMetrics
+"""Told apart by their fields, of which neither kind knows the other's."""
+
+
 class SliceMetrics(Result):
     """`name` is the slice as configured, `value` which of its parts."""
 
     name: str
     value: str
-    metrics: Metrics
+    metrics: AnyMetrics
 
 
 class TaskEvaluation(Result):
-    overall: Metrics
+    overall: AnyMetrics
     slices: tuple[SliceMetrics, ...]
 
 
@@ -132,7 +175,10 @@ class ModelEvaluation(Result):
 
 
 class Evaluation(Stored):
-    """`champion_problem` says why there is a champion that could not be evaluated."""
+    """`champion_problem` says why there is a champion that could not be evaluated.
+
+    `popularity`: beside a matcher, what the most frequent items reach, which nothing is learned for.
+    """
 
     FILE = "evaluation.json"
 
@@ -140,3 +186,4 @@ class Evaluation(Stored):
     champion: ModelEvaluation | None
     champion_problem: str | None
     examples: int
+    popularity: ModelEvaluation | None = None

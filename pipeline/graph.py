@@ -18,13 +18,16 @@ from pipeline.components.champion_finder import ChampionFinder
 from pipeline.components.data_gate import DataGate
 from pipeline.components.evaluator import Evaluator
 from pipeline.components.expected_schema import ExpectedSchema
+from pipeline.components.graph_trainer import GraphTrainer
+from pipeline.components.knowledge_graph_gen import KnowledgeGraphGen
 from pipeline.components.leak_check import LeakCheck
 from pipeline.components.log_example_gen import LogExampleGen
 from pipeline.components.quality_gate import QualityGate
 from pipeline.components.serving_validator import ServingValidator
-from pipeline.config import PipelineConfig
+from pipeline.config import NEED_GRAPH, PipelineConfig
 from pipeline.folders import Folders
 from pipeline.schema_file import curated_schema_text
+from transforms.catalogue_examples import ITEMS_SPLIT
 from transforms.preprocessing import transform_splits_config
 from transforms.statistics import statistics_options
 
@@ -63,12 +66,16 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
     """
     ingestion = config.ingestion().model_dump_json()
     logs = LogExampleGen(
-        config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
+        config=ingestion,
+        input_fingerprint=fingerprints.inputs,
+        code_fingerprint=fingerprints.ingestion_code,
+        with_items=int(config.is_matcher),
     )
     examples = logs.outputs["examples"]
     leak_check = LeakCheck(examples=examples, config=ingestion)
 
-    statistics = StatisticsGen(examples=examples, stats_options=statistics_options())
+    no_examples = [ITEMS_SPLIT] if config.is_matcher else []
+    statistics = StatisticsGen(examples=examples, stats_options=statistics_options(), exclude_splits=no_examples)
     inferred = SchemaGen(
         statistics=statistics.outputs["statistics"], infer_feature_shape=False, exclude_splits=["validation", "test"]
     )
@@ -78,34 +85,45 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     data_gate = DataGate(anomalies=validator.outputs["anomalies"], stop_at=config.examination.stop_at)
 
+    keep_item_text = {"keep_item_text": "yes"} if config.is_matcher else {}
     transform = Transform(
         examples=examples,
         schema=schema.outputs["schema"],
         preprocessing_fn="transforms.preprocessing.preprocessing_fn",
-        splits_config=transform_splits_config(),
-        custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code},
+        splits_config=transform_splits_config(config.is_matcher, config.uses_graph),
+        custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code, **keep_item_text},
         disable_statistics=True,
         disable_analyzer_cache=True,  # what has not changed is not run again at all, and keeping it costs seconds
     )
     # Neither check makes anything that the transform reads, but nothing may be learned from data that they refuse.
     transform.add_upstream_nodes([leak_check, data_gate])
 
-    def trainer(role: str, name: str) -> Trainer:
+    knowledge: list[BaseNode] = []
+    if config.uses_graph and config.data.knowledge_graph is not None:
+        made = KnowledgeGraphGen(
+            config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
+        )
+        knowledge.append(made)
+
+    def trainer(role: str, name: str) -> BaseNode:
         training_config = config.for_training() if role == "model" else config.for_baseline()
-        return Trainer(
-            run_fn="pipeline.trainer.run_fn",
-            examples=transform.outputs["transformed_examples"],
-            transform_graph=transform.outputs["transform_graph"],
-            schema=schema.outputs["schema"],
-            train_args=trainer_pb2.TrainArgs(splits=["train"]),
-            eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
-            custom_config={
+        arguments = {
+            "run_fn": "pipeline.trainer.run_fn",
+            "examples": transform.outputs["transformed_examples"],
+            "transform_graph": transform.outputs["transform_graph"],
+            "schema": schema.outputs["schema"],
+            "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+            "eval_args": trainer_pb2.EvalArgs(splits=["validation"]),
+            "custom_config": {
                 "config": training_config.model_dump_json(),
                 "role": role,
                 "fingerprint": fingerprints.of_model(training_config),
                 "backup_folder": f"{folders.backups}/{role}",
             },
-        ).with_id(name)
+        }
+        if knowledge and training_config.model.name in NEED_GRAPH:
+            return GraphTrainer(knowledge_graph=knowledge[0].outputs["graph"], **arguments).with_id(name)
+        return Trainer(**arguments).with_id(name)
 
     def evaluator(model: BaseNode, champion: BaseNode | None, name: str) -> BaseNode:
         beside = {"champion": champion.outputs["champion"]} if champion else {}
@@ -145,8 +163,8 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         ),
     )
     components: list[BaseNode] = [
-        logs, leak_check, statistics, inferred, schema, validator, data_gate, transform, model, champion, evaluation,
-        gate, serving, pusher,
+        logs, leak_check, statistics, inferred, schema, validator, data_gate, transform, *knowledge, model, champion,
+        evaluation, gate, serving, pusher,
     ]  # fmt: skip
     if config.evaluation.compare_with_baseline:
         baseline = trainer("baseline", "BaselineTrainer")

@@ -15,7 +15,7 @@ SHOWN_VALUES = 10
 BEST_POSSIBLE = "best possible"
 MANY_COLUMNS = 8
 """From here on, headings may wrap."""
-DIGITS = {"calibration": 3}
+DIGITS = {"calibration": 3, "novelty_10": 2}
 """Fewer than the four that others are shown with."""
 
 
@@ -23,7 +23,7 @@ def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
     """One row a model and task; below them the best possible, where the log has true probabilities.
 
     Args:
-        models: by the name to show.
+        models: by the name to show; all of one kind, rankers or matchers.
     """
     tasks = list(next(iter(models.values())).tasks)
     headings = _headings(models)
@@ -52,8 +52,9 @@ def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelE
     tasks = list(model.tasks)
     if not any(task.slices for task in model.tasks.values()):
         return None
-    headings = {metric: heading for metric, heading in _headings({"": model}).items() if metric != "calibration"}
-    main = next(iter(model.tasks.values())).overall.MAIN
+    kind = next(iter(model.tasks.values())).overall
+    headings = {metric: heading for metric, heading in kind.HEADINGS.items() if metric not in kind.OVERALL_ALONE}
+    main = kind.MAIN
     table = _table(title, tasks)
     table.add_column("slice")
     for column in ("examples", *headings.values(), *(f"{headings[main]} {name}" for name in others)):

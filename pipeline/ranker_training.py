@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-import keras
 import tensorflow as tf
 from keras import ops
 
 from models.replicas import sum_over_replicas
+from pipeline.trained_model import TrainedModel
+from pipeline.training_data import Split
+from pipeline.validation import measures
 
 
-class RankerTraining(keras.Model):
-    """Trains `ranker`, whose call gives logits `[B]` by task.
+class RankerTraining(TrainedModel):
+    """Trains a ranker, whose call gives logits `[B]` by task.
 
     The loss is the sum over tasks of the mean sigmoid cross-entropy over the labelled examples of the *global* batch,
     plus what the ranker adds by `add_loss`. Each replica returns its share, so that the sum of the replicas'
@@ -20,15 +23,18 @@ class RankerTraining(keras.Model):
     replica's examples, or be of the global batch and the same on all; our layers' are, as their batch statistics are.
 
     Args:
-        ranker: a model of `(features by name, training) -> logits [B] by task`.
+        model: a ranker, of `(features by name, training) -> logits [B] by task`.
     """
 
-    def __init__(self, ranker: keras.Model) -> None:
-        super().__init__(name="training")
-        self.ranker = ranker
+    DEFAULT_METRIC: ClassVar[str] = "auc"
+    SHOWN: ClassVar[Mapping[str, str]] = {"auc": "validation auc", "log_loss": "validation log loss"}
+    UNDEFINED: ClassVar[str] = "it should have examples of both labels"
 
     def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        return self.ranker(features, training=training)
+        return self.model(features, training=training)
+
+    def validate(self, validation: Split, batch_size: int, by_length: bool = False) -> dict[str, float]:
+        return measures(self.predict(validation.in_order(batch_size, by_length), verbose=0))
 
     def compute_loss(
         self,

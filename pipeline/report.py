@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.champion import Champion, pushed_models
-from pipeline.config import METRICS, PipelineConfig
-from pipeline.evaluation_result import Evaluation, ModelEvaluation
+from pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS, PipelineConfig
+from pipeline.evaluation_result import Evaluation, Metrics, ModelEvaluation, RetrievalMetrics
 from pipeline.folders import TRAINING_SUMMARY, Folders
 from pipeline.metrics_table import metrics_table, slices_table
 from pipeline.quality_gate import Verdict
@@ -29,6 +29,8 @@ from transforms.timestamps import show_time
 if TYPE_CHECKING:  # it imports TFX, which only a run needs
     from pipeline.runner import StepResult
 
+REPORTED = {Metrics: RANKER_METRICS, RetrievalMetrics: RETRIEVAL_METRICS}
+"""In the report's JSON, by kind of model."""
 BASELINE = "baseline"
 SHOWN_REASONS = 10
 
@@ -103,7 +105,9 @@ def closing_report(config: PipelineConfig, folders: Folders, results: Mapping[st
     content = _content(config, found, results["LogExampleGen"].outputs["examples"])
     with tf.io.gfile.GFile(folders.report, "w") as file:
         file.write(json.dumps(content, indent=2) + "\n")
-    return Report(Padding(Group(*_parts(found, folders)), (1, 0)), found.is_blessed)
+    return Report(
+        Padding(Group(*_parts(found, folders, [task.name for task in config.tasks])), (1, 0)), found.is_blessed
+    )
 
 
 def _read(path: str) -> str:
@@ -121,7 +125,10 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
         "reasons": [*found.verdict.reasons, *found.serving.reasons],
         "notes": found.verdict.notes,
         "pushed": found.pushed.folder if found.pushed else None,
-        "metrics": {name: {each: metrics.value(each) for each in METRICS} for name, metrics in by_model.items()},
+        "popularity": found.evaluation.popularity.model_dump(mode="json") if found.evaluation.popularity else None,
+        "metrics": {
+            name: {each: metrics.value(each) for each in REPORTED[type(metrics)]} for name, metrics in by_model.items()
+        },
         "best_possible": overall.best_possible(),
         "share_of_the_way": {name: metrics.share_of_the_way for name, metrics in by_model.items()},
         "evaluation": found.evaluation.model_dump(mode="json"),
@@ -133,7 +140,7 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
     }
 
 
-def _parts(found: _Findings, folders: Folders) -> Iterator[RenderableType]:
+def _parts(found: _Findings, folders: Folders, tasks: Sequence[str]) -> Iterator[RenderableType]:
     yield _data_table(found.counts)
     if found.counts.dead_letter_reasons:
         yield _dead_letters(found.counts)
@@ -143,8 +150,13 @@ def _parts(found: _Findings, folders: Folders) -> Iterator[RenderableType]:
     if found.evaluation.champion is not None:
         version = Path(found.evaluation.champion.folder).name
         shown[f"{found.evaluation.champion.name} (champion, version {version})"] = found.evaluation.champion
+    if found.evaluation.popularity is not None:
+        shown[f"{found.evaluation.popularity.name} (nothing learned)"] = found.evaluation.popularity
     yield metrics_table(shown)
     yield from _notes(found.evaluation.model)
+    if len(tasks) > len(found.evaluation.model.tasks):
+        used = next(iter(found.evaluation.model.tasks))
+        yield Text(f"{found.evaluation.model.name} finds items for the first task, {used}, alone")
     name = found.evaluation.model.name
     others = {BASELINE: found.baseline} if found.baseline else {}
     slices = slices_table(found.evaluation.model, f"test split by slice, {name}", others)
@@ -214,6 +226,11 @@ def _trainings(trainings: Mapping[str, Mapping[str, Any]]) -> Iterator[Text]:
             f"in {training['seconds']:.1f} s{rate}, {training['parameters']:,} parameters, "
             f"embedding tables and their slots {sum(map(_table_bytes, training['tables'])) / 2**20:,.1f} MB"
         )
+        if training.get("left_out"):
+            yield Text(
+                f"  on {training['examples']:,} positives of {training['task']}; "
+                f"{training['left_out']:,} other examples were left out"
+            )
     # The same for the model and the baseline, which are trained on the same examples.
     for name, found in next(iter(trainings.values()))["out_of_vocabulary"].items():
         share = found["unknown"] / max(found["values"], 1)
@@ -232,7 +249,7 @@ def _verdict(found: _Findings, folders: Folders) -> Iterator[RenderableType]:
     if serving.p50_milliseconds is not None:
         yield Text(
             f"served: {serving.examples:,} test examples over gRPC, largest difference from offline "
-            f"{serving.largest_difference or 0.0:.1e}; {serving.candidates} candidates ranked in "
+            f"{serving.largest_difference or 0.0:.1e}; {serving.candidates} {serving.asked} in "
             f"{serving.p50_milliseconds:.1f} ms (p50), {serving.p99_milliseconds or 0.0:.1f} ms (p99); "
             f"{serving.megabytes:,.1f} MB"
         )

@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
+from pipeline.retrieval_validation import retrieval_milliseconds, retrieval_problems
 from pipeline.stored import Stored
 from serving.client import Client
 from serving.config import ServingGateConfig
 from serving.load import ScoringError, read_provenance
-from serving.messages import ClientError, Metadata, model_spec, rank_request, score_request
+from serving.messages import ClientError, Metadata, model_spec, rank_request, retrieve_request, score_request
 from serving.raw_inputs import RawInput
 from serving.raw_rows import Row, parted, row_of
 from serving.server.configuration import ServerOptions, one_model
@@ -35,7 +36,8 @@ class ServingVerdict(Stored):
     """`reasons` against serving the model, none where it is blessed.
 
     examples: asked about. largest_difference: of a probability over gRPC from the offline one.
-    p50_milliseconds, p99_milliseconds: of `rank` with `candidates`, one request at a time; None for models without.
+    p50_milliseconds, p99_milliseconds: of `rank` with `candidates`, or of `retrieve` for as many items, one request at a
+    time; None for models without. asked: which of both.
     """
 
     FILE = "serving.json"
@@ -46,6 +48,7 @@ class ServingVerdict(Stored):
     examples: int = 0
     largest_difference: float | None = None
     candidates: int = 0
+    asked: str = "candidates ranked"
     p50_milliseconds: float | None = None
     p99_milliseconds: float | None = None
     megabytes: float = 0.0
@@ -91,17 +94,23 @@ def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence
                     f"answers over gRPC should be within {config.tolerance:g} of the offline ones, "
                     f"the largest difference is {difference:.3g}"
                 )
-            if "rank" in client.metadata().signatures:
-                reasons += _rank_differs(client, rows, inputs, expected, config.tolerance)
-                milliseconds = _timed(client, rows, inputs, config)
+            signatures = client.metadata().signatures
+            if "rank" in signatures or "retrieve" in signatures:
+                if "rank" in signatures:
+                    reasons += _rank_differs(client, rows, inputs, expected, config.tolerance)
+                    milliseconds = _timed(client, rows, inputs, config)
+                    task = f"ranking {config.candidates} candidates"
+                else:
+                    reasons += retrieval_problems(client, output, rows, inputs, config)
+                    milliseconds = retrieval_milliseconds(client, rows, inputs, config)
+                    task, found["asked"] = f"retrieving {config.candidates} items", "items retrieved"
                 found["candidates"] = config.candidates
                 for name, share in (("p50_milliseconds", 50), ("p99_milliseconds", 99)):
                     found[name] = float(np.percentile(milliseconds, share))
                     limit = getattr(config, name)
                     if limit is not None and found[name] > limit:
                         reasons.append(
-                            f"{name[:3]} of ranking {config.candidates} candidates should be at most {limit:g} ms, "
-                            f"it is {found[name]:.2f} ms"
+                            f"{name[:3]} of {task} should be at most {limit:g} ms, it is {found[name]:.2f} ms"
                         )
     except ClientError as error:
         reasons.append(str(error))
@@ -163,7 +172,9 @@ def _largest_difference(client: Client, examples: Sequence[bytes], expected: dic
         response = client.predict(request)
         for name, values in expected.items():
             answer = tf.make_ndarray(response.outputs[name])
-            differences = np.abs(answer - values[start : start + BATCH])
+            offline = values[start : start + BATCH]
+            # Of vectors and scores, which may be large, relative to their size.
+            differences = np.abs(answer - offline) / np.maximum(np.abs(offline), 1.0)
             largest = max(largest, float(np.max(differences, initial=0.0)))
             if np.isnan(differences).any():
                 return float("nan")
@@ -224,6 +235,10 @@ def _warm_up_requests(folder: str, rows: Sequence[Row], inputs: Sequence[RawInpu
         for count in WARM_UP_CANDIDATES:
             chosen = [candidates[number % len(candidates)] for number in range(count)]
             requests.append(rank_request(model_spec(NAME, "rank", None, None), known, user, chosen))
+    if "retrieve" in known.signatures:
+        user = parted(rows[0], inputs)[0]
+        spec = model_spec(NAME, "retrieve", None, None)
+        requests += [retrieve_request(spec, known, user, count) for count in WARM_UP_CANDIDATES]
     return requests
 
 

@@ -9,15 +9,21 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from models.inputs import ModelInputs
+from models.matcher import Matcher
 from models.ranker import Ranker
-from models.registry import build_ranker
+from models.registry import build_matcher, build_ranker
 from pipeline.backup import discard
-from pipeline.config import PipelineConfig
+from pipeline.config import NEED_GRAPH, PipelineConfig
 from pipeline.folders import TRAINING_SUMMARY
+from pipeline.graph_input import collaborative_graph
+from pipeline.item_catalogue import CatalogueItems
+from pipeline.matcher_training import MatcherTraining, target_counts
 from pipeline.model_inputs import describe_inputs, item_counts, out_of_vocabulary
-from pipeline.training import train
+from pipeline.training import Trained, train
 from pipeline.training_data import Split
 from serving.export import export
+from serving.export_matcher import IndexedItems, export_matcher
 from transforms.raw_schema import raw_feature_spec
 
 
@@ -29,7 +35,8 @@ def run_fn(fn_args: Any) -> None:
             `serving_model_dir` and `model_run_dir` where the model and its logs go. `custom_config` holds `config`, a
             `PipelineConfig` as JSON, narrowed to the model to train; `role`, its name while training; `fingerprint`,
             of all that the model comes from; and `backup_folder`, where a training that was stopped is found again
-            (a second attempt is given new folders for all else), or nothing for none.
+            (a second attempt is given new folders for all else), or nothing for none; and, for a model of graphs, the
+            folder of the `knowledge_graph`, where there is one.
 
     Raises:
         TrainingError: where the training cannot go on.
@@ -41,6 +48,38 @@ def run_fn(fn_args: Any) -> None:
     role, fingerprint, backup_folder = custom["role"], custom["fingerprint"], custom.get("backup_folder")
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     inputs = describe_inputs(config, transform_output)
+    raw_spec = raw_feature_spec(config.ingestion(), with_labels=False)
+    about = {
+        "name": config.name,
+        "role": role,
+        "fingerprint": fingerprint,
+        "model": config.model.model_dump(mode="json"),
+    }
+    options = {
+        "name": f"{role} {config.model.name}",
+        "key": fingerprint,
+        "backup_folder": backup_folder,
+        "log_folder": fn_args.model_run_dir,
+    }
+    if config.is_matcher:
+        trained, items = _train_matcher(config, inputs, fn_args, options)
+        summary = about | trained.summary
+        about = about | {"training": _in_short(trained)}
+        indexed = IndexedItems.of(trained.model, items.ids, items.tensors)
+        export_matcher(trained.model, transform_output, raw_spec, inputs, indexed, fn_args.serving_model_dir, about)
+    else:
+        trained = _train_ranker(config, inputs, fn_args, options)
+        summary = about | trained.summary
+        about = about | {"training": _in_short(trained)}
+        export(trained.model, transform_output, raw_spec, inputs, fn_args.serving_model_dir, about)
+    tf.io.gfile.makedirs(fn_args.model_run_dir)
+    with tf.io.gfile.GFile(posixpath.join(fn_args.model_run_dir, TRAINING_SUMMARY), "w") as file:
+        file.write(json.dumps(summary, indent=2) + "\n")
+    if backup_folder is not None:
+        discard(backup_folder)
+
+
+def _train_ranker(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]) -> Trained:
     training = Split.read(fn_args.train_files, inputs, config.training.memory_megabytes)
     validation = Split.read(fn_args.eval_files, inputs, config.training.memory_megabytes)
     unknown = out_of_vocabulary(config, training)
@@ -50,28 +89,41 @@ def run_fn(fn_args: Any) -> None:
     def build() -> Ranker:
         return build_ranker(config.model.name, inputs, hyperparameters, counts)
 
-    trained = train(
-        config.training,
-        build,
-        training,
-        validation,
-        name=f"{role} {config.model.name}",
-        key=fingerprint,
-        backup_folder=backup_folder,
-        log_folder=fn_args.model_run_dir,
-    )
-    about = {
-        "name": config.name,
-        "role": role,
-        "fingerprint": fingerprint,
-        "model": config.model.model_dump(mode="json"),
+    trained = train(config.training, build, training, validation, **options)
+    return Trained(trained.model, trained.summary | {"out_of_vocabulary": unknown})
+
+
+def _train_matcher(
+    config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]
+) -> tuple[Trained, CatalogueItems]:
+    """Trains on the positives of the first task alone; gives what to retrieve from as well."""
+    task, megabytes = inputs.tasks[0], config.training.memory_megabytes
+    training = Split.read(fn_args.train_files, inputs, megabytes, positives_of=task)
+    validation = Split.read(fn_args.eval_files, inputs, megabytes, positives_of=task)
+    unknown = out_of_vocabulary(config, training)
+    items = CatalogueItems.read(fn_args.train_files, inputs)
+    catalogue = items.catalogue(inputs, target_counts(training))
+
+    graph = None
+    if config.model.name in NEED_GRAPH:
+        graph = collaborative_graph(fn_args.custom_config.get("knowledge_graph"), training, items)
+
+    def build() -> Matcher:
+        return build_matcher(config.model.name, inputs, config.model.hyperparameters, catalogue, graph)
+
+    def around(matcher: Matcher) -> MatcherTraining:
+        return MatcherTraining(matcher, catalogue)
+
+    trained = train(config.training, build, training, validation, around=around, **options)
+    beside = {
+        "task": task,
+        "left_out": training.left_out,
+        "validation_left_out": validation.left_out,
+        "items": len(items.ids),
+        "out_of_vocabulary": unknown,
     }
-    summary = about | trained.summary | {"out_of_vocabulary": unknown}
-    short = {name: trained.summary[name] for name in ("epochs", "best_epoch", "validation", "examples", "seconds")}
-    raw_spec = raw_feature_spec(config.ingestion(), with_labels=False)
-    export(trained.ranker, transform_output, raw_spec, inputs, fn_args.serving_model_dir, about | {"training": short})
-    tf.io.gfile.makedirs(fn_args.model_run_dir)
-    with tf.io.gfile.GFile(posixpath.join(fn_args.model_run_dir, TRAINING_SUMMARY), "w") as file:
-        file.write(json.dumps(summary, indent=2) + "\n")
-    if backup_folder is not None:
-        discard(backup_folder)
+    return Trained(trained.model, trained.summary | beside), items
+
+
+def _in_short(trained: Trained) -> dict[str, Any]:
+    return {name: trained.summary[name] for name in ("epochs", "best_epoch", "validation", "examples", "seconds")}

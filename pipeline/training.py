@@ -15,16 +15,15 @@ import tensorflow as tf
 
 from models.config import EarlyStoppingConfig, TrainingConfig
 from models.optimizers import build_optimizer
-from models.ranker import Ranker
 from models.table_sizes import table_sizes
 from pipeline.backup import Backup, BackupEverySteps, TrainingState
 from pipeline.progress import TrainingProgress, console
 from pipeline.ranker_training import RankerTraining
 from pipeline.table_memory import over_budget, shown
+from pipeline.trained_model import TrainedModel
 from pipeline.training_data import Split
-from pipeline.validation import measures
 
-HIGHER_IS_BETTER = {"auc": True, "log_loss": False}
+LOWER_IS_BETTER = {"log_loss"}
 
 
 class TrainingError(Exception):
@@ -33,9 +32,9 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True)
 class Trained:
-    """`ranker` has the best epoch's weights, in float32 and outside any strategy, ready to be exported."""
+    """`model` has the best epoch's weights, in float32 and outside any strategy, ready to be exported."""
 
-    ranker: Ranker
+    model: Any
     summary: dict[str, Any]
 
 
@@ -48,10 +47,11 @@ def strategy_for_this_machine() -> tf.distribute.Strategy:
 
 def train(
     config: TrainingConfig,
-    build: Callable[[], Ranker],
+    build: Callable[[], keras.Model],
     training: Split,
     validation: Split,
     *,
+    around: Callable[[keras.Model], TrainedModel] = RankerTraining,
     name: str = "model",
     key: str = "",
     backup_folder: str | None = None,
@@ -65,10 +65,11 @@ def train(
 
     Args:
         config: the `training` section.
-        build: makes the ranker, a model of `(features by name, training) -> logits [B] by task`; called three times, at
-            first with tables of one row, to see how large they will be.
+        build: makes the model, without or with its weights; called three times, at first with tables of one row, to see
+            how large they will be.
         training: examples to train on.
         validation: examples to stop early by.
+        around: puts loss and validation of the model's kind around it.
         name: shown while training.
         key: what is trained; a backup of another key is not continued.
         backup_folder: where training saves itself; the caller removes it once
@@ -104,7 +105,7 @@ def train(
     keras.utils.set_random_seed(config.seed)
     with tempfile.TemporaryDirectory() as temporary, _precision(config.mixed_precision):
         with strategy.scope():
-            model = RankerTraining(build())
+            model = around(build())
             for features, _, _ in validation.in_order(1).take(1):
                 model(features, training=False)
             optimizer = build_optimizer(config.optimizer, config.xla)
@@ -123,6 +124,8 @@ def train(
                 if backup_folder is not None:
                     callbacks.append(BackupEverySteps(backup, state, config.checkpoint_steps, steps, metrics))
                 progress.begin_at(state.step)
+                if state.step == 0:
+                    model.begin_epoch(state.epoch)
                 _train_epoch(config, model, training, state, drop_remainder, callbacks)
                 metrics = None
                 loss = float(model.get_metrics_result()["loss"])
@@ -131,19 +134,19 @@ def train(
                         f"the training loss is {loss} in epoch {state.epoch + 1}; "
                         "a lower `training.optimizer.learning_rate` or a `clip_norm` may help"
                     )
-                validated = validation.in_order(config.batch_size, config.batch_by_length)
-                found = measures(model.predict(validated, verbose=0))
-                _finish_epoch(config, state, loss, found, backup, progress, writers)
+                model.end_epoch(state.epoch)
+                found = model.validate(validation, config.batch_size, config.batch_by_length)
+                _finish_epoch(config, state, model, loss, found, backup, progress, writers)
         if state.best_epoch is not None:
             with strategy.scope():
                 backup.restore_best(state.best_epoch)
-        weights = model.ranker.get_weights()
+        weights = model.model.get_weights()
 
     # Built once more, because variables that are mirrored or computed with in half precision should not be exported.
-    ranker = build()
+    trained = build()
     for features, _, _ in validation.in_order(1).take(1):
-        ranker(features, training=False)
-    ranker.set_weights(weights)
+        trained(features, training=False)
+    trained.set_weights(weights)
     best = state.history[state.best_epoch if state.best_epoch is not None else -1] if state.history else {}
     seconds = progress.timed_seconds
     summary = {
@@ -160,16 +163,16 @@ def train(
         "resumed_at": resumed_at,
         "replicas": replicas,
         "tables": [asdict(table) | {"weight_bytes": table.weight_bytes} for table in tables],
-        "parameters": sum(int(math.prod(variable.shape)) for variable in ranker.trainable_variables),
+        "parameters": sum(int(math.prod(variable.shape)) for variable in trained.trainable_variables),
         "history": state.history,
         "training": config.model_dump(),
     }
-    return Trained(ranker, summary)
+    return Trained(trained, summary)
 
 
 def _train_epoch(
     config: TrainingConfig,
-    model: RankerTraining,
+    model: TrainedModel,
     training: Split,
     state: TrainingState,
     drop_remainder: bool,
@@ -192,6 +195,7 @@ def _train_epoch(
 def _finish_epoch(
     config: TrainingConfig,
     state: TrainingState,
+    model: TrainedModel,
     loss: float,
     found: dict[str, float],
     backup: Backup,
@@ -201,19 +205,19 @@ def _finish_epoch(
     """Judges the epoch that ends, keeps its weights where they are the best, and moves `state` on to the next."""
     stopping = config.early_stopping
     if stopping is not None:
-        value = found[stopping.metric]
+        metric = stopping.metric or model.DEFAULT_METRIC
+        value = found[metric]
         if math.isnan(value):
             raise TrainingError(
-                f"`training.early_stopping.metric` {stopping.metric} is undefined on the validation split: "
-                "it should have examples of both labels"
+                f"`training.early_stopping.metric` {metric} is undefined on the validation split: {model.UNDEFINED}"
             )
-        sign = 1.0 if HIGHER_IS_BETTER[stopping.metric] else -1.0
+        sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
         if state.best_value is None or sign * value > sign * state.best_value:
             state.best_epoch, state.best_value = state.epoch, value
             backup.save_best(state.epoch)
     state.history.append({"epoch": state.epoch + 1, "training_loss": loss, "validation": found})
-    shown = {"loss": loss, "validation auc": found["auc"], "validation log loss": found["log_loss"]}
-    progress.epoch_done(state.epoch, shown)
+    shown = {heading: found[name] for name, heading in model.SHOWN.items()}
+    progress.epoch_done(state.epoch, {"loss": loss, **shown})
     for folder, figures in (("train", {"loss": loss}), ("validation", found)):
         if folder in writers:
             with writers[folder].as_default(step=state.epoch + 1):

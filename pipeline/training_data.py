@@ -53,28 +53,37 @@ class Split:
     """The examples of one split.
 
     `tensors` holds all of them, `[count, ...]` by name, ids as int32 to halve the memory; None where they would not
-    fit, and every epoch reads the files again.
+    fit, and every epoch reads the files again. Where `positives_of` names a task, `left_out` examples that are no
+    positives of it are not among them.
     """
 
     files: tuple[str, ...]
     inputs: ModelInputs
     count: int
     tensors: Mapping[str, tf.Tensor] | None
+    positives_of: str | None = None
+    left_out: int = 0
 
     @classmethod
-    def read(cls, patterns: Sequence[str], inputs: ModelInputs, memory_megabytes: int) -> Split:
+    def read(
+        cls, patterns: Sequence[str], inputs: ModelInputs, memory_megabytes: int, positives_of: str | None = None
+    ) -> Split:
         """Counts the examples in the files that match and keeps them where they take at most `memory_megabytes`.
 
         Raises:
             TrainingDataError: where there is no file or no example.
         """
         files = matching_files(patterns)
-        limit, taken, count = memory_megabytes * 2**20, 0, 0
+        limit, taken, count, read = memory_megabytes * 2**20, 0, 0, 0
         chunks: list[dict[str, np.ndarray]] | None = []
-        records = _records(files).batch(PARSING_BATCH)
+        records = records_of(files).batch(PARSING_BATCH)
         spec = parsing_spec(inputs)
         for tensors in records.map(lambda batch: _narrow(tf.io.parse_example(batch, spec)), tf.data.AUTOTUNE):
             chunk = {name: tensor.numpy() for name, tensor in tensors.items()}
+            read += len(chunk[feature_names.ITEM])
+            if positives_of is not None:
+                kept = _is_positive(chunk, inputs, positives_of)
+                chunk = {name: array[kept] for name, array in chunk.items()}
             count += len(chunk[feature_names.ITEM])
             taken += sum(array.nbytes for array in chunk.values())
             if taken > limit:
@@ -83,13 +92,18 @@ class Split:
             assert chunks is not None
             chunks.append(chunk)
         if chunks is None:  # the rest is only counted, which needs no parsing
-            count = sum(int(batch.shape[0]) for batch in records)
-            return cls(tuple(files), inputs, count, None)
+            read = sum(int(batch.shape[0]) for batch in records)
+            count = read
+            if positives_of is not None:
+                wanted = _positives(records_of(files), inputs, positives_of).batch(PARSING_BATCH)
+                count = sum(int(batch.shape[0]) for batch in wanted)
+            return cls(tuple(files), inputs, count, None, positives_of, read - count)
         if count == 0:
-            raise TrainingDataError(f"the files that match {', '.join(patterns)} hold no examples")
+            what = "examples" if positives_of is None else f"positives of {positives_of} among their {read:,} examples"
+            raise TrainingDataError(f"the files that match {', '.join(patterns)} hold no {what}")
         with tf.device("CPU"):
             whole = {name: tf.constant(np.concatenate([chunk.pop(name) for chunk in chunks])) for name in spec}
-        return cls(tuple(files), inputs, count, whole)
+        return cls(tuple(files), inputs, count, whole, positives_of, read - count)
 
     def steps(self, batch_size: int, drop_remainder: bool = False) -> int:
         """Batches an epoch."""
@@ -134,7 +148,7 @@ class Split:
             random = np.random.default_rng([seed, epoch])
             files = [str(file) for file in random.permutation(np.array(self.files))]
             # Shuffled as serialized records: they are small, and each batch is then parsed by one call.
-            records = _records(files).shuffle(shuffle_buffer, seed=int(random.integers(2**31)))
+            records = self._wanted(files).shuffle(shuffle_buffer, seed=int(random.integers(2**31)))
             dataset = self._parsed(records.skip(start).batch(batch_size, drop_remainder))
         remaining = self.steps(batch_size, drop_remainder) - first_step
         return self._finished(dataset.apply(tf.data.experimental.assert_cardinality(remaining)))
@@ -148,8 +162,12 @@ class Split:
             order = np.argsort(self.history_lengths, kind="stable") if by_length else np.arange(self.count)
             dataset = self._gathered(order, batch_size, False, by_length)
         else:
-            dataset = self._parsed(_records(self.files).batch(batch_size))
+            dataset = self._parsed(self._wanted(self.files).batch(batch_size))
         return self._finished(dataset.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))))
+
+    def _wanted(self, files: Sequence[str]) -> tf.data.Dataset:
+        records = records_of(files)
+        return records if self.positives_of is None else _positives(records, self.inputs, self.positives_of)
 
     @cached_property
     def history_lengths(self) -> np.ndarray:
@@ -221,7 +239,7 @@ def batched_by_length(
     return np.concatenate([*parts, order[full:]])
 
 
-def _records(files: Sequence[str]) -> tf.data.Dataset:
+def records_of(files: Sequence[str]) -> tf.data.Dataset:
     """Serialized examples, several files at a time, in an order that does not depend on which is read fastest."""
     packed = {file.endswith(".gz") for file in files}
     if len(packed) > 1:
@@ -234,6 +252,23 @@ def _records(files: Sequence[str]) -> tf.data.Dataset:
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
+
+
+def _is_positive(tensors: Mapping[str, Any], inputs: ModelInputs, task: str) -> Any:
+    """bool [N]: whether the label of `task` is 1, and known, in labels and masks of NumPy or TensorFlow."""
+    positive = tensors[feature_names.label(task)] > 0.5
+    return positive & (tensors[feature_names.mask(task)] > 0.5) if task in inputs.masked_tasks else positive
+
+
+def _positives(records: tf.data.Dataset, inputs: ModelInputs, task: str) -> tf.data.Dataset:
+    """Those of the serialized examples that are positives of `task`."""
+    names = [feature_names.label(task), *([feature_names.mask(task)] if task in inputs.masked_tasks else [])]
+    spec = {name: tf.io.FixedLenFeature([], tf.float32) for name in names}
+
+    def kept(batch: tf.Tensor) -> tf.Tensor:
+        return tf.boolean_mask(batch, _is_positive(tf.io.parse_example(batch, spec), inputs, task))
+
+    return records.batch(PARSING_BATCH).map(kept, tf.data.AUTOTUNE).unbatch()
 
 
 def _narrow(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

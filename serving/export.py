@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_transform.output_wrapper import TFTransformOutput
-from tensorflow_transform.saved import saved_transform_io_v2
 
 from models.inputs import ModelInputs
 from models.ranker import Ranker
-from serving.load import PROVENANCE
-from serving.raw_inputs import from_named_tensors, missing, parsing_spec, raw_inputs
+from serving.raw_inputs import from_named_tensors, missing, parsing_spec
+from serving.served_model import ServedModel
 from transforms.feature_names import HISTORY_ITEM, ITEM
 
-PYTHON_OPERATIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
-
-class ExportError(Exception):
-    """A model that cannot be served; the message says why."""
-
-
-class ServedRanker(tf.Module):
+class ServedRanker(ServedModel):
     """From raw features to probabilities by task: the transform graph, then the ranker.
 
     Args:
@@ -41,12 +32,8 @@ class ServedRanker(tf.Module):
         raw_spec: Mapping[str, Any],
         inputs: ModelInputs,
     ) -> None:
-        super().__init__(name="served_ranker")
+        super().__init__(transform_output, raw_spec, inputs, name="served_ranker")
         self.ranker = ranker
-        self._inputs = inputs
-        self._raw_inputs = raw_inputs(raw_spec, inputs.candidate_tensors)
-        self._transform = saved_transform_io_v2.SavedModelLoader(transform_output.transform_savedmodel_dir)
-        self._tracked = self._transform.__dict__  # its vocabulary tables are saved only where a module holds them
 
     def probabilities(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """Raw features as parsed, to float32 `[N]` by task."""
@@ -67,8 +54,7 @@ class ServedRanker(tf.Module):
         All that does not depend on the candidate, the transform of the history included, is computed once a user. A
         candidate without an item is padding and scores 0.
         """
-        candidates = tuple(raw for raw in self._raw_inputs if raw.side == "candidate")
-        beside = tuple(raw for raw in self._raw_inputs if raw.side == "user")
+        candidates, beside = self._of_side("candidate"), self._of_side("user")
         count = tf.shape(tensors[ITEM])[1]
         flat = {raw.name: _joined_axes(tensors[raw.name]) for raw in candidates}
         names = self._inputs.candidate_tensors
@@ -88,17 +74,6 @@ class ServedRanker(tf.Module):
         return {
             task: tf.where(is_there, tf.sigmoid(tf.cast(logits[task], tf.float32)), 0.0) for task in self._inputs.tasks
         }
-
-    def _transformed(self, raw: Mapping[str, Any], names: Collection[str]) -> dict[str, tf.Tensor]:
-        """The model's tensors `names`.
-
-        The transform that a model was trained with never gives an id beyond its table. Where a file of another has come
-        to be in its place, such an id becomes the last, which means unknown where there is a vocabulary.
-        """
-        transformed = self._transform.apply_transform_model(raw)
-        shapes, rows = self._inputs.tensors(), self._inputs.rows()
-        found = {name: tf.ensure_shape(transformed[name], [None, *shapes[name][0]]) for name in sorted(names)}
-        return found | {name: _within(found[name], rows[name]) for name in sorted(rows.keys() & found.keys())}
 
     def signatures(self) -> dict[str, Any]:
         serialized = tf.TensorSpec([None], tf.string, name="examples")
@@ -143,42 +118,10 @@ def export(
         ExportError: where the graph needs Python, which no server has.
     """
     module = ServedRanker(ranker, transform_output, raw_spec, inputs)
-    tf.saved_model.save(module, folder, signatures=module.signatures())
-    python = PYTHON_OPERATIONS & operations(folder)
-    if python:
-        raise ExportError(f"the model in {folder} cannot be served: its graph has {', '.join(sorted(python))}")
-    content = {
-        **provenance,
-        "tasks": list(inputs.tasks),
-        "inputs": json.loads(inputs.to_json()),
-        "raw_inputs": [raw.as_json() for raw in raw_inputs(raw_spec, inputs.candidate_tensors)],
-    }
-    path = tf.io.gfile.join(folder, PROVENANCE)
-    tf.io.gfile.makedirs(path.rpartition("/")[0])
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def _within(ids: tf.Tensor, rows: int) -> tf.Tensor:
-    """`ids`, with the last in place of those that are not from 0 to `rows - 1`."""
-    return tf.where((ids >= 0) & (ids < rows), ids, rows - 1)
+    module.save(folder, provenance, inputs.tasks)
 
 
 def _joined_axes(tensor: tf.Tensor) -> tf.Tensor:
     """`[U, N, ...]` to `[U * N, ...]`, also where one of them is 0."""
     shape = tf.shape(tensor)
     return tf.reshape(tensor, tf.concat([[shape[0] * shape[1]], shape[2:]], axis=0))
-
-
-def operations(folder: str) -> set[str]:
-    """The names of all operations in the graph of the SavedModel in `folder`, its functions' included."""
-    saved = saved_model_pb2.SavedModel()
-    with tf.io.gfile.GFile(tf.io.gfile.join(folder, "saved_model.pb"), "rb") as file:
-        saved.ParseFromString(file.read())
-    found: set[str] = set()
-    for meta_graph in saved.meta_graphs:
-        graph = meta_graph.graph_def
-        functions = {function.signature.name for function in graph.library.function}
-        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-        found |= {node.op for node in nodes} - functions
-    return found

@@ -339,7 +339,7 @@ class IngestionConfig(Section):
 
     @model_validator(mode="after")
     def _no_clash(self) -> IngestionConfig:
-        seen: set[str] = {"user", "item", "timestamp", "sampling_probability", "true_probability"}
+        seen: set[str] = {"user", "item", "item_text", "timestamp", "sampling_probability", "true_probability"}
         tables = {"items": self.data.items, "users": self.data.users, "events": self.data.events}
         for number, attribute in enumerate(self.features.attributes):
             where = f"features.attributes.{number}"

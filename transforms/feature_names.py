@@ -6,6 +6,8 @@ Everything along the history is oldest to newest and starts with `history_`.
 
 USER = "user"
 ITEM = "item"
+ITEM_TEXT = "item_text"
+"""Transformed only, for matchers: the item's id as it was, beside the number that it has become."""
 TIMESTAMP = "timestamp"
 """Raw only: microseconds since 1970, int64."""
 HISTORY_ITEM = "history_item"

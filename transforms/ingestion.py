@@ -18,6 +18,7 @@ import uuid
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
+from transforms.catalogue_examples import ITEMS_SPLIT, write_items
 from transforms.config import ENTITY_TABLES, IngestionConfig
 from transforms.files import bytes_of, list_files
 from transforms.ingestion_report import decide_boundaries, write_report
@@ -31,7 +32,13 @@ COMPRESSION = 4
 MIN_SHARDS, MAX_SHARDS = 8, 4096
 
 
-def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: str, report_folder: str) -> str:
+def ingest(
+    config: IngestionConfig,
+    pipeline: beam.Pipeline,
+    examples_folder: str,
+    report_folder: str,
+    with_items: bool = False,
+) -> str:
     """Adds the job to `pipeline`.
 
     Writes `Split-NAME/data_tfrecord-SHARD-of-SHARDS.gz` below `examples_folder` and `counts.json` and
@@ -42,6 +49,7 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
         pipeline: not yet run.
         examples_folder: local or on any file system that Beam writes to.
         report_folder: likewise.
+        with_items: whether to write the split of items too, one example an item, which matchers retrieve from.
 
     Returns:
         The scratch folder, for whoever runs the pipeline to remove.
@@ -53,7 +61,8 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
     files = list_files(config.data.events, config.data.folder)
     shards = shard_count(files)
     scratch = f"{examples_folder}/.scratch-{uuid.uuid4().hex[:8]}"
-    for folder in (scratch, report_folder, *(f"{examples_folder}/Split-{split}" for split in SPLITS)):
+    splits = [*SPLITS, *([ITEMS_SPLIT] if with_items else [])]
+    for folder in (scratch, report_folder, *(f"{examples_folder}/Split-{split}" for split in splits)):
         _make_folder(folder)
 
     read = (
@@ -92,6 +101,11 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
         beam.pvalue.AsSingleton(boundaries),
         beam.pvalue.AsSingleton(catalogue),
     )
+    items = []
+    if with_items:
+        folder = f"{examples_folder}/Split-{ITEMS_SPLIT}"
+        written = start | "Items" >> beam.Map(write_items, config, folder, beam.pvalue.AsSingleton(catalogue))
+        items.append(beam.pvalue.AsSingleton(written))
     _ = start | "Report" >> beam.Map(
         write_report,
         report_folder,
@@ -100,6 +114,7 @@ def ingest(config: IngestionConfig, pipeline: beam.Pipeline, examples_folder: st
         beam.pvalue.AsList(letters),
         beam.pvalue.AsList(made),
         beam.pvalue.AsSingleton(catalogue),
+        *items,
     )
     return scratch
 

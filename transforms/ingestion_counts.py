@@ -20,7 +20,7 @@ class IngestionCounts(BaseModel):
 
     tables: by `events`, `items`, `users`; those that the configuration has.
     dead_letter_reasons: rows by table and reason, the reason without the offending value: `events: no item id`.
-    examples: written by split: `train`, `validation`, `test`.
+    examples: written by split: `train`, `validation`, `test`, and for matchers `items`.
     positives: by split, then by task.
     sampled_negatives: by split, how many of the examples were drawn rather than logged.
     negatives_not_found: how many could not be drawn, since their user had taken nearly everything.

@@ -11,6 +11,7 @@ import apache_beam as beam
 import numpy as np
 import polars as pl
 
+from transforms.catalogue_examples import ITEMS_SPLIT
 from transforms.config import IngestionConfig
 from transforms.examples import Catalogue
 from transforms.feature_names import TIMESTAMP
@@ -136,6 +137,7 @@ def write_report(
     letters: list[bytes],
     made: list[dict[str, Any]],
     catalogue: Catalogue,
+    catalogue_examples: int | None = None,
 ) -> None:
     items = pl.concat([part["items"] for part in made]).n_unique()
 
@@ -150,6 +152,8 @@ def write_report(
         if examples[split] == 0:
             shown = ", ".join(f"{name} {count:,}" for name, count in examples.items())
             raise IngestionError(f"every split should have examples, received {shown}: no event there has a label")
+    if catalogue_examples is not None:
+        examples[ITEMS_SPLIT] = catalogue_examples
     counts = IngestionCounts(
         tables=_table_counts(told),
         dead_letter_reasons={

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfx.proto import transform_pb2
 
 from transforms import feature_names
+from transforms.catalogue_examples import ITEMS_SPLIT
 from transforms.config import AttributeConfig, IngestionConfig
 from transforms.encodings import age_buckets, bucket_encoder, identity_encoder, standardized
 from transforms.flat_values import (
@@ -26,12 +27,20 @@ from transforms.flat_values import (
 )
 
 
-def transform_splits_config() -> transform_pb2.SplitsConfig:
+def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:
     """Which splits Transform learns from, and which it writes.
 
     The test split stays raw: the exported model is evaluated on what it will be served with.
+
+    Args:
+        with_items: whether there is the split of items, for matchers.
+        learn_items: whether each item of it has a number of its own, met in training or not: a model of graphs knows
+            something of those that were not, which would all be one unknown item to it. Each item of the catalogue then
+            counts once more among the events.
     """
-    return transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "validation"])
+    items = [ITEMS_SPLIT] if with_items else []
+    learned = items if learn_items else []
+    return transform_pb2.SplitsConfig(analyze=["train", *learned], transform=["train", "validation", *items])
 
 
 def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]) -> dict[str, tf.Tensor]:
@@ -40,7 +49,8 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
     Args:
         inputs: parsed by `raw_feature_spec(config, with_labels=True)`: single values `[B]`, lists and histories
             `tf.SparseTensor`.
-        custom_config: `ingestion`, an `IngestionConfig` as JSON.
+        custom_config: `ingestion`, an `IngestionConfig` as JSON; `keep_item_text`, where a matcher needs to know which
+            item each number stands for.
 
     Returns:
         By name: inputs as the table in `models/inputs.py` says; labels and masks float32 `[B]`. Of a history longer
@@ -84,6 +94,8 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
         outputs[feature_names.label(task.name)] = inputs[feature_names.label(task.name)]
         if task.mask is not None:
             outputs[feature_names.mask(task.name)] = inputs[feature_names.mask(task.name)]
+    if custom_config.get("keep_item_text"):
+        outputs[feature_names.ITEM_TEXT] = inputs[feature_names.ITEM]
     return outputs
 
 

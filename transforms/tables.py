@@ -39,7 +39,7 @@ class Table:
     rows: int
 
 
-class _Reason(NamedTuple):
+class Reason(NamedTuple):
     """Why rows cannot be used: those where `holds`; `kind` in general, `text` with the value."""
 
     holds: pl.Expr
@@ -97,8 +97,8 @@ def read_events(path: str, number: int, config: IngestionConfig, block_bytes: in
             (block.rows - 1 + (number << FILE_SHIFT)).alias(ORDER),
             *(pl.col(column).alias(own_column(column)) for column in kept_columns(config)),
         )
-        reasons = [*_absent(ids), *_no_time(raw, frame.get_column(TIMESTAMP), events), *_unknown_type(events)]
-        yield _separated(frame, block, [*reasons, *_no_label(config), *_garbled(block)], path)
+        reasons = [*absent(ids), *_no_time(raw, frame.get_column(TIMESTAMP), events), *_unknown_type(events)]
+        yield separated(frame, block, [*reasons, *_no_label(config), *garbled(block)], path)
 
 
 def read_entities(table: EntitiesConfig, folder: str | None, columns: Iterable[str]) -> Table:
@@ -113,7 +113,7 @@ def read_entities(table: EntitiesConfig, folder: str | None, columns: Iterable[s
             named = [pl.col(column).alias(own_column(column)) for column in kept]
             frame = block.frame.select(pl.col(table.id).cast(pl.String).alias(ENTITY), *named, pl.lit(path).alias(FILE))
             frame = frame.with_columns(block.rows.alias(ROW))
-            parts.append(_separated(frame, block, [*_absent({ENTITY: (table.id, "no id")}), *_garbled(block)], path))
+            parts.append(separated(frame, block, [*absent({ENTITY: (table.id, "no id")}), *garbled(block)], path))
     if not parts:
         raise TableError(f"{table.path} should have rows, received none")
     frame = pl.concat([part.frame for part in parts], how="vertical_relaxed")
@@ -141,33 +141,33 @@ def read_attributes(config: IngestionConfig, name: EntityTable) -> Table | None:
     return read_entities(table, config.data.folder, columns)
 
 
-def _absent(ids: dict[str, tuple[str, str]]) -> list[_Reason]:
+def absent(ids: dict[str, tuple[str, str]]) -> list[Reason]:
     """From the names of our columns to the log's, and what it means that there is nothing."""
     return [
-        _Reason(pl.col(ours).is_null() | (pl.col(ours) == ""), kind, pl.lit(f"{kind} in `{column}`"))
+        Reason(pl.col(ours).is_null() | (pl.col(ours) == ""), kind, pl.lit(f"{kind} in `{column}`"))
         for ours, (column, kind) in ids.items()
     ]
 
 
-def _no_time(raw: pl.DataFrame, times: pl.Series, events: EventsConfig) -> list[_Reason]:
+def _no_time(raw: pl.DataFrame, times: pl.Series, events: EventsConfig) -> list[Reason]:
     """`times` are those that were read from the log's own column in `raw`."""
     if times.null_count() == 0:
         return []
     shown = pl.lit(raw.get_column(events.timestamp).cast(pl.String)).fill_null("(none)")
     unit = pl.lit(events.timestamp_unit)
     text = pl.format("timestamp {} in `{}` cannot be read as {}", shown, pl.lit(events.timestamp), unit)
-    return [_Reason(pl.col(TIMESTAMP).is_null(), "timestamp cannot be read", text)]
+    return [Reason(pl.col(TIMESTAMP).is_null(), "timestamp cannot be read", text)]
 
 
-def _unknown_type(events: EventsConfig) -> list[_Reason]:
+def _unknown_type(events: EventsConfig) -> list[Reason]:
     if events.event_type is None or not events.event_types:
         return []
     found = pl.col(own_column(events.event_type)).cast(pl.String)
     text = pl.format("event type {} is not among `data.events.event_types`", found.fill_null("(none)"))
-    return [_Reason(~found.is_in(list(events.event_types)).fill_null(False), "unknown event type", text)]
+    return [Reason(~found.is_in(list(events.event_types)).fill_null(False), "unknown event type", text)]
 
 
-def _no_label(config: IngestionConfig) -> list[_Reason]:
+def _no_label(config: IngestionConfig) -> list[Reason]:
     """A label that cannot be read; where a task has a mask, only events that it selects need one."""
     reasons = []
     for task in config.tasks:
@@ -176,21 +176,21 @@ def _no_label(config: IngestionConfig) -> list[_Reason]:
             shown = pl.col(own_column(column)).cast(pl.String).fill_null("(none)")
             text = pl.format("label of task {} cannot be read: {} in `{}`", pl.lit(task.name), shown, pl.lit(column))
             reasons.append(
-                _Reason(selected & ~is_readable(task.label), f"label of task {task.name} cannot be read", text)
+                Reason(selected & ~is_readable(task.label), f"label of task {task.name} cannot be read", text)
             )
     return reasons
 
 
-def _garbled(block: Block) -> list[_Reason]:
+def garbled(block: Block) -> list[Reason]:
     reasons = []
     for column in block.frame.select(pl.col(pl.String)):
         is_garbled = column.str.contains(GARBLED, literal=True).fill_null(False)
         if is_garbled.any():
-            reasons.append(_Reason(pl.lit(is_garbled), "not UTF-8", pl.lit(f"not UTF-8 in `{column.name}`")))
+            reasons.append(Reason(pl.lit(is_garbled), "not UTF-8", pl.lit(f"not UTF-8 in `{column.name}`")))
     return reasons
 
 
-def _separated(frame: pl.DataFrame, block: Block, reasons: list[_Reason], path: str) -> Table:
+def separated(frame: pl.DataFrame, block: Block, reasons: list[Reason], path: str) -> Table:
     """Parts usable rows from the others; a row is given the first reason that holds.
 
     `frame` has the rows of the block, under the names that the reasons use.

@@ -9,6 +9,7 @@ from pipeline import artifacts
 from pipeline.champion import Champion
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import evaluate, files_of_test_split
+from pipeline.retrieval_evaluation import evaluate_matchers
 
 
 @component(use_beam=True)
@@ -37,11 +38,9 @@ def Evaluator(
     """
     del code_fingerprint  # TFX compares it
     found = Champion.read(champion.uri) if champion else Champion()
-    evaluate(
-        PipelineConfig.model_validate_json(config),
-        path_utils.serving_model_path(model.uri),
-        found.folder,
-        files_of_test_split(examples.uri),
-        evaluation.uri,
-        beam_pipeline.options,
-    )
+    described = PipelineConfig.model_validate_json(config)
+    folder, options = path_utils.serving_model_path(model.uri), beam_pipeline.options
+    if described.is_matcher:
+        evaluate_matchers(described, folder, found.folder, examples.uri, evaluation.uri, options)
+    else:
+        evaluate(described, folder, found.folder, files_of_test_split(examples.uri), evaluation.uri, options)

@@ -11,6 +11,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from pipeline.artifacts import IngestionReport
+from transforms.catalogue_examples import ITEMS_SPLIT
 from transforms.config import IngestionConfig
 from transforms.ingestion import ingest, remove_scratch
 from transforms.splits import SPLITS
@@ -23,6 +24,7 @@ def LogExampleGen(
     config: tfx.dsl.components.Parameter[str],
     input_fingerprint: tfx.dsl.components.Parameter[str],
     code_fingerprint: tfx.dsl.components.Parameter[str],
+    with_items: tfx.dsl.components.Parameter[int] = 0,
     beam_pipeline: tfx.dsl.components.BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Reads logs and tables, builds each example's history strictly before its event, and splits by global time.
@@ -33,11 +35,15 @@ def LogExampleGen(
         config: an `IngestionConfig` as JSON.
         input_fingerprint: changes where the input files do; otherwise an earlier result is used again.
         code_fingerprint: likewise for the code.
+        with_items: 1 for the split of items too, which matchers retrieve from.
         beam_pipeline: given by TFX.
     """
     del input_fingerprint, code_fingerprint  # TFX compares them
-    examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+    splits = [*SPLITS, *([ITEMS_SPLIT] if with_items else [])]
+    examples.split_names = artifact_utils.encode_split_names(splits)
     examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
     with beam_pipeline as pipeline:
-        scratch = ingest(IngestionConfig.model_validate_json(config), pipeline, examples.uri, report.uri)
+        scratch = ingest(
+            IngestionConfig.model_validate_json(config), pipeline, examples.uri, report.uri, bool(with_items)
+        )
     remove_scratch(scratch)

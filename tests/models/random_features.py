@@ -1,4 +1,4 @@
-"""Inputs of several kinds and random features for them, for the tests of rankers."""
+"""Inputs of several kinds and random features for them, for the tests of models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from models.catalogue import Catalogue
 from models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
 
 PLAIN = ModelInputs(tasks=("click",), item_rows=21, history_length=6, history_age_buckets=8)
@@ -68,3 +69,12 @@ def make_labels(inputs: ModelInputs, count: int, seed: int = 2) -> tuple[dict[st
     random = np.random.default_rng(seed)
     labels = {task: random.integers(0, 2, count).astype(np.float32) for task in inputs.tasks}
     return labels, {task: random.integers(0, 2, count).astype(np.float32) for task in inputs.masked_tasks}
+
+
+def make_catalogue(inputs: ModelInputs, seed: int = 3) -> Catalogue:
+    """Items with random attributes and counts of 1 to 9; 0 for padding."""
+    features = make_features(inputs, inputs.item_rows, seed)
+    tensors = {name: features[name] for name in inputs.candidate_tensors} | {"item": np.arange(inputs.item_rows)}
+    counts = np.random.default_rng(seed).integers(1, 10, inputs.item_rows).astype(np.float32)
+    counts[0] = 0.0
+    return Catalogue(tensors, counts)

@@ -96,7 +96,7 @@ def main() -> None:
     for replicas, strategy in ((1, tf.distribute.get_strategy()), (2, mirrored)):
         trained = train_din(strategy)
         assert trained.summary["replicas"] == replicas
-        arrays |= {f"{replicas} {number}": weight for number, weight in enumerate(trained.ranker.get_weights())}
+        arrays |= {f"{replicas} {number}": weight for number, weight in enumerate(trained.model.get_weights())}
         arrays[f"{replicas} loss"] = [entry["training_loss"] for entry in trained.summary["history"]]
         arrays[f"{replicas} lazy adam"] = step_table(strategy, lazy_adam)
         arrays[f"{replicas} row-wise Adagrad beside Adam"] = step_table(strategy, rowwise_beside_adam)

@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 from keras import ops
 
+from models.inputs import ModelInputs
 from models.layers.embedding_table import EmbeddingTable
 from models.matcher import Matcher
+from models.matcher_config import PopularityHyperparameters
+
+INPUTS = ModelInputs(tasks=("click",), item_rows=4, history_length=2, history_age_buckets=2)
 
 
 class FirstAndLast(Matcher):
+    Hyperparameters = PopularityHyperparameters
+
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(INPUTS, PopularityHyperparameters())
         self.items = EmbeddingTable(4, 2)
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:

@@ -22,7 +22,7 @@ def test_the_name_picks_the_hyperparameters() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"name": "dien2"}, "`name` should be one of dien, diffumin, din, .*, received 'dien2'"),
+        ({"name": "dien2"}, "`name` should be one of bpr_mf, .*, dien, diffumin, din, .*, received 'dien2'"),
         ({"name": "pooled", "attention_units": [8]}, "attention_units"),
         ({"name": "din", "embedding_dimension": 0}, "greater than or equal to 1"),
         ({"name": "din", "dropout": 1.0}, "less than 1"),

@@ -55,4 +55,4 @@ def test_each_switch_learns_as_much(plain: float, switches: dict[str, Any]) -> N
     assert plain < 0.4
     outcome = trained(**switches)
     assert outcome.summary["training_loss"] == pytest.approx(plain, rel=0.15 if "mixed_precision" in switches else 0.03)
-    assert outcome.ranker.compute_dtype == "float32"
+    assert outcome.model.compute_dtype == "float32"

@@ -83,16 +83,24 @@ def make_rows(count: int, seed: int = 3) -> list[dict[str, Any]]:
 
 def write_examples(rows: list[dict[str, Any]], folder: Path, files: int = 2) -> Path:
     """Writes them as ingestion would, users sharded; returns the folder of all splits."""
-    (folder / "Split-test").mkdir(parents=True)
+    write_split(rows, folder, "test", files)
+    return folder
+
+
+def write_split(rows: list[dict[str, Any]], folder: Path, split: str, files: int) -> None:
+    """Writes the rows of one split into its folder."""
+    (folder / f"Split-{split}").mkdir(parents=True)
     shards: list[list[dict[str, Any]]] = [[] for _ in range(files)]
     for row in rows:
         shards[int(row["user"][1:]) % files].append(row)
     for number, shard in enumerate(shards):
-        path = folder / "Split-test" / f"data_tfrecord-{number:05}-of-{files:05}.gz"
-        with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-            for row in shard:
-                writer.write(_example(row))
-    return folder
+        write_file(shard, folder / f"Split-{split}" / f"data_tfrecord-{number:05}-of-{files:05}.gz")
+
+
+def write_file(rows: list[dict[str, Any]], path: Path) -> None:
+    with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+        for row in rows:
+            writer.write(_example(row))
 
 
 def _example(row: dict[str, Any]) -> bytes:

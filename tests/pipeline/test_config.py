@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from models.config import HYPERPARAMETERS
 from pipeline.config import ConfigurationError, PipelineConfig, load
+
+NAMES = ", ".join(sorted(HYPERPARAMETERS))
 
 # Line numbers below are those of this text.
 BASE = """\
@@ -168,7 +171,9 @@ ONE_MISTAKE = {
     "a metric that is none": (
         "  epochs: 2",
         "  epochs: 2\nevaluation: {gate: {at_least: {aucc: 0.7}}}",
-        "`evaluation.gate.at_least.aucc` should be one of auc, gauc, log_loss or ece, received 'aucc' "
+        "`evaluation.gate.at_least.aucc` should be one of auc, gauc, log_loss, ece, recall_10, recall_20, recall_50, "
+        "ndcg_10, ndcg_20, ndcg_50, hit_rate_10, hit_rate_20, hit_rate_50, coverage_10, coverage_20, coverage_50, "
+        "diversity_10, diversity_20, diversity_50, novelty_10, novelty_20 or novelty_50, received 'aucc' "
         "(small.yaml, line 30)",
     ),
     "name of a task": (
@@ -210,14 +215,43 @@ ONE_MISTAKE = {
     "unknown model": (
         "name: din",
         "name: dinn",
-        "`model.name` should be one of dien, diffumin, din, infnet, pooled, shared_bottom, tin, "
-        "received 'dinn' (small.yaml, line 27)",
+        f"`model.name` should be one of {NAMES}, received 'dinn' (small.yaml, line 27)",
+    ),
+    "a ranker's metric for a matcher": (
+        "name: din\n",
+        "name: two_tower\nevaluation: {gate: {at_least: {auc: 0.7}}}\n",
+        "`evaluation.gate.at_least.auc` is a metric of rankers, but two_tower is a matcher, whose metrics are "
+        "recall_10, recall_20, recall_50, ndcg_10, ndcg_20, ndcg_50, hit_rate_10, hit_rate_20, hit_rate_50, "
+        "coverage_10, coverage_20, coverage_50, diversity_10, diversity_20, diversity_50, novelty_10, novelty_20, "
+        "novelty_50 (small.yaml, line 28)",
+    ),
+    "a matcher's metric for a ranker": (
+        "training:",
+        "evaluation: {gate: {champion_margin: {ndcg_10: 0.01}}}\ntraining:",
+        "`evaluation.gate.champion_margin.ndcg_10` is a metric of matchers, but din is a ranker, whose metrics are "
+        "auc, gauc, log_loss, ece (small.yaml, line 28)",
+    ),
+    "early stopping of another kind": (
+        "  epochs: 2",
+        "  epochs: 2\n  early_stopping: {metric: recall_50}",
+        "`training.early_stopping.metric` should be auc or log_loss for a ranker, received 'recall_50' "
+        "(small.yaml, line 30)",
+    ),
+    "a baseline of another kind": (
+        "training:",
+        "baseline: {name: two_tower}\ntraining:",
+        "`baseline.name` should be a ranker, as din is, received 'two_tower' (small.yaml, line 28)",
+    ),
+    "a matcher that needs users": (
+        "name: din\n",
+        "name: bpr_mf\n",
+        "`features.user.in_model` should be true, since `model.name` bpr_mf has a vector of each user, received false "
+        "(small.yaml, line 21)",
     ),
     "unknown baseline": (
         "training:",
         "baseline: {name: poled}\ntraining:",
-        "`baseline.name` should be one of dien, diffumin, din, infnet, pooled, shared_bottom, tin, "
-        "received 'poled' (small.yaml, line 28)",
+        f"`baseline.name` should be one of {NAMES}, received 'poled' (small.yaml, line 28)",
     ),
     # Leaks
     "label column beside the target": (

@@ -92,7 +92,7 @@ def test_killed_and_begun_again_ends_as_if_undisturbed(folder: Path, reading: tu
     # Prefetching reads ahead of the model, so the kill comes up to some batches early; saved is every third step.
     assert resumed["resumed_at"]["epoch"] == 2
     assert resumed["resumed_at"]["step"] % 3 == 0
-    for left, right in zip(weights, expected.ranker.get_weights(), strict=True):
+    for left, right in zip(weights, expected.model.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
     assert resumed["history"] == expected.summary["history"]
 
@@ -102,7 +102,7 @@ def test_two_replicas_end_as_one_at_the_same_global_batch(folder: Path) -> None:
     one = undisturbed(folder, 0.0, 100)
     two, together = outcome(folder, "two", "--replicas", "2")
     assert (one.summary["replicas"], together["replicas"]) == (1, 2)
-    for left, right in zip(one.ranker.get_weights(), two, strict=True):
+    for left, right in zip(one.model.get_weights(), two, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
     for left, right in zip(one.summary["history"], together["history"], strict=True):
         assert left["training_loss"] == pytest.approx(right["training_loss"], rel=1e-5)
@@ -111,7 +111,7 @@ def test_two_replicas_end_as_one_at_the_same_global_batch(folder: Path) -> None:
 
 def test_same_seed_same_weights(splits: tuple[Split, Split]) -> None:
     def weights(seed: int) -> list[np.ndarray]:
-        return train(config(seed=seed), lambda: small_examples.SmallRanker(0.3), *splits).ranker.get_weights()
+        return train(config(seed=seed), lambda: small_examples.SmallRanker(0.3), *splits).model.get_weights()
 
     first, again, other = weights(1), weights(1), weights(2)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -131,7 +131,7 @@ def test_early_stopping_gives_back_the_best_epoch(splits: tuple[Split, Split], m
     best = int(np.argmax(values) if metric == "auc" else np.argmin(values))
     assert trained.summary["best_epoch"] == best + 1
     assert trained.summary["epochs"] == best + 1 + 2 < 30
-    model = RankerTraining(trained.ranker)
+    model = RankerTraining(trained.model)
     found = measures(model.predict(validation.in_order(64), verbose=0))
     assert found[metric] == pytest.approx(values[best], rel=1e-6)
     assert found[metric] != pytest.approx(values[-1], rel=1e-6)
@@ -143,8 +143,8 @@ def test_the_switches_train_too(splits: tuple[Split, Split]) -> None:
     for switches in ({"mixed_precision": True}, {"xla": True}, {"steps_per_execution": 7}, {"batch_by_length": True}):
         trained = train(config(**switches), small_examples.SmallRanker, *splits)
         assert trained.summary["validation"]["auc"] == pytest.approx(plain, abs=0.02), switches
-        assert {variable.dtype for variable in trained.ranker.variables} <= {"float32", "uint32"}
-        assert trained.ranker.compute_dtype == "float32"
+        assert {variable.dtype for variable in trained.model.variables} <= {"float32", "uint32"}
+        assert trained.model.compute_dtype == "float32"
         assert keras.config.dtype_policy() == before
 
 
@@ -165,8 +165,8 @@ def test_labels_under_the_mask_change_nothing(tmp_path: Path, splits: tuple[Spli
     rows["label_like"] = np.where(rows["mask_like"] == 0, 1.0, rows["label_like"]).astype(np.float32)
     changed = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, 100)
     training, validation = splits
-    expected = train(config(epochs=1), small_examples.SmallRanker, training, validation).ranker.get_weights()
-    found = train(config(epochs=1), small_examples.SmallRanker, changed, validation).ranker.get_weights()
+    expected = train(config(epochs=1), small_examples.SmallRanker, training, validation).model.get_weights()
+    found = train(config(epochs=1), small_examples.SmallRanker, changed, validation).model.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
 
 

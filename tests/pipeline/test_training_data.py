@@ -154,3 +154,24 @@ def test_a_window_is_sorted_by_length_and_its_batches_are_shuffled() -> None:
     # By length, the first six of the order are 3 (0), 5 and 1 (1), 6 and 2 (2), 4 (3); 0 is left for the last batch.
     assert sorted(map(tuple, found[:6].reshape(3, 2))) == [(1, 6), (2, 4), (3, 5)]
     assert found[6] == 0
+
+
+@pytest.mark.parametrize("memory", [IN_MEMORY, STREAMED], ids=["in memory", "streamed"])
+@pytest.mark.parametrize("task", ["click", "like"])
+def test_positives_alone_are_read_where_a_task_is_named(pattern: str, memory: int, task: str) -> None:
+    rows = small_examples.make_rows(COUNT)
+    wanted = rows["label_click"] if task == "click" else rows["label_like"] * rows["mask_like"]
+    split = Split.read([pattern], small_examples.INPUTS, memory, positives_of=task)
+    assert split.count == wanted.sum() > 0
+    assert split.left_out == COUNT - wanted.sum()
+    expected = sorted(np.flatnonzero(wanted).tolist())  # the price of a row is its number
+    assert sorted(flat(prices(split.in_order(10)))) == expected
+    assert sorted(flat(epoch(split))) == expected
+    assert all((labels[task].numpy() == 1.0).all() for _, labels, _ in split.in_order(10))
+
+
+def test_a_split_without_positives_is_refused(tmp_path: Path) -> None:
+    rows = small_examples.make_rows(8)
+    pattern = small_examples.write(rows | {"label_click": np.zeros(8, np.float32)}, tmp_path / "none")
+    with pytest.raises(TrainingDataError, match="hold no positives of click among their 8 examples"):
+        Split.read([pattern], small_examples.INPUTS, IN_MEMORY, positives_of="click")

@@ -77,7 +77,7 @@ def main() -> None:
         backup_folder=str(folder / ARGUMENTS.backup) if ARGUMENTS.backup else None,
         strategy=strategy,
     )
-    np.savez(ARGUMENTS.output, *trained.ranker.get_weights())
+    np.savez(ARGUMENTS.output, *trained.model.get_weights())
     Path(f"{ARGUMENTS.output}.json").write_text(json.dumps(trained.summary))
 
 

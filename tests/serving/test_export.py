@@ -20,9 +20,10 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from models.inputs import ModelInputs
 from models.registry import build_ranker
-from serving.export import ExportError, ServedRanker, export, operations
+from serving.export import ServedRanker, export
 from serving.load import PROVENANCE, Scorer, ScoringError
 from serving.raw_inputs import RawInput, from_named_tensors, raw_inputs
+from serving.served_model import ExportError, operations
 
 HERE = Path(__file__).parent
 ROWS: list[dict[str, Any]] = [

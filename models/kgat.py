@@ -1,0 +1,249 @@
+"""Knowledge Graph Attention Network: Wang et al., KDD 2019, arXiv 1905.07854."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.catalogue import Catalogue
+from models.graph_edges import GraphEdges
+from models.inputs import ModelInputs
+from models.kgat_config import KGATHyperparameters
+from models.knowledge_graph import INTERACT, CollaborativeGraph
+from models.layers.bi_interaction import BiInteraction
+from models.layers.embedding_table import gather_rows
+from models.layers.masked_ops import masked_softmax, masked_sum
+from models.layers.segment_ops import neighbourhood_sum, segment_softmax
+from models.layers.transr import TransR
+from models.matcher import Matcher
+from models.optimizers.row_sparse import LazyAdam
+from models.replicas import replica_count
+
+
+@keras.saving.register_keras_serializable(package="interestflow")
+class KGAT(Matcher):
+    """Users, items and what is known of items are nodes of one graph, each of which takes up what its neighbours say.
+
+    With the nodes' vectors `e0`, the edges `(h, r, t)` of `CollaborativeGraph` and the attention
+    `a = softmax of pi(h, r, t) over the edges of h` (`TransR`):
+
+        n_l(h)  = sum over (h, r, t) of a e_l(t)
+        e_l+1   = BiInteraction(e_l, n_l), then message dropout
+        e*      = [e_0; e_1 / |e_1|; ...; e_L / |e_L|]         the vector that goes on is not of length 1
+        score   = <e*_user, e*_item>
+
+    Three things happen in turn, as in the authors' code. Batches of positives, by `training_loss`: BPR against an item
+    drawn from all that the user did not take in training, through the whole graph. After each epoch, by `on_epoch_end`:
+    batches of triples, `TransR.losses`, by an optimizer of its own, whose moments are not those of the first; then the
+    attention is computed anew from `e_0` as it is now. It is a weight, without gradient, that all layers and all
+    batches read, so that what is refreshed is what is used: the released TF1 code goes on with its first attention.
+
+    Certain, from the paper and its code: all of the above. Ours: the attention is also computed once before the first
+    epoch, where the code begins with a sum of normalised adjacencies; rows whose drawn item, or whose drawn tail, is
+    true all the same do not count, where the code draws again; the triples' optimizer is `LazyAdam`, whose step costs
+    what the batch costs; all is computed in float32.
+
+    A user who is not in training has no node with edges. What such a user gets is ours: the vector that a node would
+    get that has the mean of all trained users' `e_0` and edges to the items of its history, by the same attention and
+    layers, while the other nodes stay as they are; with an empty history, that of the mean alone. Users in training
+    keep their node: what they did since is not in the graph.
+
+    To serve, nodes' vectors are looked up: they are propagated once, when the attention is.
+
+    Args:
+        inputs: which tensors there are, and their sizes; `user_rows` among them. Of the items only their ids are used.
+        hyperparameters: see `KGATHyperparameters`.
+        catalogue: all items, as for every matcher; KGAT uses nothing of it.
+        graph: what training learns from. None: all weights are to be loaded, and the model only serves.
+        sizes: where `graph` is None, its nodes, relations and edges.
+
+    Raises:
+        ValueError: where there are no ids of users, or neither a graph nor its sizes.
+    """
+
+    Hyperparameters = KGATHyperparameters
+
+    def __init__(
+        self,
+        inputs: ModelInputs,
+        hyperparameters: KGATHyperparameters,
+        catalogue: Catalogue | None = None,
+        graph: CollaborativeGraph | None = None,
+        sizes: tuple[int, int, int] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(inputs, hyperparameters, catalogue, name)
+        if inputs.user_rows is None:
+            raise ValueError("`model.name` kgat needs the ids of users among its inputs, received none")
+        if graph is not None:
+            if (graph.user_rows, graph.item_rows) != (inputs.user_rows, inputs.item_rows):
+                expected, found = (
+                    f"{inputs.user_rows} and {inputs.item_rows}",
+                    f"{graph.user_rows} and {graph.item_rows}",
+                )
+                raise ValueError(f"`graph` should have rows of users and items {expected}, received {found}")
+            sizes = graph.node_count, graph.relation_count, len(graph.heads)
+        if sizes is None:
+            raise ValueError("`model.name` kgat needs a graph, received none")
+        h, self.sizes = hyperparameters, sizes
+        nodes, relations, edges = sizes
+        self.user_rows, self.item_rows = inputs.user_rows, inputs.item_rows
+        self.edges = None if graph is None else GraphEdges(graph)
+        self.random = keras.random.SeedGenerator(name="random")
+        self.transr = TransR(relations, h.embedding_dimension, h.relation_dimension, name="transr", dtype="float32")
+        widths = (h.embedding_dimension, *h.layer_units)
+        self.propagation = [
+            BiInteraction(units, h.message_dropout, name=f"propagation_{number}", dtype="float32")
+            for number, units in enumerate(h.layer_units)
+        ]
+        self.transr.build()
+        self.transr.trainable = False  # by `training_loss`, of which it is no part
+        for layer, width in zip(self.propagation, widths, strict=False):
+            layer.build((None, width))
+        self.widths = widths
+        self.nodes = self._weight("nodes", (nodes, widths[0]), "glorot_uniform", trainable=True)
+        self.attention = self._weight("attention", (edges,))
+        self.vectors = self._weight("vectors", (self.user_rows + self.item_rows, sum(widths)))
+        self.item_levels = self._weight("item_levels", (self.item_rows, sum(widths[:-1])))
+        self.mean_user = self._weight("mean_user", (widths[0],))
+        self.known_users = self._weight("known_users", (self.user_rows,))
+        self.graph_learns = [self.nodes, self.transr.vectors, self.transr.projections]
+        self.graph_optimizer = LazyAdam(h.graph_learning_rate, name="graph_optimizer")
+        self.graph_optimizer.build(self.graph_learns)
+        self.graph_moments = list(self.graph_optimizer.variables)  # weights too, so that a backup has them
+        self._graph_step: Any = None
+        if graph is not None:
+            self.known_users.assign(graph.known_users.astype(np.float32))
+            self.refresh()
+
+    def _weight(self, name: str, shape: tuple[int, ...], initializer: str = "zeros", trainable: bool = False) -> Any:
+        return self.add_weight(
+            name=name, shape=shape, initializer=initializer, trainable=trainable, dtype="float32", autocast=False
+        )
+
+    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        """[B, 1, d]: a user's node, or what its history would make of one."""
+        users = features["user"]
+        known = gather_rows(self.known_users, users) > 0.0
+        folded = self.folded_in(features["history_item"])
+        return ops.where(ops.expand_dims(known, -1), gather_rows(self.vectors, users), folded)[:, None, :]
+
+    def encode_items(self, features: dict[str, Any], training: bool | None = None) -> Any:
+        return gather_rows(self.vectors, self.user_rows + features["item"])
+
+    def folded_in(self, history: Any) -> Any:
+        """Vectors [B, d] of users that have no node, from the items [B, T] of their histories."""
+        mask = history != 0
+        levels = gather_rows(self.item_levels, history)
+        own = ops.convert_to_tensor(self.mean_user)
+        weights = masked_softmax(self.transr.scores(INTERACT, own, levels[..., : self.widths[0]]), mask)
+        vectors = ops.broadcast_to(own, (ops.shape(history)[0], self.widths[0]))
+        parts, start = [vectors], 0
+        said = masked_sum(ops.expand_dims(weights, -1) * levels, mask)
+        for layer, width in zip(self.propagation, self.widths, strict=False):
+            vectors = layer(vectors, said[:, start : start + width], training=False)
+            parts.append(_of_length_one(vectors))
+            start += width
+        return ops.concatenate(parts, axis=-1)
+
+    def propagate(self, training: bool = False) -> tuple[Any, Any]:
+        """Of all nodes, `e*` [N, d] and, joined, `e_0` to `e_L-1`."""
+        edges = self._learnt_from()
+        attention = ops.stop_gradient(ops.convert_to_tensor(self.attention))
+        vectors = ops.convert_to_tensor(self.nodes)
+        parts, levels = [vectors], []
+        for layer in self.propagation:
+            levels.append(vectors)
+            said = neighbourhood_sum(vectors, attention, edges.heads, edges.tails)
+            vectors = layer(vectors, said, training=training)
+            parts.append(_of_length_one(vectors))
+        return ops.concatenate(parts, axis=-1), ops.concatenate(levels, axis=-1)
+
+    def training_loss(self, features: dict[str, Any], weights: Any | None = None) -> Any:
+        """See `Matcher`: BPR, and half of `embedding_l2` times the squares of the three vectors `e*` of a row."""
+        vectors, _ = self.propagate(training=True)
+        users, items = features["user"], features["item"]
+        others = ops.cast(keras.random.randint(ops.shape(items), 1, self.item_rows, seed=self.random), items.dtype)
+        user = ops.take(vectors, users, axis=0)
+        item, other = (ops.take(vectors, self.user_rows + ids, axis=0) for ids in (items, others))
+        losses = ops.softplus(ops.sum(user * (other - item), axis=-1))
+        losses = ops.where(self._learnt_from().took(users, others), 0.0, losses)
+        squares = sum(ops.sum(ops.square(vector), axis=-1) for vector in (user, item, other))
+        return self.weighted_mean(losses + 0.5 * self.hyperparameters.embedding_l2 * squares, weights)
+
+    def on_epoch_end(self, epoch: int) -> None:
+        """Learns from the graph, then computes the attention and the vectors to serve anew."""
+        self.learn_graph()
+        self.refresh()
+
+    def learn_graph(self) -> float:
+        """Batches of triples; gives their mean loss."""
+        import tensorflow as tf
+
+        strategy = self.distribute_strategy
+        if self._graph_step is None:
+            self._graph_step = self._make_graph_step()
+        steps = self.hyperparameters.graph_steps or -(-self.sizes[2] // self.hyperparameters.graph_batch_size)
+        total = tf.zeros(())
+        for _ in range(steps):
+            losses = strategy.run(self._graph_step)
+            total += strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+        return float(total) / max(steps, 1)
+
+    def _make_graph_step(self) -> Any:
+        import tensorflow as tf
+
+        h, edges = self.hyperparameters, self._learnt_from()
+
+        @tf.function
+        def step() -> Any:
+            heads, relations, tails, others, false = edges.draw(h.graph_batch_size, self.random)
+            weights = [weight.value for weight in self.graph_learns]
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                head, tail, other = (gather_rows(self.nodes, ids) for ids in (heads, tails, others))
+                losses = self.transr.losses(relations, head, tail, other, h.graph_l2)
+                loss = ops.mean(ops.where(false, losses, 0.0)) / replica_count()
+            self.graph_optimizer.apply(tape.gradient(loss, weights), self.graph_learns)
+            return loss
+
+        return step
+
+    def refresh(self) -> None:
+        """Computes the attention from `e_0` as it is, and from both the vectors that are served."""
+        edges, nodes = self._learnt_from(), ops.convert_to_tensor(self.nodes)
+        scores = np.zeros(self.sizes[2], np.float32)
+        for relation, places in edges.by_relation():
+            heads, tails = (ops.take(nodes, part[places], axis=0) for part in (edges.graph.heads, edges.graph.tails))
+            scores[places] = ops.convert_to_numpy(self.transr.scores(relation, heads, tails))
+        if self.sizes[2]:
+            self.attention.assign(segment_softmax(ops.convert_to_tensor(scores), edges.heads, self.sizes[0]))
+        known = ops.cast(ops.convert_to_tensor(self.known_users), "float32")
+        self.mean_user.assign(ops.matmul(known, nodes[: self.user_rows]) / ops.maximum(ops.sum(known), 1.0))
+        vectors, levels = self.propagate()
+        self.vectors.assign(vectors[: self.user_rows + self.item_rows])
+        self.item_levels.assign(levels[self.user_rows : self.user_rows + self.item_rows])
+
+    def _learnt_from(self) -> GraphEdges:
+        if self.edges is None:
+            raise ValueError("`graph` is needed to train KGAT, received None: a model that was loaded only serves")
+        return self.edges
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "sizes": list(self.sizes)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> KGAT:
+        return cls(
+            ModelInputs.from_json(config["inputs"]),
+            cls.Hyperparameters.model_validate(config["hyperparameters"]),
+            sizes=tuple(config["sizes"]),
+            name=config.get("name"),
+        )
+
+
+def _of_length_one(vectors: Any) -> Any:
+    return vectors * ops.rsqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True) + 1e-12)

@@ -1,0 +1,69 @@
+"""TFX's Trainer with one thing more to learn from: a knowledge graph."""
+
+from typing import Any, ClassVar
+
+from tfx.components.trainer import executor
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import trainer_pb2
+from tfx.types import artifact_utils, channel, standard_artifacts
+from tfx.types.component_spec import ChannelParameter
+from tfx.types.standard_component_specs import TrainerSpec
+from tfx.utils import json_utils
+
+from pipeline import artifacts
+
+KNOWLEDGE_GRAPH = "knowledge_graph"
+"""The input, and the key of `custom_config` under which `run_fn` finds the graph's folder."""
+
+
+class GraphTrainerSpec(TrainerSpec):
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {
+        **TrainerSpec.INPUTS,
+        KNOWLEDGE_GRAPH: ChannelParameter(type=artifacts.KnowledgeGraph),
+    }
+
+
+class GraphTrainerExecutor(executor.GenericExecutor):
+    def _GetFnArgs(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> Any:
+        arguments = super()._GetFnArgs(input_dict, output_dict, exec_properties)
+        folder = artifact_utils.get_single_uri(input_dict[KNOWLEDGE_GRAPH])
+        arguments.custom_config = {**arguments.custom_config, KNOWLEDGE_GRAPH: folder}
+        return arguments
+
+
+class GraphTrainer(base_component.BaseComponent):
+    """As TFX's Trainer, whose constructor takes no other inputs than its own.
+
+    Args:
+        knowledge_graph: channel of a `KnowledgeGraph`.
+        examples, transform_graph, schema, run_fn, train_args, eval_args, custom_config: as TFX's Trainer takes them.
+    """
+
+    SPEC_CLASS = GraphTrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(GraphTrainerExecutor)
+
+    def __init__(
+        self,
+        knowledge_graph: channel.BaseChannel,
+        examples: channel.BaseChannel,
+        transform_graph: channel.BaseChannel,
+        schema: channel.BaseChannel,
+        run_fn: str,
+        train_args: trainer_pb2.TrainArgs,
+        eval_args: trainer_pb2.EvalArgs,
+        custom_config: dict[str, Any],
+    ) -> None:
+        super().__init__(
+            spec=GraphTrainerSpec(
+                knowledge_graph=knowledge_graph,
+                examples=examples,
+                transform_graph=transform_graph,
+                schema=schema,
+                train_args=train_args,
+                eval_args=eval_args,
+                run_fn=run_fn,
+                custom_config=json_utils.dumps(custom_config),
+                model=channel.Channel(type=standard_artifacts.Model),
+                model_run=channel.Channel(type=standard_artifacts.ModelRun),
+            )
+        )

@@ -1,0 +1,306 @@
+"""What every matcher must pass, whatever its mechanism.
+
+Each check takes `build`, which makes the matcher with all its weights, and a folder to write to; it raises
+AssertionError with what it found. Weights are shaken first, as in `battery.py`; the catalogue's stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from random_features import make_features
+
+from models.matcher import Matcher
+
+Build = Callable[[], Matcher]
+ROWS, LONGER = 14, 3
+TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
+
+
+def shaken(build: Build) -> Matcher:
+    """A matcher of which every trainable weight is as after some training, in the second epoch."""
+    matcher = build()
+    random = np.random.default_rng(3)
+    for variable in matcher.trainable_variables:
+        variable.assign(variable.numpy() + random.normal(0.0, 0.2, variable.shape))
+    matcher.on_epoch_begin(1)
+    return matcher
+
+
+def of_the_user(matcher: Matcher, features: dict[str, Any]) -> dict[str, Any]:
+    candidate = matcher.inputs_description.candidate_tensors
+    return {name: values for name, values in features.items() if name not in candidate}
+
+
+def of_the_item(matcher: Matcher, features: dict[str, Any]) -> dict[str, Any]:
+    return {name: features[name] for name in matcher.inputs_description.candidate_tensors}
+
+
+def encoded(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Both sides, each from its own tensors, and the scores."""
+    return {
+        "users": np.asarray(matcher.encode_user(of_the_user(matcher, features), training=False)),
+        "items": np.asarray(matcher.encode_items(of_the_item(matcher, features), training=False)),
+        "scores": np.asarray(matcher(features, training=False)),
+    }
+
+
+def assert_same(found: dict[str, Any], expected: dict[str, Any], what: str) -> None:
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, **TOLERANCE, err_msg=f"{name} {what}")
+
+
+def assert_finite(values: Any, what: str) -> None:
+    assert np.all(np.isfinite(np.asarray(values, np.float32))), f"{what} should be finite"
+
+
+@contextmanager
+def unchanged(matcher: Matcher) -> Iterator[None]:
+    """Puts back what a call in training changes, random state too."""
+    before = [variable.numpy() for variable in matcher.variables]
+    yield
+    for variable, value in zip(matcher.variables, before, strict=True):
+        variable.assign(value)
+
+
+def gradients(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Of the loss in training, by the weight's path; a weight that the loss does not depend on has zeros."""
+    with tf.GradientTape() as tape:
+        loss = matcher.training_loss(features)
+    weights = matcher.trainable_variables
+    found = tape.gradient(loss, [weight.value for weight in weights]) if weights else []
+    return {
+        weight.path: np.zeros(weight.shape) if gradient is None else tf.convert_to_tensor(gradient).numpy()
+        for weight, gradient in zip(weights, found, strict=True)
+    }
+
+
+def longer_padding_changes_nothing(build: Build, folder: Path) -> None:
+    """Neither at inference nor in the loss of the same draws."""
+    matcher = shaken(build)
+    features = make_features(matcher.inputs_description, ROWS)
+    longer = {
+        name: np.pad(values, [(0, 0), (0, LONGER)] + [(0, 0)] * (values.ndim - 2))
+        if name.startswith("history_")
+        else values
+        for name, values in features.items()
+    }
+    assert_same(encoded(matcher, longer), encoded(matcher, features), "with longer padding")
+    with unchanged(matcher):
+        expected = {"loss": np.asarray(matcher.training_loss(features))}
+    assert_same({"loss": np.asarray(matcher.training_loss(longer))}, expected, "with longer padding")
+
+
+def an_empty_history_is_encoded(build: Build, folder: Path) -> None:
+    """Alone, among others and in a batch of its kind; its gradients are finite too."""
+    matcher = shaken(build)
+    features = make_features(matcher.inputs_description, ROWS)
+    assert not features["history_item"][0].any()
+    empty = {
+        name: np.zeros_like(values) if name.startswith("history_") else values for name, values in features.items()
+    }
+    for batch in (features, empty):
+        for name, values in encoded(matcher, batch).items():
+            assert_finite(values, name)
+        with unchanged(matcher):
+            for path, gradient in gradients(matcher, batch).items():
+                assert_finite(gradient, f"the gradient of {path}")
+
+
+def each_side_is_alone(build: Build, folder: Path) -> None:
+    """Shapes; the sides meet in `score` alone, of which `call` is the diagonal."""
+    matcher = shaken(build)
+    features = make_features(matcher.inputs_description, ROWS)
+    try:
+        found = encoded(matcher, features)
+    except KeyError as error:
+        raise AssertionError(f"a side should need its own tensors alone, it asks for {error}") from error
+    users, items = found["users"], found["items"]
+    assert users.ndim == 3, f"users should be [B, K, d], received {list(users.shape)}"
+    assert items.shape == (ROWS, users.shape[2]), f"items should be {[ROWS, users.shape[2]]}, are {list(items.shape)}"
+    scores = np.asarray(matcher.score(users, items))
+    by_hand = np.einsum("bkd,nd->bkn", users, items).max(axis=1)
+    assert_same({"scores": scores}, {"scores": by_hand}, "of all pairs")
+    assert_same({"scores": found["scores"]}, {"scores": np.diag(scores)}, "of each row's own target")
+
+
+def rows_are_independent(build: Build, folder: Path) -> None:
+    """At inference a row is encoded the same alone, in another order and among others."""
+    matcher = shaken(build)
+    features = make_features(matcher.inputs_description, ROWS)
+    expected = encoded(matcher, features)
+    order = np.random.default_rng(4).permutation(ROWS)
+    mixed = encoded(matcher, {name: values[order] for name, values in features.items()})
+    assert_same(mixed, {name: values[order] for name, values in expected.items()}, "in another order")
+    for row in range(0, ROWS, 3):
+        alone = encoded(matcher, {name: values[row : row + 1] for name, values in features.items()})
+        assert_same(alone, {name: values[row : row + 1] for name, values in expected.items()}, f"of row {row} alone")
+
+
+def saved_and_reloaded_it_is_the_same(build: Build, folder: Path) -> None:
+    """As a whole model, its catalogue with it, and by its weights."""
+    matcher = shaken(build)
+    features = make_features(matcher.inputs_description, ROWS)
+    expected = encoded(matcher, features)
+    matcher.save(folder / "matcher.keras")
+    matcher.save_weights(folder / "matcher.weights.h5")
+    other = build()
+    other.load_weights(folder / "matcher.weights.h5")
+    assert_same(encoded(other, features), expected, "reloaded by the weights")
+    reloaded = keras.models.load_model(folder / "matcher.keras")
+    assert_same(encoded(reloaded, features), expected, "reloaded as a model")
+    ids = np.arange(matcher.inputs_description.item_rows)
+    catalogue = {"counts": matcher.catalogue.probabilities(ids), **matcher.catalogue.features(ids)}
+    found = {"counts": reloaded.catalogue.probabilities(ids), **reloaded.catalogue.features(ids)}
+    assert_same(found, catalogue, "of the catalogue, reloaded")
+
+
+def exported_it_is_the_same(build: Build, folder: Path) -> None:
+    """As a SavedModel, which must find every variable by itself."""
+    matcher = shaken(build)
+    features = make_features(matcher.inputs_description, ROWS)
+    sides = {"encode_user": of_the_user(matcher, features), "encode_items": of_the_item(matcher, features)}
+    module = tf.Module()
+    module.matcher = matcher
+    for name, tensors in sides.items():
+        signature = {key: tf.TensorSpec([None, *value.shape[1:]], value.dtype, key) for key, value in tensors.items()}
+        setattr(module, name, tf.function(getattr(matcher, name), input_signature=[signature]))
+    tf.saved_model.save(module, str(folder))
+    reloaded = tf.saved_model.load(str(folder))
+    expected = encoded(matcher, features)
+    for name, key in (("encode_user", "users"), ("encode_items", "items")):
+        found = getattr(reloaded, name)({key: tf.constant(value) for key, value in sides[name].items()})
+        assert_same({key: found}, {key: expected[key]}, "reloaded from a SavedModel")
+
+
+def every_input_counts(build: Build, folder: Path) -> None:
+    """Each tensor changes some score; the age of behaviours where it is asked for."""
+    matcher = shaken(build)
+    inputs = matcher.inputs_description
+    features = make_features(inputs, ROWS, full=True)
+    others = make_features(inputs, ROWS, seed=8, full=True)
+    expected = encoded(matcher, features)["scores"]
+    asks_for_age = getattr(matcher.hyperparameters, "history_age", False)
+    for name in inputs.tensors():
+        if name == "history_age" and not asks_for_age:
+            continue
+        change = np.abs(encoded(matcher, features | {name: others[name]})["scores"] - expected).max()
+        assert change > 1e-5, f"`{name}` should change a score, none changes by more than {change:.0e}"
+
+
+def every_weight_learns(build: Build, folder: Path) -> None:
+    """Every trainable weight gets a gradient on some batch, and no gradient is anything but finite."""
+    matcher = shaken(build)
+    idle = {weight.path for weight in matcher.trainable_variables}
+    for seed in range(3):
+        for path, gradient in gradients(matcher, make_features(matcher.inputs_description, ROWS, seed)).items():
+            assert_finite(gradient, f"the gradient of {path}")
+            if gradient.any():
+                idle.discard(path)
+    assert not idle, f"every trainable weight should get a gradient, these get none: {', '.join(sorted(idle))}"
+
+
+def half_precision_stays_finite(build: Build, folder: Path) -> None:
+    """Vectors, scores and gradients in mixed_float16, whose largest number is 65,504."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        matcher = shaken(build)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert {weight.dtype for weight in matcher.trainable_variables} <= {"float32"}
+    features = make_features(matcher.inputs_description, ROWS)
+    found = encoded(matcher, features)
+    for name, values in found.items():
+        assert_finite(values, f"{name} in half precision")
+    assert found["scores"].dtype == np.float32, f"scores should be float32, received {found['scores'].dtype}"
+    for path, gradient in gradients(matcher, features).items():
+        assert_finite(gradient, f"the gradient of {path} in half precision")
+
+
+def it_learns_what_goes_together(build: Build, folder: Path) -> None:
+    """Items go in pairs: a user who took one takes the other next."""
+    inputs = build().inputs_description
+    features = make_features(inputs, 64, full=True)
+    one = 1 + np.arange(64) % (2 * ((inputs.item_rows - 1) // 2))
+    features |= {"history_item": np.repeat(one[:, None], inputs.history_length, axis=1), "item": (one - 1 ^ 1) + 1}
+    _learns(build, features)
+
+
+def it_learns_64_rows_by_heart(build: Build, folder: Path) -> None:
+    """Random histories and targets."""
+    _learns(build, make_features(build().inputs_description, 64, full=True))
+
+
+def _learns(build: Build, features: dict[str, Any]) -> None:
+    """After some training 60 of 64 users find their target first among all items but those of their history.
+
+    A target that is in the history counts among the others.
+    """
+    keras.utils.set_random_seed(5)
+    matcher = build()
+    features = {name: tf.constant(values) for name, values in features.items()}
+    features |= matcher.catalogue.features(features["item"])
+    optimizer = keras.optimizers.Adam(0.02)
+    optimizer.build(matcher.trainable_variables)
+
+    @tf.function(autograph=False)
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            loss = matcher.training_loss(features)
+        weights = matcher.trainable_variables
+        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
+
+    targets, rows = features["item"].numpy(), np.arange(64)
+    seen = np.zeros((64, matcher.inputs_description.item_rows), bool)
+    np.put_along_axis(seen, features["history_item"].numpy(), True, axis=1)
+    seen[rows, targets] = False
+    everything = matcher.catalogue.features(np.arange(seen.shape[1]))
+    found = 0
+    for epoch in range(20):
+        matcher.on_epoch_begin(epoch)
+        for _ in range(30):
+            step()
+        scores = np.array(matcher.score(matcher.encode_user(features), matcher.encode_items(everything)))
+        scores[seen] = -np.inf
+        scores[:, 0] = -np.inf
+        found = int(np.sum(np.argmax(scores, axis=1) == targets))
+        if found >= 60:
+            return
+    raise AssertionError(f"60 of 64 users should find their target first, {found} do")
+
+
+def inference_is_not_random(build: Build, folder: Path) -> None:
+    """It draws nothing and leaves all as it was."""
+    matcher = shaken(build)
+    features = make_features(matcher.inputs_description, ROWS)
+    before = [variable.numpy() for variable in matcher.variables]
+    keras.utils.set_random_seed(6)
+    expected = encoded(matcher, features)
+    keras.utils.set_random_seed(7)
+    found = encoded(matcher, features)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected), "inference should not be random"
+    for variable, value in zip(matcher.variables, before, strict=True):
+        assert np.array_equal(variable.numpy(), value), f"inference should not change {variable.path}"
+
+
+CHECKS: tuple[Callable[[Build, Path], None], ...] = (
+    longer_padding_changes_nothing,
+    an_empty_history_is_encoded,
+    each_side_is_alone,
+    rows_are_independent,
+    saved_and_reloaded_it_is_the_same,
+    exported_it_is_the_same,
+    every_input_counts,
+    every_weight_learns,
+    half_precision_stays_finite,
+    it_learns_what_goes_together,
+    it_learns_64_rows_by_heart,
+    inference_is_not_random,
+)
