@@ -29,7 +29,7 @@ def shown_by_kind(interests: np.ndarray, popular: np.ndarray, share: float, rand
         share: of impressions that are by interest.
         random: for all of it.
     """
-    count, interest_count = interests.shape
+    count, interest_count = len(interests), interests.shape[1]
     kind, asked = random.integers(0, 2, count), random.integers(0, 2, count)
     half = interest_count // 2
     sizes = np.array([half, interest_count - half])
