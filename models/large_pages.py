@@ -8,6 +8,7 @@ reading a batch's rows, and a fifth off updating them (docs/decisions.md).
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 
 import keras
@@ -23,18 +24,20 @@ def on_large_pages(variable: keras.Variable) -> keras.Variable:
     """Asks Linux to keep the values of `variable` on pages of 2 MB from now on; its values do not change.
 
     It is advice: small variables, other systems, other devices than the CPU, and a Linux that has no large page left go
-    on as they were. Values that are assigned as a whole later lie elsewhere, on whatever pages there are.
+    on as they were. Values that are assigned as a whole later lie elsewhere, on whatever pages there are, and so do an
+    optimizer's slots that are made while a step is traced rather than by `optimizer.build` before.
     """
     if keras.backend.backend() != "tensorflow" or not sys.platform.startswith("linux"):
         return variable
     import tensorflow as tf
 
-    value = variable.value
-    is_plain = tf.executing_eagerly() and isinstance(value, tf.Variable) and "CPU" in getattr(value, "device", "")
-    if not is_plain or tf.distribute.has_strategy() or 4 * np.prod(variable.shape) < SMALLEST:
+    # Within a graph that is being made there are no values yet.
+    if not tf.executing_eagerly() or tf.distribute.has_strategy() or "CPU" not in variable.value.device:
+        return variable
+    if 4 * math.prod(variable.shape) < SMALLEST:
         return variable
     # The tensor that is read shares its memory with the variable, and lives only as long as this call.
-    memory = np.frombuffer(memoryview(value.read_value()), np.uint8)
+    memory = np.frombuffer(memoryview(variable.value.read_value()), np.uint8)
     first = -(-memory.ctypes.data // PAGE) * PAGE
     length = (memory.ctypes.data + memory.nbytes - first) // PAGE * PAGE
     advise = ctypes.CDLL(None).madvise

@@ -36,11 +36,16 @@ def test_a_large_table_and_its_slots_lie_on_them_and_stay_there() -> None:
     layer, optimizer = EmbeddingTable(ROWS, WIDTH), SparseAdagrad(0.1)
     layer.build()
     optimizer.build(layer.trainable_variables)
-    expected = 2 * (2 * SMALLEST // 1024) * 0.9
-    assert kilobytes_on_large_pages() - before >= expected
-    gradient = tf.IndexedSlices(tf.ones((1, WIDTH)), tf.constant([7]), (ROWS, WIDTH))
-    optimizer.apply([gradient], layer.trainable_variables)
-    assert kilobytes_on_large_pages() - before >= expected
+
+    @tf.function
+    def step() -> None:
+        gradient = tf.IndexedSlices(tf.ones((1, WIDTH)), tf.constant([7]), tf.constant([ROWS, WIDTH]))
+        optimizer.apply([gradient], layer.trainable_variables)
+
+    for _ in range(2):
+        assert kilobytes_on_large_pages() - before >= 2 * (2 * SMALLEST // 1024) * 0.9
+        step()
+    assert kilobytes_on_large_pages() - before >= 2 * (2 * SMALLEST // 1024) * 0.9
 
 
 def test_values_are_what_they_were() -> None:
