@@ -47,6 +47,8 @@ class Program:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(self.command, cwd=ROOT, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+
+    def wait_until_ready(self) -> None:
         while (line := self.process.stdout.readline()) != "ready\n":
             if not line:
                 sys.exit(f"`{' '.join(self.command)}` ended before it was ready")
@@ -92,6 +94,8 @@ def compare(models: list[str], items: int, turns: int, steps: int, ids: str) -> 
     running = programs(models, items, steps, ids)
     for program in running:
         program.start()
+    for program in running:
+        program.wait_until_ready()
     for _ in range(turns):
         for program in running:
             program.window()

@@ -74,7 +74,8 @@ class DIEN(Ranker):
         history, mask = self.items.of_history(features, training=training)
         beside_items = self.context.of_history(features, training=training)
         behaviours = history if beside_items is None else history + self.behaviour(beside_items)
-        states = self.extractor(behaviours, mask=mask)
+        # Without the mask: states after the last behaviour differ from those with it, and nothing looks at them.
+        states = self.extractor(behaviours)
         if training and self.auxiliary_weight:
             if self.inputs_description.history_negatives:
                 negatives, found = self.items.of_history_negatives(features, training=training)

@@ -72,6 +72,7 @@ class DiffuMIN(Ranker):
 
     def build(self, input_shape: Any = None) -> None:
         width = self.items.width
+        self.denoiser.build()  # of which inference calls a part
         self.project.build((None, width))  # used in training alone
         super().build(input_shape)
 
@@ -90,13 +91,11 @@ class DiffuMIN(Ranker):
         channels = self.channels(target)
         interests, has_any = self._interests(user["history"], user["mask"], channels)
         directions = ops.cast(ops.transpose(channels, (0, 2, 1)), interests.dtype)
-        restored = self.denoiser.restored(interests, directions, self.steps, self.draws if training else None)
+        surroundings = self.denoiser.surroundings(interests, directions)
+        restored = self.denoiser.restored(interests, surroundings, self.steps, self.draws if training else None)
         if training:
-            self._add_losses(interests, restored, directions, has_any)
-        tokens = ops.concatenate([user["newest"], ops.expand_dims(target, 1)], axis=1)
-        tokens = tokens + ops.cast(self.places, tokens.dtype)
-        present = ops.concatenate([user["there"], ops.ones_like(user["there"][:, :1])], axis=1)
-        lately = self.short_term(tokens, there=present)[:, -1]
+            self._add_losses(interests, restored, surroundings, has_any)
+        lately = self._lately(user["newest"], user["there"], target)
         flat = (-1, interests.shape[1] * interests.shape[2])
         others = [user.get("others"), self.context.of_candidate(features, training=training)]
         parts = [ops.reshape(interests, flat), ops.reshape(restored, flat), lately, target]
@@ -121,17 +120,24 @@ class DiffuMIN(Ranker):
         """The newest behaviours [B, k, d], the newest last, and which of them there are, bool [B, k]."""
         length = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
         places = length - self.recent + ops.arange(self.recent, dtype="int32")[None]
-        there = places >= 0
-        found = ops.take_along_axis(history, ops.maximum(places, 0)[..., None], axis=1)
-        return ops.where(there[..., None], found, ops.zeros_like(found)), there
+        # A product with ones, whose gradient is a product too; that of taking rows out adds them up one by one. Where
+        # the place is negative there are no ones.
+        return ops.matmul(ops.one_hot(places, ops.shape(history)[1], dtype=history.dtype), history), places >= 0
 
-    def _add_losses(self, interests: Any, restored: Any, directions: Any, has_any: Any) -> None:
+    def _lately(self, newest: Any, there: Any, target: Any) -> Any:
+        """The short-term interest [B, d]: what the target becomes among the newest behaviours."""
+        tokens = ops.concatenate([newest, ops.expand_dims(target, 1)], axis=1)
+        tokens = tokens + ops.cast(self.places, tokens.dtype)
+        there = ops.concatenate([there, ops.ones_like(there[:, :1])], axis=1)
+        return self.short_term(ops.transpose(tokens, (1, 0, 2)), ops.transpose(there))
+
+    def _add_losses(self, interests: Any, restored: Any, surroundings: Any, has_any: Any) -> None:
         counted = ops.cast(has_any, "float32")
         if self.diffusion_weight:
             shape = ops.shape(interests)
             levels = keras.random.randint(shape[:2], 0, LEVELS, seed=self.draws)
             noise = keras.random.normal(shape, dtype=interests.dtype, seed=self.draws)
-            found = self.denoiser(self.denoiser.blurred(interests, noise, levels), interests, directions, levels)
+            found = self.denoiser(self.denoiser.blurred(interests, noise, levels), surroundings, levels)
             difference = ops.cast(found, "float32") - ops.cast(ops.stop_gradient(interests), "float32")
             errors = ops.mean(difference**2, axis=-1)
             self.add_loss(self.diffusion_weight * ops.sum(errors * counted) / ops.maximum(ops.sum(counted), 1.0))

@@ -6,6 +6,8 @@ from typing import Any
 
 from keras import ops
 
+from models.layers.masked_ops import FILL
+
 
 def info_nce(first: Any, second: Any, temperature: float, there: Any) -> Any:
     """Mean over channels and rows of `-log softmax_b(<f_b, s_b> / temperature)`: each row's pair among the batch's.
@@ -23,12 +25,12 @@ def info_nce(first: Any, second: Any, temperature: float, there: Any) -> Any:
     """
 
     def unit(vectors: Any) -> Any:
-        vectors = ops.cast(vectors, "float32")
+        vectors = ops.cast(ops.transpose(vectors, (1, 0, 2)), "float32")
         return vectors * ops.rsqrt(ops.sum(vectors**2, axis=-1, keepdims=True) + 1e-12)
 
-    cosines = ops.einsum("bcd,ecd->cbe", unit(first), unit(second)) / temperature
-    is_there = ops.transpose(there, (1, 0))
-    cosines = ops.where(ops.expand_dims(is_there, 1), cosines, -1e9)
-    own = ops.diagonal(cosines, axis1=1, axis2=2)
+    first, second, is_there = unit(first) / temperature, unit(second), ops.transpose(there)
+    nobody = ops.where(is_there, 0.0, FILL)
+    cosines = ops.matmul(first, ops.transpose(second, (0, 2, 1))) + ops.expand_dims(nobody, 1)
+    own = ops.sum(first * second, axis=-1)
     losses = ops.where(is_there, ops.logsumexp(cosines, axis=-1) - own, 0.0)
     return ops.sum(losses) / ops.maximum(ops.sum(ops.cast(is_there, "float32")), 1.0)

@@ -365,7 +365,8 @@ class LogGeneratorConfig(Section):
     """Size and nature of a generated log; `transforms/log_generator.py` says how clicks come about.
 
     The effects are in logits: what is added where an item fits wholly, where its category was clicked just now, for the
-    most favourable context, where its category is among the last that were shown, and where it follows the last shown.
+    most favourable context, where its category is among the last that were shown, where it follows the last shown, and
+    where it is among the interests that a label asks for; with that, a log has two labels.
     """
 
     events: Annotated[int, Field(ge=100)] = 200_000
@@ -387,7 +388,16 @@ class LogGeneratorConfig(Section):
     order_steps: Annotated[int, Field(ge=1)] = 2
     drift_effect: float = 0.0
     drift_share: Share = Field(0.0, description="Share of impressions of the category that follows the last shown.")
+    kind_effect: float = 0.0
     seed: int = 17
+
+    @model_validator(mode="after")
+    def _an_interest_a_kind(self) -> LogGeneratorConfig:
+        if self.kind_effect and self.interests_per_user < 2:
+            raise ValueError(
+                f"`interests_per_user` should be at least 2 with `kind_effect`, received {self.interests_per_user}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _enough_items(self) -> LogGeneratorConfig:

@@ -11,6 +11,7 @@ either from the user's interests or by popularity alone. Its click is a Bernoull
           + context_effect * (device + hour)
           + order_effect   where the category is among the last `order_steps` shown to the user
           + drift_effect   where the category follows, on a ring of all categories, the last one shown to the user
+          + kind_effect    where the category is among those interests of the user that the label asks for
           + what the user and the item are like in themselves
 
 so that the category of the target has to be looked up in the recent history: an average over all interests says
@@ -18,6 +19,11 @@ little, popularity and user alone say next to nothing. Interests are drawn as of
 keeps an item's own click rate from giving the answer away. With `order_effect` or `drift_effect` alone (both are 0
 unless set), what is in a history says little, and when it came nearly all; `drift_share` of the impressions then are of
 the category that follows.
+
+With `kind_effect`, impressions are of two kinds, shown by one half of the user's interests each, and of each event one
+of two labels is observed, a click or a like: a click asks for the first kind's interests, a like for the second's. So
+the same history and category mean something else for each task, and what is in a history says little unless its kind
+is seen with it.
 """
 
 from __future__ import annotations
@@ -31,6 +37,7 @@ import numpy as np
 import polars as pl
 
 from transforms.config import LogGeneratorConfig
+from transforms.log_kinds import KINDS, LABELS, fits_asked, shown_by_kind
 from transforms.log_sequences import among_last, is_next, moved_on
 
 LogFormat = Literal["parquet", "csv", "jsonl"]
@@ -67,7 +74,9 @@ class GeneratedLog:
     """Three tables.
 
     events: `user`, `item`, `timestamp` (milliseconds since 1970, int64, rising within a user), `click` (0 or 1, int64),
-        `true_probability` (float64), `device` (text), `hour` (UTC, int64); ordered by time.
+        `true_probability` (float64), `device` (text), `hour` (UTC, int64); ordered by time. With `kind_effect` also
+        `like` (0 or 1), `kind` (feed or search), and `asked` (click or like), which label is observed: the other is 0,
+        and the probability is the observed one's.
     items: `item`, `category`.
     users: `user`, `age_group`, `country`.
     """
@@ -109,6 +118,10 @@ def generate(config: LogGeneratorConfig) -> GeneratedLog:
     if config.drift_share or config.drift_effect:
         ring = random.permutation(config.categories)
         category = moved_on(user, category, ring, config.drift_share, random)
+    kinds = None
+    if config.kind_effect:
+        kinds = shown_by_kind(interests[user, :, day], category, config.exposure_to_interests, random)
+        category = kinds.category
     item = _shown_items(catalogue, category, timestamp, random)
     fit = np.where(interests[user, :, day] == category[:, None], intensities[user], 0.0).max(axis=1)
 
@@ -123,6 +136,8 @@ def generate(config: LogGeneratorConfig) -> GeneratedLog:
         + user_bias[user]
         + item_bias[item]
     )
+    if kinds is not None:
+        logit = logit + config.kind_effect * fits_asked(interests[user, :, day], kinds)
     probability, click = _click(config, user, category, timestamp, logit, random)
 
     user_names = _names("u", config.users)
@@ -140,6 +155,13 @@ def generate(config: LogGeneratorConfig) -> GeneratedLog:
             "hour": hour,
         }
     )
+    if kinds is not None:
+        events = events.with_columns(
+            pl.Series("click", (click & (kinds.asked == 0)).astype(np.int64)),
+            pl.Series("like", (click & (kinds.asked == 1)).astype(np.int64)),
+            pl.Series(KINDS).gather(kinds.kind).alias("kind"),
+            pl.Series(LABELS).gather(kinds.asked).alias("asked"),
+        )
     items = pl.DataFrame({"item": item_names, "category": category_names.gather(catalogue.category)})
     users = pl.DataFrame(
         {

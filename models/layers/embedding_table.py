@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.large_pages import on_large_pages
 from models.layers.masked_ops import masked_mean
 from models.replicas import LossesByReplica
 
@@ -115,7 +116,7 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         if _declared is not None:
             whole_name = self.name if name == "table" else f"{self.name} {name}"
             _declared.append(DeclaredTable(whole_name, rows, self.dimension, table))
-        return table
+        return on_large_pages(table)
 
     def gather(self, ids: Any) -> Any:
         """Vectors [..., dimension], float32, of `ids` [...], padding's among them as it may be."""

@@ -23,7 +23,8 @@ class EvolutionCell(keras.layers.Layer):
     | augru | `(1 - a z) h + a z c` | the same |
     | augru_released | `(1 - a) z h + (1 - (1 - a) z) c`, of the gate that keeps | the authors' code |
 
-    With no attention the paper's cells leave the state as it is; the released one takes an ordinary step.
+    With no attention agru and augru leave the state as it is; the released one takes an ordinary step. Where there is
+    no behaviour, all leave it.
 
     Args:
         units: width of the state, `n`.
@@ -46,26 +47,30 @@ class EvolutionCell(keras.layers.Layer):
         self.recurrent = self.add_weight(name="recurrent", shape=(n, width), initializer="orthogonal")
 
     def call(self, inputs: Any, states: Any, training: bool | None = None) -> tuple[Any, list[Any]]:
-        """inputs: [B, 3 n + 1] (agru: [B, 2 n + 1]); states: the one state [B, n]."""
+        """states: the one state [B, n]; inputs: the projected input [B, 3 n] (agru: [B, 2 n]) and, last, `beside`."""
         (state,) = states if isinstance(states, list | tuple) else (states,)
-        projected, attention = inputs[:, :-1], inputs[:, -1:]
+        count = self.recurrent.shape[1]
+        projected, first, last = inputs[:, :count], inputs[:, count : count + 1], inputs[:, -1:]
         own = ops.matmul(state, ops.cast(self.recurrent, state.dtype))
         *gates, candidate = ops.split(projected, projected.shape[-1] // self.units, axis=-1)
         *own_gates, own_candidate = ops.split(own, own.shape[-1] // self.units, axis=-1)
         reset = ops.sigmoid(gates[-1] + own_gates[-1])
         candidate = ops.tanh(candidate + reset * own_candidate)
         if self.cell == "agru":
-            share = attention
+            share = first
         else:
             gate = ops.sigmoid(gates[0] + own_gates[0])
-            if self.cell == "aigru":
-                share = gate
-            elif self.cell == "augru":
-                share = attention * gate
-            else:
-                share = 1.0 - (1.0 - attention) * gate
-        state = (1.0 - share) * state + share * candidate
+            share = last * (1.0 - (1.0 - first) * gate) if self.cell == "augru_released" else first * gate
+        state = state + share * (candidate - state)
         return state, [state]
+
+    @staticmethod
+    def beside(cell: str, attention: Any, there: Any) -> list[Any]:
+        """What a cell is told beside its input: columns [B, T, 1] of attention, and of 1 where there is a behaviour.
+
+        Attention is 0 where there is none.
+        """
+        return {"aigru": [there], "augru_released": [attention, there]}.get(cell, [attention])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "cell": self.cell}
@@ -75,7 +80,8 @@ class EvolutionCell(keras.layers.Layer):
 class InterestEvolution(keras.layers.Layer):
     """The last state of `EvolutionCell` over valid steps; zeros where there are none.
 
-    The products of all inputs are made at once; what is left for each step is the state's own.
+    The products of all inputs are made at once; what is left for each step is the state's own. A step without a
+    behaviour leaves the state as it is because its share is 0, which costs less than Keras's masking of every step.
 
     Args:
         units: see `EvolutionCell`, as is the next.
@@ -93,15 +99,17 @@ class InterestEvolution(keras.layers.Layer):
 
     def build(self, inputs_shape: Any, *_: Any) -> None:
         self.projection.build(inputs_shape)
-        self.steps.build((*inputs_shape[:-1], self.projection.units + 1))
+        beside = len(EvolutionCell.beside(self.cell, None, None))
+        self.steps.build((*inputs_shape[:-1], self.projection.units + beside))
 
     def call(self, inputs: Any, attention: Any, mask: Any) -> Any:
         """[B, units] from inputs [B, T, d], attention [B, T] and the mask [B, T]."""
-        attention = ops.expand_dims(ops.cast(attention, inputs.dtype), -1)
+        there = ops.expand_dims(ops.cast(mask, inputs.dtype), -1)
+        attention = there * ops.expand_dims(ops.cast(attention, inputs.dtype), -1)
         if self.cell == "aigru":
             inputs = attention * inputs
-        joined = ops.concatenate([self.projection(inputs), attention], axis=-1)
-        return self.steps(joined, mask=mask)
+        beside = EvolutionCell.beside(self.cell, attention, there)
+        return self.steps(ops.concatenate([self.projection(inputs), *beside], axis=-1))
 
     def compute_mask(self, *_: Any, **__: Any) -> None:
         """What comes out has no history axis for Keras to carry the mask along."""

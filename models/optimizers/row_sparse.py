@@ -13,6 +13,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from models.large_pages import on_large_pages
+
 
 def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
     """The same gradient with each row named once."""
@@ -54,6 +56,9 @@ class RowSparse(keras.optimizers.Optimizer):
     def __init__(self, *, for_xla: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.for_xla = for_xla
+
+    def add_variable(self, *args: Any, **options: Any) -> Any:
+        return on_large_pages(super().add_variable(*args, **options))
 
     def _backend_apply_gradients(self, grads: list[Any], trainable_variables: list[Any]) -> None:
         variables = [getattr(variable, "value", variable) for variable in trainable_variables]

@@ -306,3 +306,31 @@ def test_what_was_shown_last_adds_its_effect_and_nothing_else(effects, shown):
 def test_the_order_of_what_is_shown_is_left_alone_unless_asked_for(log):
     again = generate(SMALL.model_copy(update={"order_effect": 1.0}))
     assert_frame_equal(again.events.select("user", "item", "timestamp"), log.events.select("user", "item", "timestamp"))
+
+
+def test_of_each_event_one_label_is_observed_and_asks_for_its_kinds_interests():
+    """Where all other effects are off, a user's category has one of two logits a label, `kind_effect` apart."""
+    off = {"fit_effect": 0.0, "context_effect": 0.0, "recency_effect": 0.0, "interest_lifetime_days": 1e9, "users": 100}
+    shown = {"interests_per_user": 2, "exposure_to_interests": 1.0}
+    log = generate(SMALL.model_copy(update=off | shown | {"kind_effect": 2.5}))
+    assert log.events.select("like", "kind", "asked").schema == {
+        "like": pl.Int64, "kind": pl.String, "asked": pl.String,
+    }  # fmt: skip
+    unobserved = {"click": "like", "like": "click"}
+    for label, asked in unobserved.items():
+        assert log.events.filter(asked=asked)[label].sum() == 0
+        assert log.events.filter(asked=label)[label].mean() > 0.1
+    events = log.events.join(log.items, on="item").with_columns(logit=logit(pl.col("true_probability")))
+    apart = events.with_columns(added=pl.col("logit") - pl.col("logit").min().over("user", "item"))
+    both = apart.filter(pl.col("added").max().over("user", "item") > 1.0)
+    # One of a user's two categories is shown in the feed, the other in search, and both have been asked for both ways.
+    kinds = both.group_by("user", "category").agg(pl.n_unique("kind"), pl.first("kind").alias("its"))
+    separate = both.join(kinds.filter(pl.col("kind") == 1).drop("kind"), on=["user", "category"])
+    wanted = (separate["asked"] == "click") == (separate["its"] == "feed")
+    assert separate.height > 2_000
+    assert separate["added"].to_numpy() == pytest.approx(np.where(wanted.to_numpy(), 2.5, 0.0), abs=1e-9)
+
+
+def test_one_interest_is_too_few_for_two_kinds():
+    with pytest.raises(ValueError, match="`interests_per_user` should be at least 2 with `kind_effect`, received 1"):
+        LogGeneratorConfig(interests_per_user=1, kind_effect=1.0)
