@@ -137,7 +137,7 @@ def export_matcher(
 
     | signature | takes | gives |
     |---|---|---|
-    | `serving_default` | `examples`, string `[N]`: serialized tf.Example | `user` `[N, K, d]`, `item` `[N, d]`, `score` `[N]` |
+    | `serving_default` | `examples`, string `[N]`: serialized tf.Example | `user`, `item`, `score` `[N]` |
     | `encode_user` | raw features of users by name, `[U]`, or `[U, L]` for lists, padded | `user` `[U, K, d]` |
     | `encode_items` | raw features of items by name, `[N]` or `[N, L]` | `item` `[N, d]` |
     | `retrieve` | as `encode_user`, and `k`, int32 `[U]` | `items`, string, and `scores`, `[U, max(k)]` |
