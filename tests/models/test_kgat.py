@@ -140,7 +140,7 @@ def test_the_training_loss_is_the_papers() -> None:
     model.random.state.assign([1, 2])
     loss = float(model.training_loss({"user": user, "item": item}))
     model.random.state.assign([1, 2])
-    others = np.asarray(keras.random.randint((3,), 1, ITEMS, seed=model.random))
+    others = np.asarray(model.edges.draw_items(3, model.random))
     vectors = np.asarray(model.propagate()[0])
     u, i, j = vectors[user], vectors[USERS + item], vectors[USERS + others]
     rows = np.log1p(np.exp(((j - i) * u).sum(axis=1))) * (others != item)
@@ -302,10 +302,11 @@ def trained(model: Matcher, pairs: np.ndarray, epochs: int) -> Matcher:
 
 
 def test_the_graph_tells_cold_items_apart() -> None:
-    """Of the five cold items that come first for a user, which share is of the user's genre: an eighth by chance.
+    """Of the five cold items that come first for a user, which share is of the user's genre: an eighth by chance. And
+    of the five of that genre, which share is among the twenty first of all items that the user did not take.
 
-    A matrix factorisation knows nothing of an item that nobody took, and nor does KGAT without the triples. Shares with
-    three seeds: 0.49 to 0.57 against 0.09 to 0.14.
+    A matrix factorisation knows nothing of an item that nobody took, and nor does KGAT without the triples. 0.97 came
+    out against 0.16 and 0.10, and 0.99 against 0.23 and 0.00.
     """
     genres, of_users, pairs, with_triples, without = taste()
     inputs = ModelInputs(("click",), WARM + COLD + 1, STEPS, 4, READERS + 1)
@@ -318,14 +319,19 @@ def test_the_graph_tells_cold_items_apart() -> None:
         KGAT(inputs, KGATHyperparameters(**sizes, **learning), graph=without),
         BPRMF(inputs, BPRMFHyperparameters(embedding_dimension=16), catalogue),
     ]
-    shares = []
+    shares, found = [], []
     for model in models:
         model.build()
         trained(model, pairs, epochs=20)
         nothing = np.zeros((READERS, STEPS), np.int64)
         users = model.encode_user({"user": np.arange(1, READERS + 1), "history_item": nothing})
-        cold = model.score(users, model.encode_items({"item": np.arange(WARM + 1, WARM + COLD + 1)}))
-        first = WARM + np.argsort(-np.asarray(cold), axis=1)[:, :5]
+        given = np.array(model.score(users, model.encode_items({"item": np.arange(1, WARM + COLD + 1)})))
+        first = WARM + np.argsort(-given[:, WARM:], axis=1)[:, :5]
         shares.append(float(np.mean(genres[first] == of_users[:, None])))
-    assert shares[0] > 0.4
+        given[pairs[0] - 1, pairs[1] - 1] = -np.inf
+        first = np.argsort(-given, axis=1)[:, :20]
+        found.append(float(np.sum((first >= WARM) & (genres[first] == of_users[:, None])) / (READERS * 5)))
+    assert shares[0] > 0.8
     assert max(shares[1:]) < 0.25
+    assert found[0] > 0.7
+    assert max(found[1:]) < 0.4
