@@ -20,6 +20,10 @@ ResourceSpec = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.
 
 NEVER_CACHED = ("ChampionFinder",)
 """Steps whose result depends on more than their inputs: which model is champion changes with every push."""
+READS_FILES = ("LogExampleGen", "KnowledgeGraphGen")
+"""Steps that begin with files, of which a cache knows nothing."""
+ENVIRONMENT = {"TF_USE_LEGACY_KERAS": "1"}
+"""Of every container: TFX imports what asks for `tf.keras` before it imports us, see `pipeline/__init__.py`."""
 
 
 def compile_pipeline(config: PipelineConfig, output: Path) -> dict[str, Any]:
@@ -54,7 +58,9 @@ def compile_pipeline(config: PipelineConfig, output: Path) -> dict[str, Any]:
     )
     specification: dict[str, Any] = job["pipelineSpec"]
     specification["defaultPipelineRoot"] = folders.artifacts
-    uncached = {*NEVER_CACHED, *(["LogExampleGen"] if fingerprints.inputs == "unseen" else [])}
+    for executor in specification["deploymentSpec"]["executors"].values():
+        executor["container"].setdefault("env", []).extend({"name": k, "value": v} for k, v in ENVIRONMENT.items())
+    uncached = {*NEVER_CACHED, *(READS_FILES if fingerprints.inputs == "unseen" else [])}
     for name, task in specification["root"]["dag"]["tasks"].items():
         if name in uncached:
             task["cachingOptions"] = {}

@@ -34,10 +34,17 @@ class GraphEdges:
         took = graph.relations == INTERACT
         pairs = graph.heads[took].astype(np.int64) * graph.item_rows + graph.tails[took] - graph.user_rows
         self._interactions = _sorted_keys(pairs)
+        taken = np.unique(graph.tails[took]) - graph.user_rows
+        self._taken_items = ops.convert_to_tensor(taken if len(taken) else np.arange(1, graph.item_rows))
 
     def took(self, users: Any, items: Any) -> Any:
         """[B], whether users of ids [B] took items of ids [B] in training."""
         return _among(self._interactions, ops.cast(users, "int64") * self.graph.item_rows + ops.cast(items, "int64"))
+
+    def draw_items(self, count: Any, seed: Any) -> Any:
+        """Ids [count] of items that somebody took in training, all alike."""
+        places = keras.random.randint((count,), 0, self._taken_items.shape[0], seed=seed)
+        return ops.take(self._taken_items, places)
 
     def draw(self, count: int, seed: Any) -> tuple[Any, Any, Any, Any, Any]:
         """Heads, relations, tails, other tails [count], and which of the others make no triple of the graph.

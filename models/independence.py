@@ -35,15 +35,16 @@ def dependence(features: Any, weights: Any) -> Any:
         features: [B, K, D].
         weights: [B], which sum to 1.
     """
-    return 0.5 * ops.sum(ops.square(_between(_centred(features, weights), weights, features.shape[1])))
+    return dependence_and_gradient(features, weights)[0]
 
 
 def independence_weights(features: Any, steps: Any, learning_rate: float, penalty: float) -> tuple[Any, Any]:
     """Weights [B], which sum to 1, that make `dependence` lower, and to what share of that under equal weights.
 
     `w = softmax(l)` minimises `dependence(w) / dependence(1 / B) + penalty * (B * sum_b w_b^2 - 1)` by Adam from
-    `l = 0`; its learning rate falls to 0, so that a strong penalty is met closely. If nothing is gained, all weights
-    are equal.
+    `l = 0`; its learning rate falls to 0, so that a strong penalty is met closely. The first term does not fall below
+    what it is by chance, that is, where each interest is of another row; so independent interests leave all weights
+    equal. They are equal, too, where nothing is gained.
 
     Args:
         features: [B, K, D].
@@ -55,12 +56,15 @@ def independence_weights(features: Any, steps: Any, learning_rate: float, penalt
     size = ops.cast(rows, "float32")
     equal = ops.ones_like(features[:, 0, 0]) / size
     before = ops.maximum(dependence(features, equal), 1e-12)
+    of_other_rows = [ops.roll(features[:, number], number, axis=0) for number in range(interests)]
+    by_chance = dependence(ops.stack(of_other_rows, axis=1), equal)
     steps = ops.cast(steps, "int32")
 
     def step(number: Any, state: Any) -> Any:
         logits, first, second = state
         weights = ops.softmax(logits)
-        by_weight = dependence_gradient(features, weights, interests) / before + 2.0 * penalty * size * weights
+        now, by_weight = dependence_and_gradient(features, weights)
+        by_weight = ops.where(now > by_chance, by_weight / before, 0.0) + 2.0 * penalty * size * weights
         # Times the number of rows: each logit's share is as small as its weight.
         gradient = size * weights * (by_weight - ops.sum(weights * by_weight))
         place = ops.cast(number, "float32")
@@ -78,13 +82,14 @@ def independence_weights(features: Any, steps: Any, learning_rate: float, penalt
     return ops.where(share < 1.0, weights, equal), ops.minimum(share, 1.0)
 
 
-def dependence_gradient(features: Any, weights: Any, interests: int) -> Any:
-    """Of `dependence` by the weights [B], up to a number that is the same for all.
+def dependence_and_gradient(features: Any, weights: Any) -> tuple[Any, Any]:
+    """`dependence`, and its gradient by the weights [B], up to a number that is the same for all.
 
     `2 sum over k < l of (f_k - m_k)' Cov_w(k, l) (f_l - m_l)`, `m` being weighted means.
     """
     centred = _centred(features, weights)
-    return ops.sum(ops.matmul(centred, _between(centred, weights, interests)) * centred, axis=1)
+    between = _between(centred, weights, features.shape[1])
+    return 0.5 * ops.sum(ops.square(between)), ops.sum(ops.matmul(centred, between) * centred, axis=1)
 
 
 def _centred(features: Any, weights: Any) -> Any:

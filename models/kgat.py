@@ -36,15 +36,16 @@ class KGAT(Matcher):
         score   = <e*_user, e*_item>
 
     Three things happen in turn, as in the authors' code. Batches of positives, by `training_loss`: BPR against an item
-    drawn from all that the user did not take in training, through the whole graph. After each epoch, by `on_epoch_end`:
+    that others took in training and the user did not, through the whole graph. After each epoch, by `on_epoch_end`:
     batches of triples, `TransR.losses`, by an optimizer of its own, whose moments are not those of the first; then the
     attention is computed anew from `e_0` as it is now. It is a weight, without gradient, that all layers and all
     batches read, so that what is refreshed is what is used: the released TF1 code goes on with its first attention.
 
     Certain, from the paper and its code: all of the above. Ours: the attention is also computed once before the first
     epoch, where the code begins with a sum of normalised adjacencies; rows whose drawn item, or whose drawn tail, is
-    true all the same do not count, where the code draws again; the triples' optimizer is `LazyAdam`, whose step costs
-    what the batch costs; all is computed in float32.
+    true all the same do not count, where the code draws again; items that nobody took are no negatives, of which the
+    authors' data has none: as negatives they would all be learned to be unwanted, whatever the graph knows of them; the
+    triples' optimizer is `LazyAdam`, whose step costs what the batch costs; all is computed in float32.
 
     A user who is not in training has no node with edges. What such a user gets is ours: the vector that a node would
     get that has the mean of all trained users' `e_0` and edges to the items of its history, by the same attention and
@@ -166,11 +167,12 @@ class KGAT(Matcher):
         """See `Matcher`: BPR, and half of `embedding_l2` times the squares of the three vectors `e*` of a row."""
         vectors, _ = self.propagate(training=True)
         users, items = features["user"], features["item"]
-        others = ops.cast(keras.random.randint(ops.shape(items), 1, self.item_rows, seed=self.random), items.dtype)
+        edges = self._learnt_from()
+        others = ops.cast(edges.draw_items(ops.shape(items)[0], self.random), items.dtype)
         user = ops.take(vectors, users, axis=0)
         item, other = (ops.take(vectors, self.user_rows + ids, axis=0) for ids in (items, others))
         losses = ops.softplus(ops.sum(user * (other - item), axis=-1))
-        losses = ops.where(self._learnt_from().took(users, others), 0.0, losses)
+        losses = ops.where(edges.took(users, others), 0.0, losses)
         squares = sum(ops.sum(ops.square(vector), axis=-1) for vector in (user, item, other))
         return self.weighted_mean(losses + 0.5 * self.hyperparameters.embedding_l2 * squares, weights)
 

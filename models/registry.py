@@ -98,11 +98,8 @@ def build_matcher(
         raise ValueError(f"`name` should be one of {', '.join(sorted(MATCHERS))}, received {name!r}")
     if not isinstance(hyperparameters, Section):
         hyperparameters = HYPERPARAMETERS[name].model_validate(dict(hyperparameters))
-    found = MATCHERS[name]
-    matcher: Matcher
-    if issubclass(found, KGAT):
-        matcher = found(inputs, hyperparameters, catalogue, graph)
-    else:
-        matcher = found(inputs, hyperparameters, catalogue)
+    further = {"graph": graph} if name == "kgat" else {}
+    found: Any = MATCHERS[name]
+    matcher: Matcher = found(inputs, hyperparameters, catalogue, **further)
     matcher.build()
     return matcher

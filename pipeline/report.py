@@ -22,6 +22,7 @@ from pipeline.folders import TRAINING_SUMMARY, Folders
 from pipeline.metrics_table import metrics_table, slices_table
 from pipeline.quality_gate import Verdict
 from pipeline.serving_validation import ServingVerdict
+from transforms.graph_ingestion import GraphCounts
 from transforms.ingestion_counts import IngestionCounts
 from transforms.ingestion_report import COUNTS
 from transforms.timestamps import show_time
@@ -54,13 +55,14 @@ class _Findings:
     serving: ServingVerdict
     trainings: dict[str, dict[str, Any]]
     pushed: Champion | None
+    graph: GraphCounts | None = None
 
     @classmethod
     def of(cls, folders: Folders, results: Mapping[str, StepResult]) -> _Findings:
         evaluation = Evaluation.read(results["Evaluator"].outputs["evaluation"])
         verdict = Verdict.read(results["QualityGate"].outputs["blessing"])
         serving = ServingVerdict.read(results["ServingValidator"].outputs["blessing"])
-        baseline = results.get("BaselineEvaluator")
+        baseline, graph = results.get("BaselineEvaluator"), results.get("KnowledgeGraphGen")
         trainings = {"model": "Trainer", BASELINE: "BaselineTrainer"}
         # Pushed by this run, or by the earlier one whose result it used again.
         is_blessed = verdict.is_blessed and serving.is_blessed
@@ -77,6 +79,7 @@ class _Findings:
                 if step in results
             },
             next((model for model in candidates if model.fingerprint == evaluation.model.fingerprint), None),
+            None if graph is None else GraphCounts.model_validate_json(_read(f"{graph.outputs['report']}/{COUNTS}")),
         )
 
     @property
@@ -135,15 +138,17 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
         "baseline": found.baseline.model_dump(mode="json") if found.baseline else None,
         "serving": found.serving.model_dump(mode="json"),
         "counts": found.counts.model_dump(mode="json"),
+        "graph": found.graph.model_dump(mode="json") if found.graph else None,
         "training": found.trainings,
         "examples": examples,
     }
 
 
 def _parts(found: _Findings, folders: Folders, tasks: Sequence[str]) -> Iterator[RenderableType]:
-    yield _data_table(found.counts)
-    if found.counts.dead_letter_reasons:
-        yield _dead_letters(found.counts)
+    yield _data_table(found.counts, found.graph)
+    reasons = found.counts.dead_letter_reasons | (found.graph.dead_letter_reasons if found.graph else {})
+    if reasons:
+        yield _dead_letters(reasons)
     shown = {found.evaluation.model.name: found.evaluation.model}
     if found.baseline is not None:
         shown[f"{found.baseline.name} ({BASELINE})"] = found.baseline
@@ -166,12 +171,12 @@ def _parts(found: _Findings, folders: Folders, tasks: Sequence[str]) -> Iterator
     yield from _verdict(found, folders)
 
 
-def _data_table(counts: IngestionCounts) -> Table:
+def _data_table(counts: IngestionCounts, graph: GraphCounts | None) -> Table:
     table = Table(title="data", title_justify="left", title_style="bold", show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_column()
-    for name, rows in counts.tables.items():
+    for name, rows in (counts.tables | (graph.tables if graph else {})).items():
         table.add_row(f"rows of {name}", f"{rows.rows:,}", f"{rows.dead_letters:,} dead letters")
     starts = {"validation": counts.validation_from, "test": counts.test_from}
     for split, examples in counts.examples.items():
@@ -189,6 +194,10 @@ def _data_table(counts: IngestionCounts) -> Table:
         table.add_row(
             "negatives", f"{counts.negatives_not_found:,}", "could not be drawn: their users had taken nearly all"
         )
+    if graph is not None:
+        among = f"of {graph.entities:,} entities by {graph.relations:,} relations"
+        known = f"{among}; {graph.linked_items:,} entities are items"
+        table.add_row("triples", f"{graph.triples:,}", known)
     if counts.behaviours_only:
         table.add_row("behaviours only", f"{counts.behaviours_only:,}", "events without a label, in histories alone")
     return table
@@ -199,11 +208,11 @@ def _without(counts: IngestionCounts, table: str) -> str:
     return f"{missing:,} events of {table} that are not in their table" if missing else ""
 
 
-def _dead_letters(counts: IngestionCounts) -> Table:
+def _dead_letters(by_reason: Mapping[str, int]) -> Table:
     table = Table(title="dead letters", title_justify="left", title_style="bold", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    reasons = sorted(counts.dead_letter_reasons.items(), key=lambda reason: -reason[1])
+    reasons = sorted(by_reason.items(), key=lambda reason: -reason[1])
     for reason, rows in reasons[:SHOWN_REASONS]:
         table.add_row(escape(reason), f"{rows:,}")
     rest = reasons[SHOWN_REASONS:]

@@ -37,7 +37,7 @@ from serving.export_matcher import MATCHER
 from serving.load import ScoringError, read_provenance
 
 FOUND, POPULARITY = "retrieval.json", "popularity"
-"""In the output of an evaluation: the figures of the model, and in `popularity.json` those of the most frequent items."""
+"""In an evaluation's output: the figures of the model, and in `popularity.json` those of the most frequent items."""
 
 
 def evaluate_matchers(

@@ -36,8 +36,8 @@ class ServingVerdict(Stored):
     """`reasons` against serving the model, none where it is blessed.
 
     examples: asked about. largest_difference: of a probability over gRPC from the offline one.
-    p50_milliseconds, p99_milliseconds: of `rank` with `candidates`, or of `retrieve` for as many items, one request at a
-    time; None for models without. asked: which of both.
+    p50_milliseconds, p99_milliseconds: of `rank` with `candidates`, or of `retrieve` for as many items, one request at
+    a time; None for models without. asked: which of both.
     """
 
     FILE = "serving.json"

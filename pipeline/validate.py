@@ -65,6 +65,7 @@ def validate(config: PipelineConfig) -> ValidationReport:
             report.attributes += attribute_facts(frame, ingestion, name)
     _judge_attributes(report)
     _judge_history_negatives(report)
+    _judge_matcher(report)
     return report
 
 
@@ -233,3 +234,19 @@ def _judge_history_negatives(report: ValidationReport) -> None:
         )
     if drawn and not model.uses_history_negatives:
         report.notes.append(f"`sequence.history_negatives` makes examples larger, and {model.name} has no use for it")
+
+
+def _judge_matcher(report: ValidationReport) -> None:
+    config = report.config
+    if not config.is_matcher:
+        return
+    first, name = config.tasks[0].name, config.model.name
+    if len(config.tasks) > 1:
+        report.notes.append(f"{name} finds items for the first task, {first}, alone; it has no use for the others")
+    if config.negatives.source == "sampled":
+        report.notes.append(
+            f"{name} learns from positives alone; the negatives that `negatives.source: sampled` draws make examples "
+            "that are left out"
+        )
+    if config.data.knowledge_graph is not None and not config.uses_graph:
+        report.notes.append(f"{name} has no use for `data.knowledge_graph`, which kgat alone reads")

@@ -12,6 +12,7 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from models.inputs import ModelInputs
 from models.matcher import Matcher
+from serving.exact_index import ExactIndex
 from serving.item_embeddings import write_item_embeddings
 from serving.raw_inputs import from_named_tensors, missing, parsing_spec
 from serving.served_model import ServedModel
@@ -48,9 +49,6 @@ class IndexedItems:
 class ServedMatcher(ServedModel):
     """From raw features to interests, item vectors and the best of all items.
 
-    The search is exact: every item is scored for every interest. Scoring all and keeping the best interest of each
-    item first, then the best items, merges the lists of the interests and leaves no item twice.
-
     Args:
         matcher: built.
         transform_output: of the transform that made the features it was trained on.
@@ -69,9 +67,7 @@ class ServedMatcher(ServedModel):
     ) -> None:
         super().__init__(transform_output, raw_spec, inputs, name="served_matcher")
         self.matcher = matcher
-        # Variables, since a graph that holds its index as constants may not have more than 2 GB.
-        self._ids = tf.Variable(tf.constant(list(items.ids), tf.string), trainable=False, name="item_ids")
-        self._vectors = tf.Variable(items.vectors, trainable=False, name="item_vectors")
+        self._index = ExactIndex(items.ids, items.vectors)
 
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized tf.Example `[N]` to `user` `[N, K, d]`, `item` `[N, d]` and the item's `score` `[N]`, float32."""
@@ -101,20 +97,10 @@ class ServedMatcher(ServedModel):
             tensors: as for `encode_users`.
 
         Returns:
-            `items`, string, and `scores`, float32, both `[U, max(k)]`, the best first; where a user wants fewer, or
-            there are no more, an item is "" and its score 0.
+            `items`, string, and `scores`, float32, as `ExactIndex.search` gives them.
         """
-        scores = self.matcher.score(self._users(tensors), self._vectors)
-        history, count = tensors[HISTORY_ITEM], tf.shape(scores)[1]
-        wanted = tf.minimum(tf.maximum(tf.reduce_max(k), 0), count)
-        # However much of the history is among the best, enough are left.
-        best, places = tf.math.top_k(scores, tf.minimum(wanted + tf.shape(history)[1], count))
-        items = tf.gather(self._ids, places)
-        is_seen = tf.reduce_any(items[:, :, tf.newaxis] == history[:, tf.newaxis, :], axis=2)
-        best, order = tf.math.top_k(tf.where(is_seen, -np.inf, best), wanted)
-        items = tf.gather(items, order, batch_dims=1)
-        is_there = tf.logical_and(best > -np.inf, tf.range(wanted)[tf.newaxis, :] < k[:, tf.newaxis])
-        return {"items": tf.where(is_there, items, ""), "scores": tf.where(is_there, best, 0.0)}
+        items, scores = self._index.search(self._users(tensors), tensors[HISTORY_ITEM], k)
+        return {"items": items, "scores": scores}
 
     def _users(self, tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
         candidates, beside = self._of_side("candidate"), self._of_side("user")
@@ -151,7 +137,7 @@ def export_matcher(
 
     | signature | takes | gives |
     |---|---|---|
-    | `serving_default` | `examples`, string `[N]`: serialized tf.Example | `user` `[N, K, d]`, `item` `[N, d]`, `score` `[N]` |
+    | `serving_default` | `examples`, string `[N]`: serialized tf.Example | `user`, `item`, `score` `[N]` |
     | `encode_user` | raw features of users by name, `[U]`, or `[U, L]` for lists, padded | `user` `[U, K, d]` |
     | `encode_items` | raw features of items by name, `[N]` or `[N, L]` | `item` `[N, d]` |
     | `retrieve` | as `encode_user`, and `k`, int32 `[U]` | `items`, string, and `scores`, `[U, max(k)]` |

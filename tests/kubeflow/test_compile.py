@@ -102,3 +102,33 @@ def test_the_types_of_artifacts_are_found_again_in_the_container() -> None:
 
 def _list_of(artifact: pipeline_spec_pb2.RuntimeArtifact) -> pipeline_spec_pb2.ArtifactList:
     return pipeline_spec_pb2.ArtifactList(artifacts=[artifact])
+
+
+MATCHER = (
+    CONFIG.replace("name: shop", "name: finder")
+    .replace("{name: din}", "{name: kgat}")
+    .replace("tasks:", "  knowledge_graph: {path: kg.csv, format: csv, head: h, relation: r, tail: t}\ntasks:")
+    + "features: {user: {in_model: true}}\n"
+)
+
+
+def test_a_matcher_with_a_graph_compiles_too(tmp_path: Path) -> None:
+    (tmp_path / "finder.yaml").write_text(MATCHER)
+    compile_pipeline(load(tmp_path / "finder.yaml"), tmp_path / "pipeline.yaml")
+    found = json_format.ParseDict(
+        yaml.safe_load((tmp_path / "pipeline.yaml").read_text()), pipeline_spec_pb2.PipelineSpec()
+    )
+    inputs = found.root.dag.tasks["Trainer"].inputs.artifacts
+    assert inputs["knowledge_graph"].task_output_artifact.producer_task == "KnowledgeGraphGen"
+    assert "knowledge_graph" not in found.root.dag.tasks["BaselineTrainer"].inputs.artifacts
+    # The log cannot be seen from here, so that nothing could tell that it had changed.
+    assert not found.root.dag.tasks["KnowledgeGraphGen"].caching_options.enable_cache
+    assert load_component_from_file(str(tmp_path / "pipeline.yaml")).name == "finder"
+
+
+def test_every_container_has_keras_2_behind_tensorflow(specification: pipeline_spec_pb2.PipelineSpec) -> None:
+    """TF Recommenders needs it, and TFX imports what decides it before it imports anything of ours."""
+    for executor in executors(specification).values():
+        assert {(variable.name, variable.value) for variable in executor.container.env} == {
+            ("TF_USE_LEGACY_KERAS", "1")
+        }

@@ -45,6 +45,15 @@ def test_who_took_what(edges: GraphEdges) -> None:
     assert np.asarray(took).tolist() == [True, True, True, False, False]
 
 
+def test_items_that_nobody_took_are_not_drawn() -> None:
+    """Users 1 and 2 took items 1 and 3 of four; where nobody took any, all are drawn."""
+    nobody = np.zeros(0, np.int64)
+    for users, items, expected in (([1, 2, 2], [3, 1, 3], {1, 3}), (nobody, nobody, {1, 2, 3, 4})):
+        over = CollaborativeGraph.of(3, np.array(users), np.array(items), KnowledgeGraph.without_triples(5))
+        drawn = np.asarray(GraphEdges(over).draw_items(200, keras.random.SeedGenerator(5)))
+        assert set(drawn.tolist()) == expected
+
+
 def test_every_edge_comes_once_with_its_relation(edges: GraphEdges) -> None:
     parts = list(edges.by_relation())
     places = np.concatenate([found for _, found in parts])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +140,7 @@ def test_the_training_loss_is_the_papers() -> None:
     model.random.state.assign([1, 2])
     loss = float(model.training_loss({"user": user, "item": item}))
     model.random.state.assign([1, 2])
-    others = np.asarray(keras.random.randint((3,), 1, ITEMS, seed=model.random))
+    others = np.asarray(model.edges.draw_items(3, model.random))
     vectors = np.asarray(model.propagate()[0])
     u, i, j = vectors[user], vectors[USERS + item], vectors[USERS + others]
     rows = np.log1p(np.exp(((j - i) * u).sum(axis=1))) * (others != item)
@@ -225,6 +228,20 @@ def test_reloaded_it_serves_the_same_and_says_that_it_cannot_learn(tmp_path: Pat
         again.training_loss({"user": np.array([1]), "item": np.array([1])})
 
 
+def test_two_replicas_end_as_one(tmp_path: Path) -> None:
+    """Both phases of two epochs; each replica is given the batch of the one, and draws the same triples."""
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(here.parents[1]), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [sys.executable, str(here / "graph_replicas_program.py"), str(tmp_path / "weights.npz")]
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    with np.load(tmp_path / "weights.npz") as arrays:
+        names = [name.removeprefix("1 ") for name in arrays if name.startswith("1 ")]
+        assert any(name.endswith("attention") for name in names)
+        for name in names:
+            np.testing.assert_allclose(arrays[f"2 {name}"], arrays[f"1 {name}"], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
 @pytest.mark.parametrize(
     ("inputs", "over", "says"),
     [
@@ -285,10 +302,11 @@ def trained(model: Matcher, pairs: np.ndarray, epochs: int) -> Matcher:
 
 
 def test_the_graph_tells_cold_items_apart() -> None:
-    """Of the five cold items that come first for a user, which share is of the user's genre: an eighth by chance.
+    """Of the five cold items that come first for a user, which share is of the user's genre: an eighth by chance. And
+    of the five of that genre, which share is among the twenty first of all items that the user did not take.
 
-    A matrix factorisation knows nothing of an item that nobody took, and nor does KGAT without the triples. Shares with
-    three seeds: 0.49 to 0.57 against 0.09 to 0.14.
+    A matrix factorisation knows nothing of an item that nobody took, and nor does KGAT without the triples. 0.97 came
+    out against 0.16 and 0.10, and 0.99 against 0.23 and 0.00.
     """
     genres, of_users, pairs, with_triples, without = taste()
     inputs = ModelInputs(("click",), WARM + COLD + 1, STEPS, 4, READERS + 1)
@@ -301,14 +319,19 @@ def test_the_graph_tells_cold_items_apart() -> None:
         KGAT(inputs, KGATHyperparameters(**sizes, **learning), graph=without),
         BPRMF(inputs, BPRMFHyperparameters(embedding_dimension=16), catalogue),
     ]
-    shares = []
+    shares, found = [], []
     for model in models:
         model.build()
         trained(model, pairs, epochs=20)
         nothing = np.zeros((READERS, STEPS), np.int64)
         users = model.encode_user({"user": np.arange(1, READERS + 1), "history_item": nothing})
-        cold = model.score(users, model.encode_items({"item": np.arange(WARM + 1, WARM + COLD + 1)}))
-        first = WARM + np.argsort(-np.asarray(cold), axis=1)[:, :5]
+        given = np.array(model.score(users, model.encode_items({"item": np.arange(1, WARM + COLD + 1)})))
+        first = WARM + np.argsort(-given[:, WARM:], axis=1)[:, :5]
         shares.append(float(np.mean(genres[first] == of_users[:, None])))
-    assert shares[0] > 0.4
+        given[pairs[0] - 1, pairs[1] - 1] = -np.inf
+        first = np.argsort(-given, axis=1)[:, :20]
+        found.append(float(np.sum((first >= WARM) & (genres[first] == of_users[:, None])) / (READERS * 5)))
+    assert shares[0] > 0.8
     assert max(shares[1:]) < 0.25
+    assert found[0] > 0.7
+    assert max(found[1:]) < 0.4

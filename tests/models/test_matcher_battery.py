@@ -35,6 +35,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"recent": 3, "loss": "sampled_softmax", "normalize": True, "temperature": 0.1},
     ],
     "desmil": [{"loss": "sampled_softmax", "fourier_features": 3, "history_age": True}],
+    "idnp": [
+        {"aggregation": "mean", "window_length": 2, "context_length": 3, "dilations": (1,), "loss": "sampled_softmax"},
+        {"divergence": "wasserstein", "history_age": True, "path_dropout": 0.0, "normalize": True, "temperature": 0.1},
+    ],
+    "kgat": [{"layer_units": (8,), "relation_dimension": 3, "message_dropout": 0.0}],
 }
 NEED_USERS = {"bpr_mf", "kgat"}
 SMALL = {"embedding_dimension": 16, "weight_steps": 5}

@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_features import PLAIN
+from random_features import PLAIN, RICH, make_catalogue, make_features
 
 from models.config import HYPERPARAMETERS, DINHyperparameters
-from models.registry import RANKERS, build_ranker
+from models.matcher_config import MATCHER_HYPERPARAMETERS, ComiRecHyperparameters
+from models.registry import MATCHERS, RANKERS, build_matcher, build_ranker
 
 
-def test_every_ranker_has_the_hyperparameters_of_its_name() -> None:
-    assert {name: kind.Hyperparameters for name, kind in RANKERS.items()} == HYPERPARAMETERS
+def test_every_model_has_the_hyperparameters_of_its_name() -> None:
+    assert {name: kind.Hyperparameters for name, kind in (RANKERS | MATCHERS).items()} == HYPERPARAMETERS
+    assert set(MATCHERS) == set(MATCHER_HYPERPARAMETERS)
+    assert not set(RANKERS) & set(MATCHERS)
 
 
 @pytest.mark.parametrize("name", sorted(RANKERS))
@@ -42,3 +45,28 @@ def test_hyperparameters_as_a_mapping_or_an_instance() -> None:
 def test_what_does_not_fit(name: str, hyperparameters: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_ranker(name, PLAIN, hyperparameters)
+
+
+@pytest.mark.parametrize("name", sorted(set(MATCHERS) - {"kgat"}))
+def test_a_matcher_comes_with_all_its_weights(name: str) -> None:
+    matcher = build_matcher(name, RICH, {}, make_catalogue(RICH))
+    count = matcher.count_params()
+    matcher.training_loss(make_features(RICH, 4))
+    assert matcher.count_params() == count > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "hyperparameters", "message"),
+    [
+        ("din", {}, "`name` should be one of bpr_mf, comirec, desmil, .*, received 'din'"),
+        (
+            "two_tower",
+            ComiRecHyperparameters(),
+            "`hyperparameters` should be TwoTowerHyperparameters, received ComiRec",
+        ),
+        ("hcn", {"centres": 3}, "centres"),
+    ],
+)
+def test_what_does_not_fit_a_matcher(name: str, hyperparameters: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_matcher(name, RICH, hyperparameters, make_catalogue(RICH))

@@ -11,11 +11,19 @@ import small_evaluation as small
 from rich.console import Console
 
 from pipeline.config import PipelineConfig
-from pipeline.evaluation_result import Evaluation, Metrics, ModelEvaluation, SliceMetrics, TaskEvaluation
+from pipeline.evaluation_result import (
+    Evaluation,
+    Metrics,
+    ModelEvaluation,
+    RetrievalMetrics,
+    SliceMetrics,
+    TaskEvaluation,
+)
 from pipeline.folders import Folders
 from pipeline.quality_gate import Verdict
 from pipeline.report import Report, closing_report
 from pipeline.serving_validation import ServingVerdict
+from transforms.graph_ingestion import GraphCounts
 from transforms.ingestion_counts import IngestionCounts, TableCounts
 
 COUNTS = IngestionCounts(
@@ -90,6 +98,10 @@ def report(
     verdict: Verdict = Verdict(is_blessed=True),  # noqa: B008
     champion: ModelEvaluation | None = None,
     serving: ServingVerdict = ServingVerdict(is_blessed=True),  # noqa: B008
+    popularity: ModelEvaluation | None = None,
+    graph: GraphCounts | None = None,
+    training: dict[str, Any] = TRAINING,
+    tasks: int = 1,
 ) -> Report:
     def step(name: str, output: str) -> Step:
         folder = Path(folders.root) / name
@@ -103,8 +115,8 @@ def report(
     results = {name: step(name, output) for name, output in outputs.items()}
     results["LogExampleGen"].outputs["examples"] = "/examples"
     (Path(folders.root) / "LogExampleGen" / "counts.json").write_text(COUNTS.model_dump_json())
-    (Path(folders.root) / "Trainer" / "training_summary.json").write_text(json.dumps(TRAINING))
-    Evaluation(model=evaluated, champion=champion, champion_problem=None, examples=483).write(
+    (Path(folders.root) / "Trainer" / "training_summary.json").write_text(json.dumps(training))
+    Evaluation(model=evaluated, champion=champion, champion_problem=None, examples=483, popularity=popularity).write(
         results["Evaluator"].outputs["evaluation"]
     )
     verdict.write(results["QualityGate"].outputs["blessing"])
@@ -114,7 +126,11 @@ def report(
         Evaluation(model=baseline, champion=None, champion_problem=None, examples=483).write(
             results["BaselineEvaluator"].outputs["evaluation"]
         )
-    return closing_report(config(), folders, results)
+    if graph is not None:
+        results["KnowledgeGraphGen"] = step("KnowledgeGraphGen", "report")
+        (Path(folders.root) / "KnowledgeGraphGen" / "counts.json").write_text(graph.model_dump_json())
+    described = config()
+    return closing_report(described.model_copy(update={"tasks": described.tasks * tasks}), folders, results)
 
 
 def text(found: Report, width: int = 140) -> str:
@@ -233,3 +249,53 @@ def test_a_model_that_cannot_be_served_is_refused(folders: Folders) -> None:
     shown = text(found)
     assert "the server cannot load the model: no" in shown
     assert "the model was not pushed" in shown
+
+
+def retrieval(recall: float) -> RetrievalMetrics:
+    figures = {"recall_50": recall, "ndcg_50": recall / 2, "coverage_50": 0.25}
+    return RetrievalMetrics(users=41, examples=97, unreachable=3, repeated=5, figures=figures)
+
+
+def matcher(name: str, recall: float) -> ModelEvaluation:
+    tail = SliceMetrics(name="popularity", value="tail", metrics=retrieval(0.01))
+    tasks = {"click": TaskEvaluation(overall=retrieval(recall), slices=(tail,))}
+    return ModelEvaluation(name=name, fingerprint="f0", folder=f"/models/{name}/7", tasks=tasks)
+
+
+def test_a_matcher_stands_beside_popularity(folders: Folders) -> None:
+    found = report(folders, matcher("hcn", 0.4), matcher("two_tower", 0.35), popularity=matcher("popularity", 0.2))
+    shown = text(found)
+    assert "0.4000" in line(shown, "hcn", "0.2500")
+    assert "0.3500" in line(shown, "two_tower (baseline)")
+    assert "0.2000" in line(shown, "popularity (nothing learned)")
+    assert "0.0100" in line(shown, "popularity tail", "97")
+    assert "41 users took 97 items of click in the test window" in shown
+    assert "3 of them are not in the catalogue" in shown
+    assert "5 more had been taken before" in shown
+    content = json.loads(Path(folders.report).read_text())
+    assert content["metrics"]["hcn"]["recall_50"] == 0.4
+    assert content["metrics"]["hcn"]["novelty_10"] is None
+    assert content["popularity"]["name"] == "popularity"
+
+
+def test_it_says_which_task_a_matcher_uses(folders: Folders) -> None:
+    shown = text(report(folders, matcher("hcn", 0.4), None, tasks=2))
+    assert "hcn finds items for the first task, click, alone" in shown
+
+
+def test_it_says_what_training_left_out(folders: Folders) -> None:
+    training = TRAINING | {"task": "click", "examples": 500, "left_out": 2700}
+    shown = text(report(folders, matcher("hcn", 0.4), None, training=training))
+    assert "on 500 positives of click; 2,700 other examples were left out" in shown
+
+
+def test_it_shows_the_graph_that_was_read(folders: Folders) -> None:
+    graph = GraphCounts(
+        tables={"links": TableCounts(rows=70, usable=68, dead_letters=2)},
+        dead_letter_reasons={"links: entity is in no triple": 2},
+        triples=900, entities=300, relations=7, linked_items=68,
+    )  # fmt: skip
+    shown = text(report(folders, matcher("kgat", 0.4), None, graph=graph))
+    assert "2 dead letters" in line(shown, "rows of links", "70")
+    assert "of 300 entities by 7 relations; 68 entities are items" in line(shown, "triples", "900")
+    assert "2" in line(shown, "links: entity is in no triple")

@@ -31,7 +31,7 @@ def vector(item: str) -> np.ndarray:
 
 
 def queries(sign: float = 1.0, by_popularity: bool = False) -> list[dict[str, Any]]:
-    """Each positive of the test window, with the rank of its item and the list by plain search where it is no repeat."""
+    """Each positive of the test window, with the rank of its item and the list by plain search if it is no repeat."""
     found = []
     for row in (row for row in ROWS["test"] if row["label_click"]):
         earlier = {

@@ -9,14 +9,20 @@ from typing import Any
 
 import every_input
 import keras
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 import transformed
 from tensorflow_transform.output_wrapper import TFTransformOutput
 
+from models.catalogue import Catalogue
+from models.registry import build_matcher
 from pipeline.serving_validation import ServingVerdict, validate_serving
 from serving.config import ServingGateConfig
 from serving.export import export
+from serving.export_matcher import IndexedItems, export_matcher
+from serving.item_embeddings import PARQUET
 from serving.server.configuration import ServerOptions, one_model
 from serving.server.server import Server
 from serving.warm_up import read_warm_up
@@ -132,3 +138,54 @@ def test_a_server_that_answers_otherwise_is_found_out(made: tuple[Path, list[str
         found = verdict(made, tmp_path / "served", address=f"127.0.0.1:{server.port}", base_path=str(base))
     assert not found.is_blessed
     assert "answers over gRPC should be within 1e-05 of the offline ones" in found.reasons[0]
+
+
+@pytest.fixture(scope="module")
+def matcher(made: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Finds the nearest of five items; asked with the rows of the ranker's examples."""
+    output: TFTransformOutput = transformed.make(tmp_path_factory.mktemp("transform"))
+    inputs = transformed.inputs(output)
+    keras.utils.set_random_seed(1)
+    random = np.random.default_rng(1)
+    tensors = {"item": np.arange(inputs.item_rows)}
+    for name in sorted(inputs.candidate_tensors - {"item"}):
+        shape, dtype = inputs.tensors()[name]
+        tensors[name] = np.zeros((inputs.item_rows, *shape), dtype)
+    built = build_matcher("two_tower", inputs, {}, Catalogue(tensors, np.ones(inputs.item_rows, np.float32)))
+    for weight in built.trainable_weights:
+        weight.assign(random.normal(size=weight.shape))
+    ids = np.array([b"i0", b"i1", b"i2", b"i5", b"other"], object)
+    items = IndexedItems.of(built, ids, {name: values[1:6] for name, values in tensors.items()})
+    folder = tmp_path_factory.mktemp("model") / "exported"
+    export_matcher(built, output, transformed.RAW_SPEC, inputs, items, str(folder), {"fingerprint": "abc"})
+    return folder, made[1]
+
+
+def test_a_matcher_that_retrieves_as_an_exact_search_is_blessed(
+    matcher: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    found = verdict(matcher, tmp_path / "served")
+    assert found.is_blessed, found.reasons
+    assert (found.asked, found.candidates) == ("items retrieved", 7)
+    assert found.p50_milliseconds is not None
+    requests = [log.predict_log.request for log in read_warm_up(tmp_path / "served")]
+    assert [request.model_spec.signature_name for request in requests] == ["retrieve", "retrieve"]
+    assert [tf.make_ndarray(request.inputs["k"]).tolist() for request in requests] == [[1], [100]]
+
+
+def test_a_matcher_whose_index_is_of_another_model_is_refused(matcher: tuple[Path, list[str]], tmp_path: Path) -> None:
+    """The vectors beside the model are not those that it searches, as after a mixed-up copy."""
+    stale = tmp_path / "stale"
+    shutil.copytree(matcher[0], stale)
+    table = pq.read_table(stale / PARQUET)
+    order = [1, 0, *range(2, table.num_rows)]
+    pq.write_table(table.set_column(1, "vector", table["vector"].take(order)), stale / PARQUET)
+    found = verdict((stale, matcher[1]), tmp_path / "served")
+    assert not found.is_blessed
+    assert found.reasons[0].startswith("`retrieve` should give the best items of example ")
+
+
+def test_limits_are_held_against_retrieval(matcher: tuple[Path, list[str]], tmp_path: Path) -> None:
+    found = verdict(matcher, tmp_path / "served", p50_milliseconds=1e-6)
+    (reason,) = found.reasons
+    assert reason.startswith("p50 of retrieving 7 items should be at most 1e-06 ms, it is ")

@@ -252,3 +252,15 @@ def test_what_dien_compares_behaviours_with_is_said_where_nothing_is_drawn_and_w
     assert "items drawn from the log, with `sequence.history_negatives: true`" in note
     (note,) = checked(tmp_path, config=with_negatives).notes
     assert note == "`sequence.history_negatives` makes examples larger, and pooled has no use for it"
+
+
+def test_what_a_matcher_has_no_use_for_is_said(tmp_path: Path) -> None:
+    matcher = CONFIG.replace("{name: pooled}", "{name: two_tower}")
+    assert checked(tmp_path, config=matcher).notes == []
+    two = matcher.replace("tasks:\n", "tasks:\n  - {name: seen, label: {every_event: true}}\n")
+    expected = "two_tower finds items for the first task, seen, alone; it has no use for the others"
+    assert expected in checked(tmp_path, config=two).notes
+    (note,) = checked(tmp_path, config=matcher + "negatives: {source: sampled}\n").notes
+    assert note.startswith(
+        "two_tower learns from positives alone; the negatives that `negatives.source: sampled` draws"
+    )

@@ -1,0 +1,126 @@
+"""What a step of KGAT costs by the edges of its graph, and in what memory.
+
+    python benchmarks/graph_propagation.py [--edges 20000 200000 2000000]
+
+Random graphs with ten edges a node. Each size runs in a process of its own: a training step of 1,024 positives, back
+and forth through the whole graph, and the refresh of attention and served vectors; the best of five, in seconds of
+all processors together, which other programs on the machine lengthen least. The bar: from the second size to the last,
+time and memory grow by at most 1.3 times what the edges do. The smallest fits into a processor's cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+SIZES = (20_000, 200_000, 2_000_000)
+EDGES_PER_NODE, BATCH, TIMES = 10, 1024, 5
+BAR = 1.3
+"""By how much more than the edges a cost may grow."""
+
+
+def best_seconds(run: Callable[[], Any]) -> float:
+    run()
+    seconds = []
+    for _ in range(TIMES):
+        began = time.process_time()
+        run()
+        seconds.append(time.process_time() - began)
+    return min(seconds)
+
+
+def megabytes() -> float:
+    """The most that this process has ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(edges: int) -> dict[str, float]:
+    """Of one size, in this process."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from models.inputs import ModelInputs
+    from models.kgat import KGAT
+    from models.kgat_config import KGATHyperparameters
+    from models.knowledge_graph import CollaborativeGraph, KnowledgeGraph
+
+    random = np.random.default_rng(0)
+    # Half of the edges are interactions, half triples, each beside its inverse.
+    users = items = entities = max(edges // EDGES_PER_NODE // 3, 100)
+    heads, tails = random.integers(0, entities, (2, edges // 4))
+    kinds = random.integers(0, 10, edges // 4)
+    knowledge = KnowledgeGraph(
+        np.concatenate([heads, tails]), np.concatenate([kinds, kinds + 10]), np.concatenate([tails, heads]),
+        entities, 20, np.where(np.arange(items) % 2, np.arange(items), -1),
+    )  # fmt: skip
+    takers, taken = random.integers(1, users, edges // 4), random.integers(1, items, edges // 4)
+    graph = CollaborativeGraph.of(users, takers, taken, knowledge)
+    before = megabytes()
+    inputs = ModelInputs(("click",), items, history_length=4, history_age_buckets=4, user_rows=users)
+    model = KGAT(inputs, KGATHyperparameters(), graph=graph)
+    model.build()
+    optimizer = keras.optimizers.Adam(0.001)
+    weights = model.trainable_variables
+    optimizer.build(weights)
+
+    @tf.function(autograph=False)
+    def step(batch: dict[str, Any]) -> Any:
+        with tf.GradientTape() as tape:
+            loss = model.training_loss(batch)
+        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
+        return loss
+
+    batch = {"user": tf.constant(takers[:BATCH]), "item": tf.constant(taken[:BATCH])}
+    return {
+        "edges": len(graph.heads),
+        "step": best_seconds(lambda: float(step(batch))),
+        "refresh": best_seconds(model.refresh),
+        "megabytes": megabytes() - before,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--edges", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measure(arguments.one)))
+        return 0
+    found: list[dict[str, float]] = []
+    print(f"{'edges':>10} {'step, s':>9} {'refresh, s':>11} {'memory, MB':>11} {'growth beside that of edges':>30}")
+    for edges in arguments.edges:
+        command = [sys.executable, __file__, "--one", str(edges)]
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found.append(json.loads(answer.splitlines()[-1]))
+        growth = grown(found)
+        shown = "  ".join(f"{name} {value:.2f}" for name, value in growth.items())
+        last = found[-1]
+        print(
+            f"{last['edges']:>10,.0f} {last['step']:>9.3f} {last['refresh']:>11.3f} {last['megabytes']:>11.0f} "
+            f"{shown:>30}  (bar {BAR})"
+        )
+    return int(any(value > BAR for value in grown(found).values()))
+
+
+def grown(found: list[dict[str, float]]) -> dict[str, float]:
+    """Of the last size: by how much more each cost has grown since the size before than the edges have."""
+    if len(found) < 2:
+        return {}
+    before, last = found[-2:]
+    edges = last["edges"] / before["edges"]
+    return {name: last[name] / before[name] / edges for name in ("step", "refresh", "megabytes")}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""How long an exact search among all items takes, beside the matrix product that it cannot do without.
+
+    python benchmarks/retrieval_serving.py
+    python benchmarks/retrieval_serving.py --items 100000 --requests 200
+
+The search is that of an exported matcher, loaded from a SavedModel as a server loads it, asked for one user at a time.
+The product is of the same interests and the same vectors, in the same process, in turns with it, so that what else the
+machine does falls on both alike. Exits with 1 where the search takes more than `BAR` times the product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from serving.exact_index import ExactIndex
+
+DIMENSION, INTERESTS, COUNT, HISTORY = 64, 4, 50, 50
+BAR = 1.5
+
+
+class _Searched(tf.Module):
+    def __init__(self, ids: np.ndarray, vectors: np.ndarray) -> None:
+        super().__init__()
+        self.index = ExactIndex(ids, vectors)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, INTERESTS, DIMENSION], tf.float32, name="users"),
+            tf.TensorSpec([None, None], tf.string, name="history"),
+            tf.TensorSpec([None], tf.int32, name="k"),
+        ]
+    )
+    def search(self, users: tf.Tensor, history: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+        items, scores = self.index.search(users, history, k)
+        return {"items": items, "scores": scores}
+
+
+def measured(items: int, requests: int) -> dict[str, float]:
+    """Milliseconds of search and product, by share, their ratio, and megabytes of the index in memory."""
+    random = np.random.default_rng(7)
+    ids = np.array([f"i{number}".encode() for number in range(items)], object)
+    vectors = random.normal(size=(items, DIMENSION)).astype(np.float32)
+    users = random.normal(size=(requests, 1, INTERESTS, DIMENSION)).astype(np.float32)
+    seen = random.integers(0, items, (requests, 1, HISTORY))
+    with tempfile.TemporaryDirectory() as folder:
+        module = _Searched(ids, vectors)
+        tf.saved_model.save(module, folder, signatures={"search": module.search})
+        del module
+        before = resident_megabytes()
+        search = tf.saved_model.load(folder).signatures["search"]
+        kept = tf.Variable(np.ascontiguousarray(vectors.T))
+        loaded = resident_megabytes() - before - vectors.nbytes / 2**20
+        product = tf.function(lambda interests: tf.matmul(interests, kept))
+        times: dict[str, list[float]] = {"search": [], "product": []}
+        for number in range(-3, requests):  # the first few are not counted: graphs are traced, memory is found
+            interests, history = tf.constant(users[number]), tf.constant(ids[seen[number]], tf.string)
+            began = time.perf_counter()
+            search(users=interests, history=history, k=tf.constant([COUNT]))["items"].numpy()
+            between = time.perf_counter()
+            product(interests[0])[0, 0].numpy()
+            end = time.perf_counter()
+            if number >= 0:
+                times["search"].append((between - began) * 1e3)
+                times["product"].append((end - between) * 1e3)
+    found = {f"{name} p{share}": float(np.percentile(times[name], share)) for name in times for share in (50, 99)}
+    ratios = np.array(times["search"]) / np.array(times["product"])
+    return found | {"ratio": float(np.median(ratios)), "megabytes": loaded}
+
+
+def resident_megabytes() -> float:
+    """What this process holds, at the moment."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--requests", type=int, default=60)
+    arguments = parser.parse_args()
+    table = Table(title=f"exact search, {DIMENSION} dimensions, {INTERESTS} interests, the best {COUNT}, one user")
+    for heading in ("items", "search p50", "p99", "product p50", "p99", "ratio", "bar", "index in memory"):
+        table.add_column(heading, justify="right")
+    is_short = False
+    for items in arguments.items:
+        found = measured(items, arguments.requests)
+        is_short |= found["ratio"] > BAR
+        times = (f"{found[f'{name} p{share}']:.1f} ms" for name in ("search", "product") for share in (50, 99))
+        bar = f"{'ok' if found['ratio'] <= BAR else 'SHORT'} <= {BAR:g}"
+        table.add_row(f"{items:,}", *times, f"{found['ratio']:.2f}", bar, f"{found['megabytes']:,.0f} MB")
+    Console(width=120).print(table)
+    return int(is_short)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

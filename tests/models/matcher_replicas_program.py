@@ -1,0 +1,70 @@
+"""The loss and its gradients of matchers on one replica and on two, logical devices of one CPU.
+
+Logical devices are fixed when TensorFlow starts, hence a process of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from random_features import RICH, make_catalogue, make_features
+
+from models.registry import build_matcher
+
+ROWS = 24
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "in_batch": ("comirec", {"hard_negatives": 7, "embedding_l2": 0.01}),
+    "soft": ("hcn", {"recent": 2, "temperature": 0.5}),
+    "sampled": ("two_tower", {"loss": "sampled_softmax", "negatives": 9, "embedding_l2": 0.01, "item_bias": False}),
+    "bpr": ("bpr_mf", {"loss": "bpr"}),
+}
+
+
+def measured(strategy: tf.distribute.Strategy, name: str, hyperparameters: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The sum over replicas of each one's share of the loss, and of its gradients."""
+    keras.utils.set_random_seed(4)
+    features, weights = make_features(RICH, ROWS), np.arange(ROWS, dtype=np.float32) % 5
+    share = ROWS // strategy.num_replicas_in_sync
+    with strategy.scope():
+        matcher = build_matcher(name, RICH, {"embedding_dimension": 4, **hyperparameters}, make_catalogue(RICH))
+        matcher.on_epoch_begin(0)
+
+    def step() -> list[Any]:
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group
+        mine = slice(number * share, (number + 1) * share)
+        with tf.GradientTape() as tape:
+            loss = matcher.training_loss(
+                {key: tf.constant(x)[mine] for key, x in features.items()}, tf.constant(weights)[mine]
+            )
+        variables = matcher.trainable_variables
+        found = tape.gradient(loss, [variable.value for variable in variables])
+        return [loss] + [
+            tf.zeros(variable.shape) if gradient is None else tf.convert_to_tensor(gradient)
+            for variable, gradient in zip(variables, found, strict=True)
+        ]
+
+    def total(value: Any) -> np.ndarray:
+        return np.sum([part.numpy() for part in strategy.experimental_local_results(value)], axis=0)
+
+    found = tf.function(lambda: strategy.run(step), autograph=False)()
+    return {f"{number}": total(value) for number, value in enumerate(found)}
+
+
+def main() -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    arrays = {}
+    for replicas, strategy in ((1, tf.distribute.get_strategy()), (2, mirrored)):
+        for case, (name, hyperparameters) in CASES.items():
+            found = measured(strategy, name, hyperparameters)
+            arrays |= {f"{replicas} {case} {key}": value for key, value in found.items()}
+    np.savez(sys.argv[1], **arrays)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Trains matchers on logs made for a test, and says how many targets they find."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.catalogue import Catalogue
+from models.inputs import ModelInputs
+from models.matcher import Matcher
+from models.optimizers.row_sparse import LazyAdam
+from models.registry import build_matcher
+
+
+def train(
+    name: str,
+    inputs: ModelInputs,
+    hyperparameters: dict[str, Any],
+    features: dict[str, np.ndarray],
+    *,
+    epochs: int,
+    batch_size: int = 500,
+    learning_rate: float = 0.01,
+    seed: int = 1,
+) -> Matcher:
+    """The matcher `name` after `epochs` over the positives `features`, of items without attributes."""
+    keras.utils.set_random_seed(seed)
+    counts = np.bincount(features["item"], minlength=inputs.item_rows)
+    matcher = build_matcher(name, inputs, hyperparameters, Catalogue.of_ids(inputs, counts))
+    optimizer = LazyAdam(learning_rate)
+    optimizer.build(matcher.trainable_variables)
+
+    @tf.function(autograph=False)
+    def step(batch: dict[str, Any]) -> None:
+        with tf.GradientTape() as tape:
+            loss = matcher.training_loss(batch)
+        weights = matcher.trainable_variables
+        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
+
+    count = len(features["item"])
+    for epoch in range(epochs):
+        matcher.on_epoch_begin(epoch)
+        order = np.random.default_rng(epoch).permutation(count)
+        for start in range(0, count - batch_size + 1, batch_size):
+            rows = order[start : start + batch_size]
+            step({key: tf.constant(values[rows]) for key, values in features.items()})
+    return matcher
+
+
+def recall(matcher: Matcher, features: dict[str, np.ndarray], among: int) -> float:
+    """The share of targets that are among the first items, padding left out."""
+    ids = np.arange(1, matcher.inputs_description.item_rows)
+    scores = matcher.score(matcher.encode_user(features), matcher.encode_items(matcher.catalogue.features(ids)))
+    first = 1 + np.argsort(-np.asarray(scores), axis=1)[:, :among]
+    return float(np.mean(np.any(first == features["item"][:, None], axis=1)))
