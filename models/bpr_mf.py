@@ -9,7 +9,7 @@ from keras import ops
 
 from models.catalogue import Catalogue
 from models.inputs import ModelInputs
-from models.layers.embedding_table import EmbeddingTable
+from models.layers.quotient_remainder import make_table
 from models.matcher import Matcher
 from models.matcher_config import BPRMFHyperparameters
 
@@ -35,8 +35,12 @@ class BPRMF(Matcher):
         if inputs.user_rows is None:
             raise ValueError("`model.name` bpr_mf needs the ids of users among its inputs, received none")
         h = hyperparameters
-        self.users = EmbeddingTable(inputs.user_rows, h.embedding_dimension, h.embedding_l2, name="user")
-        self.items = EmbeddingTable(inputs.item_rows, h.embedding_dimension, h.embedding_l2, name="item")
+        self.users = make_table(
+            inputs.user_rows, h.embedding_dimension, inputs.user_layout, h.embedding_l2, name="user"
+        )
+        self.items = make_table(
+            inputs.item_rows, h.embedding_dimension, inputs.item_layout, h.embedding_l2, name="item"
+        )
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         return self.user_vectors(ops.expand_dims(self.users(features["user"], training=training), 1))

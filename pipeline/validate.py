@@ -236,6 +236,9 @@ def _judge_history_negatives(report: ValidationReport) -> None:
         report.notes.append(f"`sequence.history_negatives` makes examples larger, and {model.name} has no use for it")
 
 
+WITHOUT_TABLES = {"kgat": "its vectors are of the graph's nodes", "popularity": "it has no vectors to learn"}
+
+
 def _judge_matcher(report: ValidationReport) -> None:
     config = report.config
     if not config.is_matcher:
@@ -250,3 +253,5 @@ def _judge_matcher(report: ValidationReport) -> None:
         )
     if config.data.knowledge_graph is not None and not config.uses_graph:
         report.notes.append(f"{name} has no use for `data.knowledge_graph`, which kgat alone reads")
+    if config.embeddings and name in WITHOUT_TABLES:
+        report.notes.append(f"{name} has no use for `embeddings`, since {WITHOUT_TABLES[name]}")

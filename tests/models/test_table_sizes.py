@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from random_features import COMPACT, PLAIN, RICH
+from random_features import COMPACT, PLAIN, RICH, make_catalogue
 
 from models.config import OptimizerConfig
 from models.inputs import ModelInputs
 from models.layers.embedding_table import is_table
 from models.ranker import Ranker
-from models.registry import RANKERS, build_ranker
+from models.registry import RANKERS, build_matcher, build_ranker
 from models.table_sizes import TableSize, table_sizes
 
 
@@ -53,6 +53,14 @@ def test_they_are_those_that_are_made(name: str, inputs: ModelInputs) -> None:
     sizes = table_sizes(build, OptimizerConfig())
     assert sorted((size.rows, size.width) for size in sizes) == sorted(made)
     assert len({size.name for size in sizes}) == len(sizes)
+
+
+def test_a_matchers_tables_have_layouts_too() -> None:
+    sizes = table_sizes(
+        lambda: build_matcher("bpr_mf", COMPACT, {"item_bias": False}, make_catalogue(COMPACT)), OptimizerConfig()
+    )
+    names = {size.name for size in sizes}
+    assert names == {"item quotient", "item remainder", "user quotient", "user remainder"}
 
 
 def test_what_would_fit_into_no_memory_is_not_made() -> None:

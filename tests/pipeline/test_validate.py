@@ -257,6 +257,13 @@ def test_what_dien_compares_behaviours_with_is_said_where_nothing_is_drawn_and_w
 def test_what_a_matcher_has_no_use_for_is_said(tmp_path: Path) -> None:
     matcher = CONFIG.replace("{name: pooled}", "{name: two_tower}")
     assert checked(tmp_path, config=matcher).notes == []
+    compact = "embeddings: {item: {kind: quotient_remainder, buckets: 5}}\n"
+    assert checked(tmp_path, config=matcher + compact).notes == []
+    counting = matcher.replace("two_tower", "popularity") + compact
+    assert (
+        "popularity has no use for `embeddings`, since it has no vectors to learn"
+        in checked(tmp_path, config=counting).notes
+    )
     two = matcher.replace("tasks:\n", "tasks:\n  - {name: seen, label: {every_event: true}}\n")
     expected = "two_tower finds items for the first task, seen, alone; it has no use for the others"
     assert expected in checked(tmp_path, config=two).notes
