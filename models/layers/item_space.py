@@ -42,7 +42,7 @@ class ItemSpace(keras.layers.Layer):
         self.of_user = self._linear("of_user", bool(has_user))
         self.built = True
 
-    def _linear(self, name: str, is_needed: bool) -> keras.layers.Dense | None:
+    def _linear(self, name: str, is_needed: bool) -> Any:
         return keras.layers.Dense(self.width, use_bias=False, name=name) if is_needed else None
 
     def item(self, features: dict[str, Any], training: bool | None = None) -> Any:
