@@ -6,8 +6,8 @@
 The run before makes the examples and transforms them, once for all. Each matcher then gets the same budget: one
 training with the first seed for each of `--rates`, of which the best by NDCG@50 on validation is kept. What is printed
 is the mean over seeds on the test split, all items ranked, and the spread (the standard deviation). `kgat without
-graph` is KGAT that knows what users took alone. Exits with 1 where a matcher is below popularity, or below two_tower by more than
-the noise: twice the standard error of the difference of both means.
+graph` is KGAT that knows what users took alone. Exits with 1 where a matcher is below popularity, or below two_tower by
+more than the noise: twice the standard error of the difference of both means.
 """
 
 from __future__ import annotations

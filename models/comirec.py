@@ -20,12 +20,12 @@ class ComiRec(Matcher):
     """K interests by attention, of which training moves the one that fits the target best.
 
         u_k = MultiInterestAttention(x)_k + p_u        x and p_u of `ItemSpace`
-        training:  u = u_k*, k* = argmax_k <u_k, y>    equation 11; the loss sees u alone
-        serving:   max_k <u_k, y_i>
+        score = max_k <u_k, y_i>
 
-    The readout of training knows the target, so it is not what serving does: an interest may serve some items alone
-    and be right whenever it is asked for one of them. With `readout: best`, training too scores each item by its best
-    interest.
+    The paper's training (equation 11) scores all items by the one interest that fits the target best, which knows the
+    target and so is not what serving does: an interest may serve some items alone and be right whenever it is asked for
+    one of them. That is `readout: target`. By itself training scores as serving does, each item by its best interest;
+    on MovieLens-100K a quarter more of what comes next is then among the first 50.
 
     Ours: attributes and the user's own vector, and the loss, which in the paper is a sampled softmax.
     """

@@ -52,9 +52,9 @@ class ComiRecHyperparameters(MatcherHyperparameters):
 
     interests: PositiveInt = 4
     attention_units: PositiveInt | None = Field(None, description="None: four times the vectors' width.")
-    readout: Literal["target", "best"] = Field(
-        "target",
-        description="In training: the paper's, by the interest that fits the target; or each item by its best.",
+    readout: Literal["best", "target"] = Field(
+        "best",
+        description="In training: each item by its best interest, as served; or the paper's, all by the target's best.",
     )
 
 

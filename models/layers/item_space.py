@@ -33,10 +33,17 @@ class ItemSpace(keras.layers.Layer):
         self.items = ItemEmbedding(inputs, dimension, l2, name="items")
         self.context = ContextEmbedding(inputs, dimension, l2, history_age, name="context")
         self.width = self.items.width
-        self.of_item = keras.layers.Dense(self.width, use_bias=False, name="of_item")
-        self.of_behaviour = keras.layers.Dense(self.width, use_bias=False, name="of_behaviour")
-        self.of_user = keras.layers.Dense(self.width, use_bias=False, name="of_user")
+        context = self.context
+        # None where there is nothing to bring in: a layer that is never called is never built, and Keras builds a model
+        # that has one anew, from made-up inputs, as soon as replicas share it.
+        self.of_item = self._linear("of_item", bool(context.of_the_candidate or context.candidate_numbers))
+        self.of_behaviour = self._linear("of_behaviour", bool(context.in_history or history_age))
+        has_user = inputs.user_rows is not None or context.of_the_user or context.user_numbers
+        self.of_user = self._linear("of_user", bool(has_user))
         self.built = True
+
+    def _linear(self, name: str, is_needed: bool) -> Any:
+        return keras.layers.Dense(self.width, use_bias=False, name=name) if is_needed else None
 
     def item(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """y [N, d]."""

@@ -67,7 +67,7 @@ def test_given_weights_count_beside_the_learned() -> None:
 
 GROUPS, PER_GROUP, LENGTH = 16, 10, 8
 INPUTS = ModelInputs(tasks=("click",), item_rows=GROUPS * PER_GROUP + 1, history_length=LENGTH, history_age_buckets=2)
-SIZES = {"embedding_dimension": 16, "interests": 2, "item_bias": False}
+SIZES = {"embedding_dimension": 16, "interests": 2, "item_bias": False, "readout": "target"}
 
 
 def log(count: int, seed: int, together: float) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -99,8 +99,8 @@ def test_interests_are_told_apart_that_training_had_no_need_to() -> None:
     """Users of one group each in training, of four afterwards, in a space of 8 dimensions.
 
     Attention has learned what training asked for; centres compete all the same. Mean cosine between interests, mean
-    best cosine of a behaviour to one, and targets found among 15 items: ComiRec 0.24, 0.73 and 0.53, HCN -0.08, 0.82
-    and 0.61. Trained on users of four groups both tell them apart.
+    best cosine of a behaviour to one, and targets found among 15 items: ComiRec about 0.95, 0.62 and 0.45, HCN -0.05,
+    0.81 and 0.57. Trained on users of four groups both tell them apart.
     """
     training, many = log(4000, 1, 1), log(500, 2, 4)
     sizes = {"embedding_dimension": 8, "interests": 4, "normalize": True, "temperature": 0.1}
@@ -113,6 +113,6 @@ def test_interests_are_told_apart_that_training_had_no_need_to() -> None:
         pairs = np.einsum("bkd,bld->bkl", interests, interests)[:, ~np.eye(4, dtype=bool)]
         coverage = np.einsum("bkd,btd->bkt", interests, history).max(axis=1)
         found[name] = float(pairs.mean()), float(coverage.mean()), recall(model, many, 15)
-    assert found["hcn"][0] < found["comirec"][0] - 0.15, found
-    assert found["hcn"][1] > found["comirec"][1] + 0.04, found
-    assert found["hcn"][2] > found["comirec"][2] + 0.02, found
+    assert found["hcn"][0] < found["comirec"][0] - 0.4, found
+    assert found["hcn"][1] > found["comirec"][1] + 0.1, found
+    assert found["hcn"][2] > found["comirec"][2] + 0.03, found

@@ -27,7 +27,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "comirec": [
         {"loss": "sampled_softmax", "history_age": True, "interests": 2, "attention_units": 5},
-        {"loss": "bpr", "normalize": True, "temperature": 0.1, "negative_distribution": "uniform", "readout": "best"},
+        {"loss": "bpr", "normalize": True, "temperature": 0.1, "negative_distribution": "uniform", "readout": "target"},
     ],
     "bpr_mf": [{"loss": "in_batch_softmax", "item_bias": False}],
     "hcn": [
