@@ -27,12 +27,13 @@ class DiffuMIN(Ranker):
 
         O    = OrthogonalChannels(v)                       [d, c]
         S    = k O; each behaviour goes where S is highest, a channel keeps its best
-        r_i  = mean of S_ji k_j over channel i, to unit length
-        r*_i = r_i blurred, and restored in a few steps (`InterestDenoiser`)
+        r_i  = mean of S_ji k_j over channel i; how long it is says how well they fit
+        r*_i = r_i, to unit length, blurred, and restored in a few steps (`InterestDenoiser`)
         s    = the last of TransformerBlock([newest behaviours; v])
         logits = Dense(MLP([r; r*; s; v; others]))
 
-    Training adds the denoiser's squared error at random levels, and a contrast between projections of `r` and `r*`.
+    Training adds the denoiser's squared error at random levels, and a contrast between projections of `r`, to unit
+    length, and `r*`.
     Ours, where the code is silent or contradicts itself: the denoiser predicts the original in both; the chain starts
     at the level of its first step; padding is left out and means are over what is kept; a channel without behaviours
     is zeros; the squared error's target is not trained through; in serving the chain has no noise.
@@ -89,7 +90,7 @@ class DiffuMIN(Ranker):
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         target = self.items.of_candidate(features, training=training)
         channels = self.channels(target)
-        interests, has_any = self._interests(user["history"], user["mask"], channels)
+        means, interests, has_any = self._interests(user["history"], user["mask"], channels)
         directions = ops.cast(ops.transpose(channels, (0, 2, 1)), interests.dtype)
         surroundings = self.denoiser.surroundings(interests, directions)
         restored = self.denoiser.restored(interests, surroundings, self.steps, self.draws if training else None)
@@ -98,12 +99,12 @@ class DiffuMIN(Ranker):
         lately = self._lately(user["newest"], user["there"], target)
         flat = (-1, interests.shape[1] * interests.shape[2])
         others = [user.get("others"), self.context.of_candidate(features, training=training)]
-        parts = [ops.reshape(interests, flat), ops.reshape(restored, flat), lately, target]
+        parts = [ops.reshape(means, flat), ops.reshape(restored, flat), lately, target]
         joined = ops.concatenate([*parts, *(part for part in others if part is not None)], axis=-1)
         return self.to_logits(self.score(self.tower(joined, training=training)))
 
-    def _interests(self, history: Any, mask: Any, channels: Any) -> tuple[Any, Any]:
-        """One vector a channel, [B, c, d], of unit length or zeros, and which have any behaviour, bool [B, c]."""
+    def _interests(self, history: Any, mask: Any, channels: Any) -> tuple[Any, Any, Any]:
+        """One vector a channel, [B, c, d], the same of unit length or zeros, and which have any, bool [B, c]."""
         behaviours = ops.cast(history, "float32")
         scores = ops.matmul(behaviours, channels)
         routed = route(scores, mask, self.kept, self.kept_share)
@@ -114,7 +115,7 @@ class DiffuMIN(Ranker):
         squared = ops.sum(found**2, axis=-1, keepdims=True)
         has_any = squared > 1e-12
         unit = ops.where(has_any, found * ops.rsqrt(ops.where(has_any, squared, 1.0)), 0.0)
-        return ops.cast(unit, history.dtype), has_any[..., 0]
+        return ops.cast(found, history.dtype), ops.cast(unit, history.dtype), has_any[..., 0]
 
     def _newest(self, history: Any, mask: Any) -> tuple[Any, Any]:
         """The newest behaviours [B, k, d], the newest last, and which of them there are, bool [B, k]."""

@@ -11,6 +11,16 @@ from models.layers.masked_ops import FILL
 
 SMALLEST = 1e-12
 """Of a squared length that is divided by."""
+APART = 0.01
+"""How far the bias sets fresh channels apart: enough where a candidate's vector is zero, little where it is not."""
+
+
+def first_as_it_is(shape: tuple[int, int], dtype: Any = None) -> Any:
+    """A fresh kernel [d, d * c]: the first channel's block is the identity, the others turn the vector at random."""
+    width, channels = shape[0], shape[1] // shape[0]
+    turn = keras.initializers.Orthogonal()
+    blocks = [ops.eye(width, dtype=dtype), *(turn((width, width), dtype) for _ in range(channels - 1))]
+    return ops.reshape(ops.stack(blocks, axis=-1), shape)
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
@@ -18,8 +28,9 @@ class OrthogonalChannels(keras.layers.Layer):
     """`O` [B, d, c] with `O'O = I` from a candidate's vector [B, d]: Gram-Schmidt of `reshape(Dense(v))`.
 
     DiffuMIN (arXiv 2508.15311), orthogonal channels. The authors' code takes a QR decomposition, whose
-    signs are arbitrary and whose gradient explodes where columns are nearly parallel. Gram-Schmidt fixes the signs, and
-    the columns begin as different unit vectors, since a bias sets them apart.
+    signs are arbitrary and whose gradient explodes where columns are nearly parallel. Gram-Schmidt fixes the signs. How
+    it begins is ours: the first channel asks for what is like the candidate, the others for random turns of it, and a
+    bias sets them apart where there is no candidate. A random first channel has to find out what likeness is.
 
     Args:
         channels: `c`, at most `d`.
@@ -33,8 +44,9 @@ class OrthogonalChannels(keras.layers.Layer):
         width = shape[-1]
         if self.channels > width:
             raise ValueError(f"`channels` should be at most the vectors' width, {width}, received {self.channels}")
-        self.kernel = self.add_weight(name="kernel", shape=(width, width * self.channels))
-        self.bias = self.add_weight(name="bias", shape=(width, self.channels), initializer="identity")
+        self.kernel = self.add_weight(name="kernel", shape=(width, width * self.channels), initializer=first_as_it_is)
+        apart = keras.initializers.Identity(APART)
+        self.bias = self.add_weight(name="bias", shape=(width, self.channels), initializer=apart)
 
     def call(self, target: Any) -> Any:
         """In float32."""

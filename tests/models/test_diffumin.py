@@ -41,7 +41,7 @@ def test_an_interest_is_the_mean_of_its_channels_behaviours_by_their_scores() ->
     ranker, features = diffumin(PLAIN, channels=2), make_features(PLAIN, 5, full=True)
     history, mask = ranker.items.of_history(features)
     channels = np.asarray(ranker.channels(ranker.items.of_candidate(features)))
-    found, has_any = ranker._interests(history, mask, channels)
+    means, found, has_any = ranker._interests(history, mask, channels)
     scores = np.asarray(history) @ channels
     for row in range(5):
         best = scores[row].argmax(-1)
@@ -50,6 +50,7 @@ def test_an_interest_is_the_mean_of_its_channels_behaviours_by_their_scores() ->
             assert bool(has_any[row, channel]) == own.any()
             if own.any():
                 mean = (scores[row, own, channel, None] * np.asarray(history)[row, own]).mean(0)
+                np.testing.assert_allclose(means[row, channel], mean, rtol=1e-3, atol=1e-4)
                 np.testing.assert_allclose(found[row, channel], mean / np.linalg.norm(mean), rtol=1e-3, atol=1e-4)
 
 
@@ -165,19 +166,16 @@ def long_histories(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.nda
 def learned_auc(name: str, **hyperparameters: Any) -> float:
     keras.utils.set_random_seed(11)
     ranker = build_ranker(name, NOISY, {"embedding_dimension": 8, "tower_units": (32,), **hyperparameters})
-    random = np.random.default_rng(11)
-    for weight in ranker.trainable_variables:  # from tiny vectors, training may stay where it began
-        weight.assign(weight.numpy() + random.normal(0.0, 0.2, weight.shape))
     ranker.compile(optimizer=LazyAdam(0.005))
     features, label = long_histories(6000, 1)
-    ranker.fit(features, {"click": label}, batch_size=100, epochs=5, verbose=0)
+    ranker.fit(features, {"click": label}, batch_size=100, epochs=3, verbose=0)
     features, label = long_histories(2000, 2)
     return auc(label, np.asarray(ranker(features)["click"]))
 
 
 def test_a_few_behaviours_among_much_noise_are_found() -> None:
-    """The mean over a hundred of which four count is nearly the mean of noise: 0.53, of 2000 rows give or take 0.013. A
-    channel can ask for them alone: some 0.7 after this little training, 0.9 and more after twice as much."""
-    pooled, found = learned_auc("pooled"), learned_auc("diffumin", denoising_steps=2)
+    """The mean over a hundred of which four count is nearly the mean of noise: of 2000 rows, 0.5 give or take 0.013. A
+    channel whose five best are kept can ask for them alone: 0.95 after this much training."""
+    pooled, found = learned_auc("pooled"), learned_auc("diffumin", denoising_steps=2, kept=5)
     assert pooled < 0.58
-    assert found > pooled + 0.08
+    assert found > pooled + 0.3
