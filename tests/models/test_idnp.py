@@ -231,17 +231,17 @@ def test_few_behaviours_and_their_times_say_where_an_interest_is(few_shot: Match
 
 
 def test_uncertainty_and_the_entropy_of_what_is_next_fall_with_the_context(few_shot: IDNP) -> None:
-    """From one behaviour to eight the deviation 0.71 to 0.33, the entropy over 30 items 2.56 to 2.34."""
+    """From no behaviour over one to eight: the deviation 1, 0.71, 0.33; the entropy over 30 items 3.4, 2.4, 2.3."""
     deviations, entropies = [], []
-    for behaviours in (1, 3, 5, 8):
+    for behaviours in (0, 1, 8):
         features, _ = cycling(1000, seed=9, behaviours=behaviours)
         deviations.append(float(np.mean(few_shot.uncertainty(features))))
         shares = np.asarray(keras.ops.softmax(scores(few_shot, few_shot.encode_user(features))))
         entropies.append(float(np.mean(-np.sum(shares * np.log(shares), axis=1))))
     assert np.all(np.diff(deviations) < 0)
-    assert np.all(np.diff(entropies) < 0)
-    assert deviations[-1] < 0.6 * deviations[0]
-    assert entropies[-1] < entropies[0] - 0.08
+    assert deviations[-1] < 0.6 * deviations[1]
+    assert entropies[1] < entropies[0] - 0.5
+    assert entropies[2] < entropies[1]
 
 
 def test_a_mean_learns_to_narrow_with_the_context() -> None:
