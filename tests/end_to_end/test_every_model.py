@@ -1,0 +1,100 @@
+"""Each of the nine models from logs to an answer over gRPC, by one command and a configuration whose model changes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from models.config import HYPERPARAMETERS
+from models.matcher_config import MATCHER_HYPERPARAMETERS
+from serving.client import Client
+from serving.server.configuration import ServerOptions, one_model
+from serving.server.server import Server
+
+pytestmark = pytest.mark.end_to_end
+
+INTERESTFLOW = (str(Path(sys.executable).with_name("interestflow")),)
+PLAIN = {"pooled", "shared_bottom", "popularity", "two_tower", "comirec", "bpr_mf"}
+
+CONFIG = """
+name: tiny
+generate: {events: 4000, users: 150, items: 200, categories: 10, days: 10}
+data:
+  folder: FOLDER/logs
+  events: {path: events.parquet, format: parquet, user: user, item: item, timestamp: timestamp, timestamp_unit: ms}
+  items: {path: items.parquet, format: parquet, id: item}
+  users: {path: users.parquet, format: parquet, id: user}
+  knowledge_graph: {path: graph.csv, format: csv, head: item, relation: relation, tail: category}
+tasks:
+  - {name: click, label: {column: click}}
+sequence: {behaviours: {column: click}, max_length: 20, history_negatives: true}
+features:
+  user: {in_model: true}
+  attributes:
+    - {name: category, from: items, use: [target, history]}
+    - {name: device, from: events}
+model: MODEL
+training: {batch_size: 128, epochs: 1}
+evaluation:
+  compare_with_baseline: false
+  gate: {champion_margin: {METRIC: 1.0}}
+"""
+SMALL = {"embedding_dimension": 4, "relation_dimension": 4, "layer_units": [4], "weight_steps": 2, "interests": 2}
+"""Of these, a model is given those that it knows."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the generated log, and a graph that says which category an item is of."""
+    folder = tmp_path_factory.mktemp("tiny")
+    sizes = ["--events", "4000", "--users", "150", "--items", "200", "--categories", "10", "--days", "10"]
+    subprocess.run([*INTERESTFLOW, "generate-logs", str(folder / "logs"), *sizes], check=True, timeout=300)
+    items = pl.read_parquet(folder / "logs" / "items.parquet").select(
+        "item", pl.lit("of").alias("relation"), "category"
+    )
+    items.write_csv(folder / "logs" / "graph.csv")
+    return folder
+
+
+@pytest.mark.parametrize("model", sorted(HYPERPARAMETERS.keys() - PLAIN))
+def test_it_answers_over_grpc(folder: Path, model: str) -> None:
+    is_matcher = model in MATCHER_HYPERPARAMETERS
+    known = HYPERPARAMETERS[model].model_fields
+    values = {"name": model, **{name: value for name, value in SMALL.items() if name in known}}
+    text = CONFIG.replace("FOLDER", str(folder)).replace("MODEL", json.dumps(values))
+    config, runs = folder / "tiny.yaml", folder / ("matchers" if is_matcher else "rankers")
+    # Whatever was pushed before is no champion to beat: on so small a log every model is as good as chance.
+    config.write_text(text.replace("METRIC", "recall_50" if is_matcher else "auc"))
+    finished = subprocess.run(
+        [*INTERESTFLOW, "run", str(config), "--runs-folder", str(runs)],
+        capture_output=True, text=True, timeout=900, env=os.environ | {"COLUMNS": "160"},
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    serving = runs / "tiny" / "serving" / "tiny"
+    version = max(serving.iterdir(), key=lambda folder: int(folder.name))
+    assert json.loads((version / "assets.extra" / "interestflow.json").read_text())["model"]["name"] == model
+    catalogue = sorted(pl.read_parquet(folder / "logs" / "items.parquet")["item"])
+    history = catalogue[:3]
+    asked = {"user": "u1", "history_item": history, "history_age": [300, 200, 100]}
+    with (
+        Server(ServerOptions(one_model("tiny", str(serving)), poll_seconds=0)) as server,
+        Client(f"127.0.0.1:{server.port}", "tiny") as client,
+    ):
+        if is_matcher:
+            found = client.retrieve(asked, 10)
+            assert len(set(found.items)) == 10
+            assert set(found.items) <= set(catalogue) - set(history)
+            assert (found.scores[:-1] >= found.scores[1:]).all()
+            assert found.version == int(version.name)
+        else:
+            ranking = client.rank(asked, [{"item": item} for item in catalogue[3:8]])
+            scores = ranking.by_task["click"]
+            assert scores.shape == (5,)
+            assert ((scores > 0.0) & (scores < 1.0)).all()
+            assert len(np.unique(scores)) > 1
+            assert ranking.version == int(version.name)
