@@ -173,8 +173,8 @@ def _largest_difference(client: Client, examples: Sequence[bytes], expected: dic
         for name, values in expected.items():
             answer = tf.make_ndarray(response.outputs[name])
             offline = values[start : start + BATCH]
-            # Of scores, which may be large, relative to their size; of a vector, to the largest of its numbers, since it
-            # is only ever multiplied as a whole.
+            # Of scores, which may be large, relative to their size; of a vector, to the largest of its numbers, since
+            # it is only ever multiplied as a whole.
             size = np.abs(offline).max(axis=-1, keepdims=True) if offline.ndim > 1 else np.abs(offline)
             differences = np.abs(answer - offline) / np.maximum(size, 1.0)
             largest = max(largest, float(np.max(differences, initial=0.0)))
