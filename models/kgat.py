@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -238,13 +238,8 @@ class KGAT(Matcher):
         return {**super().get_config(), "sizes": list(self.sizes)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> KGAT:
-        return cls(
-            ModelInputs.from_json(config["inputs"]),
-            cls.Hyperparameters.model_validate(config["hyperparameters"]),
-            sizes=tuple(config["sizes"]),
-            name=config.get("name"),
-        )
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None, **beside: Any) -> Self:
+        return super().from_config(config, custom_objects, sizes=tuple(config["sizes"]), **beside)
 
 
 def _of_length_one(vectors: Any) -> Any:

@@ -10,14 +10,15 @@ from keras import ops
 
 from models import retrieval_losses
 from models.catalogue import Catalogue, CatalogueTensors
+from models.described_model import DescribedModel
 from models.inputs import ModelInputs
 from models.layers.embedding_table import EmbeddingTable
 from models.matcher_config import MatcherHyperparameters
-from models.replicas import LossesByReplica, own_first, replica_count, sum_over_replicas
+from models.replicas import own_first, replica_count, sum_over_replicas
 from models.section import Section
 
 
-class Matcher(LossesByReplica, keras.Model):
+class Matcher(DescribedModel):
     """A model whose user side and item side meet only in inner products, so that items can be indexed beforehand.
 
     A user may have several vectors, one an interest, of which an item is scored by the one that fits it best.
@@ -35,8 +36,6 @@ class Matcher(LossesByReplica, keras.Model):
         catalogue: all items; kept among the weights, which do not learn. None: zeros, to be filled by loading weights.
     """
 
-    Hyperparameters: ClassVar[type[Section]]
-
     def __init__(
         self,
         inputs: ModelInputs,
@@ -44,23 +43,12 @@ class Matcher(LossesByReplica, keras.Model):
         catalogue: Catalogue | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
-        if not isinstance(hyperparameters, self.Hyperparameters):
-            expected, received = self.Hyperparameters.__name__, type(hyperparameters).__name__
-            raise ValueError(f"`hyperparameters` should be {expected}, received {received}")
-        self.inputs_description = inputs
-        self.hyperparameters: Any = hyperparameters
+        super().__init__(inputs, hyperparameters, name)
         self.catalogue = CatalogueTensors(inputs, catalogue, name="catalogue")
         learns = isinstance(hyperparameters, MatcherHyperparameters)
         self.draws = keras.random.SeedGenerator(name="draws") if learns else None
         has_bias = getattr(hyperparameters, "item_bias", False)
         self.item_bias = EmbeddingTable(inputs.item_rows, 1, 0.0, "zeros", name="item_bias") if has_bias else None
-
-    def build(self, input_shape: Any = None) -> None:
-        """Makes all weights, whose shapes follow from `inputs` alone."""
-        tensors = self.inputs_description.tensors().items()
-        self.call({name: ops.zeros((1, *shape), dtype) for name, (shape, dtype) in tensors}, training=False)
-        self.built = True
 
     @abstractmethod
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
@@ -189,18 +177,3 @@ class Matcher(LossesByReplica, keras.Model):
         wide = ops.cast(vectors, "float32")  # the squares of halves may be beyond them
         unit = wide * ops.rsqrt(ops.sum(ops.square(wide), axis=-1, keepdims=True) + 1e-12)
         return ops.cast(unit, vectors.dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "inputs": self.inputs_description.to_json(),
-            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Matcher:
-        return cls(
-            ModelInputs.from_json(config["inputs"]),
-            cls.Hyperparameters.model_validate(config["hyperparameters"]),
-            name=config.get("name"),
-        )

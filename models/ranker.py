@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
 
 from models.config import Section
+from models.described_model import DescribedModel
 from models.inputs import ModelInputs
 from models.losses import masked_binary_cross_entropy
-from models.replicas import LossesByReplica
 
 
-class Ranker(LossesByReplica, keras.Model):
+class Ranker(DescribedModel):
     """A model of `call(features, training=None) -> logits [B], float32, by task`.
 
     `features` holds the tensors of `models/inputs.py` by name; others are ignored. Subclasses name their
@@ -28,8 +28,6 @@ class Ranker(LossesByReplica, keras.Model):
             keep it among their weights.
     """
 
-    Hyperparameters: ClassVar[type[Section]]
-
     def __init__(
         self,
         inputs: ModelInputs,
@@ -37,18 +35,7 @@ class Ranker(LossesByReplica, keras.Model):
         item_counts: Any | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
-        if not isinstance(hyperparameters, self.Hyperparameters):
-            expected, received = self.Hyperparameters.__name__, type(hyperparameters).__name__
-            raise ValueError(f"`hyperparameters` should be {expected}, received {received}")
-        self.inputs_description = inputs
-        self.hyperparameters = hyperparameters
-
-    def build(self, input_shape: Any = None) -> None:
-        """Makes all weights, whose shapes follow from `inputs` alone."""
-        tensors = self.inputs_description.tensors().items()
-        self.call({name: ops.zeros((1, *shape), dtype) for name, (shape, dtype) in tensors}, training=False)
-        self.built = True
+        super().__init__(inputs, hyperparameters, name)
 
     @abstractmethod
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
@@ -108,21 +95,6 @@ class Ranker(LossesByReplica, keras.Model):
         for added in self.losses:
             loss += ops.cast(added, "float32")
         return loss
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "inputs": self.inputs_description.to_json(),
-            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Ranker:
-        return cls(
-            ModelInputs.from_json(config["inputs"]),
-            cls.Hyperparameters.model_validate(config["hyperparameters"]),
-            name=config.get("name"),
-        )
 
 
 def beside_candidates(user: Any, count: Any) -> Any:
