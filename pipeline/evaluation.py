@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -55,12 +55,9 @@ def evaluate(
         EvaluationError: where the model cannot be evaluated. That the champion cannot is no error but found.
     """
     evaluated = evaluate_model(config, model, test_files, f"{output}/{MODEL}", options)
-    against, problem = None, None
-    if champion is not None:
-        try:
-            against = evaluate_model(config, champion, test_files, f"{output}/{CHAMPION}", options)
-        except EvaluationError as error:
-            problem = str(error)
+    against, problem = of_champion(
+        champion, lambda folder: evaluate_model(config, folder, test_files, f"{output}/{CHAMPION}", options)
+    )
     overall = next(iter(evaluated.tasks.values())).overall
     result = Evaluation(
         model=evaluated,
@@ -70,6 +67,23 @@ def evaluate(
     )
     result.write(output)
     return result
+
+
+def of_champion(
+    champion: str | None, evaluate_one: Callable[[str], ModelEvaluation]
+) -> tuple[ModelEvaluation | None, str | None]:
+    """The evaluation of the champion, where there is one, or why it cannot be evaluated, which is no error.
+
+    Args:
+        champion: its folder, or None.
+        evaluate_one: evaluates the model in a folder.
+    """
+    if champion is None:
+        return None, None
+    try:
+        return evaluate_one(champion), None
+    except EvaluationError as error:
+        return None, str(error)
 
 
 def evaluate_model(

@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 import tensorflow as tf
 
+from pipeline.exported_model import examples_in
 from pipeline.metrics.retrieval_measures import CUTOFFS, ranks_of_targets, top_lists
-from pipeline.retrieval_candidates import BATCH, Candidates, candidates_of, files_records, vectors
+from pipeline.retrieval_candidates import BATCH, Candidates, candidates_of, vectors
 from pipeline.slices import Slice
 from transforms import feature_names
 
@@ -162,7 +163,7 @@ class QueryRanker:
         if self.has_mask:
             spec[feature_names.mask(self.task)] = number
         frames, start = [self._nothing], 0
-        for batch in files_records([file]).batch(BATCH):
+        for batch in examples_in([file]).batch(BATCH):
             parsed = {name: tensor.numpy() for name, tensor in tf.io.parse_example(batch, spec).items()}
             positive = parsed[feature_names.label(self.task)] > 0.5
             if self.has_mask:
@@ -182,7 +183,7 @@ class QueryRanker:
 
     def _serialized(self, file: str, rows: np.ndarray) -> np.ndarray:
         """The examples of `file` at these rows, as they lie there."""
-        records = [batch.numpy() for batch in files_records([file]).batch(BATCH)]
+        records = [batch.numpy() for batch in examples_in([file]).batch(BATCH)]
         return np.concatenate([np.zeros(0, object), *records])[rows]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import polars as pl
 import tensorflow as tf
 
 from pipeline.evaluation_result import EvaluationError
+from pipeline.exported_model import default_signature, examples_in
 from transforms import feature_names
 
 BATCH = 2048
@@ -45,7 +46,7 @@ def candidates_of(folder: str, files: tuple[str, ...], kind: str | None) -> Cand
     Raises:
         EvaluationError: where there are none, or the model cannot encode them.
     """
-    serialized = [batch.numpy() for batch in files_records(files).batch(BATCH)] if files else []
+    serialized = [batch.numpy() for batch in examples_in(files).batch(BATCH)] if files else []
     if not serialized:
         raise EvaluationError("the split of items is empty: there is nothing to rank")
     examples = np.concatenate(serialized)
@@ -63,7 +64,7 @@ def candidates_of(folder: str, files: tuple[str, ...], kind: str | None) -> Cand
 
 def vectors(folder: str, examples: np.ndarray, output: str) -> np.ndarray:
     """What the model gives for serialized examples under `output`, float32 `[N, ...]`, N at least 1."""
-    signature, found = _signature(folder), []
+    signature, found = default_signature(folder), []
     for start in range(0, len(examples), BATCH):
         try:
             outputs: Mapping[str, tf.Tensor] = signature(examples=tf.constant(examples[start : start + BATCH]))
@@ -76,21 +77,3 @@ def vectors(folder: str, examples: np.ndarray, output: str) -> np.ndarray:
             )
         found.append(outputs[output].numpy())
     return np.concatenate(found)
-
-
-def files_records(files: Sequence[str]) -> tf.data.Dataset:
-    """The serialized examples in these files, in their order."""
-    compression = "GZIP" if files[0].endswith(".gz") else ""
-    return tf.data.TFRecordDataset(list(files), compression_type=compression, buffer_size=2**20)
-
-
-@functools.lru_cache(maxsize=2)
-def _model(folder: str) -> Any:
-    try:
-        return tf.saved_model.load(folder)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise EvaluationError(f"{folder} holds no model that can be loaded: {error}") from None
-
-
-def _signature(folder: str) -> Any:
-    return _model(folder).signatures["serving_default"]

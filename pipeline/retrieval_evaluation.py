@@ -12,7 +12,7 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.config import PipelineConfig
-from pipeline.evaluation import CHAMPION, MODEL, check_inputs
+from pipeline.evaluation import CHAMPION, MODEL, check_inputs, of_champion
 from pipeline.evaluation_result import (
     Evaluation,
     EvaluationError,
@@ -57,12 +57,9 @@ def evaluate_matchers(
         EvaluationError: where the model cannot be evaluated. That the champion cannot is no error but found.
     """
     evaluated, popularity = evaluate_matcher(config, model, examples, f"{output}/{MODEL}", options)
-    against, problem = None, None
-    if champion is not None:
-        try:
-            against, _ = evaluate_matcher(config, champion, examples, f"{output}/{CHAMPION}", options)
-        except EvaluationError as error:
-            problem = str(error)
+    against, problem = of_champion(
+        champion, lambda folder: evaluate_matcher(config, folder, examples, f"{output}/{CHAMPION}", options)[0]
+    )
     result = Evaluation(
         model=evaluated,
         champion=against,

@@ -17,6 +17,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from pipeline.evaluation_result import EvaluationError
+from pipeline.exported_model import default_signature, examples_in
 from pipeline.metrics.scored_examples import user_ids
 from pipeline.slices import Slice
 from transforms import feature_names
@@ -49,7 +50,7 @@ class BatchScorer:
             EvaluationError: where that fails, or where there are none.
         """
         for file in files:
-            for batch in _records(file).batch(16).take(1):
+            for batch in examples_in([file]).batch(16).take(1):
                 self.score(batch)
                 return
         raise EvaluationError("the test split has no examples")
@@ -57,7 +58,7 @@ class BatchScorer:
     def blocks(self, file: str) -> Iterator[Block]:
         """The examples of one file, scored, in blocks of about `BLOCK`."""
         waiting: list[Block] = []
-        for batch in _records(file).batch(BATCH).prefetch(2):
+        for batch in examples_in([file]).batch(BATCH).prefetch(2):
             waiting.append(self.score(batch))
             if len(waiting) * BATCH >= BLOCK:
                 yield _joined(waiting)
@@ -73,7 +74,7 @@ class BatchScorer:
             EvaluationError: where the model cannot score them, or labels or slices cannot be read.
         """
         try:
-            outputs = _signature(self.folder)(examples=examples)
+            outputs = default_signature(self.folder)(examples=examples)
         except tf.errors.OpError as error:
             raise EvaluationError(
                 f"the model in {self.folder} cannot score the test examples: {error.message}"
@@ -149,26 +150,6 @@ class SliceBlocks(beam.DoFn):
             tfma.EXAMPLE_WEIGHTS_KEY: by_task("mask"),
             tfma.FEATURES_KEY: features,
         }
-
-
-def _records(file: str) -> tf.data.Dataset:
-    compression = "GZIP" if file.endswith(".gz") else ""
-    return tf.data.TFRecordDataset(file, compression_type=compression, buffer_size=2**20)
-
-
-@functools.lru_cache(maxsize=2)
-def _model(folder: str) -> Any:
-    try:
-        return tf.saved_model.load(folder)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise EvaluationError(f"{folder} holds no model that can be loaded: {error}") from None
-
-
-def _signature(folder: str) -> Any:
-    signatures = _model(folder).signatures
-    if "serving_default" not in signatures:
-        raise EvaluationError(f"the model in {folder} should have the signature serving_default")
-    return signatures["serving_default"]
 
 
 def _joined(batches: list[Block]) -> Block:
