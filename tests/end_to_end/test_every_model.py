@@ -1,14 +1,13 @@
 """Each of the nine models from logs to an answer over gRPC, by one command and a configuration whose model changes."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from commands import INTERESTFLOW, run
 
 from models.config import HYPERPARAMETERS
 from models.matcher_config import MATCHER_HYPERPARAMETERS
@@ -18,7 +17,6 @@ from serving.server.server import Server
 
 pytestmark = pytest.mark.end_to_end
 
-INTERESTFLOW = (str(Path(sys.executable).with_name("interestflow")),)
 PLAIN = {"pooled", "shared_bottom", "popularity", "two_tower", "comirec", "bpr_mf"}
 
 CONFIG = """
@@ -53,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With the generated log, and a graph that says which category an item is of."""
     folder = tmp_path_factory.mktemp("tiny")
     sizes = ["--events", "4000", "--users", "150", "--items", "200", "--categories", "10", "--days", "10"]
-    subprocess.run([*INTERESTFLOW, "generate-logs", str(folder / "logs"), *sizes], check=True, timeout=300)
+    subprocess.run([INTERESTFLOW, "generate-logs", str(folder / "logs"), *sizes], check=True, timeout=300)
     items = pl.read_parquet(folder / "logs" / "items.parquet").select(
         "item", pl.lit("of").alias("relation"), "category"
     )
@@ -70,10 +68,7 @@ def test_it_answers_over_grpc(folder: Path, model: str) -> None:
     config, runs = folder / "tiny.yaml", folder / ("matchers" if is_matcher else "rankers")
     # Whatever was pushed before is no champion to beat: on so small a log every model is as good as chance.
     config.write_text(text.replace("METRIC", "recall_50" if is_matcher else "auc"))
-    finished = subprocess.run(
-        [*INTERESTFLOW, "run", str(config), "--runs-folder", str(runs)],
-        capture_output=True, text=True, timeout=900, env=os.environ | {"COLUMNS": "160"},
-    )  # fmt: skip
+    finished = run(config, runs)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     serving = runs / "tiny" / "serving" / "tiny"
     version = max(serving.iterdir(), key=lambda folder: int(folder.name))

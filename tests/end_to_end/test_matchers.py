@@ -1,15 +1,12 @@
 """What a run of a matcher says at its end, and of a configuration that asks it for a ranker's metric."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import run
 
 pytestmark = pytest.mark.end_to_end
-
-INTERESTFLOW = (str(Path(sys.executable).with_name("interestflow")),)
 
 CONFIG = """
 name: tiny
@@ -39,10 +36,7 @@ evaluation:
 def interestflow(folder: Path, metric: str) -> subprocess.CompletedProcess[str]:
     config = folder / "tiny.yaml"
     config.write_text(CONFIG.replace("FOLDER", str(folder)).replace("METRIC", metric))
-    return subprocess.run(
-        [*INTERESTFLOW, "run", str(config), "--runs-folder", str(folder / "runs")],
-        capture_output=True, text=True, timeout=900, env=os.environ | {"COLUMNS": "160"},
-    )  # fmt: skip
+    return run(config, folder / "runs")
 
 
 def test_the_closing_table_has_counts_metrics_and_verdict(tmp_path: Path) -> None:

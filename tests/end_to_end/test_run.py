@@ -1,16 +1,13 @@
 """`interestflow run` as a person calls it: logs to a pushed model, again from the cache, and a gate that refuses."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import run
 
 pytestmark = pytest.mark.end_to_end
-
-INTERESTFLOW = (str(Path(sys.executable).with_name("interestflow")),)
 
 CONFIG = """
 name: tiny
@@ -37,10 +34,7 @@ evaluation: {gate: {at_least: {auc: FLOOR}}}
 def interestflow(folder: Path, floor: float) -> subprocess.CompletedProcess[str]:
     config = folder / "tiny.yaml"
     config.write_text(CONFIG.replace("FOLDER", str(folder)).replace("FLOOR", str(floor)))
-    return subprocess.run(
-        [*INTERESTFLOW, "run", str(config), "--runs-folder", str(folder / "runs")],
-        capture_output=True, text=True, timeout=900, env=os.environ | {"COLUMNS": "140"},
-    )  # fmt: skip
+    return run(config, folder / "runs")
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +98,7 @@ def test_a_missing_column_ends_the_run_with_one_sentence(folder: Path) -> None:
     config.write_text(
         CONFIG.replace("FOLDER", str(folder)).replace("FLOOR", "0.2").replace("name: device", "name: devise")
     )
-    failed = subprocess.run(
-        [*INTERESTFLOW, "run", str(config), "--runs-folder", str(folder / "bad-runs")],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    failed = run(config, folder / "bad-runs")
     assert failed.returncode == 1
     assert "devise" in failed.stdout + failed.stderr
     assert "Traceback" not in failed.stdout + failed.stderr

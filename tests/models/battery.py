@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from random_features import make_features, make_labels
+from random_features import make_features, make_labels, with_longer_padding, without_history
 
 from models.ranker import Ranker
 
@@ -52,11 +52,11 @@ def assert_finite(values: Any, what: str) -> None:
 
 
 @contextmanager
-def unchanged(ranker: Ranker) -> Iterator[None]:
+def unchanged(model: keras.Model) -> Iterator[None]:
     """Puts back what a call in training changes: moving averages and random state."""
-    before = [variable.numpy() for variable in ranker.variables]
+    before = [variable.numpy() for variable in model.variables]
     yield
-    for variable, value in zip(ranker.variables, before, strict=True):
+    for variable, value in zip(model.variables, before, strict=True):
         variable.assign(value)
 
 
@@ -78,12 +78,7 @@ def longer_padding_changes_nothing(build: Build, folder: Path) -> None:
     """Neither at inference nor, through a batch's statistics, in training."""
     ranker = shaken(build)
     features = make_features(ranker.inputs_description, ROWS)
-    longer = {
-        name: np.pad(values, [(0, 0), (0, LONGER)] + [(0, 0)] * (values.ndim - 2))
-        if name.startswith("history_")
-        else values
-        for name, values in features.items()
-    }
+    longer = with_longer_padding(features, LONGER)
     for training in (False, True):
         with unchanged(ranker):
             expected = logits(ranker, features, training)
@@ -96,9 +91,7 @@ def an_empty_history_is_scored(build: Build, folder: Path) -> None:
     ranker = shaken(build)
     features = make_features(ranker.inputs_description, ROWS)
     assert not features["history_item"][0].any()
-    empty = {
-        name: np.zeros_like(values) if name.startswith("history_") else values for name, values in features.items()
-    }
+    empty = without_history(features)
     for batch in (features, empty):
         for task, values in logits(ranker, batch).items():
             assert values.shape == (ROWS,), f"logits of {task} should be [{ROWS}], received {list(values.shape)}"

@@ -1,16 +1,13 @@
-"""Trains KGAT on one replica and on two that get the same batch, logical devices of one CPU; writes the weights.
-
-Logical devices are fixed when TensorFlow starts, hence a process of its own.
-"""
+"""Trains KGAT on one replica and on two that get the same batch; writes the weights."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from two_replicas import save_of_one_and_two
 
 from models.inputs import ModelInputs
 from models.kgat import KGAT
@@ -49,14 +46,5 @@ def trained(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
     return {f"{number} {weight.name}": weight.numpy() for number, weight in enumerate(model.weights)}
 
 
-def main() -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    alone = trained(tf.distribute.get_strategy())
-    shared = trained(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
-    arrays = {f"{count} {name}": values for count, found in ((1, alone), (2, shared)) for name, values in found.items()}
-    np.savez(sys.argv[1], **arrays)
-
-
 if __name__ == "__main__":
-    main()
+    save_of_one_and_two(trained)

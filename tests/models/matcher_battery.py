@@ -6,20 +6,19 @@ AssertionError with what it found. Weights are shaken first, as in `battery.py`;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from random_features import make_features
+from battery import LONGER, ROWS, assert_finite, unchanged
+from random_features import make_features, with_longer_padding, without_history
 
 from models.matcher import Matcher
 
 Build = Callable[[], Matcher]
-ROWS, LONGER = 14, 3
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
 
 
@@ -56,19 +55,6 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any], what: str) -> N
         np.testing.assert_allclose(found[name], values, **TOLERANCE, err_msg=f"{name} {what}")
 
 
-def assert_finite(values: Any, what: str) -> None:
-    assert np.all(np.isfinite(np.asarray(values, np.float32))), f"{what} should be finite"
-
-
-@contextmanager
-def unchanged(matcher: Matcher) -> Iterator[None]:
-    """Puts back what a call in training changes, random state too."""
-    before = [variable.numpy() for variable in matcher.variables]
-    yield
-    for variable, value in zip(matcher.variables, before, strict=True):
-        variable.assign(value)
-
-
 def gradients(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarray]:
     """Of the loss in training, by the weight's path; a weight that the loss does not depend on has zeros."""
     with tf.GradientTape() as tape:
@@ -85,12 +71,7 @@ def longer_padding_changes_nothing(build: Build, folder: Path) -> None:
     """Neither at inference nor in the loss of the same draws."""
     matcher = shaken(build)
     features = make_features(matcher.inputs_description, ROWS)
-    longer = {
-        name: np.pad(values, [(0, 0), (0, LONGER)] + [(0, 0)] * (values.ndim - 2))
-        if name.startswith("history_")
-        else values
-        for name, values in features.items()
-    }
+    longer = with_longer_padding(features, LONGER)
     assert_same(encoded(matcher, longer), encoded(matcher, features), "with longer padding")
     with unchanged(matcher):
         expected = {"loss": np.asarray(matcher.training_loss(features))}
@@ -102,9 +83,7 @@ def an_empty_history_is_encoded(build: Build, folder: Path) -> None:
     matcher = shaken(build)
     features = make_features(matcher.inputs_description, ROWS)
     assert not features["history_item"][0].any()
-    empty = {
-        name: np.zeros_like(values) if name.startswith("history_") else values for name, values in features.items()
-    }
+    empty = without_history(features)
     for batch in (features, empty):
         for name, values in encoded(matcher, batch).items():
             assert_finite(values, name)

@@ -1,17 +1,14 @@
-"""The loss and its gradients of matchers on one replica and on two, logical devices of one CPU.
-
-Logical devices are fixed when TensorFlow starts, hence a process of its own.
-"""
+"""The loss and its gradients of matchers on one replica and on two."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from random_features import RICH, make_catalogue, make_features
+from two_replicas import save_of_one_and_two
 
 from models.registry import build_matcher
 
@@ -54,17 +51,13 @@ def measured(strategy: tf.distribute.Strategy, name: str, hyperparameters: dict[
     return {f"{number}": total(value) for number, value in enumerate(found)}
 
 
-def main() -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    arrays = {}
-    for replicas, strategy in ((1, tf.distribute.get_strategy()), (2, mirrored)):
-        for case, (name, hyperparameters) in CASES.items():
-            found = measured(strategy, name, hyperparameters)
-            arrays |= {f"{replicas} {case} {key}": value for key, value in found.items()}
-    np.savez(sys.argv[1], **arrays)
+def of_every_case(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
+    return {
+        f"{case} {key}": value
+        for case, (name, hyperparameters) in CASES.items()
+        for key, value in measured(strategy, name, hyperparameters).items()
+    }
 
 
 if __name__ == "__main__":
-    main()
+    save_of_one_and_two(of_every_case)

@@ -64,6 +64,21 @@ def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = F
     return features
 
 
+def with_longer_padding(features: dict[str, np.ndarray], steps: int) -> dict[str, np.ndarray]:
+    """The same, with so many more steps of padding after each history."""
+    return {
+        name: np.pad(values, [(0, 0), (0, steps)] + [(0, 0)] * (values.ndim - 2))
+        if name.startswith("history_")
+        else values
+        for name, values in features.items()
+    }
+
+
+def without_history(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same, of users who did nothing."""
+    return {name: np.zeros_like(values) if name.startswith("history_") else values for name, values in features.items()}
+
+
 def make_labels(inputs: ModelInputs, count: int, seed: int = 2) -> tuple[dict[str, Any], dict[str, Any]]:
     """Random labels by task, and masks by masked task under which some labels do not count: float32 [count]."""
     random = np.random.default_rng(seed)

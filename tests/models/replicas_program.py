@@ -1,17 +1,14 @@
-"""Trains DIN on one replica and on two, logical devices of one CPU; writes the weights that each ends with.
-
-Logical devices are fixed when TensorFlow starts, hence a process of its own.
-"""
+"""Trains DIN on one replica and on two; writes the weights that each ends with."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 from random_features import RICH, make_features, make_labels
+from two_replicas import save_of_one_and_two
 
 from models.config import OptimizerConfig, TrainingConfig
 from models.layers.embedding_table import mark_as_table
@@ -88,20 +85,16 @@ def step_table(strategy: tf.distribute.Strategy, make: Callable[[], keras.optimi
     return np.concatenate([table.numpy(), weight.numpy()[np.newaxis]])
 
 
-def main() -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    arrays = {}
-    for replicas, strategy in ((1, tf.distribute.get_strategy()), (2, mirrored)):
-        trained = train_din(strategy)
-        assert trained.summary["replicas"] == replicas
-        arrays |= {f"{replicas} {number}": weight for number, weight in enumerate(trained.model.get_weights())}
-        arrays[f"{replicas} loss"] = [entry["training_loss"] for entry in trained.summary["history"]]
-        arrays[f"{replicas} lazy adam"] = step_table(strategy, lazy_adam)
-        arrays[f"{replicas} row-wise Adagrad beside Adam"] = step_table(strategy, rowwise_beside_adam)
-    np.savez(sys.argv[1], **arrays)
+def found(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
+    trained = train_din(strategy)
+    assert trained.summary["replicas"] == strategy.num_replicas_in_sync
+    return {
+        **{str(number): weight for number, weight in enumerate(trained.model.get_weights())},
+        "loss": np.array([entry["training_loss"] for entry in trained.summary["history"]]),
+        "lazy adam": step_table(strategy, lazy_adam),
+        "row-wise Adagrad beside Adam": step_table(strategy, rowwise_beside_adam),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    save_of_one_and_two(found)

@@ -4,7 +4,7 @@ import battery
 import numpy as np
 import pytest
 import tensorflow as tf
-from random_features import RICH, make_features, make_labels
+from random_features import RICH, make_features, make_labels, with_longer_padding
 
 from models.registry import RANKERS, build_ranker
 
@@ -16,10 +16,7 @@ def test_one_trace_takes_histories_of_any_length(name: str) -> None:
     ranker = battery.shaken(lambda: build_ranker(name, RICH, {"embedding_dimension": 4}))
     along = RICH.along_history()
     features = make_features(RICH, ROWS)
-    longer = {
-        key: np.pad(values, [(0, 0), (0, PADDED)] + [(0, 0)] * (values.ndim - 2)) if key in along else values
-        for key, values in features.items()
-    }
+    longer = with_longer_padding(features, PADDED)
     labels, masks = make_labels(RICH, ROWS, 2)
     signature = {
         key: tf.TensorSpec([None, None, *values.shape[2:]] if key in along else [None, *values.shape[1:]], values.dtype)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from two_replicas import found_by
 
 from models.bpr_mf import BPRMF
 from models.catalogue import Catalogue
@@ -230,16 +228,11 @@ def test_reloaded_it_serves_the_same_and_says_that_it_cannot_learn(tmp_path: Pat
 
 def test_two_replicas_end_as_one(tmp_path: Path) -> None:
     """Both phases of two epochs; each replica is given the batch of the one, and draws the same triples."""
-    here = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": str(here.parents[1]), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, str(here / "graph_replicas_program.py"), str(tmp_path / "weights.npz")]
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    with np.load(tmp_path / "weights.npz") as arrays:
-        names = [name.removeprefix("1 ") for name in arrays if name.startswith("1 ")]
-        assert any(name.endswith("attention") for name in names)
-        for name in names:
-            np.testing.assert_allclose(arrays[f"2 {name}"], arrays[f"1 {name}"], rtol=1e-4, atol=1e-5, err_msg=name)
+    arrays = found_by("graph_replicas_program.py", tmp_path)
+    names = [name.removeprefix("1 ") for name in arrays if name.startswith("1 ")]
+    assert any(name.endswith("attention") for name in names)
+    for name in names:
+        np.testing.assert_allclose(arrays[f"2 {name}"], arrays[f"1 {name}"], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize(

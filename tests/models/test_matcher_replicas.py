@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-HERE = Path(__file__).parent
+from two_replicas import found_by
 
 
 @pytest.fixture(scope="module")
 def arrays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    path = tmp_path_factory.mktemp("replicas") / "gradients.npz"
-    python_path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
-    environment = {**os.environ, "PYTHONPATH": python_path, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, str(HERE / "matcher_replicas_program.py"), str(path)]
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    with np.load(path) as found:
-        return dict(found)
+    return found_by("matcher_replicas_program.py", tmp_path_factory.mktemp("replicas"))
 
 
 @pytest.mark.parametrize("case", ["in_batch", "soft", "sampled", "bpr"])

@@ -1,0 +1,48 @@
+"""What is computed on one replica and on two, logical devices of one CPU.
+
+Logical devices are fixed when TensorFlow starts, hence a process of its own: a test runs a program of this folder,
+which ends in `save_of_one_and_two`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+HERE = Path(__file__).parent
+
+
+def found_by(program: str, folder: Path) -> dict[str, np.ndarray]:
+    """What a program of this folder saved, by name after `1 ` or `2 `, the number of replicas.
+
+    Args:
+        program: name of its file.
+        folder: where it may write.
+    """
+    path = folder / "found.npz"
+    python_path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+    finished = subprocess.run(
+        [sys.executable, str(HERE / program), str(path)],
+        env={**os.environ, "PYTHONPATH": python_path, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def save_of_one_and_two(measured: Callable[[tf.distribute.Strategy], Mapping[str, np.ndarray]]) -> None:
+    """Writes what `measured` gives by name to the file that the command line names."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    arrays = {}
+    for replicas, strategy in ((1, tf.distribute.get_strategy()), (2, mirrored)):
+        arrays |= {f"{replicas} {name}": values for name, values in measured(strategy).items()}
+    np.savez(sys.argv[1], **arrays)
