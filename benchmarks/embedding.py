@@ -19,8 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
 
+from benchmarks.programs_in_turns import Program, run_in_turns
 from benchmarks.synthetic_batches import CATEGORIES, USERS
-from benchmarks.training import BATCH, Program
+from benchmarks.training import BATCH
 from models.config import OptimizerConfig
 from models.inputs import CategoricalInput, ModelInputs
 from models.registry import build_ranker
@@ -34,22 +35,14 @@ def compare(sizes: list[int], optimizer: str, ids: str, turns: int, steps: int) 
     """Prints a line for each size; returns how many times as long a step takes at the last as at the first."""
     shape = [f"--steps={steps}", f"--ids={ids}", f"--optimizer={optimizer}"]
     running = [Program(f"{items:,} items", [*WORKER, f"--items={items}", *shape]) for items in sizes]
-    for program in running:
-        program.start()
-        program.wait_until_ready()
-    for _ in range(turns):
-        for program in running:
-            program.window()
-    memory = [peak_megabytes(program) for program in running]
-    for program in running:
-        program.stop()
+    run_in_turns(running, turns)
     print(f"{ids} ids, {optimizer}: median of {turns} turns of {steps} steps")
-    for items, program, megabytes in zip(sizes, running, memory, strict=True):
+    for items, program in zip(sizes, running, strict=True):
         times = [1000 * BATCH / throughput for throughput in program.throughput]
         print(
             f"  {program.name:<18}{statistics.median(times):7.1f} ms a step ({min(times):.1f} to {max(times):.1f}), "
             f"{ratio(program, running[0]):.2f}x; {statistics.median(program.processor):.1f} ms of CPU; "
-            f"{table_megabytes(items, optimizer)}, peak memory {megabytes:,.0f} MB",
+            f"{table_megabytes(items, optimizer)}, peak memory {program.memory:,.0f} MB",
             flush=True,
         )
     return ratio(running[-1], running[0])
@@ -74,13 +67,6 @@ def ratio(program: Program, other: Program) -> float:
     """How many times as long a step of the first takes, in the median over turns."""
     pairs = zip(other.throughput, program.throughput, strict=True)
     return statistics.median(others / own for others, own in pairs)
-
-
-def peak_megabytes(program: Program) -> float:
-    """Most memory that the process had resident so far, in MB of 2^20 bytes."""
-    status = Path(f"/proc/{program.process.pid}/status").read_text().splitlines()
-    (line,) = (line for line in status if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
 
 
 def main() -> int:

@@ -14,59 +14,25 @@ straight line through 50 and 200 says, in time and in memory; what is quadratic 
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
+
+from benchmarks.programs_in_turns import Program, run_in_turns
+
 LENGTHS = (50, 200, 1000)
 BAR = 1.3
 BATCH, ITEMS = 128, 20_000
 
 
-class Worker:
-    """A process that trains one model at one length; it runs a window of steps for each line that it is sent."""
-
-    def __init__(self, model: str, length: int, steps: int) -> None:
-        self.name = f"{model} {length}"
-        command = [sys.executable, str(Path(__file__)), "--worker", model, str(length), str(steps)]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)  # type: ignore[call-overload]
-        self.milliseconds: list[float] = []
-        self.memory = 0.0
-
-    def wait_until_ready(self) -> None:
-        while (line := self.process.stdout.readline()) != "ready\n":
-            if not line:
-                sys.exit(f"training {self.name} behaviours ended before it was ready")
-
-    def window(self) -> None:
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        self.milliseconds.append(float(self.process.stdout.readline().split()[1]))
-
-    def stop(self) -> None:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        self.memory = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def measure(model: str, steps: int, turns: int) -> tuple[list[float], list[float]]:
     """Milliseconds of processor time a step and MB, by length."""
-    workers = [Worker(model, length, steps) for length in LENGTHS]
-    for worker in workers:
-        worker.wait_until_ready()
-    for _ in range(turns):
-        for worker in workers:
-            worker.window()
-    for worker in workers:
-        worker.stop()
-    return [statistics.median(worker.milliseconds) for worker in workers], [worker.memory for worker in workers]
+    worker = [sys.executable, "-m", "benchmarks.long_histories", "--worker", model]
+    programs = [Program(f"{model} {length}", [*worker, str(length), str(steps)]) for length in LENGTHS]
+    run_in_turns(programs, turns)
+    return [statistics.median(program.processor) for program in programs], [program.memory for program in programs]
 
 
 def of_the_line(values: list[float]) -> float:

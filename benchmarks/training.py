@@ -14,14 +14,15 @@ Adagrad, which updates every row of every table.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
+
+from benchmarks.programs_in_turns import ROOT, Program, run_in_turns
+
 PEERS = ROOT / "benchmarks/peers"
 DEEPCTR, FUXICTR = PEERS / ".venv/bin/python", PEERS / ".venv-fuxictr/bin/python"
 DEEPCTR_BAR, FUXICTR_BAR = 3.0, 2.0
@@ -30,77 +31,43 @@ BATCH = 1024
 
 
 @dataclass
-class Program:
-    """One of the programs compared; it runs a window of steps for each line that it is sent.
+class Compared(Program):
+    """`peer_of` is the model of ours that a peer is compared with, and `bar` how many times as fast that should be."""
 
-    `peer_of` is the model of ours that it is compared with, and `bar` how many times as fast that should be.
-    """
-
-    name: str
-    command: list[str]
     peer_of: str | None = None
     bar: float | None = None
-    throughput: list[float] = field(default_factory=list)
-    processor: list[float] = field(default_factory=list)
-
-    def start(self) -> None:
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(self.command, cwd=ROOT, env=environment, text=True, **pipes)  # type: ignore[call-overload]
-
-    def wait_until_ready(self) -> None:
-        while (line := self.process.stdout.readline()) != "ready\n":
-            if not line:
-                sys.exit(f"`{' '.join(self.command)}` ended before it was ready")
-
-    def window(self) -> None:
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        throughput, processor = self.process.stdout.readline().split()
-        self.throughput.append(float(throughput))
-        self.processor.append(float(processor))
-
-    def stop(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
 
 
-def programs(models: list[str], items: int, steps: int, ids: str) -> list[Program]:
+def programs(models: list[str], items: int, steps: int, ids: str) -> list[Compared]:
     """Ours first, then their peers."""
     shape = [f"--items={items}", f"--steps={steps}", f"--ids={ids}"]
 
     def ours(model: str) -> list[str]:
         return [sys.executable, "-m", "benchmarks.training_worker", f"--model={model}", *shape]
 
-    running = [Program(model, ours(model)) for model in models]
+    running = [Compared(model, ours(model)) for model in models]
     if len(models) == 1:
-        running.append(Program(f"{models[0]}, Keras's Adagrad", [*ours(models[0]), "--optimizer=adagrad"], models[0]))
+        running.append(
+            Compared(f"{models[0]}, Keras's Adagrad", [*ours(models[0]), "--optimizer=adagrad"], peer_of=models[0])
+        )
     if "din" in models:
         deepctr = [str(DEEPCTR), str(PEERS / "deepctr_din.py"), *shape]
         fuxictr = [str(FUXICTR), str(PEERS / "fuxictr_din.py"), *shape]
         running += [
-            Program("DeepCTR DIN", [*deepctr, "--as-it-comes"], "din", DEEPCTR_BAR),
-            Program("DeepCTR DIN, our choices", deepctr, "din"),
-            Program("FuxiCTR DIN", fuxictr, "din", FUXICTR_BAR),
+            Compared("DeepCTR DIN", [*deepctr, "--as-it-comes"], peer_of="din", bar=DEEPCTR_BAR),
+            Compared("DeepCTR DIN, our choices", deepctr, peer_of="din"),
+            Compared("FuxiCTR DIN", fuxictr, peer_of="din", bar=FUXICTR_BAR),
         ]
     if "dien" in models:
         deepctr = [str(DEEPCTR), str(PEERS / "deepctr_dien.py"), *shape]
-        running.append(Program("DeepCTR DIEN", deepctr, "dien", DEEPCTR_BAR))
+        running.append(Compared("DeepCTR DIEN", deepctr, peer_of="dien", bar=DEEPCTR_BAR))
     return running
 
 
 def compare(models: list[str], items: int, turns: int, steps: int, ids: str) -> bool:
     """Prints the table of one size; returns whether the bars are reached."""
     running = programs(models, items, steps, ids)
-    for program in running:
-        program.start()
-    for program in running:
-        program.wait_until_ready()
-    for _ in range(turns):
-        for program in running:
-            program.window()
-    for program in running:
-        program.stop()
+    run_in_turns(running, turns)
     medians = {program.name: statistics.median(program.throughput) for program in running}
     print(f"{items:,} items, batch {BATCH}, {ids} ids: median of {turns} turns of {steps} steps")
     reached = True

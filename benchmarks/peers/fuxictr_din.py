@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from model_zoo.LongCTR.DIN import DIN
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from synthetic_batches import CATEGORIES, USERS, make_batches
+from timed_windows import answer_windows
 
 WIDTH, BATCH, HISTORY = 16, 1024, 50
 
@@ -73,17 +73,11 @@ def main() -> None:
     model = build(arguments.items)
     batches = arranged(make_batches(arguments.items, arguments.steps, BATCH, HISTORY, arguments.ids))
 
-    def window() -> str:
-        wall, processor = time.perf_counter(), time.process_time()
+    def train() -> None:
         for request, items, mask in batches:
             model.train_step((request, dict(items), mask))
-        wall, processor = time.perf_counter() - wall, time.process_time() - processor
-        return f"{len(batches) * BATCH / wall:.1f} {1000 * processor / len(batches):.1f}"
 
-    window()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(window(), flush=True)
+    answer_windows(train, len(batches), BATCH)
 
 
 if __name__ == "__main__":
