@@ -22,9 +22,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import argparse
-import hashlib
 import itertools
-import json
 import statistics
 import sys
 import time
@@ -33,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from kept_results import KeptResults
 from quality_data import Prepared, TestSplit
 from rich.console import Console
 from rich.table import Table
@@ -103,14 +102,13 @@ def figures_on(test: TestSplit, ranker: Ranker, task: str) -> dict[str, float]:
 
 
 class Trials:
-    """Trainings of one log, each kept under the name of all that it depends on."""
+    """Trainings of one log."""
 
     def __init__(self, prepared: Prepared, search_examples: int) -> None:
         self.prepared = prepared
         self.search_examples = search_examples
-        self.folder = Path(prepared.folders.root) / "quality"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.made_by = [fingerprint.of_code("transforms", "models", "pipeline"), prepared.transformed]
+        code = fingerprint.of_code("transforms", "models", "pipeline")
+        self.kept = KeptResults(Path(prepared.folders.root) / "quality", code, prepared.transformed)
 
     def searched(self, name: str, setting: Setting) -> dict[str, Any]:
         """One training of the search, judged on the validation split."""
@@ -126,20 +124,24 @@ class Trials:
         model = model_config(self.prepared, name, setting)
         config = training_config(self.prepared, setting, seed, epochs)
         about = {"model": model.model_dump(), "training": config.model_dump(), "examples": examples, "tested": tested}
-        key = hashlib.sha256(json.dumps([about, self.made_by], sort_keys=True).encode()).hexdigest()[:16]
-        file = self.folder / f"{name}-{key}.json"
-        if file.exists():
-            kept: dict[str, Any] = json.loads(file.read_text())
-            return kept
+        return self.kept.once(name, about, lambda: self._trained(model, config, examples, tested))
+
+    def _trained(
+        self, model: ModelConfig, config: TrainingConfig, examples: int | None, tested: bool
+    ) -> dict[str, Any]:
         inputs = self.prepared.inputs(model)
         training, validation = self.prepared.split("train", inputs), self.prepared.split("validation", inputs)
         if examples is not None:
             training, validation = part_of(training, examples), part_of(validation, examples)
         began = time.monotonic()
         trained = train(
-            config, lambda: build_ranker(name, inputs, model.hyperparameters), training, validation, name=name
+            config,
+            lambda: build_ranker(model.name, inputs, model.hyperparameters),
+            training,
+            validation,
+            name=model.name,
         )
-        result = about | {
+        result: dict[str, Any] = {
             "validation_auc": trained.summary["validation"]["auc"],
             "epochs": trained.summary["epochs"],
             "seconds": time.monotonic() - began,
@@ -147,7 +149,6 @@ class Trials:
         }
         if tested:
             result["test"] = figures_on(self.prepared.test(), trained.model, self.prepared.config.tasks[0].name)
-        file.write_text(json.dumps(result, indent=1))
         return result
 
 

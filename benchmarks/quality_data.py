@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from prepared_steps import steps_until
 
 from models.config import ModelConfig
 from models.inputs import ModelInputs
 from pipeline.config import PipelineConfig
 from pipeline.folders import Folders
-from pipeline.generated_logs import ensure_logs
 from pipeline.model_inputs import describe_inputs
-from pipeline.quiet import libraries_to_log
-from pipeline.runner import run
 from pipeline.training_data import Split
 from transforms import feature_names
 from transforms.raw_schema import raw_feature_spec
@@ -44,9 +41,7 @@ class Prepared:
         sequence = config.sequence.model_copy(update={"history_negatives": True})
         self.config = config.model_copy(update={"sequence": sequence, "name": f"{config.name}-quality"})
         self.folders = Folders.local(self.config, runs_folder)
-        ensure_logs(self.config)
-        with libraries_to_log(Path(self.folders.logs) / "prepare.log"):
-            made = run(self.config, self.folders, until="Transform")
+        made = steps_until("Transform", self.config, runs_folder)
         self.raw = made["LogExampleGen"].outputs["examples"]
         self.transformed = made["Transform"].outputs["transformed_examples"]
         self.transform_output = tft.TFTransformOutput(made["Transform"].outputs["transform_graph"])

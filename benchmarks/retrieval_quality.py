@@ -1,13 +1,13 @@
 """Matchers beside one another on a run's examples: each tuned on validation alone, then trained with several seeds.
 
-    interestflow run configs/movielens-100k-matcher.yaml --data-folder DATA
     python benchmarks/retrieval_quality.py configs/movielens-100k-matcher.yaml --data-folder DATA
 
-The run before makes the examples and transforms them, once for all. Each matcher then gets the same budget: one
+The pipeline's own steps make the examples and transform them, once for all. Each matcher then gets the same budget: one
 training with the first seed for each of `--rates`, of which the best by NDCG@50 on validation is kept. What is printed
 is the mean over seeds on the test split, all items ranked, and the spread (the standard deviation). `kgat without
 graph` is KGAT that knows what users took alone. Exits with 1 where a matcher is below popularity, or below two_tower by
-more than the noise: twice the standard error of the difference of both means.
+more than the noise: twice the standard error of the difference of both means. Every training's figures are kept under
+the runs folder, and a second call, or one that was stopped, goes on from there as long as code and data are the same.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from typing import Any
 
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
+from kept_results import KeptResults
+from prepared_steps import steps_until
 from rich.console import Console
 from rich.table import Table
 
 from models.config import ModelConfig
 from models.matcher_config import MATCHER_HYPERPARAMETERS
+from pipeline import fingerprint
 from pipeline.beam_arguments import BEAM_ARGUMENTS
 from pipeline.config import PipelineConfig, load
 from pipeline.evaluation_result import TaskMetrics
@@ -37,14 +40,16 @@ from pipeline.folders import Folders
 from pipeline.retrieval_evaluation import evaluate_matcher
 from pipeline.trainer import run_fn
 
-SHOWN = ("recall_10", "recall_20", "recall_50", "ndcg_10", "ndcg_20", "ndcg_50")
+SHOWN = ("recall_10", "recall_20", "recall_50", "ndcg_10", "ndcg_20", "ndcg_50", "coverage_50")
 JUDGED = "ndcg_50"
 BASELINE, POPULARITY, WITHOUT_GRAPH = "two_tower", "popularity", "kgat without graph"
+Figures = dict[str, list[dict[str, float]]]
+"""By model, the metrics of each seed."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """What a run has left: folders of raw and transformed examples, of the transform, and of the graph, or None."""
+    """Folders of raw and transformed examples, of the transform, and of the graph, or None."""
 
     examples: str
     transformed: str
@@ -53,17 +58,16 @@ class Prepared:
 
     @classmethod
     def of(cls, config: PipelineConfig, runs_folder: str | None) -> Prepared:
-        artifacts = Path(Folders.local(config, runs_folder).artifacts)
-
-        def newest(step: str, output: str) -> str | None:
-            found = [folder for folder in (artifacts / step / output).glob("*") if folder.name.isdecimal()]
-            return str(max(found, key=lambda folder: int(folder.name))) if found else None
-
-        examples = newest("LogExampleGen", "examples")
-        transformed, transform = newest("Transform", "transformed_examples"), newest("Transform", "transform_graph")
-        if examples is None or transformed is None or transform is None:
-            raise SystemExit(f"no run of {config.name} is under {artifacts.parent}: `interestflow run` makes one")
-        return cls(examples, transformed, transform, newest("KnowledgeGraphGen", "graph"))
+        """Made by the pipeline's own steps, or found where an earlier run made the same."""
+        made = steps_until("Transform", config, runs_folder)
+        with_graph = config.uses_graph and config.data.knowledge_graph is not None
+        graph = steps_until("KnowledgeGraphGen", config, runs_folder) if with_graph else None
+        return cls(
+            made["LogExampleGen"].outputs["examples"],
+            made["Transform"].outputs["transformed_examples"],
+            made["Transform"].outputs["transform_graph"],
+            None if graph is None else graph["KnowledgeGraphGen"].outputs["graph"],
+        )
 
 
 def trained(config: PipelineConfig, prepared: Prepared, folder: str, with_graph: bool) -> str:
@@ -99,39 +103,67 @@ def with_model(config: PipelineConfig, name: str, rate: float, seed: int) -> Pip
     return config.model_copy(update={"model": model, "training": training})
 
 
-def measured(
-    config: PipelineConfig, prepared: Prepared, name: str, rates: list[float], seeds: list[int], console: Console
-) -> tuple[float, list[TaskMetrics], TaskMetrics]:
-    """The best rate, the figures of each seed, and those of popularity."""
-    model, with_graph = ("kgat", False) if name == WITHOUT_GRAPH else (name, True)
-    validation: dict[float, float] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for number, rate in enumerate(rates):
-            if len(rates) == 1 or model == POPULARITY:
-                validation[rate] = 0.0
-                break
-            trained(with_model(config, model, rate, seeds[0]), prepared, f"{folder}/rate{number}", with_graph)
-            validation[rate] = validation_of(f"{folder}/rate{number}")
-        best = max(validation, key=lambda rate: validation[rate])
-        found = []
-        popular: Any = None
-        for seed in seeds[:1] if model == POPULARITY else seeds:
-            began = time.perf_counter()
-            exported = trained(with_model(config, model, best, seed), prepared, f"{folder}/seed{seed}", with_graph)
-            evaluated, popularity = evaluate_matcher(
-                config.for_evaluation(),
-                exported,
-                prepared.examples,
-                f"{folder}/out{seed}",
-                PipelineOptions(BEAM_ARGUMENTS),
-            )
-            found.append(next(iter(evaluated.tasks.values())).overall)
-            popular = next(iter(popularity.tasks.values())).overall
-            console.print(
-                f"{name} seed {seed} rate {best:g}: {JUDGED} {found[-1].value(JUDGED):.4f} "
-                f"in {time.perf_counter() - began:.0f} s", highlight=False
-            )  # fmt: skip
-    return best, found, popular
+class Trials:
+    """Trainings of one log."""
+
+    def __init__(self, config: PipelineConfig, runs_folder: str | None, console: Console) -> None:
+        self.config = config
+        self.prepared = Prepared.of(config, runs_folder)
+        self.console = console
+        folder = Path(Folders.local(config, runs_folder).root) / "quality"
+        code = fingerprint.of_code("transforms", "models", "pipeline")
+        self.kept = KeptResults(folder, code, self.prepared.transformed, str(self.prepared.graph))
+
+    def best_rate(self, name: str, rates: list[float], seed: int) -> float:
+        """The learning rate by which the model is best on validation data."""
+        if len(rates) == 1:
+            return rates[0]
+        found = [self._once(name, rate, seed, tested=False)["validation"] for rate in rates]
+        tried = ", ".join(f"{value:.4f}" for value in found)
+        self.console.print(f"{name}: validation {JUDGED} {tried} at {rates}", highlight=False)
+        return rates[found.index(max(found))]
+
+    def tested(self, name: str, rate: float, seed: int) -> dict[str, Any]:
+        """A training, and what the test split makes of it and of popularity."""
+        found = self._once(name, rate, seed, tested=True)
+        self.console.print(
+            f"{name} seed {seed} rate {rate:g}: {JUDGED} {found['test'][JUDGED]:.4f} in {found['seconds']:.0f} s",
+            highlight=False,
+        )
+        return found
+
+    def _once(self, name: str, rate: float, seed: int, tested: bool) -> dict[str, Any]:
+        model, with_graph = ("kgat", False) if name == WITHOUT_GRAPH else (name, True)
+        config = with_model(self.config, model, rate, seed)
+        about = {
+            "model": config.model.model_dump(),
+            "training": config.training.model_dump(),
+            "with_graph": with_graph,
+            "tested": tested,
+        }
+        return self.kept.once(name, about, lambda: self._trained(config, with_graph, tested))
+
+    def _trained(self, config: PipelineConfig, with_graph: bool, tested: bool) -> dict[str, Any]:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            exported = trained(config, self.prepared, folder, with_graph)
+            result: dict[str, Any] = {"validation": validation_of(folder)}
+            if tested:
+                found = evaluate_matcher(
+                    config.for_evaluation(),
+                    exported,
+                    self.prepared.examples,
+                    f"{folder}/evaluated",
+                    PipelineOptions(BEAM_ARGUMENTS),
+                )
+                for name, evaluated in zip(("test", POPULARITY), found, strict=True):
+                    result[name] = _figures(next(iter(evaluated.tasks.values())).overall)
+        return result | {"seconds": time.monotonic() - began}
+
+
+def _figures(metrics: TaskMetrics) -> dict[str, float]:
+    values = {metric: metrics.value(metric) for metric in SHOWN}
+    return {metric: value for metric, value in values.items() if value is not None}
 
 
 def main() -> int:
@@ -144,47 +176,42 @@ def main() -> int:
     parser.add_argument("--runs-folder")
     arguments = parser.parse_args()
     tf.get_logger().setLevel("ERROR")
-    config = load(arguments.config, arguments.data_folder)
-    prepared, console = Prepared.of(config, arguments.runs_folder), Console(width=140)
-    names = [name for name in arguments.models if prepared.graph or name != WITHOUT_GRAPH]
+    console = Console(width=160)
+    trials = Trials(load(arguments.config, arguments.data_folder), arguments.runs_folder, console)
+    names = [name for name in arguments.models if trials.prepared.graph or name != WITHOUT_GRAPH]
     names = [BASELINE, *(name for name in names if name not in (BASELINE, POPULARITY))]
-    figures: dict[str, list[TaskMetrics]] = {}
+    figures: Figures = {}
     rates: dict[str, float] = {}
     for name in names:
-        rates[name], figures[name], popular = measured(
-            config, prepared, name, arguments.rates, arguments.seeds, console
-        )
-        figures[POPULARITY] = [popular]
+        rates[name] = trials.best_rate(name, arguments.rates, arguments.seeds[0])
+        found = [trials.tested(name, rates[name], seed) for seed in arguments.seeds]
+        figures[name] = [each["test"] for each in found]
+        figures[POPULARITY] = [found[0][POPULARITY]]
     console.print(_table(arguments.config.stem, figures, rates))
     return int(_is_short(figures, console))
 
 
-def _values(found: list[TaskMetrics], metric: str) -> list[float]:
-    return [value for value in (each.value(metric) for each in found) if value is not None]
-
-
-def _table(title: str, figures: dict[str, list[TaskMetrics]], rates: dict[str, float]) -> Table:
+def _table(title: str, figures: Figures, rates: dict[str, float]) -> Table:
     table = Table(title=f"{title}, test split, all items ranked: mean ± spread over seeds")
     for heading in ("model", "rate", *SHOWN):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for name, found in figures.items():
         cells = []
         for metric in SHOWN:
-            values = _values(found, metric)
+            values = [each[metric] for each in found]
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             cells.append(f"{statistics.mean(values):.4f} ± {spread:.4f}")
         table.add_row(name, f"{rates[name]:g}" if name in rates else "", *cells)
     return table
 
 
-def _is_short(figures: dict[str, list[TaskMetrics]], console: Console) -> bool:
+def _is_short(figures: Figures, console: Console) -> bool:
     short = False
-    popular = _values(figures[POPULARITY], JUDGED)[0]
-    plain = _values(figures[BASELINE], JUDGED)
-    for name, found in figures.items():
+    judged = {name: [each[JUDGED] for each in found] for name, found in figures.items()}
+    popular, plain = judged[POPULARITY][0], judged[BASELINE]
+    for name, values in judged.items():
         if name in (POPULARITY, WITHOUT_GRAPH):
             continue
-        values = _values(found, JUDGED)
         noise = 2 * math.sqrt(_squared_error(values) + _squared_error(plain))
         below = statistics.mean(plain) - statistics.mean(values)
         is_short = statistics.mean(values) <= popular or below > noise
