@@ -3,7 +3,8 @@
     python benchmarks/retrieval_quality.py configs/movielens-100k-matcher.yaml --data-folder DATA
 
 The pipeline's own steps make the examples and transform them, once for all. Each matcher then gets the same budget: one
-training with the first seed for each of `--rates`, of which the best by NDCG@50 on validation is kept. What is printed
+training of `--search-epochs` with the first seed for each of `--rates`, of which the best by NDCG@50 on validation is
+kept. With it the model is trained once a seed, for the configuration's epochs at most, stopped by the same metric. What is printed
 is the mean over seeds on the test split, all items ranked, and the spread (the standard deviation). `kgat without
 graph` is KGAT that knows what users took alone. Exits with 1 where a matcher is below popularity, or below two_tower by
 more than the noise: twice the standard error of the difference of both means. Every training's figures are kept under
@@ -95,11 +96,11 @@ def validation_of(folder: str) -> float:
     return float(json.loads(Path(f"{folder}/logs/training_summary.json").read_text())["validation"][JUDGED])
 
 
-def with_model(config: PipelineConfig, name: str, rate: float, seed: int) -> PipelineConfig:
+def with_model(config: PipelineConfig, name: str, rate: float, seed: int, epochs: int) -> PipelineConfig:
     """`config` with another model; its own model keeps the hyper-parameters that it has."""
     model = config.model if name == config.model.name else ModelConfig(name=name)
     optimizer = config.training.optimizer.model_copy(update={"learning_rate": rate})
-    training = config.training.model_copy(update={"optimizer": optimizer, "seed": seed})
+    training = config.training.model_copy(update={"optimizer": optimizer, "seed": seed, "epochs": epochs})
     return config.model_copy(update={"model": model, "training": training})
 
 
@@ -114,27 +115,27 @@ class Trials:
         code = fingerprint.of_code("transforms", "models", "pipeline")
         self.kept = KeptResults(folder, code, self.prepared.transformed, str(self.prepared.graph))
 
-    def best_rate(self, name: str, rates: list[float], seed: int) -> float:
+    def best_rate(self, name: str, rates: list[float], seed: int, epochs: int) -> float:
         """The learning rate by which the model is best on validation data."""
         if len(rates) == 1:
             return rates[0]
-        found = [self._once(name, rate, seed, tested=False)["validation"] for rate in rates]
+        found = [self._once(name, rate, seed, epochs, tested=False)["validation"] for rate in rates]
         tried = ", ".join(f"{value:.4f}" for value in found)
         self.console.print(f"{name}: validation {JUDGED} {tried} at {rates}", highlight=False)
         return rates[found.index(max(found))]
 
     def tested(self, name: str, rate: float, seed: int) -> dict[str, Any]:
         """A training, and what the test split makes of it and of popularity."""
-        found = self._once(name, rate, seed, tested=True)
+        found = self._once(name, rate, seed, self.config.training.epochs, tested=True)
         self.console.print(
             f"{name} seed {seed} rate {rate:g}: {JUDGED} {found['test'][JUDGED]:.4f} in {found['seconds']:.0f} s",
             highlight=False,
         )
         return found
 
-    def _once(self, name: str, rate: float, seed: int, tested: bool) -> dict[str, Any]:
+    def _once(self, name: str, rate: float, seed: int, epochs: int, tested: bool) -> dict[str, Any]:
         model, with_graph = ("kgat", False) if name == WITHOUT_GRAPH else (name, True)
-        config = with_model(self.config, model, rate, seed)
+        config = with_model(self.config, model, rate, seed, epochs)
         about = {
             "model": config.model.model_dump(),
             "training": config.training.model_dump(),
@@ -171,7 +172,8 @@ def main() -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("--models", nargs="+", default=[*sorted(MATCHER_HYPERPARAMETERS), WITHOUT_GRAPH])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--rates", type=float, nargs="+", default=[0.0003, 0.001, 0.003])
+    parser.add_argument("--rates", type=float, nargs="+", default=[0.001, 0.003])
+    parser.add_argument("--search-epochs", type=int, default=3)
     parser.add_argument("--data-folder")
     parser.add_argument("--runs-folder")
     arguments = parser.parse_args()
@@ -183,7 +185,7 @@ def main() -> int:
     figures: Figures = {}
     rates: dict[str, float] = {}
     for name in names:
-        rates[name] = trials.best_rate(name, arguments.rates, arguments.seeds[0])
+        rates[name] = trials.best_rate(name, arguments.rates, arguments.seeds[0], arguments.search_epochs)
         found = [trials.tested(name, rates[name], seed) for seed in arguments.seeds]
         figures[name] = [each["test"] for each in found]
         figures[POPULARITY] = [found[0][POPULARITY]]

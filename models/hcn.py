@@ -11,8 +11,8 @@ from models.catalogue import Catalogue
 from models.inputs import ModelInputs
 from models.layers.co_interest import CoInterest
 from models.layers.competitive_centres import CompetitiveCentres, unit_vectors
+from models.layers.history_windows import all_but_newest_of, newest_of
 from models.layers.item_space import ItemSpace
-from models.layers.temporal_encoding import places_from_the_end
 from models.matcher import Matcher
 from models.matcher_config import HCNHyperparameters
 
@@ -58,10 +58,8 @@ class HCN(Matcher):
     def interests(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """[B, 2K, d], of the history alone, and which of them, bool [B, 2K], are used."""
         history, mask = self.space.history(features, training=training)
-        recent = ops.logical_and(mask, places_from_the_end(mask) <= self.recent)
-        before = ops.logical_and(mask, ops.logical_not(recent))
-        short, short_used = self.short_centres(history, recent)
-        long, long_used = self.long_centres(history, before)
+        short, short_used = self.short_centres(*newest_of(history, mask, self.recent))
+        long, long_used = self.long_centres(*all_but_newest_of(history, mask, self.recent))
         joined = [self.short_with_long(short, long, long_used), self.long_with_short(long, short, short_used)]
         return ops.concatenate(joined, axis=1), ops.concatenate([short_used, long_used], axis=1)
 

@@ -10,7 +10,7 @@ from keras import ops
 from models.catalogue import Catalogue
 from models.inputs import ModelInputs
 from models.layers.dilated_attention import DilatedAttention
-from models.layers.history_windows import newest_steps, windows
+from models.layers.history_windows import newest_steps
 from models.layers.item_space import ItemSpace
 from models.layers.masked_ops import masked_softmax, masked_sum
 from models.layers.mlp_tower import MLPTower
@@ -47,7 +47,7 @@ class IDNP(Matcher):
     With the behaviours' `x_j` and the items' `y_i` (`ItemSpace`), the window of the `window_length` behaviours before
     behaviour j, and its time `t_j` back from now (`history_age`, a bucket of its logarithm; now is 0):
 
-        r_j  = DilatedAttention(window before j)                    the query's r_q: the newest window
+        r_j  = DilatedAttention of the window before j              the query's r_q: of the newest window
         c_j  = x_j + MLP([r_j; t_j; x_j])                           a point of the context
         r_d  = sum_j softmax_j(<Q [r_q; t_q], K [r_j; t_j]> / sqrt(d)) c_j       the deterministic path
         z    ~ q(z | C) = LatentPath(c_j of the context C)          the latent path; to serve, its mean
@@ -89,7 +89,7 @@ class IDNP(Matcher):
         self.space = ItemSpace(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="space")
         width = self.space.width
         self.steps = min(h.context_length, inputs.history_length) + h.window_length
-        self.encoder = DilatedAttention(width, h.dilations, name="encoder")
+        self.encoder = DilatedAttention(width, h.window_length, h.dilations, name="encoder")
         self.point = MLPTower((width,), "relu", name="point")
         self.point_last = keras.layers.Dense(width, name="point_last")
         self.queries_of_path = keras.layers.Dense(width, use_bias=False, name="queries")
@@ -138,7 +138,7 @@ class IDNP(Matcher):
         h = self.hyperparameters
         history, known = newest_steps(features, self.steps)
         steps, _ = self.space.history(history, training=training)
-        encoded = self.encoder(windows(steps, h.window_length), windows(known, h.window_length))
+        encoded = self.encoder(steps, known)
         ages = history["history_age"][:, h.window_length :]
         times = ops.cast(sinusoidal_encoding(ages, h.time_dimension), steps.dtype)
         now = ops.cast(sinusoidal_encoding(ops.zeros_like(ages[:, 0]), h.time_dimension), steps.dtype)

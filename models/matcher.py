@@ -69,8 +69,7 @@ class Matcher(DescribedModel):
             users: [B, K, d], from `encode_user`.
             items: [N, d], from `encode_items`.
         """
-        products = ops.einsum("bkd,nd->bkn", ops.cast(users, "float32"), ops.cast(items, "float32"))
-        return ops.max(products, axis=1)
+        return ops.max(_products(ops.cast(users, "float32"), ops.cast(items, "float32")), axis=1)
 
     def call(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """Scores [B], float32, of each row's own target: the diagonal of `score`, without the rest of it."""
@@ -153,7 +152,7 @@ class Matcher(DescribedModel):
 
     def training_score(self, users: Any, items: Any) -> Any:
         """Scores [B, N] in training of items [N, d] for `queries` [B, K, d]."""
-        return self.over_interests(ops.einsum("bkd,nd->bkn", users, items))
+        return self.over_interests(_products(users, items))
 
     def training_score_of_own(self, users: Any, items: Any) -> Any:
         """Scores [B] in training of each row's own item [B, d]."""
@@ -177,3 +176,13 @@ class Matcher(DescribedModel):
         wide = ops.cast(vectors, "float32")  # the squares of halves may be beyond them
         unit = wide * ops.rsqrt(ops.sum(ops.square(wide), axis=-1, keepdims=True) + 1e-12)
         return ops.cast(unit, vectors.dtype)
+
+
+def _products(users: Any, items: Any) -> Any:
+    """Inner products [B, K, N] of users [B, K, d] and items [N, d].
+
+    One product of two matrices: of B small ones, as `einsum` has it, the gradient would be B matrices of all items.
+    """
+    rows, interests, width = ops.shape(users)
+    flat = ops.matmul(ops.reshape(users, (-1, width)), ops.transpose(items))
+    return ops.reshape(flat, (rows, interests, ops.shape(items)[0]))

@@ -45,7 +45,7 @@ class CompetitiveCentres(keras.layers.Layer):
         self.width, self.centres, self.places = width, centres, places
         self.rounds, self.temperature = rounds, temperature
         self.encoding = TemporalEncoding(places, width, name="places")
-        self.first = MultiInterestAttention(width, centres, places, name="first")
+        self.first = MultiInterestAttention(width, centres, places, units=width, name="first")
         near_identity = _NearIdentity()
         self.queries = keras.layers.Dense(width, kernel_initializer=near_identity, use_bias=False, name="queries")
         self.keys = keras.layers.Dense(width, kernel_initializer=near_identity, use_bias=False, name="keys")
@@ -78,15 +78,16 @@ class CompetitiveCentres(keras.layers.Layer):
         placed = history + self.encoding(places_from_the_end(mask))
         values = unit_vectors(ops.where(there, history, ops.zeros_like(history)))
         keys = unit_vectors(self.keys(unit_vectors(ops.where(there, placed, ops.zeros_like(placed)))))
+        keys = ops.transpose(keys, (0, 2, 1))
         centres = self.first(values, mask) + ops.cast(self.seeds, history.dtype)
         projected = self.values(values)
         shares = None
         for _ in range(self.rounds):
-            cosines = ops.einsum("bkd,btd->bkt", unit_vectors(self.queries(centres)), keys)
+            cosines = ops.matmul(unit_vectors(self.queries(centres)), keys)
             shares = ops.softmax(ops.cast(cosines, "float32") / self.temperature, axis=1)
             shares = shares * ops.cast(mask[:, None, :], "float32")
             weights = shares / (ops.sum(shares, axis=2, keepdims=True) + EMPTY)
-            centres = ops.einsum("bkt,btd->bkd", ops.cast(weights, history.dtype), projected)
+            centres = ops.matmul(ops.cast(weights, history.dtype), projected)
             centres = centres + self.outer(self.inner(self.norm(centres)))
         return centres, shares
 

@@ -1,4 +1,4 @@
-"""Short windows of behaviours at several scales: IDNP-style (arXiv 2208.04600), our reconstruction."""
+"""Windows of behaviours at several scales: IDNP-style (arXiv 2208.04600), our reconstruction."""
 
 from __future__ import annotations
 
@@ -6,30 +6,35 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from models.layers.masked_ops import masked_softmax, masked_sum
+from models.layers.masked_ops import masked_softmax
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class DilatedAttention(keras.layers.Layer):
-    """A window's vector, from convolutions of growing dilation and attention over the steps of each.
+    """A vector of every window of a history, from convolutions of growing dilation and attention over each one's steps.
 
-    Certain are dilated convolutions and attention over their frames; the equations are ours. With `H_0` the window and
+    Certain are dilated convolutions and attention over their frames; the equations are ours. With `H_0` the history and
     a dilation `D` a scale:
 
-        H_s = H_s-1 + relu(W_s [H_s-1 at t; H_s-1 at t - D_s] + b_s)   causal, zeros before the window and where masked
-        b_s = softmax_t(a_s' tanh(V_s H_s))                            over valid steps
+        H_s = H_s-1 + relu(W_s [H_s-1 at t; H_s-1 at t - D_s] + b_s)   causal, zeros before the history and where masked
+        b_s = softmax_t(a_s' tanh(V_s H_s))                            over the valid steps of the window
         r   = U [sum_t b_1 H_1; ...; sum_t b_S H_S] + c
+
+    Convolutions are of the history, once for all windows that share a step; so a window also knows of the
+    `sum_s D_s` steps before it, and of none after.
 
     Args:
         width: `d` of steps and result.
-        dilations: of the scales, in steps; each should be less than the window's length to reach anything.
+        window: steps of a window.
+        dilations: of the scales, in steps.
     """
 
-    def __init__(self, width: int, dilations: Sequence[int] = (1, 2, 4), **kwargs: Any) -> None:
+    def __init__(self, width: int, window: int, dilations: Sequence[int] = (1, 2, 4), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.width = width
+        self.width, self.window = width, window
         self.dilations = tuple(dilations)
         numbered = range(len(self.dilations))
         self.convolutions = [keras.layers.Dense(width, activation="relu", name=f"convolution_{i}") for i in numbered]
@@ -45,28 +50,35 @@ class DilatedAttention(keras.layers.Layer):
         self.last.build((None, len(self.dilations) * self.width))
 
     def call(self, steps: Any, mask: Any) -> Any:
-        """Vectors [..., d] of windows [..., l, d] under masks [..., l]; where nothing is valid, that of nothing."""
+        """Vectors [B, L - window + 1, d], oldest window first, of steps [B, L, d] under a mask [B, L].
+
+        Where nothing of a window is valid, its vector is that of nothing: `c`.
+        """
+        count = steps.shape[1] - self.window + 1
+        places = np.arange(steps.shape[1]) - np.arange(count)[:, None]
+        inside = ops.logical_and(np.logical_and(places >= 0, places < self.window), mask[:, None, :])
         there = ops.expand_dims(ops.cast(mask, steps.dtype), -1)
-        steps = steps * there
+        steps = ops.where(mask[:, :, None], steps, ops.zeros_like(steps))
         pooled = []
         for dilation, convolution, hidden, score in zip(
             self.dilations, self.convolutions, self.hidden, self.scores, strict=True
         ):
             steps = steps + convolution(ops.concatenate([steps, _earlier(steps, dilation)], axis=-1)) * there
-            weights = masked_softmax(score(hidden(steps))[..., 0], mask)
-            pooled.append(masked_sum(ops.expand_dims(ops.cast(weights, steps.dtype), -1) * steps, mask))
+            scores = ops.broadcast_to(score(hidden(steps))[:, None, :, 0], ops.shape(inside))
+            pooled.append(ops.matmul(ops.cast(masked_softmax(scores, inside), steps.dtype), steps))
         return self.last(ops.concatenate(pooled, axis=-1))
 
     def compute_output_shape(self, shape: Any, *_: Any) -> Any:
-        return (*shape[:-2], self.width)
+        return (shape[0], shape[1] - self.window + 1, self.width)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "width": self.width, "dilations": list(self.dilations)}
+        return {
+            **super().get_config(), "width": self.width, "window": self.window, "dilations": list(self.dilations)
+        }  # fmt: skip
 
 
 def _earlier(steps: Any, distance: int) -> Any:
-    """What was `distance` steps before, zeros where there was nothing: [..., l, d]."""
-    length = steps.shape[-2]
+    """What was `distance` steps before, zeros where there was nothing: [B, L, d]."""
+    length = steps.shape[1]
     distance = min(distance, length)
-    nothing = ops.zeros_like(steps[..., :distance, :])
-    return ops.concatenate([nothing, steps[..., : length - distance, :]], axis=-2)
+    return ops.concatenate([ops.zeros_like(steps[:, :distance]), steps[:, : length - distance]], axis=1)

@@ -1,10 +1,9 @@
-"""A history cut into short windows, each with what came right after it."""
+"""The newest steps of a history, at the same places for every row."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 
@@ -31,7 +30,21 @@ def newest_steps(features: dict[str, Any], count: int) -> tuple[dict[str, Any], 
     return moved, places >= 0
 
 
-def windows(values: Any, length: int) -> Any:
-    """All windows of `length` neighbouring steps of [B, L, ...]: [B, L - length + 1, length, ...], oldest first."""
-    count = values.shape[1] - length + 1
-    return ops.take(values, np.arange(count)[:, None] + np.arange(length)[None, :], axis=1)
+def newest_of(steps: Any, mask: Any, count: int) -> tuple[Any, Any]:
+    """The newest `count` of steps [B, T, d], padded at the end: [B, count, d], and the mask [B, count].
+
+    They begin at the first place; a shorter history has fewer of them.
+    """
+    # By a product with zeros and ones: the gradient of a gather by rows takes ten times as long.
+    lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
+    places = ops.maximum(lengths - count, 0) + ops.arange(count, dtype="int32")[None, :]
+    picked = ops.equal(places[:, :, None], ops.arange(ops.shape(steps)[1], dtype="int32"))
+    there = ops.where(mask[:, :, None], steps, ops.zeros_like(steps))
+    return ops.matmul(ops.cast(picked, steps.dtype), there), places < lengths
+
+
+def all_but_newest_of(steps: Any, mask: Any, count: int) -> tuple[Any, Any]:
+    """The others, and their mask, without the places that no other can be at; always at least one place."""
+    kept = ops.maximum(ops.shape(steps)[1] - count, 1)
+    lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
+    return steps[:, :kept], ops.arange(kept, dtype="int32")[None, :] < lengths - count

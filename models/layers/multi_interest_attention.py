@@ -48,7 +48,7 @@ class MultiInterestAttention(keras.layers.Layer):
         scores = self.heads(self.hidden(placed))
         weights = masked_softmax(scores, ops.broadcast_to(mask[:, :, None], ops.shape(scores)), axis=1)
         values = ops.where(mask[:, :, None], history, ops.zeros_like(history))
-        return ops.einsum("btk,btd->bkd", ops.cast(weights, history.dtype), values)
+        return ops.matmul(ops.transpose(ops.cast(weights, history.dtype), (0, 2, 1)), values)
 
     def get_config(self) -> dict[str, Any]:
         return {

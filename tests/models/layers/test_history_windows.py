@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from models.layers.history_windows import newest_steps, windows
+from models.layers.history_windows import all_but_newest_of, newest_of, newest_steps
 
 ITEMS = np.array([[5, 6, 0, 0], [1, 2, 3, 4]])
 
@@ -26,6 +26,20 @@ def test_more_steps_than_the_history_has_places() -> None:
     assert np.where(known, moved["history_item"], 0).tolist() == [[0, 0, 0, 0, 5, 6], [0, 0, 1, 2, 3, 4]]
 
 
-def test_windows_overlap_and_are_in_order() -> None:
-    assert np.asarray(windows(tf.constant(ITEMS), 3)).tolist() == [[[5, 6, 0], [6, 0, 0]], [[1, 2, 3], [2, 3, 4]]]
-    assert windows(tf.zeros((2, 4, 7)), 2).shape == (2, 3, 2, 7)
+def parts(count: int) -> tuple[list[list[int]], list[list[int]]]:
+    """The newest `count` behaviours of both histories and the others, 0 where masked."""
+    steps, mask = tf.constant(ITEMS[..., None], tf.float32), tf.constant(ITEMS != 0)
+    both = newest_of(steps, mask, count), all_but_newest_of(steps, mask, count)
+    newest, others = (np.where(there, found[..., 0], 0).tolist() for found, there in both)
+    return newest, others
+
+
+def test_a_history_in_two_parts() -> None:
+    assert parts(1) == ([[6], [4]], [[5, 0, 0], [1, 2, 3]])
+    assert parts(3) == ([[5, 6, 0], [2, 3, 4]], [[0], [1]])
+
+
+def test_all_of_it_is_new() -> None:
+    """The others keep a place, of nothing, so that there is something to attend to."""
+    assert parts(4) == ([[5, 6, 0, 0], [1, 2, 3, 4]], [[0], [0]])
+    assert parts(6) == ([[5, 6, 0, 0, 0, 0], [1, 2, 3, 4, 0, 0]], [[0], [0]])
