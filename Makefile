@@ -27,10 +27,10 @@ demo: setup  ## a generated log through the whole pipeline to a pushed model
 	@$(RUN)/interestflow run configs/demo.yaml
 
 test: setup  ## every test
-	@$(RUN)/python -m pytest
+	@$(RUN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: setup  ## the tests that take seconds
-	@$(RUN)/python -m pytest -m "not end_to_end"
+	@$(RUN)/python -m pytest -n 2 --dist loadfile -m "not end_to_end"
 
 check: setup  ## formatting, lint and types
 	@$(RUN)/ruff format --check .
