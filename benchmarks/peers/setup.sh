@@ -1,7 +1,8 @@
 #!/bin/sh
-# Builds benchmarks/peers/.venv and .venv-fuxictr, where the peers that benchmarks compare with live: DeepCTR needs a
-# TensorFlow that still has Keras 2 inside, FuxiCTR needs PyTorch. A second call starts at once. PYTHON names another
-# Python than python3.11 (3.10 and 3.11 will do).
+# Builds benchmarks/peers/.venv, .venv-fuxictr and .venv-scann, where the peers that benchmarks compare with live:
+# DeepCTR needs a TensorFlow that still has Keras 2 inside, FuxiCTR needs PyTorch, and ScaNN no TensorFlow at all, or one
+# of another version than ours. A second call starts at once. PYTHON names another Python than python3.11 (3.10 and 3.11
+# will do).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3.11}
@@ -17,3 +18,7 @@ test -x "$fuxictr" || "$python" -m venv "$here/.venv-fuxictr"
 # PyTorch first and alone, so that a build for the CPU is enough where there is one.
 "$fuxictr" -m pip install --quiet --disable-pip-version-check "torch==2.13.0"
 "$fuxictr" -m pip install --quiet --disable-pip-version-check "fuxictr==2.3.10"
+
+scann="$here/.venv-scann/bin/python"
+test -x "$scann" || "$python" -m venv "$here/.venv-scann"
+"$scann" -m pip install --quiet --disable-pip-version-check "scann==1.4.2"
