@@ -63,7 +63,8 @@ def model_config(prepared: Prepared, name: str, setting: Setting) -> ModelConfig
     """The model with the configuration's own hyper-parameters, where it has them, and those of `setting`."""
     known = HYPERPARAMETERS[name].model_fields
     own = {key: value for key, value in (prepared.config.model.model_extra or {}).items() if key in known}
-    return ModelConfig(name=name, **own, embedding_l2=setting["embedding_l2"], dropout=setting["dropout"])
+    searched = {key: value for key, value in setting.items() if key in known}
+    return ModelConfig(name=name, **own | searched)
 
 
 def training_config(prepared: Prepared, setting: Setting, seed: int, epochs: int) -> TrainingConfig:

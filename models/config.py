@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.matcher_config import MATCHER_HYPERPARAMETERS
-from models.section import NonNegative, PositiveInt, Rate, Section
+from models.section import NonNegative, Positive, PositiveInt, Rate, Section
 
 
 class PooledHyperparameters(Section):
@@ -130,6 +130,20 @@ class DiffuMINHyperparameters(Section):
     embedding_l2: NonNegative = 0.0
 
 
+class HCNRankerHyperparameters(Section):
+    """HCN-style interests as a coarse ranker; see `models/hcn_ranker.py`."""
+
+    embedding_dimension: PositiveInt = 16
+    interests: PositiveInt = Field(4, description="Centres of each of the two horizons.")
+    recent: PositiveInt | None = Field(None, description="Newest behaviours; None: a quarter of all, from 2.")
+    rounds: PositiveInt = 3
+    centre_temperature: Positive = 0.1
+    soft_temperature: Positive = Field(0.1, description="Of the soft maximum over interests.")
+    item_bias: bool = True
+    history_age: bool = Field(False, description="Whether the age of each behaviour is part of its vector.")
+    embedding_l2: NonNegative = 0.0
+
+
 HYPERPARAMETERS: dict[str, type[Section]] = {
     "pooled": PooledHyperparameters,
     "din": DINHyperparameters,
@@ -138,6 +152,7 @@ HYPERPARAMETERS: dict[str, type[Section]] = {
     "diffumin": DiffuMINHyperparameters,
     "infnet": INFNetHyperparameters,
     "shared_bottom": SharedBottomHyperparameters,
+    "hcn_ranker": HCNRankerHyperparameters,
     **MATCHER_HYPERPARAMETERS,
 }
 

@@ -9,10 +9,9 @@ from keras import ops
 
 from models.catalogue import Catalogue
 from models.inputs import ModelInputs
-from models.layers.co_interest import CoInterest
-from models.layers.competitive_centres import CompetitiveCentres, unit_vectors
-from models.layers.history_windows import all_but_newest_of, newest_of
+from models.layers.competitive_centres import unit_vectors
 from models.layers.item_space import ItemSpace
+from models.layers.two_horizons import TwoHorizons, soft_maximum, with_unused_replaced
 from models.matcher import Matcher
 from models.matcher_config import HCNHyperparameters
 
@@ -25,14 +24,14 @@ class HCN(Matcher):
     that they are less redundant, and a co-interest network of the long-term and the short-term ones. All else is our
     reconstruction:
 
-        C_S, C_L = CompetitiveCentres of the `recent` newest behaviours, of those before them; weights of their own
-        F_S, F_L = CoInterest(C_S, C_L), CoInterest(C_L, C_S)
-        u_k      = [F_S; F_L]_k + p_u                             x, y and p_u of `ItemSpace`
-        training:  sum_k softmax_k(<u_k, y> / t) <u_k, y>         t = `soft_temperature`, so that all interests learn
-        serving:   max_k <u_k, y_i>
+        F         = TwoHorizons(x_1, ..., x_T)
+        u_k       = F_k + p_u                                     x, y and p_u of `ItemSpace`
+        training:   sum_k softmax_k(<u_k, y> / t) <u_k, y>        t = `soft_temperature`, so that all interests learn
+        serving:    max_k <u_k, y_i>
 
     Centres that no behaviour is given to are replaced by the first that has some. With `redundancy_weight`, the mean
-    squared cosine between a user's interests is added to the loss; the competition alone should do.
+    squared cosine between a user's interests is added to the loss; the competition alone should do. `hcn_ranker` is the
+    same as a coarse ranker of impressions.
     """
 
     Hyperparameters = HCNHyperparameters
@@ -48,38 +47,25 @@ class HCN(Matcher):
         super().__init__(inputs, hyperparameters, catalogue, name)
         h, places = hyperparameters, inputs.history_length
         self.space = ItemSpace(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="space")
-        self.recent = h.recent or max(places // 4, 2)
-        centres = (self.space.width, h.interests, places, h.rounds, h.centre_temperature)
-        self.short_centres = CompetitiveCentres(*centres, name="short_centres")
-        self.long_centres = CompetitiveCentres(*centres, name="long_centres")
-        self.short_with_long = CoInterest(self.space.width, name="short_with_long")
-        self.long_with_short = CoInterest(self.space.width, name="long_with_short")
+        sizes = (self.space.width, h.interests, places, h.recent, h.rounds, h.centre_temperature)
+        self.horizons = TwoHorizons(*sizes, name="horizons")
 
     def interests(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """[B, 2K, d], of the history alone, and which of them, bool [B, 2K], are used."""
-        history, mask = self.space.history(features, training=training)
-        short, short_used = self.short_centres(*newest_of(history, mask, self.recent))
-        long, long_used = self.long_centres(*all_but_newest_of(history, mask, self.recent))
-        joined = [self.short_with_long(short, long, long_used), self.long_with_short(long, short, short_used)]
-        return ops.concatenate(joined, axis=1), ops.concatenate([short_used, long_used], axis=1)
+        return self.horizons(*self.space.history(features, training=training))
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         interests, used = self.interests(features, training)
         if training and self.hyperparameters.redundancy_weight:
             self.add_loss(self.hyperparameters.redundancy_weight * redundancy(interests, used))
-        first = ops.argmax(ops.cast(used, "int32"), axis=1)
-        instead = ops.take_along_axis(interests, first[:, None, None], axis=1)
-        interests = ops.where(used[:, :, None], interests, instead)
-        # Where there is no history at all, all is of the user.
-        interests = ops.where(ops.any(used, axis=1)[:, None, None], interests, ops.zeros_like(interests))
+        interests = with_unused_replaced(interests, used)
         return self.user_vectors(interests + self.space.user(features, training=training)[:, None])
 
     def encode_items(self, features: dict[str, Any], training: bool | None = None) -> Any:
         return self.item_vectors(self.space.item(features, training=training), features["item"])
 
     def over_interests(self, products: Any) -> Any:
-        weights = ops.softmax(products / self.hyperparameters.soft_temperature, axis=1)
-        return ops.sum(weights * products, axis=1)
+        return soft_maximum(products, self.hyperparameters.soft_temperature)
 
 
 def redundancy(interests: Any, used: Any) -> Any:

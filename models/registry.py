@@ -14,6 +14,7 @@ from models.dien import DIEN
 from models.diffumin import DiffuMIN
 from models.din import DIN
 from models.hcn import HCN
+from models.hcn_ranker import HCNRanker
 from models.idnp import IDNP
 from models.infnet import INFNet
 from models.inputs import ModelInputs
@@ -35,6 +36,7 @@ RANKERS: dict[str, type[Ranker]] = {
     "diffumin": DiffuMIN,
     "infnet": INFNet,
     "shared_bottom": SharedBottom,
+    "hcn_ranker": HCNRanker,
 }
 
 MATCHERS: dict[str, type[Matcher]] = {

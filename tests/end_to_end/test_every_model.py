@@ -18,6 +18,7 @@ from serving.server.server import Server
 pytestmark = pytest.mark.end_to_end
 
 PLAIN = {"pooled", "shared_bottom", "popularity", "two_tower", "comirec", "bpr_mf"}
+SECOND_FORMS = {"hcn_ranker"}
 
 CONFIG = """
 name: tiny
@@ -59,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("model", sorted(HYPERPARAMETERS.keys() - PLAIN))
+@pytest.mark.parametrize("model", sorted(HYPERPARAMETERS.keys() - PLAIN - SECOND_FORMS))
 def test_it_answers_over_grpc(folder: Path, model: str) -> None:
     is_matcher = model in MATCHER_HYPERPARAMETERS
     known = HYPERPARAMETERS[model].model_fields

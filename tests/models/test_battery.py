@@ -40,6 +40,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"behaviour_type": "rating"},
         {"blocks": 1, "field_proxies": 2, "task_proxies": 1, "activation": "dice", "embedding_l2": 0.01},
     ],
+    "hcn_ranker": [{"interests": 2, "recent": 2, "rounds": 1, "history_age": True, "embedding_l2": 0.01}],
     "shared_bottom": [{"activation": "dice", "history_age": True, "embedding_l2": 0.01}],
     "tin": [
         {"temporal_encoding": "both", "target_representation": "released", "batch_normalization": True},
