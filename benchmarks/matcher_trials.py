@@ -24,6 +24,8 @@ from pipeline.trainer import run_fn
 JUDGED = "ndcg_50"
 """The metric of validation data by which settings are chosen."""
 WITHOUT_GRAPH = "kgat without graph"
+LARGE_BATCH = 2048
+"""KGAT's, whose step propagates the whole graph, however few positives it is for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +80,10 @@ def with_model(config: PipelineConfig, name: str, rate: float, seed: int, epochs
     """`config` with another model; its own model keeps the hyper-parameters that it has."""
     model = config.model if name == config.model.name else ModelConfig(name=name)
     optimizer = config.training.optimizer.model_copy(update={"learning_rate": rate})
-    training = config.training.model_copy(update={"optimizer": optimizer, "seed": seed, "epochs": epochs})
+    batch_size = LARGE_BATCH if name == "kgat" else config.training.batch_size
+    training = config.training.model_copy(
+        update={"optimizer": optimizer, "seed": seed, "epochs": epochs, "batch_size": batch_size}
+    )
     return config.model_copy(update={"model": model, "training": training})
 
 

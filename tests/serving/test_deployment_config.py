@@ -52,7 +52,8 @@ def test_numbers_may_stand_for_quantities() -> None:
 
 
 def test_an_image_of_ones_own_may_read_s3() -> None:
-    DeploymentConfig(model_path="s3://bucket", image="registry.example:5000/tensorflow/serving:2.21.0-s3")
+    image = "registry.example:5000/tensorflow/serving:2.21.0-s3"
+    assert DeploymentConfig(model_path="s3://bucket", image=image).image == image
 
 
 def test_a_mistake_is_told_with_its_key_and_line(tmp_path: Path) -> None:
