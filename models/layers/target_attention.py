@@ -29,8 +29,8 @@ class TargetAttention(keras.layers.Layer):
     DIN); with softmax they sum to 1 over the valid behaviours, of mlp's scores over `sqrt(d)` (the code's choice).
     Weights are zero where the mask is false. Scores are computed in float32 from the last product on.
 
-    The four blocks are never joined: their first layer is `(W1 + W3) q + (W2 - W3 + W4 diag(q)) k_j`, of which the
-    first part has no history axis, and the second is one product with a matrix that the query alone makes.
+    The four blocks are never joined: their first layer is `(W1 + W3) q + (W2 - W3) k_j + W4 (q * k_j)`, of which the
+    first part has no history axis.
 
     Args:
         score: one of `SCORES`.
@@ -131,14 +131,16 @@ class TargetAttention(keras.layers.Layer):
     def _mlp(self, query: Any, keys: Any, mask: Any, training: bool | None) -> Any:
         of_query, of_key, of_difference, of_product = ops.split(ops.convert_to_tensor(self.kernel), 4, axis=0)
         alone = ops.matmul(query, of_query + of_difference) + self.bias
-        # A matrix a query: what makes it is small, and one product with the history does what would else take two.
-        matrices = (of_key - of_difference) + ops.expand_dims(query, -1) * of_product
-        if len(query.shape) == 2:
-            return self._score_of(ops.matmul(keys, matrices) + alone[:, None], mask, training)
-        queries, steps = ops.shape(query)[1], ops.shape(keys)[1]
-        hidden = ops.matmul(keys[:, None], matrices) + alone[:, :, None]
-        hidden = ops.reshape(hidden, (-1, steps, self.units[0]))
-        return ops.reshape(self._score_of(hidden, ops.reshape(mask, (-1, steps)), training), (-1, queries, steps))
+        hidden = ops.matmul(keys, of_key - of_difference)
+        if len(query.shape) == 3:
+            queries, (steps, width) = ops.shape(query)[1], ops.shape(keys)[1:]
+            product = ops.reshape(query[:, :, None] * keys[:, None], (-1, steps, width))
+            hidden = hidden[:, None] + ops.reshape(ops.matmul(product, of_product), (-1, queries, steps, self.units[0]))
+            hidden = ops.reshape(hidden + alone[:, :, None], (-1, steps, self.units[0]))
+            scores = self._score_of(hidden, ops.reshape(mask, (-1, steps)), training)
+            return ops.reshape(scores, (-1, queries, steps))
+        hidden += ops.matmul(ops.expand_dims(query, 1) * keys, of_product) + ops.expand_dims(alone, 1)
+        return self._score_of(hidden, mask, training)
 
     def _score_of(self, hidden: Any, mask: Any, training: bool | None) -> Any:
         hidden = self._activate(0, hidden, mask, training)
