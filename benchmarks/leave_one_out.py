@@ -15,14 +15,16 @@ before it. That what a user has taken is not in N changes the share by less than
 from __future__ import annotations
 
 import argparse
+import filecmp
 import shutil
-import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import tensorflow as tf
 from matcher_trials import Trials
+from over_seeds import mean_and_spread
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import hypergeom
@@ -47,14 +49,23 @@ def with_last_events_apart(config: PipelineConfig, runs_folder: Path) -> Pipelin
     validation, test = end + DAY, end + 2 * DAY
     time = pl.when(left == 1).then(test).when(left == 2).then(validation).otherwise(pl.col(events.timestamp) + place)
     log = log.with_columns(time.alias(events.timestamp))
-    for table in (events, config.data.items):
-        if table is not None:
-            (folder / table.path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(f"{config.data.folder}/{table.path}", folder / table.path)
-    log.write_csv(folder / events.path)
+    _write(folder / events.path, log.write_csv)
+    if (items := config.data.items) is not None:
+        _write(folder / items.path, lambda path: shutil.copyfile(f"{config.data.folder}/{items.path}", path))
     data = config.data.model_copy(update={"folder": str(folder)})
     split = SplitConfig(validation_from=float(validation), test_from=float(test))
     return config.model_copy(update={"name": f"{config.name}-leave-one-out", "data": data, "split": split})
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """Leaves a file that is the same alone, since by its time the pipeline knows whether it has read it already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    write(new)
+    if path.exists() and filecmp.cmp(new, path, shallow=False):
+        new.unlink()
+    else:
+        new.replace(path)
 
 
 def expected(ranks: np.ndarray, others: int) -> tuple[float, float]:
@@ -70,12 +81,11 @@ def among_sampled(config: PipelineConfig, model: str, examples: str) -> dict[str
     counts = np.sum([ranker.counts(earlier) for earlier, _ in shards], axis=0)
     others = len(ranker.candidates().ids) - 1
     found = [ranker.rank(earlier, test, counts) for earlier, test in shards]
-    result: dict[str, float] = {}
+    result: dict[str, float] = {"targets": sum(len(model_ranked.ranks) for model_ranked, _ in found)}
     for name, number in (("", 0), ("popularity ", 1)):
         ranks = np.concatenate([pair[number].ranks for pair in found])
         # A target that is no candidate is found by nobody.
         result[f"{name}hit"], result[f"{name}ndcg"] = expected(np.minimum(ranks, others), others)
-        result["targets"] = len(ranks)
     return result
 
 
@@ -99,18 +109,13 @@ def main() -> int:
     for name in arguments.models:
         rate = trials.best_rate(name, arguments.rates, arguments.seeds[0], arguments.search_epochs)
         found = [trials.tested(name, rate, seed) for seed in arguments.seeds]
-        cells = [_shown([each[metric] for each in found]) for metric in ("hit", "ndcg")]
+        cells = [mean_and_spread([each[metric] for each in found]) for metric in ("hit", "ndcg")]
         table.add_row(name, f"{rate:g}", *cells, f"{found[0]['targets']:,.0f}")
     table.add_row("popularity", "", *(f"{found[0][f'popularity {metric}']:.4f}" for metric in ("hit", "ndcg")), "")
     for name, figures in PUBLISHED.items():
         table.add_row(f"published: {name}", "", *(f"{figure:.4f}" for figure in figures), "")
     console.print(table)
     return 0
-
-
-def _shown(values: list[float]) -> str:
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.4f} ± {spread:.4f}"
 
 
 if __name__ == "__main__":

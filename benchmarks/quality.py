@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from kept_results import KeptResults
+from over_seeds import mean_and_spread
 from quality_data import Prepared, TestSplit
 from rich.console import Console
 from rich.table import Table
@@ -162,11 +163,6 @@ def chosen(trials: Trials, name: str) -> Setting:
     return best
 
 
-def shown(values: list[float]) -> str:
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.4f} ± {spread:.4f}"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", type=Path)
@@ -199,10 +195,10 @@ def main() -> int:
             base = [result["test"]["auc"] for result in results[arguments.baseline]]
             differences = [own - other for own, other in zip(figures["auc"], base, strict=True)]
             margin = 2.0 * statistics.stdev(differences) if count > 1 else 0.0
-            beside = shown(differences)
+            beside = mean_and_spread(differences)
             verdict = "level or better" if statistics.mean(differences) >= -margin else "BELOW"
             short |= verdict == "BELOW"
-        table.add_row(name, *(shown(values) for values in figures.values()), beside, speed, verdict)
+        table.add_row(name, *(mean_and_spread(values) for values in figures.values()), beside, speed, verdict)
     if test.true_probability is not None:
         best = best_possible(test.true_probability)
         table.add_row("best possible", f"{best.auc:.4f}", "", f"{best.log_loss:.4f}", "", "", "", "")

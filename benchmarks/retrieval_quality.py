@@ -24,6 +24,7 @@ from typing import Any
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from matcher_trials import JUDGED, WITHOUT_GRAPH, Trials
+from over_seeds import mean_and_spread
 from rich.console import Console
 from rich.table import Table
 
@@ -84,11 +85,7 @@ def _table(title: str, figures: Figures, rates: dict[str, float]) -> Table:
     for heading in ("model", "rate", *SHOWN):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for name, found in figures.items():
-        cells = []
-        for metric in SHOWN:
-            values = [each[metric] for each in found]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            cells.append(f"{statistics.mean(values):.4f} ± {spread:.4f}")
+        cells = [mean_and_spread([each[metric] for each in found]) for metric in SHOWN]
         table.add_row(name, f"{rates[name]:g}" if name in rates else "", *cells)
     return table
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import tempfile
 import time
@@ -26,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from resident_memory import resident_megabytes
 from rich.console import Console
 from rich.table import Table
 
@@ -108,12 +108,6 @@ def by_scann(items: int, requests: int) -> dict[str, float] | None:
         finished = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(finished.stdout)
     return found
-
-
-def resident_megabytes() -> float:
-    """What this process holds, at the moment."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
 def main() -> int:

@@ -18,12 +18,10 @@ from pathlib import Path
 import numpy as np
 from scann.scann_ops.py import scann_ops_pybind
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from resident_memory import resident_megabytes
+
 TRAINING, REORDERED = 100_000, 200
-
-
-def resident_megabytes() -> float:
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(fields["VmRSS"].split()[0]) / 1024
 
 
 def best_of(ids: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:

@@ -74,6 +74,6 @@ def with_unused_replaced(interests: Any, used: Any) -> Any:
     return ops.where(ops.any(used, axis=1)[:, None, None], interests, ops.zeros_like(interests))
 
 
-def soft_maximum(products: Any, temperature: float, axis: int = 1) -> Any:
-    """`sum_k softmax_k(p_k / t) p_k`: nearly the largest of products over `axis`, by which all of them learn."""
-    return ops.sum(ops.softmax(products / temperature, axis=axis) * products, axis=axis)
+def soft_maximum(products: Any, temperature: float) -> Any:
+    """`sum_k softmax_k(p_k / t) p_k` of products [B, K, ...]: nearly the largest, by which all of them learn."""
+    return ops.sum(ops.softmax(products / temperature, axis=1) * products, axis=1)

@@ -93,3 +93,10 @@ def make_catalogue(inputs: ModelInputs, seed: int = 3) -> Catalogue:
     counts = np.random.default_rng(seed).integers(1, 10, inputs.item_rows).astype(np.float32)
     counts[0] = 0.0
     return Catalogue(tensors, counts)
+
+
+def move_weights(model: Any, scale: float = 0.3, seed: int = 1) -> None:
+    """Weights as after some training: what is fresh, of tiny vectors, is nearly the same everywhere."""
+    random = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        weight.assign(weight.numpy() + random.normal(0.0, scale, weight.shape))

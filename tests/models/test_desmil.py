@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from matcher_training import recall, train
-from random_features import RICH, make_catalogue, make_features
+from random_features import RICH, make_catalogue, make_features, move_weights
 
 from models.desmil import DESMIL
 from models.inputs import ModelInputs
@@ -21,9 +21,7 @@ FEATURES = make_features(RICH, 40)
 def build(name: str, epoch: int = 0, **hyperparameters: Any) -> Any:
     keras.utils.set_random_seed(3)
     matcher = build_matcher(name, RICH, {"embedding_dimension": 4, **hyperparameters}, make_catalogue(RICH))
-    random = np.random.default_rng(1)
-    for weight in matcher.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.3, weight.shape))
+    move_weights(matcher)
     matcher.on_epoch_begin(epoch)
     return matcher
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from counted_operations import growth
-from random_features import PLAIN, RICH, make_features
+from random_features import PLAIN, RICH, make_features, move_weights
 
 from models.diffumin import DiffuMIN
 from models.inputs import CategoricalInput, ModelInputs
@@ -23,9 +23,7 @@ def diffumin(inputs: ModelInputs, **hyperparameters: Any) -> DiffuMIN:
     keras.utils.set_random_seed(1)
     small = {"embedding_dimension": 4, "tower_units": (8,), "denoising_steps": 3}
     ranker = build_ranker("diffumin", inputs, {**small, **hyperparameters})
-    random = np.random.default_rng(1)
-    for weight in ranker.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.3, weight.shape))
+    move_weights(ranker)
     return ranker
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from random_features import PLAIN, RICH, make_features
+from random_features import PLAIN, RICH, make_features, move_weights
 
 from models.din import DIN
 from models.inputs import CategoricalInput, ModelInputs
@@ -20,9 +20,7 @@ from transforms.area_under_curve import area_under_curve as auc
 def din(inputs: ModelInputs, **hyperparameters: Any) -> DIN:
     """With attention weights that are far from equal, as fresh ones of tiny vectors are not."""
     ranker = build_ranker("din", inputs, {"embedding_dimension": 4, "tower_units": (8,), **hyperparameters})
-    random = np.random.default_rng(1)
-    for weight in ranker.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.3, weight.shape))
+    move_weights(ranker)
     return ranker
 
 

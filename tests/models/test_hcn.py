@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 from matcher_training import recall, train
-from random_features import PLAIN, make_catalogue, make_features
+from random_features import PLAIN, make_catalogue, make_features, move_weights
 
 from models.hcn import HCN, redundancy
 from models.inputs import ModelInputs
@@ -20,9 +20,7 @@ def hcn(**hyperparameters: Any) -> HCN:
     options = {"embedding_dimension": 8, "interests": 3, "recent": 2, **hyperparameters}
     matcher = build_matcher("hcn", PLAIN, options, make_catalogue(PLAIN))
     assert isinstance(matcher, HCN)
-    random = np.random.default_rng(1)
-    for weight in matcher.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.3, weight.shape))
+    move_weights(matcher)
     return matcher
 
 

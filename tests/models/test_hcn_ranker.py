@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import tensorflow as tf
-from random_features import PLAIN, RICH, make_features
+from random_features import PLAIN, RICH, make_features, move_weights
 
 from models.hcn_ranker import HCNRanker
 from models.inputs import ModelInputs
@@ -18,9 +18,7 @@ def hcn_ranker(inputs: ModelInputs, **hyperparameters: object) -> HCNRanker:
     keras.utils.set_random_seed(1)
     ranker = build_ranker("hcn_ranker", inputs, {"embedding_dimension": 8, "interests": 3, **hyperparameters})
     assert isinstance(ranker, HCNRanker)
-    random = np.random.default_rng(1)
-    for weight in ranker.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.3, weight.shape))
+    move_weights(ranker)
     return ranker
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from counted_operations import growth
 from keras import ops
-from random_features import PLAIN, RICH, make_features
+from random_features import PLAIN, RICH, make_features, move_weights
 
 from models.infnet import INFNet
 from models.inputs import CategoricalInput, ModelInputs
@@ -22,9 +22,7 @@ def infnet(inputs: ModelInputs, **hyperparameters: Any) -> INFNet:
     """With weights as after some training."""
     keras.utils.set_random_seed(1)
     ranker = build_ranker("infnet", inputs, {"embedding_dimension": 4, "tower_units": (8,), **hyperparameters})
-    random = np.random.default_rng(1)
-    for weight in ranker.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.3, weight.shape))
+    move_weights(ranker)
     return ranker
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from random_features import PLAIN, RICH, make_features
+from random_features import PLAIN, RICH, make_features, move_weights
 
 from models.inputs import ModelInputs
 from models.optimizers.row_sparse import LazyAdam
@@ -19,9 +19,7 @@ from transforms.area_under_curve import area_under_curve as auc
 def tin(inputs: ModelInputs, **hyperparameters: Any) -> TIN:
     """With weights as after some training."""
     ranker = build_ranker("tin", inputs, {"embedding_dimension": 4, "tower_units": (8,), **hyperparameters})
-    random = np.random.default_rng(1)
-    for weight in ranker.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 1.0, weight.shape))
+    move_weights(ranker, scale=1.0)
     return ranker
 
 
@@ -114,9 +112,7 @@ def learned_auc(name: str, seed: int) -> float:
     """Begun far from zero: from tiny vectors, nothing tells the labels apart at first and training may stay there."""
     keras.utils.set_random_seed(seed)
     ranker = build_ranker(name, ORDERED, {"embedding_dimension": 16, "tower_units": (16,), "activation": "relu"})
-    random = np.random.default_rng(seed)
-    for weight in ranker.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.3, weight.shape))
+    move_weights(ranker, seed=seed)
     ranker.compile(optimizer=LazyAdam(0.01))
     features, label = recent_or_not(8000, 1)
     ranker.fit(features, {"click": label}, batch_size=100, epochs=8, verbose=0)
