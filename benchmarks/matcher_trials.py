@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,7 +26,8 @@ JUDGED = "ndcg_50"
 """The metric of validation data by which settings are chosen."""
 WITHOUT_GRAPH = "kgat without graph"
 LARGE_BATCH = 2048
-"""KGAT's, whose step propagates the whole graph, however few positives it is for."""
+"""KGAT's, whose step propagates the whole graph, however few positives it is for. Its rates grow by the square root of
+what the batch does, as Adam's should."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +81,9 @@ def validation_of(folder: str) -> float:
 def with_model(config: PipelineConfig, name: str, rate: float, seed: int, epochs: int) -> PipelineConfig:
     """`config` with another model; its own model keeps the hyper-parameters that it has."""
     model = config.model if name == config.model.name else ModelConfig(name=name)
-    optimizer = config.training.optimizer.model_copy(update={"learning_rate": rate})
     batch_size = LARGE_BATCH if name == "kgat" else config.training.batch_size
+    scaled = rate * math.sqrt(batch_size / config.training.batch_size)
+    optimizer = config.training.optimizer.model_copy(update={"learning_rate": scaled})
     training = config.training.model_copy(
         update={"optimizer": optimizer, "seed": seed, "epochs": epochs, "batch_size": batch_size}
     )

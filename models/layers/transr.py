@@ -9,6 +9,9 @@ from keras import ops
 
 from models.layers.embedding_table import gather_rows
 
+BLOCK = 32
+"""Rows of one relation that are projected by one product."""
+
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class TransR(keras.layers.Layer):
@@ -69,14 +72,37 @@ class TransR(keras.layers.Layer):
         return losses + 0.5 * l2 * sum(ops.sum(ops.square(vector), axis=-1) for vector in vectors)
 
     def _in_spaces_of(self, relations: Any, *nodes: Any) -> list[Any]:
-        """`e_r` and the projections of nodes' vectors, [B, k] each. Every row gathers a matrix: [B, d, k] numbers."""
-        matrices = gather_rows(self.projections, relations)
-        projected = [ops.einsum("bd,bdk->bk", vectors, matrices) for vectors in nodes]
-        return [gather_rows(self.vectors, relations), *projected]
+        """`e_r` and the projections of nodes' vectors, [B, k] each."""
+        places, of_blocks = _in_blocks(relations, self.relations)
+        together = ops.stack(nodes, axis=1)
+        sizes = together.shape[1:]
+        padded = ops.scatter(ops.expand_dims(places, -1), together, (len(of_blocks) * BLOCK, *sizes))
+        blocks = ops.reshape(padded, (len(of_blocks), BLOCK * sizes[0], sizes[1]))
+        projected = ops.matmul(blocks, gather_rows(self.projections, of_blocks))
+        rows = ops.take(ops.reshape(projected, (-1, sizes[0], self.dimension)), places, axis=0)
+        return [gather_rows(self.vectors, relations), *ops.unstack(rows, axis=1)]
 
     def get_config(self) -> dict[str, Any]:
         sizes = {"relations": self.relations, "node_dimension": self.node_dimension, "dimension": self.dimension}
         return {**super().get_config(), **sizes}
+
+
+def _in_blocks(relations: Any, count: int) -> tuple[Any, Any]:
+    """Where rows lie if each relation has blocks of its own: places [B], and the relation of every block.
+
+    A block gathers one matrix, where every row by itself would gather one of `d k` numbers, and write as much for its
+    gradient. Blocks are as many as they may have to be, so that shapes are known.
+    """
+    relations = ops.convert_to_tensor(relations, "int32")
+    rows = relations.shape[0]
+    counts = ops.sum(ops.one_hot(relations, count, dtype="int32"), axis=0)
+    ends = ops.cumsum((counts + BLOCK - 1) // BLOCK)
+    starts = BLOCK * (ends - (counts + BLOCK - 1) // BLOCK)
+    order = ops.cast(ops.argsort(relations), "int32")
+    ordered = ops.take(relations, order)
+    places = ops.arange(rows) + ops.take(starts - ops.cumsum(counts) + counts, ordered)
+    of_blocks = ops.searchsorted(ends, ops.arange(-(-rows // BLOCK) + count), side="right")
+    return ops.scatter(ops.expand_dims(order, -1), places, (rows,)), ops.minimum(of_blocks, count - 1)
 
 
 def _distance(heads: Any, relations: Any, tails: Any) -> Any:

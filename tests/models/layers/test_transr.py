@@ -37,3 +37,16 @@ def test_the_loss_compares_with_another_tail_and_penalises_all_four(transr: Tran
     corrupted = np.zeros((1, 2), np.float32)
     loss = transr.losses(np.array([0]), HEADS[:1], TAILS[:1], corrupted, l2=0.1)
     np.testing.assert_allclose(loss, [np.log1p(np.exp(-8.0)) + 0.05 * 14.0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 32, 33, 500])
+def test_rows_of_a_relation_are_projected_together_and_come_back_in_their_order(rows: int) -> None:
+    """Seven relations, of which one has no row and one has most: as if every row had its matrix."""
+    random = np.random.default_rng(3)
+    layer = TransR(7, 5, 4)
+    layer.build()
+    relations = np.where(random.random(rows) < 0.6, 2, random.choice([0, 1, 3, 5, 6], rows))
+    heads, tails = random.normal(size=(2, rows, 5)).astype(np.float32)
+    vectors, projections = (np.array(weight) for weight in (layer.vectors, layer.projections))
+    moved = np.einsum("bd,bdk->bk", heads - tails, projections[relations]) + vectors[relations]
+    np.testing.assert_allclose(layer.distances(relations, heads, tails), np.sum(moved**2, axis=-1), rtol=1e-4)
