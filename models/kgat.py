@@ -14,7 +14,7 @@ from models.inputs import ModelInputs
 from models.kgat_config import KGATHyperparameters
 from models.knowledge_graph import INTERACT, CollaborativeGraph
 from models.layers.bi_interaction import BiInteraction
-from models.layers.embedding_table import gather_rows
+from models.layers.embedding_table import declare, gather_rows, rows_to_make
 from models.layers.masked_ops import masked_softmax, masked_sum
 from models.layers.segment_ops import neighbourhood_sum, segment_softmax
 from models.layers.transr import TransR
@@ -105,25 +105,39 @@ class KGAT(Matcher):
         for layer, width in zip(self.propagation, widths, strict=False):
             layer.build((None, width))
         self.widths = widths
-        self.nodes = self._weight("nodes", (nodes, widths[0]), "glorot_uniform", trainable=True)
+        self.nodes = self._table("nodes", nodes, widths[0], "glorot_uniform", trainable=True)
         self.attention = self._weight("attention", (edges,))
-        self.vectors = self._weight("vectors", (self.user_rows + self.item_rows, sum(widths)))
-        self.item_levels = self._weight("item_levels", (self.item_rows, sum(widths[:-1])))
+        self.vectors = self._table("vectors", self.user_rows + self.item_rows, sum(widths))
+        self.item_levels = self._table("item_levels", self.item_rows, sum(widths[:-1]))
         self.mean_user = self._weight("mean_user", (widths[0],))
         self.known_users = self._weight("known_users", (self.user_rows,))
         self.graph_learns = [self.nodes, self.transr.vectors, self.transr.projections]
         self.graph_optimizer = LazyAdam(h.graph_learning_rate, name="graph_optimizer")
         self.graph_optimizer.build(self.graph_learns)
         self.graph_moments = list(self.graph_optimizer.variables)  # weights too, so that a backup has them
+        for moments in self.graph_moments:
+            if moments.shape == self.nodes.shape:
+                declare(f"nodes {moments.name.split('_')[-1]}", nodes, moments)
         self._graph_step: Any = None
         if graph is not None:
             self.known_users.assign(graph.known_users.astype(np.float32))
+        if graph is not None and self.nodes.shape[0] == nodes:
             self.refresh()
 
     def _weight(self, name: str, shape: tuple[int, ...], initializer: str = "zeros", trainable: bool = False) -> Any:
         return self.add_weight(
             name=name, shape=shape, initializer=initializer, trainable=trainable, dtype="float32", autocast=False
         )
+
+    def _table(self, name: str, rows: int, width: int, initializer: str = "zeros", trainable: bool = False) -> Any:
+        """A weight [rows, width], of a size that is told before training: see `declared_alone`."""
+        table = self._weight(name, (rows_to_make(rows), width), initializer, trainable)
+        declare(name, rows, table)
+        return table
+
+    def build(self, *_: Any) -> None:
+        """All weights are there since the constructor; where tables were only declared, nothing could be looked up."""
+        self.built = True
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """[B, 1, d]: a user's node, or what its history would make of one."""

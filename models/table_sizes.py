@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.config import OptimizerConfig
-from models.layers.embedding_table import declared_alone
+from models.layers.embedding_table import DeclaredTable, declared_alone
 from models.optimizers import build_optimizer, slot_bytes
 
 FLOAT_BYTES = 4
@@ -36,15 +36,16 @@ def table_sizes(build: Callable[[], Any], config: OptimizerConfig) -> tuple[Tabl
     """The tables of the model that `build` makes, the largest first.
 
     Args:
-        build: makes a model with its weights. It is called with every `EmbeddingTable` of one row, so that it returns
-            also where the tables would fit into no memory.
+        build: makes a model with its weights. It is called with every table of one row, so that it returns also where
+            the tables would fit into no memory.
         config: the optimizer that will train it.
     """
     with declared_alone() as tables:
         build()
-    # A slot is one number a row, or one a weight, so that those of one row tell those of all.
-    sizes = [
-        TableSize(table.name, table.rows, table.width, table.rows * slot_bytes(build_optimizer(config), table.variable))
-        for table in tables
-    ]
+    sizes = [TableSize(table.name, table.rows, table.width, _slot_bytes(table, config)) for table in tables]
     return tuple(sorted(sizes, key=lambda size: -size.bytes))
+
+
+def _slot_bytes(table: DeclaredTable, config: OptimizerConfig) -> int:
+    """A slot is one number a row, or one a weight, so that those of one row tell those of all."""
+    return table.rows * slot_bytes(build_optimizer(config), table.variable) if table.variable.trainable else 0

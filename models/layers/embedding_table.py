@@ -51,6 +51,17 @@ def declared_alone() -> Iterator[list[DeclaredTable]]:
         _declared = None
 
 
+def rows_to_make(rows: int) -> int:
+    """Of a table that would have `rows`: one inside `declared_alone`."""
+    return rows if _declared is None else 1
+
+
+def declare(name: str, rows: int, table: keras.Variable) -> None:
+    """Inside `declared_alone`, puts `table` [1, d] on its list as one that would have `rows`."""
+    if _declared is not None:
+        _declared.append(DeclaredTable(name, rows, table.shape[1], table))
+
+
 def _computes_at_once() -> bool:
     """Whether tensors have values now, rather than being part of a graph that is made."""
     if keras.backend.backend() != "tensorflow":
@@ -109,13 +120,11 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
 
     def add_table(self, name: str, rows: int, initializer: Any) -> keras.Variable:
         """A weight [rows, dimension] that optimizers know as a table."""
-        shape = (rows if _declared is None else 1, self.dimension)
+        shape = (rows_to_make(rows), self.dimension)
         table = mark_as_table(
             self.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)
         )
-        if _declared is not None:
-            whole_name = self.name if name == "table" else f"{self.name} {name}"
-            _declared.append(DeclaredTable(whole_name, rows, self.dimension, table))
+        declare(self.name if name == "table" else f"{self.name} {name}", rows, table)
         return on_large_pages(table)
 
     def gather(self, ids: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.catalogue import Catalogue
 from models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
+from models.knowledge_graph import CollaborativeGraph, KnowledgeGraph
 
 PLAIN = ModelInputs(tasks=("click",), item_rows=21, history_length=6, history_age_buckets=8)
 
@@ -93,6 +94,22 @@ def make_catalogue(inputs: ModelInputs, seed: int = 3) -> Catalogue:
     counts = np.random.default_rng(seed).integers(1, 10, inputs.item_rows).astype(np.float32)
     counts[0] = 0.0
     return Catalogue(tensors, counts)
+
+
+def random_graph(inputs: ModelInputs) -> CollaborativeGraph:
+    """Every item is linked to one of three entities, every user took two items."""
+    items = np.arange(inputs.item_rows - 1)
+    entities = inputs.item_rows - 1 + items % 3
+    knowledge = KnowledgeGraph(
+        heads=np.concatenate([items, entities]),
+        relations=np.repeat([0, 1], len(items)),
+        tails=np.concatenate([entities, items]),
+        entity_count=inputs.item_rows + 2,
+        relation_count=2,
+        item_entities=np.arange(inputs.item_rows) - 1,
+    )
+    users = np.repeat(np.arange(1, inputs.user_rows), 2)
+    return CollaborativeGraph.of(inputs.user_rows, users, 1 + users % (inputs.item_rows - 1), knowledge)
 
 
 def move_weights(model: Any, scale: float = 0.3, seed: int = 1) -> None:

@@ -8,13 +8,11 @@ from typing import Any
 
 import keras
 import matcher_battery as battery
-import numpy as np
 import pytest
 from keras import ops
-from random_features import PLAIN, RICH, make_catalogue
+from random_features import PLAIN, RICH, make_catalogue, random_graph
 
 from models.inputs import ModelInputs
-from models.knowledge_graph import CollaborativeGraph, KnowledgeGraph
 from models.matcher_config import TwoTowerHyperparameters
 from models.registry import MATCHERS, build_matcher
 from models.two_tower import TwoTower
@@ -75,22 +73,6 @@ def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.
     catalogue = make_catalogue(inputs)
     graph = random_graph(inputs) if name == "kgat" else None
     return lambda: build_matcher(name, inputs, hyperparameters, catalogue, graph)
-
-
-def random_graph(inputs: ModelInputs) -> CollaborativeGraph:
-    """Every item is linked to one of three entities, every user took two items."""
-    items = np.arange(inputs.item_rows - 1)
-    entities = inputs.item_rows - 1 + items % 3
-    knowledge = KnowledgeGraph(
-        heads=np.concatenate([items, entities]),
-        relations=np.repeat([0, 1], len(items)),
-        tails=np.concatenate([entities, items]),
-        entity_count=inputs.item_rows + 2,
-        relation_count=2,
-        item_entities=np.arange(inputs.item_rows) - 1,
-    )
-    users = np.repeat(np.arange(1, inputs.user_rows), 2)
-    return CollaborativeGraph.of(inputs.user_rows, users, 1 + users % (inputs.item_rows - 1), knowledge)
 
 
 @pytest.mark.parametrize("check", battery.CHECKS, ids=lambda check: check.__name__)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from random_features import COMPACT, PLAIN, RICH, make_catalogue
+from random_features import COMPACT, PLAIN, RICH, make_catalogue, random_graph
 
 from models.config import OptimizerConfig
 from models.inputs import ModelInputs
@@ -61,6 +61,26 @@ def test_a_matchers_tables_have_layouts_too() -> None:
     )
     names = {size.name for size in sizes}
     assert names == {"item quotient", "item remainder", "user quotient", "user remainder"}
+
+
+def test_a_graphs_nodes_are_tables() -> None:
+    """9 users, 21 items and 3 entities are 33 nodes of width 4; what is served has a column for each of two layers too.
+
+    Adam keeps two numbers beside each that the batches move, and so does the triples' own optimizer, among the weights.
+    """
+    graph = random_graph(RICH)
+    hyperparameters = {"embedding_dimension": 4, "layer_units": (3, 2), "relation_dimension": 2}
+    sizes = table_sizes(
+        lambda: build_matcher("kgat", RICH, hyperparameters, make_catalogue(RICH), graph),
+        OptimizerConfig(name="lazy_adam"),
+    )
+    assert set(sizes) == {
+        TableSize("nodes", 33, 4, 33 * 4 * 8),
+        TableSize("nodes momentum", 33, 4, 0),
+        TableSize("nodes velocity", 33, 4, 0),
+        TableSize("vectors", 30, 4 + 3 + 2, 0),
+        TableSize("item_levels", 21, 4 + 3, 0),
+    }
 
 
 def test_what_would_fit_into_no_memory_is_not_made() -> None:
