@@ -38,6 +38,8 @@ NEED_USERS = ("bpr_mf", "kgat")
 """Matchers that know users by their id alone."""
 NEED_GRAPH = ("kgat",)
 """Matchers that learn from a graph: of what users took and, where there is `data.knowledge_graph`, what is known."""
+NOT_COMPILED = {"kgat": "multiplies by a sparse matrix"}
+"""Models whose step XLA cannot compile, and why."""
 STOPPING_METRICS = {False: ("auc", "log_loss"), True: ("ndcg_50", "recall_50")}
 """By whether the model is a matcher; the first is the default."""
 
@@ -191,6 +193,18 @@ class PipelineConfig(IngestionConfig):
                 raise ValueError(
                     f"`features.user.in_model` should be true, since `{section}.name` {model.name} has a vector of "
                     "each user, received false"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_compiled(self) -> PipelineConfig:
+        own = "training" if self.baseline_training is None else "baseline_training"
+        trained = (("model", self.model, "training"), ("baseline", self.baseline, own))
+        for section, model, training in trained:
+            if model is not None and model.name in NOT_COMPILED and getattr(self, training).xla:
+                raise ValueError(
+                    f"`{training}.xla` should be false, since `{section}.name` {model.name} "
+                    f"{NOT_COMPILED[model.name]}, which XLA cannot compile, received true"
                 )
         return self
 

@@ -428,6 +428,16 @@ def test_a_document_without_sections(tmp_path, text):
         load(write(tmp_path, text))
 
 
+def test_what_xla_cannot_compile(tmp_path):
+    text = BASE.replace("features:", "features:\n  user: {in_model: true}").replace("name: din", "name: kgat")
+    text = text.replace("epochs: 2", "xla: true")
+    expected = "`training.xla` should be false, since `model.name` kgat multiplies by a sparse matrix"
+    with pytest.raises(ConfigurationError, match=expected) as caught:
+        load(write(tmp_path, text))
+    assert str(caught.value).endswith("received true (" + str(tmp_path / "small.yaml") + ", line 30)")
+    assert load(write(tmp_path, text.replace("kgat", "bpr_mf"))).training.xla
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigurationError, match=r"absent\.yaml cannot be read: No such file or directory"):
         load(tmp_path / "absent.yaml")
