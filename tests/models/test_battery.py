@@ -50,6 +50,8 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 # Those that make their tables in different places.
 IN_COMPACT_TABLES = ("pooled", "infnet")
 SMALL = {"embedding_dimension": 4, "tower_units": (16, 8), "denoising_steps": 2}
+# It has no tower: what it learns by heart has to fit into its vectors.
+WIDER = {"hcn_ranker": {"embedding_dimension": 8}}
 CASES = [
     pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{number}")
     for name in sorted(RANKERS)
@@ -61,7 +63,7 @@ CASES = [
 
 def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.Build:
     fields = set(RANKERS[name].Hyperparameters.model_fields)
-    hyperparameters = {key: value for key, value in SMALL.items() if key in fields} | changes
+    hyperparameters = {key: value for key, value in SMALL.items() if key in fields} | WIDER.get(name, {}) | changes
     counts = np.arange(inputs.item_rows) if "mini_batch_aware_l2" in changes else None
     return lambda: build_ranker(name, inputs, hyperparameters, counts)
 
