@@ -16,7 +16,7 @@ from models.knowledge_graph import INTERACT, CollaborativeGraph
 from models.layers.bi_interaction import BiInteraction
 from models.layers.embedding_table import declare, gather_rows, rows_to_make
 from models.layers.masked_ops import masked_softmax, masked_sum
-from models.layers.segment_ops import neighbourhood_sum, segment_softmax
+from models.layers.segment_ops import neighbourhood_sums, segment_softmax
 from models.layers.transr import TransR
 from models.matcher import Matcher
 from models.optimizers.row_sparse import LazyAdam
@@ -115,14 +115,14 @@ class KGAT(Matcher):
         self.graph_optimizer = LazyAdam(h.graph_learning_rate, name="graph_optimizer")
         self.graph_optimizer.build(self.graph_learns)
         self.graph_moments = list(self.graph_optimizer.variables)  # weights too, so that a backup has them
-        for moments in self.graph_moments:
-            if moments.shape == self.nodes.shape:
-                declare(f"nodes {moments.name.split('_')[-1]}", nodes, moments)
+        for kind in ("momentum", "velocity"):
+            (moments,) = (each for each in self.graph_moments if each.name.endswith(f"nodes_{kind}"))
+            declare(f"nodes {kind}", nodes, moments)
         self._graph_step: Any = None
         if graph is not None:
             self.known_users.assign(graph.known_users.astype(np.float32))
-        if graph is not None and self.nodes.shape[0] == nodes:
-            self.refresh()
+            if self.nodes.shape[0] == nodes:  # not where tables are only declared
+                self.refresh()
 
     def _weight(self, name: str, shape: tuple[int, ...], initializer: str = "zeros", trainable: bool = False) -> Any:
         return self.add_weight(
@@ -167,13 +167,12 @@ class KGAT(Matcher):
     def propagate(self, training: bool = False) -> tuple[Any, Any]:
         """Of all nodes, `e*` [N, d] and, joined, `e_0` to `e_L-1`."""
         edges = self._learnt_from()
-        attention = ops.stop_gradient(ops.convert_to_tensor(self.attention))
+        said_to = neighbourhood_sums(self.attention, edges.heads, edges.tails, self.sizes[0])
         vectors = ops.convert_to_tensor(self.nodes)
         parts, levels = [vectors], []
         for layer in self.propagation:
             levels.append(vectors)
-            said = neighbourhood_sum(vectors, attention, edges.heads, edges.tails)
-            vectors = layer(vectors, said, training=training)
+            vectors = layer(vectors, said_to(vectors), training=training)
             parts.append(_of_length_one(vectors))
         return ops.concatenate(parts, axis=-1), ops.concatenate(levels, axis=-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -35,27 +36,27 @@ def segment_softmax(scores: Any, heads: Any, count: int) -> Any:
     return powers / ops.take(segment_sum(powers, heads, count), heads, axis=0)
 
 
-def neighbourhood_sum(vectors: Any, weights: Any, heads: Any, tails: Any) -> Any:
-    """Each node's weighted sum over its neighbours: `e_N(h) = sum over edges (h, t) of w_ht e_t`, [N, d].
+def neighbourhood_sums(weights: Any, heads: Any, tails: Any, count: int) -> Callable[[Any], Any]:
+    """From nodes' vectors [N, d], each node's weighted sum over its neighbours, [N, d].
 
-    A product of a sparse matrix with `vectors`: its time and memory follow the edges, not the square of the nodes.
+    `e_N(h) = sum over edges (h, t) of w_ht e_t`, a product of a sparse matrix, made once, with the vectors: its
+    time and memory follow the edges, not the square of the nodes.
 
     Args:
-        vectors: [N, d].
         weights: [E], constants: no gradient goes to them.
         heads, tails: [E]; `heads` do not fall.
+        count: N.
     """
     weights = ops.stop_gradient(ops.convert_to_tensor(weights))
-    if keras.backend.backend() != "tensorflow":
-        return segment_sum(ops.expand_dims(weights, -1) * ops.take(vectors, tails, axis=0), heads, vectors.shape[0])
-    return _sparse_product(vectors, weights, heads, tails)
+    if keras.backend.backend() == "tensorflow":
+        return _sparse_product(weights, heads, tails, count)
+    return lambda vectors: segment_sum(ops.expand_dims(weights, -1) * ops.take(vectors, tails, axis=0), heads, count)
 
 
-def _sparse_product(vectors: Any, weights: Any, heads: Any, tails: Any) -> Any:
-    """The same by TensorFlow's compressed rows: no message [E, d] is written, which takes most of the time."""
+def _sparse_product(weights: Any, heads: Any, tails: Any, count: int) -> Callable[[Any], Any]:
+    """By TensorFlow's compressed rows: no message [E, d] is written, which takes most of the time."""
     import tensorflow as tf
 
-    count = vectors.shape[0]
     matrix = tf.raw_ops.SparseTensorToCSRSparseMatrix(
         indices=tf.stack([tf.cast(heads, tf.int64), tf.cast(tails, tf.int64)], axis=1),
         values=weights,
@@ -63,10 +64,11 @@ def _sparse_product(vectors: Any, weights: Any, heads: Any, tails: Any) -> Any:
     )
 
     @tf.custom_gradient
-    def product(own: Any) -> tuple[Any, Any]:
-        said = tf.raw_ops.SparseMatrixMatMul(a=matrix, b=own)
-        return tf.ensure_shape(said, own.shape), lambda gradient: tf.ensure_shape(
-            tf.raw_ops.SparseMatrixMatMul(a=matrix, b=gradient, transpose_a=True), own.shape
+    def product(vectors: Any) -> tuple[Any, Any]:
+        said = tf.raw_ops.SparseMatrixMatMul(a=matrix, b=vectors)
+        return tf.ensure_shape(said, vectors.shape), lambda gradient: tf.ensure_shape(
+            tf.raw_ops.SparseMatrixMatMul(a=matrix, b=gradient, transpose_a=True), vectors.shape
         )
 
-    return product(tf.identity(vectors))  # a variable read: gradients of custom functions have no place for it
+    # A variable is read first: gradients of custom functions have no place for it.
+    return lambda vectors: product(tf.identity(vectors))

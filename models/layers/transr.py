@@ -96,8 +96,9 @@ def _in_blocks(relations: Any, count: int) -> tuple[Any, Any]:
     relations = ops.convert_to_tensor(relations, "int32")
     rows = relations.shape[0]
     counts = ops.sum(ops.one_hot(relations, count, dtype="int32"), axis=0)
-    ends = ops.cumsum((counts + BLOCK - 1) // BLOCK)
-    starts = BLOCK * (ends - (counts + BLOCK - 1) // BLOCK)
+    blocks = (counts + BLOCK - 1) // BLOCK
+    ends = ops.cumsum(blocks)
+    starts = BLOCK * (ends - blocks)
     order = ops.cast(ops.argsort(relations), "int32")
     ordered = ops.take(relations, order)
     places = ops.arange(rows) + ops.take(starts - ops.cumsum(counts) + counts, ordered)

@@ -36,8 +36,10 @@ def pod_of(case: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_kubernetes_accepts_every_manifest(case: str) -> None:
-    for manifest in manifests("shop", CASES[case]):
-        kubernetes_validate.validate(manifest, "1.31", strict=True)
+    made = manifests("shop", CASES[case])
+    assert {"Deployment", "Service"} <= {manifest["kind"] for manifest in made}
+    for manifest in made:
+        kubernetes_validate.validate(manifest, "1.31", strict=True)  # raises
 
 
 def test_a_wrong_manifest_is_not_accepted() -> None:

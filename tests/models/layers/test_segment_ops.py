@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from models.layers.segment_ops import neighbourhood_sum, segment_softmax, segment_sum
+from models.layers.segment_ops import neighbourhood_sums, segment_softmax, segment_sum
 
 HEADS = np.array([0, 0, 0, 2])
 
@@ -28,7 +28,7 @@ def test_a_neighbourhood_is_the_product_with_the_dense_matrix() -> None:
     weights, tails = np.array([0.5, 0.25, 0.25, 1.0], np.float32), np.array([1, 1, 2, 3])
     dense = np.zeros((4, 4), np.float32)
     np.add.at(dense, (HEADS, tails), weights)
-    found = neighbourhood_sum(tf.constant(vectors), weights, HEADS, tails)
+    found = neighbourhood_sums(weights, HEADS, tails, 4)(tf.constant(vectors))
     np.testing.assert_allclose(found, dense @ vectors)
     np.testing.assert_allclose(found, [[1.5, 5.0], [0.0, 0.0], [3.0, 3.0], [0.0, 0.0]])
     assert found.shape == (4, 2)
@@ -39,6 +39,6 @@ def test_gradients_go_back_along_the_edges() -> None:
     vectors = tf.Variable(np.ones((4, 1), np.float32))
     weights, tails = np.array([0.5, 0.25, 0.25, 1.0], np.float32), np.array([1, 1, 2, 3])
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(neighbourhood_sum(tf.convert_to_tensor(vectors), weights, HEADS, tails))
+        total = tf.reduce_sum(neighbourhood_sums(weights, HEADS, tails, 4)(tf.convert_to_tensor(vectors)))
     gradient = tf.convert_to_tensor(tape.gradient(total, vectors))
     np.testing.assert_allclose(gradient, [[0.0], [0.75], [0.25], [1.0]])
