@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,9 +24,8 @@ from pipeline.trainer import run_fn
 JUDGED = "ndcg_50"
 """The metric of validation data by which settings are chosen."""
 WITHOUT_GRAPH = "kgat without graph"
-LARGE_BATCH = 2048
-"""KGAT's, whose step propagates the whole graph, however few positives it is for. Its rates grow by the square root of
-what the batch does, as Adam's should."""
+KGAT_BATCH = 1024
+"""The authors', at least: a step of KGAT's propagates the whole graph, however few positives it is for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +79,10 @@ def validation_of(folder: str) -> float:
 def with_model(config: PipelineConfig, name: str, rate: float, seed: int, epochs: int) -> PipelineConfig:
     """`config` with another model; its own model keeps the hyper-parameters that it has."""
     model = config.model if name == config.model.name else ModelConfig(name=name)
-    batch_size = LARGE_BATCH if name == "kgat" else config.training.batch_size
-    scaled = rate * math.sqrt(batch_size / config.training.batch_size)
-    optimizer = config.training.optimizer.model_copy(update={"learning_rate": scaled})
+    batch_size = config.training.batch_size
+    if name == "kgat":
+        batch_size = max(batch_size, KGAT_BATCH)
+    optimizer = config.training.optimizer.model_copy(update={"learning_rate": rate})
     training = config.training.model_copy(
         update={"optimizer": optimizer, "seed": seed, "epochs": epochs, "batch_size": batch_size}
     )

@@ -4,12 +4,12 @@
 
 The pipeline's own steps make the examples and transform them, once for all. Each matcher then gets the same budget: one
 training of `--search-epochs` with the first seed for each of `--rates`, of which the best by NDCG@50 on validation is
-kept. With it the model is trained once a seed, for the configuration's epochs at most, stopped by the same metric. What
-is printed is the mean over seeds on the test split, all items ranked, and the spread (the standard deviation). `kgat
-without graph` is KGAT that knows what users took alone. Exits with 1 where a matcher is below popularity, or below
-two_tower by more than the noise: twice the standard error of the difference of both means. Every training's figures are
-kept under the runs folder, and a second call, or one that was stopped, goes on from there as long as code and data are
-the same.
+kept. With it the model is trained once a seed, for `--epochs` at most (by itself the configuration's), stopped by the
+same metric. What is printed is the mean over seeds on the test split, all items ranked, and the spread (the standard
+deviation). `kgat without graph` is KGAT that knows what users took alone. Exits with 1 where a matcher is below
+popularity, or below two_tower by more than the noise: twice the standard error of the difference of both means. Every
+training's figures are kept under the runs folder, and a second call, or one that was stopped, goes on from there as long
+as code and data are the same.
 """
 
 from __future__ import annotations
@@ -60,12 +60,16 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rates", type=float, nargs="+", default=[0.001, 0.003])
     parser.add_argument("--search-epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, help="of each model's last training, at most")
     parser.add_argument("--data-folder")
     parser.add_argument("--runs-folder")
     arguments = parser.parse_args()
     tf.get_logger().setLevel("ERROR")
     console = Console(width=160)
     config = load(arguments.config, arguments.data_folder)
+    if arguments.epochs is not None:
+        training = config.training.model_copy(update={"epochs": arguments.epochs})
+        config = config.model_copy(update={"training": training})
     trials = Trials(config, arguments.runs_folder, on_test_window, console)
     names = [name for name in arguments.models if trials.prepared.graph or name != WITHOUT_GRAPH]
     names = [BASELINE, *(name for name in names if name not in (BASELINE, POPULARITY))]

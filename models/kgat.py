@@ -15,6 +15,7 @@ from models.kgat_config import KGATHyperparameters
 from models.knowledge_graph import INTERACT, CollaborativeGraph
 from models.layers.bi_interaction import BiInteraction
 from models.layers.embedding_table import declare, gather_rows, rows_to_make
+from models.layers.history_windows import newest_steps
 from models.layers.masked_ops import masked_softmax, masked_sum
 from models.layers.segment_ops import neighbourhood_sums, segment_softmax
 from models.layers.transr import TransR
@@ -47,10 +48,12 @@ class KGAT(Matcher):
     authors' data has none: as negatives they would all be learned to be unwanted, whatever the graph knows of them; the
     triples' optimizer is `LazyAdam`, whose step costs what the batch costs; all is computed in float32.
 
-    A user who is not in training has no node with edges. What such a user gets is ours: the vector that a node would
-    get that has the mean of all trained users' `e_0` and edges to the items of its history, by the same attention and
-    layers, while the other nodes stay as they are; with an empty history, that of the mean alone. Users in training
-    keep their node: what they did since is not in the graph.
+    What a user did since training is not in the graph, and a user who was not in training has no edges. So users are
+    folded in, which is ours: a user's vector is the one that a node would get that has the user's own `e_0`, or the
+    mean of all trained users' where there is none, and edges to the newest few items of the history, by the same
+    attention and layers, while the other nodes stay as they are. All that came long before tells less of what comes
+    next. With an empty history it is the node's own. Of an item that no edge reaches nothing is known: its vector is
+    zeros, where the layers would give it one of full length in some direction.
 
     To serve, nodes' vectors are looked up: they are propagated once, when the attention is.
 
@@ -109,8 +112,6 @@ class KGAT(Matcher):
         self.attention = self._weight("attention", (edges,))
         self.vectors = self._table("vectors", self.user_rows + self.item_rows, sum(widths))
         self.item_levels = self._table("item_levels", self.item_rows, sum(widths[:-1]))
-        self.mean_user = self._weight("mean_user", (widths[0],))
-        self.known_users = self._weight("known_users", (self.user_rows,))
         self.graph_learns = [self.nodes, self.transr.vectors, self.transr.projections]
         self.graph_optimizer = LazyAdam(h.graph_learning_rate, name="graph_optimizer")
         self.graph_optimizer.build(self.graph_learns)
@@ -119,10 +120,8 @@ class KGAT(Matcher):
             (moments,) = (each for each in self.graph_moments if each.name.endswith(f"nodes_{kind}"))
             declare(f"nodes {kind}", nodes, moments)
         self._graph_step: Any = None
-        if graph is not None:
-            self.known_users.assign(graph.known_users.astype(np.float32))
-            if self.nodes.shape[0] == nodes:  # not where tables are only declared
-                self.refresh()
+        if graph is not None and self.nodes.shape[0] == nodes:  # not where tables are only declared
+            self.refresh()
 
     def _weight(self, name: str, shape: tuple[int, ...], initializer: str = "zeros", trainable: bool = False) -> Any:
         return self.add_weight(
@@ -140,24 +139,23 @@ class KGAT(Matcher):
         self.built = True
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
-        """[B, 1, d]: a user's node, or what its history would make of one."""
+        """[B, 1, d]: what the newest of the history make of a user's node, or the node as training left it."""
         users = features["user"]
-        known = gather_rows(self.known_users, users) > 0.0
-        folded = self.folded_in(features["history_item"])
-        return ops.where(ops.expand_dims(known, -1), gather_rows(self.vectors, users), folded)[:, None, :]
+        newest, mask = newest_steps(features, self.hyperparameters.folded_behaviours)
+        folded = self.folded_in(gather_rows(self.nodes, users), newest["history_item"], mask)
+        has_any = ops.any(mask, axis=1, keepdims=True)
+        return ops.where(has_any, folded, gather_rows(self.vectors, users))[:, None, :]
 
     def encode_items(self, features: dict[str, Any], training: bool | None = None) -> Any:
         return gather_rows(self.vectors, self.user_rows + features["item"])
 
-    def folded_in(self, history: Any) -> Any:
-        """Vectors [B, d] of users that have no node, from the items [B, T] of their histories."""
-        mask = history != 0
-        levels = gather_rows(self.item_levels, history)
-        own = ops.convert_to_tensor(self.mean_user)
-        weights = masked_softmax(self.transr.scores(INTERACT, own, levels[..., : self.widths[0]]), mask)
-        vectors = ops.broadcast_to(own, (ops.shape(history)[0], self.widths[0]))
+    def folded_in(self, own: Any, items: Any, mask: Any) -> Any:
+        """Vectors [B, d] of users' nodes whose own are [B, d_0], with edges to items [B, n] where bool [B, n] holds."""
+        levels = gather_rows(self.item_levels, items)
+        scores = self.transr.scores(INTERACT, ops.expand_dims(own, 1), levels[..., : self.widths[0]])
+        said = masked_sum(ops.expand_dims(masked_softmax(scores, mask), -1) * levels, mask)
+        vectors = own
         parts, start = [vectors], 0
-        said = masked_sum(ops.expand_dims(weights, -1) * levels, mask)
         for layer, width in zip(self.propagation, self.widths, strict=False):
             vectors = layer(vectors, said[:, start : start + width], training=False)
             parts.append(_of_length_one(vectors))
@@ -228,18 +226,25 @@ class KGAT(Matcher):
         return step
 
     def refresh(self) -> None:
-        """Computes the attention from `e_0` as it is, and from both the vectors that are served."""
-        edges, nodes = self._learnt_from(), ops.convert_to_tensor(self.nodes)
+        """Computes the attention from `e_0` as it is, and from both the vectors that are served.
+
+        Users who took nothing are given the mean `e_0` of those who did.
+        """
+        edges = self._learnt_from()
+        known = edges.graph.known_users
+        nodes = np.array(self.nodes)
+        nodes[: self.user_rows][~known] = nodes[: self.user_rows][known].mean(axis=0) if known.any() else 0.0
+        self.nodes.assign(nodes)
         scores = np.zeros(self.sizes[2], np.float32)
         for relation, places in edges.by_relation():
-            heads, tails = (ops.take(nodes, part[places], axis=0) for part in (edges.graph.heads, edges.graph.tails))
+            heads, tails = (nodes[part[places]] for part in (edges.graph.heads, edges.graph.tails))
             scores[places] = ops.convert_to_numpy(self.transr.scores(relation, heads, tails))
         if self.sizes[2]:
             self.attention.assign(segment_softmax(ops.convert_to_tensor(scores), edges.heads, self.sizes[0]))
-        known = ops.cast(ops.convert_to_tensor(self.known_users), "float32")
-        self.mean_user.assign(ops.matmul(known, nodes[: self.user_rows]) / ops.maximum(ops.sum(known), 1.0))
         vectors, levels = self.propagate()
-        self.vectors.assign(vectors[: self.user_rows + self.item_rows])
+        served = self.user_rows + self.item_rows
+        has_edges = np.isin(np.arange(served), edges.graph.heads) | (np.arange(served) < self.user_rows)
+        self.vectors.assign(ops.where(has_edges[:, None], vectors[:served], 0.0))
         self.item_levels.assign(levels[self.user_rows : self.user_rows + self.item_rows])
 
     def _learnt_from(self) -> GraphEdges:

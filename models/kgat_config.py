@@ -23,3 +23,6 @@ class KGATHyperparameters(Section):
         None, description="Batches of triples after each epoch; None: as many as there are edges."
     )
     graph_l2: NonNegative = 1e-5
+    folded_behaviours: PositiveInt = Field(
+        5, description="The newest items of a history, of which a user's vector is made when it is asked for."
+    )

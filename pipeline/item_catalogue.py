@@ -75,3 +75,7 @@ class CatalogueItems:
             described[name][numbers] = values[first]
         described[ITEM] = np.arange(inputs.item_rows)
         return Catalogue(described, counts.astype(np.float32))
+
+    def sharing(self, inputs: ModelInputs) -> np.ndarray:
+        """How many items have each number, int64 `[item_rows]`."""
+        return np.bincount(self.tensors[ITEM], minlength=inputs.item_rows)

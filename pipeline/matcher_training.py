@@ -30,15 +30,18 @@ class MatcherTraining(TrainedModel):
     Args:
         model: a matcher.
         catalogue: of the items that validation ranks.
+        sharing: `[item_rows]`, how many items have each number; None: padding's 0 none, every other one.
     """
 
     DEFAULT_METRIC: ClassVar[str] = "ndcg_50"
     SHOWN: ClassVar[Mapping[str, str]] = {"recall_50": "validation recall@50", "ndcg_50": "validation NDCG@50"}
     UNDEFINED: ClassVar[str] = "it should have a positive of an item that is not in its user's history"
 
-    def __init__(self, model: Matcher, catalogue: Catalogue) -> None:
+    def __init__(self, model: Matcher, catalogue: Catalogue, sharing: np.ndarray | None = None) -> None:
         super().__init__(model)
         self._items = catalogue.tensors
+        rows = np.arange(len(self._items[ITEM]))
+        self._sharing = tf.constant(np.minimum(rows, 1) if sharing is None else sharing, tf.float32)
 
     def call(self, features: dict[str, Any], training: bool = False) -> Any:
         """The loss in training, the scores `[B]` of the targets otherwise."""
@@ -60,8 +63,10 @@ class MatcherTraining(TrainedModel):
         """`recall_N` and `ndcg_N`, means over the positives of the split, each ranked among all items.
 
         What is in the history of an example is not ranked, and an example whose own target is there counts for
-        nothing. `pipeline/retrieval_evaluation.py` measures what a user gets; this is cheaper and as good to compare
-        two epochs by.
+        nothing. Items that share a number, such as all that training did not meet, tie: as one item, to find any of
+        them would be to find each. A target whose number no item has is not found.
+        `pipeline/retrieval_evaluation.py` measures what a user gets; this is cheaper and as good to compare two epochs
+        by.
         """
         items = self._encoded_items()
         rows = len(items)
@@ -88,18 +93,17 @@ class MatcherTraining(TrainedModel):
 
     @tf.function(reduce_retracing=True, autograph=False)
     def _ranks(self, features: dict[str, tf.Tensor], items: tf.Tensor) -> tf.Tensor:
-        """How many items stand before each row's target, half of those that tie with it, `[B]`; -1 for no target."""
+        """How many items stand before each row's target, half of those that tie, float `[B]`; -1 for no target."""
         scores = self.model.score(self.model.encode_user(features, training=False), items)
         history, target = features[HISTORY_ITEM], features[ITEM]
         row = tf.repeat(tf.range(tf.shape(history)[0], dtype=tf.int64), tf.shape(history)[1])
         places = tf.stack([row, tf.reshape(history, [-1])], axis=1)
         scores = tf.tensor_scatter_nd_update(scores, places, tf.fill([tf.shape(places)[0]], -np.inf))
-        # Row 0 is padding, no item; histories that are not full have masked it, the others have not.
-        scores = tf.concat([tf.fill([tf.shape(scores)[0], 1], -np.inf), scores[:, 1:]], axis=1)
         own = tf.gather(scores, target, batch_dims=1)[:, tf.newaxis]
-        above = tf.math.count_nonzero(scores > own, axis=1)
-        tied = tf.math.count_nonzero(scores == own, axis=1) - 1
-        return tf.where(tf.math.is_inf(own[:, 0]), tf.constant(-1, tf.int64), above + tied // 2)
+        above = tf.linalg.matvec(tf.cast(scores > own, tf.float32), self._sharing)
+        tied = tf.linalg.matvec(tf.cast(scores == own, tf.float32), self._sharing) - 1.0
+        ranks = tf.where(tf.gather(self._sharing, target) > 0.0, above + tied // 2.0, np.inf)
+        return tf.where(tf.math.is_inf(own[:, 0]), -1.0, ranks)
 
 
 def rank_figures(ranks: np.ndarray) -> dict[str, float]:

@@ -112,7 +112,7 @@ def _train_matcher(
         return build_matcher(config.model.name, inputs, config.model.hyperparameters, catalogue, graph)
 
     def around(matcher: Matcher) -> MatcherTraining:
-        return MatcherTraining(matcher, catalogue)
+        return MatcherTraining(matcher, catalogue, items.sharing(inputs))
 
     trained = train(config.training, build, training, validation, around=around, **options)
     beside = {

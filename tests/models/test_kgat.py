@@ -98,9 +98,9 @@ def test_vectors_are_those_of_the_dense_product() -> None:
         expected.append(vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True) + 1e-12))
     found, _ = model.propagate()
     np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-6)
-    # What is served is that of users and items.
-    users, items = found[:USERS], found[USERS : USERS + ITEMS]
-    np.testing.assert_allclose(scores(model)[1:4], (users @ tf.transpose(items))[1:4], rtol=1e-5, atol=1e-6)
+    # What is served is that of users and of items that have edges.
+    users, items = found[1:4], found[USERS + 1 : USERS + 5]
+    np.testing.assert_allclose(scores(model)[1:4, 1:5], users @ tf.transpose(items), rtol=1e-5, atol=1e-6)
 
 
 def test_one_triple_changes_what_is_two_steps_away_and_nothing_that_is_not_connected() -> None:
@@ -197,23 +197,31 @@ def test_a_node_without_edges_stays_finite() -> None:
         assert np.isfinite(scores(build(over))).all()
 
 
-def test_a_user_who_is_not_in_training_is_what_the_history_would_make_of_a_node() -> None:
-    """User 1 took items 1 and 2. With the mean of all users' vectors, a node of its own is exactly that."""
+def test_a_user_is_what_the_history_makes_of_the_node() -> None:
+    """User 1 took items 1 and 2 and no more, so that with them for a history the node itself comes out."""
     model = build(graph(users=(1, 1, 2, 3), items=(1, 2, 3, 4)))
-    mean = model.nodes.numpy()[1:4].mean(axis=0)
-    nodes = model.nodes.numpy()
-    nodes[1] += mean - nodes[1:4].mean(axis=0)
-    for _ in range(200):  # until the vector of user 1 is the mean, of which it is a part
-        nodes[1] = nodes[1:4].mean(axis=0)
-    model.nodes.assign(nodes)
-    model.refresh()
-    found = scores(model, [2, 1, 0, 0])
-    np.testing.assert_allclose(found[4], found[1], rtol=1e-4, atol=1e-6)
-    # The order and the padding of the history make no difference, its items do.
-    np.testing.assert_allclose(scores(model, [1, 0, 2, 0])[4], found[4], rtol=1e-5, atol=1e-6)
-    assert np.abs(scores(model, [3, 0, 0, 0])[4] - found[4]).max() > 1e-3
-    # A user in training keeps the node, whatever the history.
-    np.testing.assert_array_equal(scores(model, [3, 0, 0, 0])[1], found[1])
+    node = scores(model)[1]
+    np.testing.assert_allclose(scores(model, [2, 1, 0, 0])[1], node, rtol=1e-4, atol=1e-6)
+    # What was taken since counts, however it is ordered.
+    found = scores(model, [1, 3, 2, 0])[1]
+    assert np.abs(found - node).max() > 1e-3
+    np.testing.assert_allclose(scores(model, [3, 2, 1, 0])[1], found, rtol=1e-5, atol=1e-6)
+    # Of users who took nothing in training each has the mean of the others'.
+    np.testing.assert_allclose(model.nodes[4], model.nodes.numpy()[1:4].mean(axis=0), rtol=1e-6)
+    assert np.abs(scores(model, [2, 1, 0, 0])[4] - node).max() > 1e-3
+    assert np.abs(scores(model, [3, 0, 0, 0])[4] - scores(model)[4]).max() > 1e-3
+
+
+def test_the_newest_behaviours_alone_fold_a_user_in() -> None:
+    model = build(graph(users=(1, 1, 2, 3), items=(1, 2, 3, 4)), folded_behaviours=2)
+    found = scores(model, [4, 2, 1, 0])
+    np.testing.assert_array_equal(found, scores(model, [3, 2, 1, 0]))
+    assert np.abs(found - scores(model, [3, 4, 1, 0])).max() > 1e-3
+
+
+def test_an_item_without_edges_is_neither_wanted_nor_unwanted() -> None:
+    """Item 5 is in no triple and nobody took it."""
+    np.testing.assert_array_equal(scores(build(graph()))[:, 5], 0.0)
 
 
 def test_reloaded_it_serves_the_same_and_says_that_it_cannot_learn(tmp_path: Path) -> None:

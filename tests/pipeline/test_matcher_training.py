@@ -87,6 +87,24 @@ def test_validation_is_an_exact_search(
     assert found["recall_50"] == 1.0
 
 
+def test_items_that_share_a_number_tie(splits: tuple[Split, Split], catalogue: Catalogue) -> None:
+    """By popularity. Number 1 stands for no item, number 2 for 40, and number 3, of which two are, is next to it.
+
+    Item 2 ties with 39 others, so that 19 stand before it beside those that are more popular; found as one of them it
+    would be among the first 10. Before item 3 stand all 40.
+    """
+    counts = np.zeros(INPUTS.item_rows, np.float32)
+    counts[[1, 2, 3]] = 9.0, 8.0, 7.0
+    matcher = build_matcher("popularity", INPUTS, {}, Catalogue(catalogue.tensors, counts))
+    sharing = np.minimum(np.arange(INPUTS.item_rows), 1)
+    sharing[[1, 2, 3]] = 0, 40, 2
+    model = MatcherTraining(matcher, catalogue, sharing)
+    (features, _, _) = next(iter(splits[1].in_order(3)))
+    features = {**features, "item": np.array([1, 2, 3]), "history_item": np.full((3, 2), 9)}
+    ranks = model._ranks(features, model._encoded_items())
+    np.testing.assert_array_equal(ranks, [np.inf, 19, 40])
+
+
 def test_a_large_split_is_looked_at_in_part(
     splits: tuple[Split, Split], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
