@@ -140,8 +140,8 @@ class KGAT(Matcher):
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """[B, 1, d]: what the newest of the history make of a user's node, or the node as training left it."""
-        users = features["user"]
-        newest, mask = newest_steps(features, self.hyperparameters.folded_behaviours)
+        users, history = features["user"], {"history_item": features["history_item"]}
+        newest, mask = newest_steps(history, self.hyperparameters.folded_behaviours)
         folded = self.folded_in(gather_rows(self.nodes, users), newest["history_item"], mask)
         has_any = ops.any(mask, axis=1, keepdims=True)
         return ops.where(has_any, folded, gather_rows(self.vectors, users))[:, None, :]
@@ -152,6 +152,7 @@ class KGAT(Matcher):
     def folded_in(self, own: Any, items: Any, mask: Any) -> Any:
         """Vectors [B, d] of users' nodes whose own are [B, d_0], with edges to items [B, n] where bool [B, n] holds."""
         levels = gather_rows(self.item_levels, items)
+        mask = ops.logical_and(mask, ops.any(levels != 0.0, axis=-1))  # an item without edges says nothing
         scores = self.transr.scores(INTERACT, ops.expand_dims(own, 1), levels[..., : self.widths[0]])
         said = masked_sum(ops.expand_dims(masked_softmax(scores, mask), -1) * levels, mask)
         vectors = own
@@ -228,7 +229,7 @@ class KGAT(Matcher):
     def refresh(self) -> None:
         """Computes the attention from `e_0` as it is, and from both the vectors that are served.
 
-        Users who took nothing are given the mean `e_0` of those who did.
+        Users who took nothing are given the mean `e_0` of those who did, and items without edges zeros to serve.
         """
         edges = self._learnt_from()
         known = edges.graph.known_users
@@ -242,10 +243,11 @@ class KGAT(Matcher):
         if self.sizes[2]:
             self.attention.assign(segment_softmax(ops.convert_to_tensor(scores), edges.heads, self.sizes[0]))
         vectors, levels = self.propagate()
-        served = self.user_rows + self.item_rows
-        has_edges = np.isin(np.arange(served), edges.graph.heads) | (np.arange(served) < self.user_rows)
-        self.vectors.assign(ops.where(has_edges[:, None], vectors[:served], 0.0))
-        self.item_levels.assign(levels[self.user_rows : self.user_rows + self.item_rows])
+        users, served = self.user_rows, self.user_rows + self.item_rows
+        has_edges = np.isin(np.arange(users, served), edges.graph.heads)[:, None]
+        items = ops.where(has_edges, vectors[users:served], 0.0)
+        self.vectors.assign(ops.concatenate([vectors[:users], items], axis=0))
+        self.item_levels.assign(ops.where(has_edges, levels[users:served], 0.0))
 
     def _learnt_from(self) -> GraphEdges:
         if self.edges is None:

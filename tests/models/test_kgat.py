@@ -220,8 +220,10 @@ def test_the_newest_behaviours_alone_fold_a_user_in() -> None:
 
 
 def test_an_item_without_edges_is_neither_wanted_nor_unwanted() -> None:
-    """Item 5 is in no triple and nobody took it."""
-    np.testing.assert_array_equal(scores(build(graph()))[:, 5], 0.0)
+    """Item 5 is in no triple and nobody took it. In a history it says nothing."""
+    model = build(graph())
+    np.testing.assert_array_equal(scores(model)[:, 5], 0.0)
+    np.testing.assert_allclose(scores(model, [1, 5, 0, 0]), scores(model, [1, 0, 0, 0]), rtol=1e-6)
 
 
 def test_reloaded_it_serves_the_same_and_says_that_it_cannot_learn(tmp_path: Path) -> None:
