@@ -20,6 +20,7 @@ class GraphEdges:
 
     Attributes:
         heads, relations, tails: int32 [E], in the order of heads.
+        by_tail: [E], their places in the order of tails, and of heads among those of one tail.
     """
 
     def __init__(self, graph: CollaborativeGraph) -> None:
@@ -27,6 +28,7 @@ class GraphEdges:
         self.heads, self.relations, self.tails = (
             ops.convert_to_tensor(part) for part in (graph.heads, graph.relations, graph.tails)
         )
+        self.by_tail = ops.convert_to_tensor(np.lexsort((graph.heads, graph.tails)))
         heads, starts, counts = np.unique(graph.heads, return_index=True, return_counts=True)
         self._head_count = len(heads)
         self._starts, self._counts = ops.convert_to_tensor(starts), ops.convert_to_tensor(counts)

@@ -151,38 +151,32 @@ class KGAT(Matcher):
 
     def folded_in(self, own: Any, items: Any, mask: Any) -> Any:
         """Vectors [B, d] of users' nodes whose own are [B, d_0], with edges to items [B, n] where bool [B, n] holds."""
-        levels = gather_rows(self.item_levels, items)
-        mask = ops.logical_and(mask, ops.any(levels != 0.0, axis=-1))  # an item without edges says nothing
-        scores = self.transr.scores(INTERACT, ops.expand_dims(own, 1), levels[..., : self.widths[0]])
-        said = masked_sum(ops.expand_dims(masked_softmax(scores, mask), -1) * levels, mask)
-        vectors = own
-        parts, start = [vectors], 0
+        of_items = gather_rows(self.item_levels, items)
+        mask = ops.logical_and(mask, ops.any(of_items != 0.0, axis=-1))  # an item without edges says nothing
+        scores = self.transr.scores(INTERACT, ops.expand_dims(own, 1), of_items[..., : self.widths[0]])
+        said = masked_sum(ops.expand_dims(masked_softmax(scores, mask), -1) * of_items, mask)
+        levels, start = [own], 0
         for layer, width in zip(self.propagation, self.widths, strict=False):
-            vectors = layer(vectors, said[:, start : start + width], training=False)
-            parts.append(_of_length_one(vectors))
+            levels.append(layer(levels[-1], said[:, start : start + width], training=False))
             start += width
-        return ops.concatenate(parts, axis=-1)
+        return _joined(levels)
 
-    def propagate(self, training: bool = False) -> tuple[Any, Any]:
-        """Of all nodes, `e*` [N, d] and, joined, `e_0` to `e_L-1`."""
+    def propagate(self, training: bool = False) -> list[Any]:
+        """Of all nodes, `e_0` to `e_L`, [N, d_l] each."""
         edges = self._learnt_from()
-        said_to = neighbourhood_sums(self.attention, edges.heads, edges.tails, self.sizes[0])
-        vectors = ops.convert_to_tensor(self.nodes)
-        parts, levels = [vectors], []
+        said_to = neighbourhood_sums(self.attention, edges.heads, edges.tails, edges.by_tail, self.sizes[0])
+        levels = [ops.convert_to_tensor(self.nodes)]
         for layer in self.propagation:
-            levels.append(vectors)
-            vectors = layer(vectors, said_to(vectors), training=training)
-            parts.append(_of_length_one(vectors))
-        return ops.concatenate(parts, axis=-1), ops.concatenate(levels, axis=-1)
+            levels.append(layer(levels[-1], said_to(levels[-1]), training=training))
+        return levels
 
     def training_loss(self, features: dict[str, Any], weights: Any | None = None) -> Any:
         """See `Matcher`: BPR, and half of `embedding_l2` times the squares of the three vectors `e*` of a row."""
-        vectors, _ = self.propagate(training=True)
-        users, items = features["user"], features["item"]
-        edges = self._learnt_from()
+        users, items, edges = features["user"], features["item"], self._learnt_from()
         others = ops.cast(edges.draw_items(ops.shape(items)[0], self.random), items.dtype)
-        user = ops.take(vectors, users, axis=0)
-        item, other = (ops.take(vectors, self.user_rows + ids, axis=0) for ids in (items, others))
+        rows = ops.concatenate([users, self.user_rows + items, self.user_rows + others], axis=0)
+        levels = [ops.take(level, rows, axis=0) for level in self.propagate(training=True)]
+        user, item, other = ops.split(_joined(levels), 3, axis=0)
         losses = ops.softplus(ops.sum(user * (other - item), axis=-1))
         losses = ops.where(edges.took(users, others), 0.0, losses)
         squares = sum(ops.sum(ops.square(vector), axis=-1) for vector in (user, item, other))
@@ -242,12 +236,13 @@ class KGAT(Matcher):
             scores[places] = ops.convert_to_numpy(self.transr.scores(relation, heads, tails))
         if self.sizes[2]:
             self.attention.assign(segment_softmax(ops.convert_to_tensor(scores), edges.heads, self.sizes[0]))
-        vectors, levels = self.propagate()
+        levels = self.propagate()
         users, served = self.user_rows, self.user_rows + self.item_rows
+        vectors, of_items = _joined(levels), ops.concatenate([level[users:served] for level in levels[:-1]], axis=-1)
         has_edges = np.isin(np.arange(users, served), edges.graph.heads)[:, None]
         items = ops.where(has_edges, vectors[users:served], 0.0)
         self.vectors.assign(ops.concatenate([vectors[:users], items], axis=0))
-        self.item_levels.assign(ops.where(has_edges, levels[users:served], 0.0))
+        self.item_levels.assign(ops.where(has_edges, of_items, 0.0))
 
     def _learnt_from(self) -> GraphEdges:
         if self.edges is None:
@@ -262,5 +257,8 @@ class KGAT(Matcher):
         return super().from_config(config, custom_objects, sizes=tuple(config["sizes"]), **beside)
 
 
-def _of_length_one(vectors: Any) -> Any:
-    return vectors * ops.rsqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True) + 1e-12)
+def _joined(levels: list[Any]) -> Any:
+    """`e*` [..., d] of `e_0` to `e_L`."""
+    squares = [ops.sum(ops.square(level), axis=-1, keepdims=True) for level in levels[1:]]
+    of_length_one = [level * ops.rsqrt(each + 1e-12) for level, each in zip(levels[1:], squares, strict=True)]
+    return ops.concatenate([levels[0], *of_length_one], axis=-1)
