@@ -8,8 +8,8 @@ kept. With it the model is trained once a seed, for `--epochs` at most (by itsel
 same metric. What is printed is the mean over seeds on the test split, all items ranked, and the spread (the standard
 deviation). `kgat without graph` is KGAT that knows what users took alone. Exits with 1 where a matcher is below
 popularity, or below two_tower by more than the noise: twice the standard error of the difference of both means. Every
-training's figures are kept under the runs folder, and a second call, or one that was stopped, goes on from there as long
-as code and data are the same.
+training's figures are kept under the runs folder, and a second call, or one that was stopped, goes on from there as
+long as code and data are the same.
 """
 
 from __future__ import annotations
