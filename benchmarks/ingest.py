@@ -27,8 +27,8 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
-from transforms.config import LogGeneratorConfig
 from transforms.log_generator import generate, write
+from transforms.log_generator_config import LogGeneratorConfig
 
 VARIANTS = Path(__file__).with_name("ingest_variants.py")
 EVENTS = 800_261

@@ -85,8 +85,8 @@ def generate_logs(
     from pydantic import ValidationError
 
     from transforms.best_possible import best_possible
-    from transforms.config import LogGeneratorConfig
     from transforms.log_generator import generate, write
+    from transforms.log_generator_config import LogGeneratorConfig
 
     sizes = {"events": events, "users": users, "items": items, "categories": categories, "days": days, "seed": seed}
     try:

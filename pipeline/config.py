@@ -15,7 +15,8 @@ from models.matcher_config import MATCHER_HYPERPARAMETERS
 from pipeline.config_errors import describe, repeated_keys
 from serving.config import ServingGateConfig
 from serving.deployment_config import DeploymentConfig
-from transforms.config import IngestionConfig, LogGeneratorConfig, Section
+from transforms.config import IngestionConfig, Section
+from transforms.log_generator_config import LogGeneratorConfig
 
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
 RUNS_FOLDER_VARIABLE = "INTERESTFLOW_RUNS"

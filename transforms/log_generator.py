@@ -36,7 +36,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from transforms.config import LogGeneratorConfig
+from transforms.log_generator_config import LogGeneratorConfig
 from transforms.log_kinds import KINDS, LABELS, fits_asked, shown_by_kind
 from transforms.log_sequences import among_last, is_next, moved_on
 

@@ -7,8 +7,8 @@ from polars.testing import assert_frame_equal
 from sklearn.metrics import roc_auc_score
 
 from transforms.best_possible import best_possible
-from transforms.config import LogGeneratorConfig
 from transforms.log_generator import START_MILLISECONDS, GeneratedLog, generate, write
+from transforms.log_generator_config import LogGeneratorConfig
 
 SMALL = LogGeneratorConfig(events=40_000, users=400, items=600, categories=30, days=20)
 DAY = 86_400_000
