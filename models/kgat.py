@@ -239,7 +239,7 @@ class KGAT(Matcher):
         levels = self.propagate()
         users, served = self.user_rows, self.user_rows + self.item_rows
         vectors, of_items = _joined(levels), ops.concatenate([level[users:served] for level in levels[:-1]], axis=-1)
-        has_edges = np.isin(np.arange(users, served), edges.graph.heads)[:, None]
+        has_edges = edges.graph.connected_items[:, None]
         items = ops.where(has_edges, vectors[users:served], 0.0)
         self.vectors.assign(ops.concatenate([vectors[:users], items], axis=0))
         self.item_levels.assign(ops.where(has_edges, of_items, 0.0))

@@ -108,6 +108,13 @@ class CollaborativeGraph:
         known[self.heads[self.relations == INTERACT]] = True
         return known
 
+    @property
+    def connected_items(self) -> np.ndarray:
+        """[item_rows], true where any edge reaches an item."""
+        connected = np.zeros(self.node_count, bool)
+        connected[self.heads] = True  # every edge has its inverse
+        return connected[self.user_rows : self.user_rows + self.item_rows]
+
 
 def _check_numbers(name: str, numbers: np.ndarray, count: int) -> None:
     numbers = np.asarray(numbers)

@@ -30,18 +30,17 @@ class MatcherTraining(TrainedModel):
     Args:
         model: a matcher.
         catalogue: of the items that validation ranks.
-        sharing: `[item_rows]`, how many items have each number; None: padding's 0 none, every other one.
+        sharing: `[item_rows]`, how many items have each number; padding's 0 none.
     """
 
     DEFAULT_METRIC: ClassVar[str] = "ndcg_50"
     SHOWN: ClassVar[Mapping[str, str]] = {"recall_50": "validation recall@50", "ndcg_50": "validation NDCG@50"}
     UNDEFINED: ClassVar[str] = "it should have a positive of an item that is not in its user's history"
 
-    def __init__(self, model: Matcher, catalogue: Catalogue, sharing: np.ndarray | None = None) -> None:
+    def __init__(self, model: Matcher, catalogue: Catalogue, sharing: np.ndarray) -> None:
         super().__init__(model)
         self._items = catalogue.tensors
-        rows = np.arange(len(self._items[ITEM]))
-        self._sharing = tf.constant(np.minimum(rows, 1) if sharing is None else sharing, tf.float32)
+        self._sharing = tf.constant(sharing, tf.float32)
 
     def call(self, features: dict[str, Any], training: bool = False) -> Any:
         """The loss in training, the scores `[B]` of the targets otherwise."""

@@ -32,11 +32,13 @@ def test_users_then_items_then_other_entities() -> None:
     ]  # fmt: skip
     assert {part.dtype for part in (graph.heads, graph.relations, graph.tails)} == {np.dtype(np.int32)}
     np.testing.assert_array_equal(graph.known_users, [False, True, True])
+    np.testing.assert_array_equal(graph.connected_items, [False, True, True, True])
 
 
 def test_padding_takes_nothing() -> None:
     graph = CollaborativeGraph.of(3, np.array([0, 2]), np.array([1, 0]), KnowledgeGraph.without_triples(4))
     assert (graph.node_count, len(graph.heads), graph.known_users.any()) == (7, 0, False)
+    assert not graph.connected_items.any()
 
 
 @pytest.mark.parametrize(

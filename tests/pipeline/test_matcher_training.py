@@ -21,6 +21,7 @@ from pipeline.training import Trained, TrainingError, train
 from pipeline.training_data import Split
 
 INPUTS = small_examples.INPUTS
+ONE_EACH = np.minimum(np.arange(INPUTS.item_rows), 1)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,9 @@ def trained(splits: tuple[Split, Split], catalogue: Catalogue, name: str = "two_
     def build() -> Matcher:
         return build_matcher(name, INPUTS, {"embedding_dimension": 8} if name != "popularity" else {}, catalogue)
 
-    return train(settings, build, *splits, around=lambda matcher: MatcherTraining(matcher, catalogue), **arguments)
+    return train(
+        settings, build, *splits, around=lambda matcher: MatcherTraining(matcher, catalogue, ONE_EACH), **arguments
+    )
 
 
 def test_counts_are_of_targets(splits: tuple[Split, Split], catalogue: Catalogue) -> None:
@@ -72,7 +75,7 @@ def test_validation_is_an_exact_search(
     for weight in matcher.trainable_weights:
         weight.assign(np.random.default_rng(0).normal(size=weight.shape))
     monkeypatch.setattr(matcher_training, "SCORES", 50 * INPUTS.item_rows)
-    found = MatcherTraining(matcher, catalogue).validate(splits[1], 64)
+    found = MatcherTraining(matcher, catalogue, ONE_EACH).validate(splits[1], 64)
     items = matcher.encode_items(catalogue.tensors, training=False).numpy()
     ranks = []
     for features, _, _ in splits[1].in_order(1):
@@ -96,7 +99,7 @@ def test_items_that_share_a_number_tie(splits: tuple[Split, Split], catalogue: C
     counts = np.zeros(INPUTS.item_rows, np.float32)
     counts[[1, 2, 3]] = 9.0, 8.0, 7.0
     matcher = build_matcher("popularity", INPUTS, {}, Catalogue(catalogue.tensors, counts))
-    sharing = np.minimum(np.arange(INPUTS.item_rows), 1)
+    sharing = ONE_EACH.copy()
     sharing[[1, 2, 3]] = 0, 40, 2
     model = MatcherTraining(matcher, catalogue, sharing)
     (features, _, _) = next(iter(splits[1].in_order(3)))
@@ -110,7 +113,7 @@ def test_a_large_split_is_looked_at_in_part(
 ) -> None:
     monkeypatch.setattr(matcher_training, "SCORES_AN_EPOCH", 0)
     monkeypatch.setattr(matcher_training, "LEAST_POSITIVES", 20)
-    model = MatcherTraining(build_matcher("two_tower", INPUTS, {}, catalogue), catalogue)
+    model = MatcherTraining(build_matcher("two_tower", INPUTS, {}, catalogue), catalogue, ONE_EACH)
     seen = []
     ranks = model._ranks
     monkeypatch.setattr(
@@ -146,7 +149,7 @@ def test_begun_again_it_ends_as_if_undisturbed(
         return build_matcher("comirec", INPUTS, hyperparameters, catalogue)
 
     def once(epochs: int, backup: str | None) -> Trained:
-        around = lambda matcher: MatcherTraining(matcher, catalogue)  # noqa: E731
+        around = lambda matcher: MatcherTraining(matcher, catalogue, ONE_EACH)  # noqa: E731
         return train(config(epochs=epochs, **without), build, *splits, around=around, backup_folder=backup)
 
     expected = once(3, None)

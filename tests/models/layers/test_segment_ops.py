@@ -29,7 +29,10 @@ WEIGHTS = np.array([0.5, 2.0, 0.25, 1.0], np.float32)
 def test_a_neighbourhood_is_the_product_with_the_dense_matrix() -> None:
     """Two edges from 0 to 1, of weights 0.5 and 0.25, stay two: the matrix has 0.75 there."""
     vectors = np.array([[1.0, 0.0], [2.0, 4.0], [0.0, 8.0], [3.0, 3.0]], np.float32)
+    dense = np.zeros((4, 4), np.float32)
+    np.add.at(dense, (HEADS, TAILS), WEIGHTS)
     found = neighbourhood_sums(WEIGHTS, HEADS, TAILS, BY_TAIL, 4)(tf.constant(vectors))
+    np.testing.assert_allclose(found, dense @ vectors)
     np.testing.assert_allclose(found, [[1.5, 19.0], [0.0, 0.0], [2.0, 4.0], [0.0, 0.0]])
     assert found.shape == (4, 2)
 
