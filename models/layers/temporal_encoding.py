@@ -16,7 +16,8 @@ class TemporalEncoding(keras.layers.Layer):
     """A learned table of which row 0 is the target's own and row `t` that of behaviours at distance `t`.
 
     Temporal Interest Network (arXiv 2308.08487), target-aware temporal encoding. Padding has distance 0 too: it is the
-    mask that tells it from the target.
+    mask that tells it from the target. The table is kept in float32, and so is its gradient: few rows are what all
+    behaviours of a batch add to, more than half precision can add up, and a GPU takes a hundred times as long to try.
 
     Args:
         distances: the largest; those beyond share its row.
@@ -35,6 +36,8 @@ class TemporalEncoding(keras.layers.Layer):
             name="table",
             shape=(self.distances + 1, self.dimension),
             initializer=keras.initializers.RandomNormal(stddev=INITIAL),
+            dtype="float32",
+            autocast=False,
         )
 
     def call(self, distances: Any) -> Any:
