@@ -20,7 +20,6 @@ from models.layers.masked_ops import masked_softmax, masked_sum
 from models.layers.segment_ops import neighbourhood_sums, segment_softmax
 from models.layers.transr import TransR
 from models.matcher import Matcher
-from models.optimizers.row_sparse import LazyAdam
 from models.replicas import replica_count
 
 
@@ -112,6 +111,8 @@ class KGAT(Matcher):
         self.attention = self._weight("attention", (edges,))
         self.vectors = self._table("vectors", self.user_rows + self.item_rows, sum(widths))
         self.item_levels = self._table("item_levels", self.item_rows, sum(widths[:-1]))
+        from models.optimizers.row_sparse import LazyAdam  # TensorFlow's, which other models do without
+
         self.graph_learns = [self.nodes, self.transr.vectors, self.transr.projections]
         self.graph_optimizer = LazyAdam(h.graph_learning_rate, name="graph_optimizer")
         self.graph_optimizer.build(self.graph_learns)

@@ -1,0 +1,284 @@
+"""Training throughput of rankers on a GPU: the model alone, its input alone, and both together.
+
+    python -m venv GPU && GPU/bin/pip install "jax[cuda13]" keras==3.15.1 pydantic rich
+    GPU/bin/python benchmarks/gpu.py [--models din dien] [--batch-sizes 4096 65536] [--precisions float32]
+
+The models run on Keras's JAX backend, so that this needs no TensorFlow with CUDA; the pipeline itself trains on
+TensorFlow. What differs there: tables are updated by Keras's Adagrad, which touches every row, where the pipeline's
+touches the batch's; the GRU is a loop, where TensorFlow has cuDNN's; the input is gathered by NumPy, not by tf.data.
+Every step is compiled by XLA. Item, category and user of width 16, full histories of 50, attention 80-40, tower
+200-80: the shape of `benchmarks/training.py`.
+
+- model alone: batches lie on the device already.
+- input alone: shuffled examples in the host's memory, gathered into batches by `--readers` threads and copied over.
+- together: the input as above, some batches ahead of the model.
+- memory: of one step, by the compiler: weights, slots, the batch, and all between.
+- products: operations of the step's matrix products, as its mathematics has them, and their share of those of one
+  large product on this device in the same precision (float32's are TF32's on GPUs that have it).
+- traffic: bytes that the step's kernels read and write, by the compiler's count, and their share of what a copy on this
+  device moves; not known of models with a loop, of which the compiler counts one turn.
+
+No bar is set. For scale: NVIDIA reports 381,000 to 572,000 samples/s for its TF2 SIM, which contains DIEN, of width 16
+with histories of 100, on one A100: `--models dien --history 100` is the nearest to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+os.environ["KERAS_BACKEND"] = "jax"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from benchmarks.synthetic_batches import CATEGORIES, USERS, make_batches
+from models.inputs import CategoricalInput, ModelInputs
+from models.registry import build_ranker
+
+MODELS = ("din", "dien", "tin", "diffumin", "infnet")
+PRECISIONS = {"float32": jnp.float32, "mixed_bfloat16": jnp.bfloat16}
+AHEAD = 2
+Arrays = dict[str, np.ndarray]
+
+
+def matrix_operations(jaxpr: Any) -> int:
+    """Additions and multiplications in the matrix products of `jaxpr`, those of loops as often as they run."""
+    count = 0
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            inner = math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
+            count += 2 * inner * math.prod(equation.outvars[0].aval.shape)
+        times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+        for value in jax.tree.leaves(list(equation.params.values()), is_leaf=_holds_equations):
+            if _holds_equations(value):
+                count += times * matrix_operations(getattr(value, "jaxpr", value))
+    return count
+
+
+def _holds_equations(value: Any) -> bool:
+    return hasattr(getattr(value, "jaxpr", value), "eqns")
+
+
+class Step:
+    """A compiled training step of a model at one batch size.
+
+    operations: of its matrix products. memory, traffic: bytes; traffic is None where it is not known.
+    """
+
+    def __init__(self, model: str, items: int, history: int, examples: Arrays, batch_size: int) -> None:
+        inputs = ModelInputs(
+            tasks=("click",),
+            item_rows=items + 1,
+            history_length=history,
+            history_age_buckets=32,
+            user_rows=USERS + 1,
+            categorical=(CategoricalInput("category", CATEGORIES + 1, "item", None, True, True),),
+            history_negatives=model == "dien",
+        )
+        keras.utils.set_random_seed(17)
+        ranker = build_ranker(model, inputs, {"tower_units": (200, 80)})
+        ranker.compile(optimizer=keras.optimizers.Adagrad(0.05))
+        ranker.optimizer.build(ranker.trainable_variables)
+        kept = (ranker.trainable_variables, ranker.non_trainable_variables, ranker.optimizer.variables)
+        self.state = tuple([variable.value for variable in each] for each in (*kept, ranker.metrics_variables))
+        names = {*inputs.tensors(), *inputs.training_tensors(), "label"}
+        self.examples = {name: values for name, values in examples.items() if name in names}
+        self.batch_size = batch_size
+        self.batches = [self.to_device(batch) for batch in self.on_host(AHEAD * 2)]
+        traced = jax.jit(ranker.train_step, donate_argnums=0).trace(self.state, self.batches[0])
+        self.operations = matrix_operations(traced.jaxpr.jaxpr)
+        self.compiled = traced.lower().compile()
+        has_loop = " scan[" in str(traced.jaxpr)
+        self.traffic = None if has_loop else self.compiled.cost_analysis()["bytes accessed"]
+        sizes = self.compiled.memory_analysis()
+        self.memory = (
+            sizes.argument_size_in_bytes
+            + sizes.output_size_in_bytes
+            - sizes.alias_size_in_bytes
+            + sizes.temp_size_in_bytes
+        )
+
+    def train(self, batch: Any) -> None:
+        _, self.state = self.compiled(self.state, batch)
+
+    def finish(self) -> None:
+        """Returns when all steps are done.
+
+        Raises:
+            FloatingPointError: where the weights are no numbers any more.
+        """
+        total = float(sum(jnp.sum(jnp.abs(each)) for each in self.state[0]))
+        if not math.isfinite(total):
+            raise FloatingPointError(f"weights should be finite, their sum is {total}")
+
+    def rows(self, batches: int) -> Iterator[np.ndarray]:
+        """Which examples each batch has; every epoch has another order."""
+        random, count = np.random.default_rng(17), len(self.examples["label"])
+        order = random.permutation(count)
+        for number in range(batches):
+            first = number * self.batch_size % count
+            if first + self.batch_size > count or (number and not first):
+                order, first = random.permutation(count), 0
+            yield order[first : first + self.batch_size]
+
+    def gather(self, rows: np.ndarray) -> Arrays:
+        return {name: values.take(rows, axis=0) for name, values in self.examples.items()}
+
+    def on_host(self, batches: int) -> Iterator[Arrays]:
+        return map(self.gather, self.rows(batches))
+
+    def to_device(self, batch: Arrays) -> Any:
+        features = {name: values for name, values in batch.items() if name != "label"}
+        return jax.device_put((features, {"click": batch["label"]}))
+
+    def read(self, readers: ThreadPoolExecutor, batches: int, ahead: int) -> Iterator[Any]:
+        """Batches on the device, in order, `ahead` of them on the way."""
+        waiting: list[Future[Any]] = []
+        for rows in self.rows(batches):
+            waiting.append(readers.submit(lambda rows=rows: self.to_device(self.gather(rows))))
+            if len(waiting) > ahead:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+def alone(step: Step, steps: int) -> None:
+    for number in range(steps):
+        step.train(step.batches[number % len(step.batches)])
+    step.finish()
+
+
+def reading(step: Step, readers: ThreadPoolExecutor, steps: int, ahead: int) -> None:
+    for batch in step.read(readers, steps, ahead):
+        jax.block_until_ready(batch)
+
+
+def together(step: Step, readers: ThreadPoolExecutor, steps: int, ahead: int) -> None:
+    for batch in step.read(readers, steps, ahead):
+        step.train(batch)
+    step.finish()
+
+
+def examples_per_second(step: Step, run: Callable[[int], None], seconds: float) -> float:
+    """Median of three windows of about `seconds` each."""
+    run(4)
+    began = time.perf_counter()
+    run(8)
+    steps = max(8, round(8 * seconds / (time.perf_counter() - began)))
+    rates = []
+    for _ in range(3):
+        began = time.perf_counter()
+        run(steps)
+        rates.append(steps * step.batch_size / (time.perf_counter() - began))
+    return statistics.median(rates)
+
+
+def seconds_of(compute: Callable[..., Any], *arguments: Any) -> float:
+    """Median of three, each of ten calls."""
+    compiled = jax.jit(compute)
+    compiled(*arguments).block_until_ready()
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        for _ in range(10):
+            made = compiled(*arguments)
+        made.block_until_ready()
+        times.append((time.perf_counter() - began) / 10)
+    return statistics.median(times)
+
+
+def most_operations(dtype: Any, size: int) -> float:
+    """A second, of a large matrix product on random numbers."""
+    first, second = (jax.random.normal(jax.random.key(key), (size, size), dtype) for key in (1, 2))
+    return 2 * size**3 / seconds_of(jnp.matmul, first, second)
+
+
+def most_traffic(count: int) -> float:
+    """Bytes a second, read and written, of `count` numbers that are copied with the sign changed."""
+    return 2 * 4 * count / seconds_of(jnp.negative, jnp.ones(count, "float32"))
+
+
+def measure(step: Step, readers: ThreadPoolExecutor, ahead: int, seconds: float) -> tuple[float, float, float]:
+    """Examples a second of the model alone, of the input alone, and of both."""
+    runs: tuple[Callable[[int], None], ...] = (
+        lambda steps: alone(step, steps),
+        lambda steps: reading(step, readers, steps, ahead),
+        lambda steps: together(step, readers, steps, ahead),
+    )
+    of_model, of_input, of_both = (examples_per_second(step, run, seconds) for run in runs)
+    return of_model, of_input, of_both
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[4096, 16384, 65536])
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--history", type=int, default=50)
+    parser.add_argument("--ids", choices=["zipf", "uniform"], default="zipf")
+    parser.add_argument("--readers", type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument("--seconds", type=float, default=1.0, help="of a window")
+    parser.add_argument("--product", type=int, default=8192, help="rows and columns of the large product")
+    parser.add_argument("--copy", type=int, default=2**29, help="numbers that are copied")
+    arguments = parser.parse_args()
+    device = jax.devices()[0]
+    limit = (device.memory_stats() or {}).get("bytes_limit", math.inf)
+    fastest = most_traffic(arguments.copy)
+    print(
+        f"{device.device_kind}, JAX {jax.__version__}, Keras {keras.__version__}; {arguments.items:,} items, "
+        f"{arguments.ids} ids, histories of {arguments.history}; a copy moves {fastest / 1e12:.1f} TB/s",
+        flush=True,
+    )
+    count = max(2**18, *arguments.batch_sizes)
+    made = make_batches(arguments.items, 1, count, arguments.history, arguments.ids, negatives=True)
+    # JAX's integers have 32 bits.
+    examples = {name: values[0].astype("float32" if name == "label" else "int32") for name, values in made.items()}
+    ahead = max(AHEAD, arguments.readers)
+    with ThreadPoolExecutor(arguments.readers) as readers:
+        for precision in arguments.precisions:
+            keras.config.set_dtype_policy(precision)
+            most = most_operations(PRECISIONS[precision], arguments.product)
+            print(f"{precision}: a product of {arguments.product:,} squared reaches {most / 1e12:,.0f} TFLOP/s")
+            print(
+                f"  {'model':<10}{'batch':>8}{'model alone':>13}{'input alone':>13}{'together':>12}  {'bound by':<9}"
+                f"{'step':>9}{'memory':>12}{'products':>23}{'traffic':>20}"
+            )
+            for model in arguments.models:
+                for batch_size in arguments.batch_sizes:
+                    step = Step(model, arguments.items, arguments.history, examples, batch_size)
+                    beginning = f"  {model:<10}{batch_size:8,}"
+                    if step.memory > limit:
+                        print(f"{beginning}  does not fit: a step takes {step.memory / 2**30:.1f} GiB", flush=True)
+                        continue
+                    of_model, of_input, of_both = measure(step, readers, ahead, arguments.seconds)
+                    seconds = batch_size / of_model
+                    products = step.operations / seconds
+                    traffic = "-" if step.traffic is None else _with_share(step.traffic / seconds, fastest, "TB/s")
+                    print(
+                        f"{beginning}{of_model:13,.0f}{of_input:13,.0f}{of_both:12,.0f}  "
+                        f"{'model' if of_model < of_input else 'input':<9}{1000 * seconds:6.1f} ms"
+                        f"{step.memory / 2**30:8.2f} GiB{_with_share(products, most, 'TFLOP/s'):>23}{traffic:>20}",
+                        flush=True,
+                    )
+
+
+def _with_share(rate: float, most: float, unit: str) -> str:
+    return f"{rate / 1e12:.1f} {unit}, {rate / most:.1%}"
+
+
+if __name__ == "__main__":
+    main()
