@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,127 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 import tensorflow as tf
-from small_config import shop
-from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+from examples_of_a_log import USERS, VARIANTS, Written, configuration, features, write_log
 
-from transforms.config import IngestionConfig
 from transforms.example_files import ExampleFile
-from transforms.examples import Catalogue, Entities, ShardExamples, sorted_events
 from transforms.expected_examples import Features
-from transforms.files import list_files
 from transforms.leak_check import LeakError, LeakReport, check_files
-from transforms.leak_findings import compare
-from transforms.splits import SPLITS, find_boundaries
-from transforms.tables import read_entities, read_events
-
-EVENTS, USERS, ITEMS = 600, 12, 25
-ATTRIBUTES = [
-    {"name": "colour", "from": "items", "use": ["target", "history"]},
-    {"name": "tags", "from": "items", "kind": "categorical_list", "max_values": 2, "use": ["target", "history"]},
-    {"name": "price", "from": "items", "kind": "numeric", "quantiles": 3},
-    {"name": "device", "from": "events"},
-    {"name": "stars", "from": "events", "kind": "numeric", "quantiles": 3, "use": ["history"]},
-    {"name": "country", "from": "users"},
-]
-
-
-def write_log(folder: Path) -> None:
-    """Events out of order, many of them simultaneous and some repeated, over two files; tables that lack some ids."""
-    draw = np.random.default_rng(5)
-    rows = [
-        f"u{draw.integers(USERS)},i{draw.integers(ITEMS)},{draw.integers(150)},{draw.integers(2)},"
-        f"{draw.choice(['view', 'buy'])},{draw.choice(['web', 'app', ''])},{draw.integers(1, 6)},{draw.integers(2)}"
-        for _ in range(EVENTS)
-    ]
-    rows += rows[:20]
-    header = "user_id,item_id,at,click,type,device,stars,seen"
-    (folder / "events-1.csv").write_text("\n".join([header, *rows[:200]]))
-    (folder / "events-2.csv").write_text("\n".join([header, *rows[200:]]))
-    items = [f"i{item},{('red', 'blue', '')[item % 3]},a|b{item % 4}||c,{item / 3}" for item in range(ITEMS - 2)]
-    (folder / "items.csv").write_text("\n".join(["id,colour,tags,price", *items]))
-    (folder / "users.csv").write_text("\n".join(["id,country", *(f"u{user},c{user % 3}" for user in range(USERS - 1))]))
-
-
-def configuration(folder: Path, **sections: Any) -> IngestionConfig:
-    tables = {name: {"path": f"{name}.csv", "format": "csv", "id": "id"} for name in ("items", "users")}
-    sequence = {"max_length": 6, **sections.pop("sequence", {})}
-    attributes = sections.pop("attributes", ATTRIBUTES)
-    return shop(folder, data=tables, sequence=sequence, features={"attributes": attributes}, **sections)
-
-
-VARIANTS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "delay": {"sequence": {"availability_delay": 3.5}},
-    "behaviours": {"sequence": {"behaviours": {"column": "click"}}},
-    "types": {"events": {"event_type": "type"}, "tasks": [{"name": "buy", "label": {"event_types": ["buy"]}}]},
-    "masks": {
-        "tasks": [
-            {"name": "like", "label": {"column": "stars", "at_least": 4}, "mask": {"column": "seen"}},
-            {"name": "bad", "label": {"column": "stars", "one_of": [1, 2]}, "mask": {"column": "click"}},
-        ]
-    },
-    "sampled": {"negatives": {"source": "sampled", "per_positive": 2, "distribution": "popularity"}},
-    "beside": {"sequence": {"history_negatives": True}},
-    "sampled_masks": {
-        "negatives": {"source": "sampled"},
-        "tasks": [{"name": "like", "label": {"column": "stars", "at_least": 4}, "mask": {"column": "seen"}}],
-    },
-}
-
-
-class Written:
-    """A log, its examples as ingestion makes them, and what the check needs to compare the two."""
-
-    def __init__(self, folder: Path, config: IngestionConfig) -> None:
-        self.config, self.folder = config, folder
-        files = list_files(config.data.events, config.data.folder)
-        blocks = [table.frame for number, path in enumerate(files) for table in read_events(path, number, config)]
-        self.events = pl.concat(blocks)
-        attributes = config.features.attributes
-        self.tables = [
-            read_entities(table, config.data.folder, [a.source_column for a in attributes if a.source == name]).frame
-            for name, table in (("items", config.data.items), ("users", config.data.users))
-            if table is not None
-        ]
-        ordered, _ = sorted_events(blocks)
-        times, counts = np.unique(ordered.get_column("timestamp").to_numpy(), return_counts=True)
-        boundaries = find_boundaries(times, counts, config.split, config.data.events)
-        training = ordered.filter(pl.col("timestamp") < boundaries.validation).group_by("item").len().sort("item")
-        shard = ShardExamples(
-            ordered, config,
-            *(Entities.of(frame, tuple(a for a in attributes if a.source == name))
-              for frame, name in zip(self.tables, ("items", "users"), strict=True)),
-            boundaries, Catalogue(training.get_column("item"), training.get_column("len").to_numpy()),
-        )  # fmt: skip
-        encoder = RecordBatchToExamplesEncoder()
-        self.records = {
-            split: [record for batch in shard.batches(split) for record in encoder.encode(batch)] for split in SPLITS
-        }
-        self.examples = {split: [features(record) for record in records] for split, records in self.records.items()}
-        first = self.events.group_by("item").agg(pl.col("timestamp").min())
-        self.first_seen = dict(first.iter_rows())
-
-    def findings(self, examples: dict[str, list[Features]]) -> list[str]:
-        result = compare(examples, self.events, self.config, *self.tables, self.first_seen, per_user=EVENTS)
-        assert result.by_feature.total() >= len(result.findings)
-        return [str(finding) for finding in result.findings]
-
-    def write(self, records: dict[str, list[bytes]] | None = None) -> Path:
-        folder = self.folder / "examples"
-        for split, found in (records or self.records).items():
-            (folder / f"Split-{split}").mkdir(parents=True, exist_ok=True)
-            with ExampleFile(str(folder / f"Split-{split}" / "data_tfrecord-00000-of-00001.gz")) as file:
-                file.write(found)
-        return folder
-
-
-def features(record: bytes) -> Features:
-    found = {}
-    for name, feature in tf.train.Example.FromString(record).features.feature.items():
-        kind = feature.WhichOneof("kind")
-        values = list(getattr(feature, kind).value) if kind else []
-        found[name] = [value.decode() if isinstance(value, bytes) else value for value in values]
-    return found
 
 
 @pytest.fixture(scope="module", params=list(VARIANTS))
@@ -147,13 +30,6 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Written:
     folder = tmp_path_factory.mktemp("plain")
     write_log(folder)
     return Written(folder, configuration(folder))
-
-
-@pytest.fixture(scope="module")
-def sampled(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    folder = tmp_path_factory.mktemp("sampled")
-    write_log(folder)
-    return Written(folder, configuration(folder, **VARIANTS["sampled"]))
 
 
 def with_history(examples: dict[str, list[Features]]) -> Features:
@@ -297,104 +173,7 @@ def test_examples_of_a_user_whom_the_log_does_not_know_are_found(plain: Written)
     assert any("user nobody" in finding for finding in plain.findings(examples))
 
 
-def negative(examples: dict[str, list[Features]]) -> Features:
-    return next(
-        example
-        for example in reversed(examples["train"])
-        if example["sampling_probability"][0] < 1.0 and len(example["history_item"]) > 2
-    )
-
-
-def test_a_negative_that_the_user_had_chosen_before_is_found(sampled: Written) -> None:
-    examples = copy.deepcopy(sampled.examples)
-    example = negative(examples)
-    earlier = next(
-        other
-        for other in examples["train"]
-        if other["label_click"] == [1.0]
-        and other["user"] == example["user"]
-        and other["timestamp"] < example["timestamp"]
-    )
-    for name in ("item", "colour", "tags", "price"):
-        example[name] = earlier[name]
-    (finding,) = sampled.findings(examples)
-    assert "`negatives` should be an item not chosen before, this one was at 1970-01-01" in finding
-
-
-def test_a_negative_that_is_the_positive_itself_is_found(sampled: Written) -> None:
-    examples = copy.deepcopy(sampled.examples)
-    keys = sampled.events.filter(pl.col("click") == "1").group_by("user", "timestamp", "item").len()
-    first = keys.group_by("user", "item").agg(pl.col("timestamp").min())
-    alone = {
-        (user, time): item
-        for user, time, item, _ in keys.filter(pl.len().over("user", "timestamp") == 1)
-        .join(first, on=["user", "item", "timestamp"], how="semi")
-        .select("user", "timestamp", "item", "len")
-        .iter_rows()
-    }
-    example = next(
-        found
-        for found in examples["train"]
-        if found["sampling_probability"][0] < 1.0 and (found["user"][0], found["timestamp"][0]) in alone
-    )
-    example["item"] = [alone[example["user"][0], example["timestamp"][0]]]
-    (finding,) = sampled.findings(examples)
-    assert "`negatives` should be another item than the event's own" in finding
-
-
-def test_more_negatives_than_were_asked_for_are_found(sampled: Written) -> None:
-    examples = copy.deepcopy(sampled.examples)
-    example = negative(examples)
-    examples["train"] += [copy.deepcopy(example) for _ in range(50)]
-    assert "`negatives` should be at most" in sampled.findings(examples)[0]
-
-
-def test_a_negative_with_another_history_than_its_positive_is_found(sampled: Written) -> None:
-    examples = copy.deepcopy(sampled.examples)
-    negative(examples)["history_item"][-1] = "i-from-the-future"
-    (finding,) = sampled.findings(examples)
-    assert "`history_item` should be" in finding
-
-
-def test_a_negative_with_a_label_is_found(sampled: Written) -> None:
-    examples = copy.deepcopy(sampled.examples)
-    negative(examples)["label_click"] = [1.0]
-    (finding,) = sampled.findings(examples)
-    assert "`label_click` should be 0.0, received 1.0" in finding
-
-
-def test_a_negative_from_after_the_training_window_is_found(sampled: Written) -> None:
-    item = negative(sampled.examples)["item"][0]
-    later = {**sampled.first_seen, item: 10**12}
-    result = compare(sampled.examples, sampled.events, sampled.config, *sampled.tables, later)
-    assert "`negatives` should be an item of the training window, this one first appears 1970-01-12" in str(
-        result.findings[0]
-    )
-
-
 # From files: what the component does.
-
-
-def test_items_beside_behaviours_that_should_not_be_are_found(tmp_path: Path) -> None:
-    write_log(tmp_path)
-    beside = Written(tmp_path, configuration(tmp_path, **VARIANTS["beside"]))
-    name = "history_negative_item"
-
-    def found(split: str, change: Callable[[Features], list[Any]]) -> list[str]:
-        examples = copy.deepcopy(beside.examples)
-        example = next(example for example in examples[split] if len(example["history_item"]) > 1)
-        example[name] = change(example)
-        return beside.findings(examples)
-
-    (finding,) = found("train", lambda example: example["history_item"][:1] + example[name][1:])
-    assert f"`{name}` should be another item than the behaviour's own" in finding
-    (finding,) = found("train", lambda example: example[name][1:])
-    assert f"`{name}` should be " in finding
-    (finding,) = found("test", lambda example: example["history_item"][::-1])
-    assert f"`{name}` should be 0 values, received " in finding
-    beside.first_seen["later"] = 10**12
-    (finding,) = found("train", lambda example: ["later", *example[name][1:]])
-    assert f"`{name}` should be an item of the training window, this one first appears" in finding
 
 
 def test_users_come_from_as_many_shards_as_it_takes(tmp_path: Path) -> None:

@@ -1,0 +1,130 @@
+"""A log with everything in it, and its examples as ingestion makes them, beside what they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import tensorflow as tf
+from small_config import shop
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+from transforms.config import IngestionConfig
+from transforms.example_files import ExampleFile
+from transforms.examples import Catalogue, Entities, ShardExamples, sorted_events
+from transforms.expected_examples import Features
+from transforms.files import list_files
+from transforms.leak_findings import compare
+from transforms.splits import SPLITS, find_boundaries
+from transforms.tables import read_entities, read_events
+
+EVENTS, USERS, ITEMS = 600, 12, 25
+ATTRIBUTES = [
+    {"name": "colour", "from": "items", "use": ["target", "history"]},
+    {"name": "tags", "from": "items", "kind": "categorical_list", "max_values": 2, "use": ["target", "history"]},
+    {"name": "price", "from": "items", "kind": "numeric", "quantiles": 3},
+    {"name": "device", "from": "events"},
+    {"name": "stars", "from": "events", "kind": "numeric", "quantiles": 3, "use": ["history"]},
+    {"name": "country", "from": "users"},
+]
+
+
+def write_log(folder: Path) -> None:
+    """Events out of order, many of them simultaneous and some repeated, over two files; tables that lack some ids."""
+    draw = np.random.default_rng(5)
+    rows = [
+        f"u{draw.integers(USERS)},i{draw.integers(ITEMS)},{draw.integers(150)},{draw.integers(2)},"
+        f"{draw.choice(['view', 'buy'])},{draw.choice(['web', 'app', ''])},{draw.integers(1, 6)},{draw.integers(2)}"
+        for _ in range(EVENTS)
+    ]
+    rows += rows[:20]
+    header = "user_id,item_id,at,click,type,device,stars,seen"
+    (folder / "events-1.csv").write_text("\n".join([header, *rows[:200]]))
+    (folder / "events-2.csv").write_text("\n".join([header, *rows[200:]]))
+    items = [f"i{item},{('red', 'blue', '')[item % 3]},a|b{item % 4}||c,{item / 3}" for item in range(ITEMS - 2)]
+    (folder / "items.csv").write_text("\n".join(["id,colour,tags,price", *items]))
+    (folder / "users.csv").write_text("\n".join(["id,country", *(f"u{user},c{user % 3}" for user in range(USERS - 1))]))
+
+
+def configuration(folder: Path, **sections: Any) -> IngestionConfig:
+    tables = {name: {"path": f"{name}.csv", "format": "csv", "id": "id"} for name in ("items", "users")}
+    sequence = {"max_length": 6, **sections.pop("sequence", {})}
+    attributes = sections.pop("attributes", ATTRIBUTES)
+    return shop(folder, data=tables, sequence=sequence, features={"attributes": attributes}, **sections)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "delay": {"sequence": {"availability_delay": 3.5}},
+    "behaviours": {"sequence": {"behaviours": {"column": "click"}}},
+    "types": {"events": {"event_type": "type"}, "tasks": [{"name": "buy", "label": {"event_types": ["buy"]}}]},
+    "masks": {
+        "tasks": [
+            {"name": "like", "label": {"column": "stars", "at_least": 4}, "mask": {"column": "seen"}},
+            {"name": "bad", "label": {"column": "stars", "one_of": [1, 2]}, "mask": {"column": "click"}},
+        ]
+    },
+    "sampled": {"negatives": {"source": "sampled", "per_positive": 2, "distribution": "popularity"}},
+    "beside": {"sequence": {"history_negatives": True}},
+    "sampled_masks": {
+        "negatives": {"source": "sampled"},
+        "tasks": [{"name": "like", "label": {"column": "stars", "at_least": 4}, "mask": {"column": "seen"}}],
+    },
+}
+
+
+class Written:
+    """A log, its examples as ingestion makes them, and what the check needs to compare the two."""
+
+    def __init__(self, folder: Path, config: IngestionConfig) -> None:
+        self.config, self.folder = config, folder
+        files = list_files(config.data.events, config.data.folder)
+        blocks = [table.frame for number, path in enumerate(files) for table in read_events(path, number, config)]
+        self.events = pl.concat(blocks)
+        attributes = config.features.attributes
+        self.tables = [
+            read_entities(table, config.data.folder, [a.source_column for a in attributes if a.source == name]).frame
+            for name, table in (("items", config.data.items), ("users", config.data.users))
+            if table is not None
+        ]
+        ordered, _ = sorted_events(blocks)
+        times, counts = np.unique(ordered.get_column("timestamp").to_numpy(), return_counts=True)
+        boundaries = find_boundaries(times, counts, config.split, config.data.events)
+        training = ordered.filter(pl.col("timestamp") < boundaries.validation).group_by("item").len().sort("item")
+        shard = ShardExamples(
+            ordered, config,
+            *(Entities.of(frame, tuple(a for a in attributes if a.source == name))
+              for frame, name in zip(self.tables, ("items", "users"), strict=True)),
+            boundaries, Catalogue(training.get_column("item"), training.get_column("len").to_numpy()),
+        )  # fmt: skip
+        encoder = RecordBatchToExamplesEncoder()
+        self.records = {
+            split: [record for batch in shard.batches(split) for record in encoder.encode(batch)] for split in SPLITS
+        }
+        self.examples = {split: [features(record) for record in records] for split, records in self.records.items()}
+        first = self.events.group_by("item").agg(pl.col("timestamp").min())
+        self.first_seen = dict(first.iter_rows())
+
+    def findings(self, examples: dict[str, list[Features]]) -> list[str]:
+        result = compare(examples, self.events, self.config, *self.tables, self.first_seen, per_user=EVENTS)
+        assert result.by_feature.total() >= len(result.findings)
+        return [str(finding) for finding in result.findings]
+
+    def write(self, records: dict[str, list[bytes]] | None = None) -> Path:
+        folder = self.folder / "examples"
+        for split, found in (records or self.records).items():
+            (folder / f"Split-{split}").mkdir(parents=True, exist_ok=True)
+            with ExampleFile(str(folder / f"Split-{split}" / "data_tfrecord-00000-of-00001.gz")) as file:
+                file.write(found)
+        return folder
+
+
+def features(record: bytes) -> Features:
+    found = {}
+    for name, feature in tf.train.Example.FromString(record).features.feature.items():
+        kind = feature.WhichOneof("kind")
+        values = list(getattr(feature, kind).value) if kind else []
+        found[name] = [value.decode() if isinstance(value, bytes) else value for value in values]
+    return found

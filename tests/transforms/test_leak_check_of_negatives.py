@@ -1,0 +1,119 @@
+"""Leaks that are planted in drawn negatives, beside a positive or beside a behaviour, are found and named."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from examples_of_a_log import VARIANTS, Written, configuration, write_log
+
+from transforms.expected_examples import Features
+from transforms.leak_findings import compare
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    folder = tmp_path_factory.mktemp("sampled")
+    write_log(folder)
+    return Written(folder, configuration(folder, **VARIANTS["sampled"]))
+
+
+def negative(examples: dict[str, list[Features]]) -> Features:
+    return next(
+        example
+        for example in reversed(examples["train"])
+        if example["sampling_probability"][0] < 1.0 and len(example["history_item"]) > 2
+    )
+
+
+def test_a_negative_that_the_user_had_chosen_before_is_found(sampled: Written) -> None:
+    examples = copy.deepcopy(sampled.examples)
+    example = negative(examples)
+    earlier = next(
+        other
+        for other in examples["train"]
+        if other["label_click"] == [1.0]
+        and other["user"] == example["user"]
+        and other["timestamp"] < example["timestamp"]
+    )
+    for name in ("item", "colour", "tags", "price"):
+        example[name] = earlier[name]
+    (finding,) = sampled.findings(examples)
+    assert "`negatives` should be an item not chosen before, this one was at 1970-01-01" in finding
+
+
+def test_a_negative_that_is_the_positive_itself_is_found(sampled: Written) -> None:
+    examples = copy.deepcopy(sampled.examples)
+    keys = sampled.events.filter(pl.col("click") == "1").group_by("user", "timestamp", "item").len()
+    first = keys.group_by("user", "item").agg(pl.col("timestamp").min())
+    alone = {
+        (user, time): item
+        for user, time, item, _ in keys.filter(pl.len().over("user", "timestamp") == 1)
+        .join(first, on=["user", "item", "timestamp"], how="semi")
+        .select("user", "timestamp", "item", "len")
+        .iter_rows()
+    }
+    example = next(
+        found
+        for found in examples["train"]
+        if found["sampling_probability"][0] < 1.0 and (found["user"][0], found["timestamp"][0]) in alone
+    )
+    example["item"] = [alone[example["user"][0], example["timestamp"][0]]]
+    (finding,) = sampled.findings(examples)
+    assert "`negatives` should be another item than the event's own" in finding
+
+
+def test_more_negatives_than_were_asked_for_are_found(sampled: Written) -> None:
+    examples = copy.deepcopy(sampled.examples)
+    example = negative(examples)
+    examples["train"] += [copy.deepcopy(example) for _ in range(50)]
+    assert "`negatives` should be at most" in sampled.findings(examples)[0]
+
+
+def test_a_negative_with_another_history_than_its_positive_is_found(sampled: Written) -> None:
+    examples = copy.deepcopy(sampled.examples)
+    negative(examples)["history_item"][-1] = "i-from-the-future"
+    (finding,) = sampled.findings(examples)
+    assert "`history_item` should be" in finding
+
+
+def test_a_negative_with_a_label_is_found(sampled: Written) -> None:
+    examples = copy.deepcopy(sampled.examples)
+    negative(examples)["label_click"] = [1.0]
+    (finding,) = sampled.findings(examples)
+    assert "`label_click` should be 0.0, received 1.0" in finding
+
+
+def test_a_negative_from_after_the_training_window_is_found(sampled: Written) -> None:
+    item = negative(sampled.examples)["item"][0]
+    later = {**sampled.first_seen, item: 10**12}
+    result = compare(sampled.examples, sampled.events, sampled.config, *sampled.tables, later)
+    assert "`negatives` should be an item of the training window, this one first appears 1970-01-12" in str(
+        result.findings[0]
+    )
+
+
+def test_items_beside_behaviours_that_should_not_be_are_found(tmp_path: Path) -> None:
+    write_log(tmp_path)
+    beside = Written(tmp_path, configuration(tmp_path, **VARIANTS["beside"]))
+    name = "history_negative_item"
+
+    def found(split: str, change: Callable[[Features], list[Any]]) -> list[str]:
+        examples = copy.deepcopy(beside.examples)
+        example = next(example for example in examples[split] if len(example["history_item"]) > 1)
+        example[name] = change(example)
+        return beside.findings(examples)
+
+    (finding,) = found("train", lambda example: example["history_item"][:1] + example[name][1:])
+    assert f"`{name}` should be another item than the behaviour's own" in finding
+    (finding,) = found("train", lambda example: example[name][1:])
+    assert f"`{name}` should be " in finding
+    (finding,) = found("test", lambda example: example["history_item"][::-1])
+    assert f"`{name}` should be 0 values, received " in finding
+    beside.first_seen["later"] = 10**12
+    (finding,) = found("train", lambda example: ["later", *example[name][1:]])
+    assert f"`{name}` should be an item of the training window, this one first appears" in finding
