@@ -127,12 +127,12 @@ class Step:
     def rows(self, batches: int) -> Iterator[np.ndarray]:
         """Which examples each batch has; every epoch has another order."""
         random, count = np.random.default_rng(17), len(self.examples["label"])
-        order = random.permutation(count)
+        in_epoch = count // self.batch_size
         for number in range(batches):
-            first = number * self.batch_size % count
-            if first + self.batch_size > count or (number and not first):
-                order, first = random.permutation(count), 0
-            yield order[first : first + self.batch_size]
+            place = number % in_epoch
+            if not place:
+                order = random.permutation(count)
+            yield order[place * self.batch_size : (place + 1) * self.batch_size]
 
     def gather(self, rows: np.ndarray) -> Arrays:
         return {name: values.take(rows, axis=0) for name, values in self.examples.items()}
