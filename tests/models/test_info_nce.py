@@ -33,6 +33,11 @@ def test_what_is_not_there_is_no_pair_and_nobodys_other() -> None:
     assert float(info_nce(views, views, 0.5, np.zeros((6, 2), bool))) == 0.0
 
 
+def test_a_batch_of_nothing_costs_nothing() -> None:
+    nothing = np.zeros((0, 2, 4), np.float32)
+    assert float(info_nce(nothing, nothing, 0.5, np.zeros((0, 2), bool))) == 0.0
+
+
 @pytest.mark.parametrize("parts", [[3, 3], [3, 3, 1]], ids=["equal", "the last is smaller"])
 def test_large_batches_are_contrasted_part_by_part(parts: list[int]) -> None:
     random = np.random.default_rng(2)
