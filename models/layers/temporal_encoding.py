@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.layers.embedding_table import gather_rows
+
 INITIAL = 0.05
 """Standard deviation of fresh rows: small, but frozen at zero there would be no order at all."""
 
@@ -43,7 +45,7 @@ class TemporalEncoding(keras.layers.Layer):
     def call(self, distances: Any) -> Any:
         """Vectors [B, T, dimension] of distances [B, T], integers."""
         rows = ops.clip(ops.cast(distances, "int32"), 0, self.distances)
-        return ops.cast(ops.take(self.table, rows, axis=0), self.compute_dtype)
+        return ops.cast(gather_rows(self.table, rows), self.compute_dtype)
 
     @property
     def of_target(self) -> Any:
