@@ -20,10 +20,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
 
 from benchmarks.programs_in_turns import Program, run_in_turns
-from benchmarks.synthetic_batches import CATEGORIES, USERS
+from benchmarks.synthetic_inputs import synthetic_inputs
 from benchmarks.training import BATCH
 from models.config import OptimizerConfig
-from models.inputs import CategoricalInput, ModelInputs
 from models.registry import build_ranker
 from models.table_sizes import table_sizes
 
@@ -50,14 +49,7 @@ def compare(sizes: list[int], optimizer: str, ids: str, turns: int, steps: int) 
 
 def table_megabytes(items: int, optimizer: str) -> str:
     """Of the model that `benchmarks.training_worker` trains."""
-    inputs = ModelInputs(
-        tasks=("click",),
-        item_rows=items + 1,
-        history_length=50,
-        history_age_buckets=32,
-        user_rows=USERS + 1,
-        categorical=(CategoricalInput("category", CATEGORIES + 1, "item", None, True, True),),
-    )
+    inputs = synthetic_inputs(items)
     sizes = table_sizes(lambda: build_ranker("din", inputs, {}), OptimizerConfig(name=optimizer))
     weights, slots = sum(size.weight_bytes for size in sizes), sum(size.slot_bytes for size in sizes)
     return f"tables {weights / 2**20:,.0f} MB, slots {slots / 2**20:,.0f} MB"

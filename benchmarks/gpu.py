@@ -43,33 +43,39 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from benchmarks.synthetic_batches import CATEGORIES, USERS, make_batches
-from models.inputs import CategoricalInput, ModelInputs
+from benchmarks.synthetic_batches import make_batches
+from benchmarks.synthetic_inputs import synthetic_inputs
+from benchmarks.training import MODELS
 from models.registry import build_ranker
 
-MODELS = ("din", "dien", "tin", "diffumin", "infnet")
 PRECISIONS = {"float32": jnp.float32, "mixed_bfloat16": jnp.bfloat16}
 AHEAD = 2
+RESIDENT = 4
+"""Batches that lie on the device, for the model alone."""
 Arrays = dict[str, np.ndarray]
 
 
-def matrix_operations(jaxpr: Any) -> int:
-    """Additions and multiplications in the matrix products of `jaxpr`, those of loops as often as they run."""
-    count = 0
+def equations_of(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
+    """Every equation of `jaxpr` and of what it calls, and how often loops run it."""
     for equation in jaxpr.eqns:
-        if equation.primitive.name == "dot_general":
-            (contracted, _), _ = equation.params["dimension_numbers"]
-            inner = math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
-            count += 2 * inner * math.prod(equation.outvars[0].aval.shape)
-        times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+        yield equation, times
+        turns = equation.params["length"] if equation.primitive.name == "scan" else 1
         for value in jax.tree.leaves(list(equation.params.values()), is_leaf=_holds_equations):
             if _holds_equations(value):
-                count += times * matrix_operations(getattr(value, "jaxpr", value))
-    return count
+                yield from equations_of(getattr(value, "jaxpr", value), times * turns)
 
 
 def _holds_equations(value: Any) -> bool:
     return hasattr(getattr(value, "jaxpr", value), "eqns")
+
+
+def matrix_operations(equation: Any) -> int:
+    """Additions and multiplications of an equation that is a matrix product; 0 of any other."""
+    if equation.primitive.name != "dot_general":
+        return 0
+    (contracted, _), _ = equation.params["dimension_numbers"]
+    inner = math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
+    return 2 * inner * math.prod(equation.outvars[0].aval.shape)
 
 
 class Step:
@@ -79,15 +85,7 @@ class Step:
     """
 
     def __init__(self, model: str, items: int, history: int, examples: Arrays, batch_size: int) -> None:
-        inputs = ModelInputs(
-            tasks=("click",),
-            item_rows=items + 1,
-            history_length=history,
-            history_age_buckets=32,
-            user_rows=USERS + 1,
-            categorical=(CategoricalInput("category", CATEGORIES + 1, "item", None, True, True),),
-            history_negatives=model == "dien",
-        )
+        inputs = synthetic_inputs(items, history, negatives=model == "dien")
         keras.utils.set_random_seed(17)
         ranker = build_ranker(model, inputs, {"tower_units": (200, 80)})
         ranker.compile(optimizer=keras.optimizers.Adagrad(0.05))
@@ -97,11 +95,12 @@ class Step:
         names = {*inputs.tensors(), *inputs.training_tensors(), "label"}
         self.examples = {name: values for name, values in examples.items() if name in names}
         self.batch_size = batch_size
-        self.batches = [self.to_device(batch) for batch in self.on_host(AHEAD * 2)]
+        self.batches = [self.load(rows) for rows in self.rows(RESIDENT)]
         traced = jax.jit(ranker.train_step, donate_argnums=0).trace(self.state, self.batches[0])
-        self.operations = matrix_operations(traced.jaxpr.jaxpr)
+        equations = list(equations_of(traced.jaxpr.jaxpr))
+        self.operations = sum(times * matrix_operations(equation) for equation, times in equations)
         self.compiled = traced.lower().compile()
-        has_loop = " scan[" in str(traced.jaxpr)
+        has_loop = any(equation.primitive.name == "scan" for equation, _ in equations)
         self.traffic = None if has_loop else self.compiled.cost_analysis()["bytes accessed"]
         sizes = self.compiled.memory_analysis()
         self.memory = (
@@ -134,21 +133,16 @@ class Step:
                 order = random.permutation(count)
             yield order[place * self.batch_size : (place + 1) * self.batch_size]
 
-    def gather(self, rows: np.ndarray) -> Arrays:
-        return {name: values.take(rows, axis=0) for name, values in self.examples.items()}
-
-    def on_host(self, batches: int) -> Iterator[Arrays]:
-        return map(self.gather, self.rows(batches))
-
-    def to_device(self, batch: Arrays) -> Any:
-        features = {name: values for name, values in batch.items() if name != "label"}
-        return jax.device_put((features, {"click": batch["label"]}))
+    def load(self, rows: np.ndarray) -> Any:
+        """Features and labels of these examples, on the device."""
+        features = {name: values.take(rows, axis=0) for name, values in self.examples.items()}
+        return jax.device_put((features, {"click": features.pop("label")}))
 
     def read(self, readers: ThreadPoolExecutor, batches: int, ahead: int) -> Iterator[Any]:
         """Batches on the device, in order, `ahead` of them on the way."""
         waiting: list[Future[Any]] = []
         for rows in self.rows(batches):
-            waiting.append(readers.submit(lambda rows=rows: self.to_device(self.gather(rows))))
+            waiting.append(readers.submit(self.load, rows))
             if len(waiting) > ahead:
                 yield waiting.pop(0).result()
         for future in waiting:

@@ -45,21 +45,15 @@ def train(model: str, length: int, steps: int) -> None:
     """The worker: see `serve_windows`."""
     import keras
 
-    from benchmarks.synthetic_batches import CATEGORIES, make_batches
+    from benchmarks.synthetic_batches import make_batches
+    from benchmarks.synthetic_inputs import synthetic_inputs
     from benchmarks.timed_windows import serve_windows
     from models.config import OptimizerConfig
-    from models.inputs import CategoricalInput, ModelInputs
     from models.optimizers import build_optimizer
     from models.registry import build_ranker
 
     keras.utils.set_random_seed(17)
-    inputs = ModelInputs(
-        tasks=("click",),
-        item_rows=ITEMS + 1,
-        history_length=length,
-        history_age_buckets=32,
-        categorical=(CategoricalInput("category", CATEGORIES + 1, "item", None, True, True),),
-    )
+    inputs = synthetic_inputs(ITEMS, length, users=False)
     ranker = build_ranker(model, inputs, {"tower_units": (200, 80)})
     ranker.compile(optimizer=build_optimizer(OptimizerConfig(name="sparse_adagrad")))
     batches = make_batches(ITEMS, steps, BATCH, history=length)

@@ -10,10 +10,10 @@ import argparse
 
 import keras
 
-from benchmarks.synthetic_batches import CATEGORIES, USERS, make_batches
+from benchmarks.synthetic_batches import make_batches
+from benchmarks.synthetic_inputs import synthetic_inputs
 from benchmarks.timed_windows import serve_windows
 from models.config import OptimizerConfig
-from models.inputs import CategoricalInput, ModelInputs
 from models.optimizers import build_optimizer
 from models.registry import build_ranker
 
@@ -33,15 +33,7 @@ def main() -> None:
 
     keras.utils.set_random_seed(17)
     keras.config.set_dtype_policy(arguments.precision)
-    inputs = ModelInputs(
-        tasks=("click",),
-        item_rows=arguments.items + 1,
-        history_length=50,
-        history_age_buckets=32,
-        user_rows=USERS + 1,
-        categorical=(CategoricalInput("category", CATEGORIES + 1, "item", None, True, True),),
-        history_negatives=arguments.model == "dien",
-    )
+    inputs = synthetic_inputs(arguments.items, negatives=arguments.model == "dien")
     model = build_ranker(arguments.model, inputs, {"tower_units": (200, 80)})
     model.compile(
         optimizer=build_optimizer(OptimizerConfig(name=arguments.optimizer), arguments.xla),
