@@ -12,6 +12,7 @@ from models.inputs import ModelInputs
 from models.layers.context_embedding import ContextEmbedding
 from models.layers.embedding_table import EmbeddingTable
 from models.layers.interest_evolution import InterestEvolution
+from models.layers.interest_extractor import InterestExtractor
 from models.layers.item_embedding import ItemEmbedding
 from models.layers.masked_ops import masked_sum
 from models.layers.mlp_tower import MLPTower
@@ -59,7 +60,7 @@ class DIEN(Ranker):
         self.context = ContextEmbedding(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="context")
         width = self.items.width
         self.behaviour = keras.layers.Dense(width, use_bias=False, name="behaviour")
-        self.extractor = keras.layers.GRU(width, return_sequences=True, name="extractor")
+        self.extractor = InterestExtractor(width, name="extractor")
         self.attention = TargetAttention(
             h.attention, "softmax", h.attention_units, "sigmoid", return_scores=True, name="attention"
         )
@@ -75,7 +76,7 @@ class DIEN(Ranker):
         beside_items = self.context.of_history(features, training=training)
         behaviours = history if beside_items is None else history + self.behaviour(beside_items)
         # Without the mask: states after the last behaviour differ from those with it, and nothing looks at them.
-        states = self.extractor(behaviours)
+        states = self.extractor(behaviours, training=training)
         if training and self.auxiliary_weight:
             if self.inputs_description.history_negatives:
                 negatives, found = self.items.of_history_negatives(features, training=training)
@@ -91,7 +92,7 @@ class DIEN(Ranker):
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         target = self.items.of_candidate(features, training=training)
         _, weights = self.attention(target, user["states"], mask=user["mask"], training=training)
-        evolved = self.evolution(user["states"], weights, user["mask"])
+        evolved = self.evolution(user["states"], weights, user["mask"], training=training)
         others = [user.get("others"), self.context.of_candidate(features, training=training)]
         parts = [evolved, target, user["sum"], user["sum"] * target, *(part for part in others if part is not None)]
         scores = self.score(self.tower(ops.concatenate(parts, axis=-1), training=training))

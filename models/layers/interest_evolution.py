@@ -82,6 +82,7 @@ class InterestEvolution(keras.layers.Layer):
 
     The products of all inputs are made at once; what is left for each step is the state's own. A step without a
     behaviour leaves the state as it is because its share is 0, which costs less than Keras's masking of every step.
+    TensorFlow trains it by `gated_recurrence`, in half the time on a CPU.
 
     Args:
         units: see `EvolutionCell`, as is the next.
@@ -102,14 +103,33 @@ class InterestEvolution(keras.layers.Layer):
         beside = len(EvolutionCell.beside(self.cell, None, None))
         self.steps.build((*inputs_shape[:-1], self.projection.units + beside))
 
-    def call(self, inputs: Any, attention: Any, mask: Any) -> Any:
+    def call(self, inputs: Any, attention: Any, mask: Any, training: bool | None = None) -> Any:
         """[B, units] from inputs [B, T, d], attention [B, T] and the mask [B, T]."""
         there = ops.expand_dims(ops.cast(mask, inputs.dtype), -1)
         attention = there * ops.expand_dims(ops.cast(attention, inputs.dtype), -1)
         if self.cell == "aigru":
             inputs = attention * inputs
+        if not training or keras.backend.backend() != "tensorflow":
+            return self.by_the_cell(inputs, attention, there)
+        from models.layers.gated_recurrence import gated_recurrence
+
+        weights = (self.projection.kernel, self.projection.bias, self.steps.cell.recurrent)
+        kernel, bias, recurrent = (ops.cast(weight, inputs.dtype) for weight in weights)
+        base, slope = self._share(attention, there)
+        return gated_recurrence(inputs, kernel, bias, recurrent, base=base, slope=slope)
+
+    def by_the_cell(self, inputs: Any, attention: Any, there: Any) -> Any:
+        """The same through Keras's loop over `EvolutionCell`; attention and `there` are [B, T, 1]."""
         beside = EvolutionCell.beside(self.cell, attention, there)
         return self.steps(ops.concatenate([self.projection(inputs), *beside], axis=-1))
+
+    def _share(self, attention: Any, there: Any) -> tuple[Any, Any]:
+        """`EvolutionCell`'s share of the state as `base + slope * z`; None as of `gated_recurrence`."""
+        if self.cell == "agru":
+            return attention, None
+        if self.cell == "augru_released":
+            return there, there * (attention - 1.0)
+        return None, there if self.cell == "aigru" else attention
 
     def compute_mask(self, *_: Any, **__: Any) -> None:
         """What comes out has no history axis for Keras to carry the mask along."""
