@@ -35,8 +35,8 @@ def gated_recurrence(
         bias: `b`, [3 n] or [2 n].
         recurrent: `U`, [n, 3 n] or [n, 2 n].
         recurrent_bias: `d`, [n]; None: zero.
-        base: [B, T, 1]; None: zero.
-        slope: [B, T, 1]; None: one. Unused without `z`.
+        base: [B, T, 1]; None: zero. Needed without `z`.
+        slope: [B, T, 1]; None: one. There should be none without `z`.
         return_sequences: whether all states are wanted.
 
     Returns:

@@ -36,18 +36,12 @@ class InterestExtractor(keras.layers.GRU):
 
         if tf.config.list_logical_devices("GPU"):
             return super().call(sequences, training=training)
-        # Keras keeps by the gate that renews here, which turns its sign.
-        sign = np.repeat([-1.0, 1.0, 1.0], self.units)
+        # Keras keeps by the gate that renews here, which turns its sign. Within a gate its two biases are one.
+        sign, of_gates = np.repeat([-1.0, 1.0, 1.0], self.units), np.repeat([1.0, 1.0, 0.0], self.units)
         weights = (self.cell.kernel, self.cell.recurrent_kernel, *ops.unstack(self.cell.bias))
-        kernel, recurrent, bias, recurrent_bias = (
+        kernel, recurrent, bias, own_bias = (
             ops.cast(weight, sequences.dtype) * ops.cast(sign, sequences.dtype) for weight in weights
         )
-        bias += ops.concatenate([recurrent_bias[: -self.units], ops.zeros_like(recurrent_bias[-self.units :])])
-        return gated_recurrence(
-            sequences,
-            kernel,
-            bias,
-            recurrent,
-            recurrent_bias[-self.units :],
-            return_sequences=True,
-        )
+        bias += own_bias * ops.cast(of_gates, sequences.dtype)
+        own_bias = own_bias[-self.units :]
+        return gated_recurrence(sequences, kernel, bias, recurrent, own_bias, return_sequences=True)
