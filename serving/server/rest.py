@@ -34,8 +34,8 @@ from serving.server.configuration import TLS
 from serving.server.errors import ServerConfigurationError, ServingError, invalid
 from serving.server.manager import Manager
 from serving.server.metrics import PATH, ServerMetrics
+from serving.server.model_service import model_status
 from serving.server.servable import Servable
-from serving.server.services import model_status
 
 log = logging.getLogger("interestflow.serving")
 MODEL_PATH = re.compile(

@@ -19,9 +19,10 @@ from serving.server.configuration import TLS, ServerOptions
 from serving.server.errors import ServerConfigurationError, ServingError
 from serving.server.manager import Manager
 from serving.server.metrics import ServerMetrics
+from serving.server.model_service import ModelService
 from serving.server.rest import RestServer
 from serving.server.servable import LoadError, Servable
-from serving.server.services import ModelService, PredictionService
+from serving.server.services import PredictionService
 from serving.warm_up import read_warm_up
 
 # Under protobuf 6 these two cannot be imported to the end, but what reflection needs, their descriptors, is there by
