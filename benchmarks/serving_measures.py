@@ -41,8 +41,8 @@ from pipeline.config import load
 from pipeline.evaluation import files_of_test_split
 from pipeline.folders import Folders
 from serving.client import Client
+from serving.client.messages import Metadata, model_spec, rank_request, score_request
 from serving.load import Scorer
-from serving.messages import Metadata, model_spec, rank_request, score_request
 from serving.raw_rows import Row, parted, row_of
 
 NAME, CANDIDATES, PARITY_ROWS = "bench", 100, 10_000

@@ -242,8 +242,7 @@ def query(
 
     with libraries_to_log(Path(os.devnull)) as console:
         from pipeline.query import ask
-        from serving.channel import ClientTLS
-        from serving.messages import ClientError
+        from serving.client import ClientError, ClientTLS
 
         tls = None
         if tls_authority is not None or tls_certificate is not None:

@@ -9,9 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from serving.channel import ClientTLS
-from serving.client import Client
-from serving.messages import ClientError
+from serving.client import Client, ClientError, ClientTLS
 
 
 def ask(

@@ -15,9 +15,9 @@ from tensorflow_serving.apis import predict_pb2
 from pipeline.retrieval_validation import retrieval_milliseconds, retrieval_problems
 from pipeline.stored import Stored
 from serving.client import Client
+from serving.client.messages import ClientError, Metadata, model_spec, rank_request, retrieve_request, score_request
 from serving.config import ServingGateConfig
 from serving.load import ScoringError, read_provenance
-from serving.messages import ClientError, Metadata, model_spec, rank_request, retrieve_request, score_request
 from serving.raw_inputs import RawInput
 from serving.raw_rows import Row, parted, row_of
 from serving.server.configuration import ServerOptions, one_model

@@ -9,9 +9,7 @@ import small_models
 import trustme
 from small_models import options
 
-from serving.channel import ClientTLS
-from serving.client import Client
-from serving.messages import ClientError
+from serving.client import Client, ClientError, ClientTLS
 from serving.server.configuration import TLS
 from serving.server.errors import ServerConfigurationError
 from serving.server.server import Server

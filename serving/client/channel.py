@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 
-from serving.messages import ClientError
+from serving.client.messages import ClientError
 
 MESSAGE_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0

@@ -18,9 +18,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.channel import MESSAGE_OPTIONS, RETRIED, ClientTLS, pauses, told
-from serving.client import TIMEOUT
-from serving.messages import (
+from serving.client.channel import MESSAGE_OPTIONS, RETRIED, ClientTLS, pauses, told
+from serving.client.client import TIMEOUT
+from serving.client.messages import (
     ClientError,
     Metadata,
     Ranking,

@@ -18,11 +18,11 @@ import pytest
 import transformed
 from every_input import EveryInput
 
-from serving.async_client import AsyncClient
 from serving.client import Client
+from serving.client.async_client import AsyncClient
+from serving.client.messages import ClientError, Tensor
 from serving.export import export
 from serving.load import Scorer
-from serving.messages import ClientError, Tensor
 from serving.server.configuration import ServerOptions, one_model
 from serving.server.server import Server
 
