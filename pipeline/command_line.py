@@ -152,8 +152,8 @@ def deploy(
     runs_folder: RunsFolder = None,
 ) -> None:
     """Writes what runs stock TF Serving: Kubernetes manifests, its configuration files, and a Compose file."""
-    from kubeflow.serving_deployment import DeploymentError, write_deployment
     from pipeline.folders import Folders
+    from serving.deployment.write import DeploymentError, write_deployment
 
     loaded = load_config(config, None)
     try:

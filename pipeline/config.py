@@ -14,7 +14,7 @@ from models.config import EmbeddingConfig, ModelConfig, TrainingConfig
 from models.matcher_config import MATCHER_HYPERPARAMETERS
 from pipeline.config_errors import describe, repeated_keys
 from serving.config import ServingGateConfig
-from serving.deployment_config import DeploymentConfig
+from serving.deployment.config import DeploymentConfig
 from transforms.config import IngestionConfig, Section
 from transforms.log_generator_config import LogGeneratorConfig
 

@@ -9,8 +9,8 @@ from google.protobuf import text_format
 from small_models import Asking, Server, options, write_scaled
 from tensorflow_serving.apis import model_management_pb2
 
-from serving.deployment_config import DeploymentConfig
-from serving.deployment_files import serving_files
+from serving.deployment.config import DeploymentConfig
+from serving.deployment.tf_serving import serving_files
 from serving.server.configuration import read_models
 
 RELEASE = [

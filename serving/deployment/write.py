@@ -8,9 +8,17 @@ from typing import Any
 
 import yaml
 
-from kubeflow.serving_manifests import image, manifests
-from serving.deployment_config import DeploymentConfig
-from serving.deployment_files import CONFIG_FOLDER, GRPC_PORT, PROGRAM, REST_PORT, TLS_FOLDER, arguments, serving_files
+from serving.deployment.config import DeploymentConfig
+from serving.deployment.kubernetes import image, manifests
+from serving.deployment.tf_serving import (
+    CONFIG_FOLDER,
+    GRPC_PORT,
+    PROGRAM,
+    REST_PORT,
+    TLS_FOLDER,
+    arguments,
+    serving_files,
+)
 
 LONGEST_NAME = 63 - len("-serving")
 """Kubernetes allows 63 characters; the ConfigMap's name is the longest."""

@@ -7,9 +7,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from kubeflow.serving_manifests import image, manifests
-from serving.deployment_config import DeploymentConfig
-from serving.deployment_files import arguments, serving_files
+from serving.deployment.config import DeploymentConfig
+from serving.deployment.kubernetes import image, manifests
+from serving.deployment.tf_serving import arguments, serving_files
 
 CASES = {
     "volume": DeploymentConfig(),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from serving.deployment_config import STOCK_IMAGE, DeploymentConfig
-from serving.deployment_files import (
+from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
+from serving.deployment.tf_serving import (
     CONFIG_FOLDER,
     CONNECTION_GRACE_SECONDS,
     CONNECTION_SECONDS,

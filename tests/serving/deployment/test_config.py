@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import ConfigurationError, load
-from serving.deployment_config import DeploymentConfig
+from serving.deployment.config import DeploymentConfig
 
 CONFIG = """
 name: shop

@@ -8,10 +8,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from kubeflow.serving_deployment import DeploymentError, write_deployment
 from pipeline.command_line import app
-from serving.deployment_config import DeploymentConfig
-from serving.deployment_files import arguments
+from serving.deployment.config import DeploymentConfig
+from serving.deployment.tf_serving import arguments
+from serving.deployment.write import DeploymentError, write_deployment
 from serving.server.configuration import read_batching, read_models
 
 CONFIG = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.deployment_config import DeploymentConfig
+from serving.deployment.config import DeploymentConfig
 
 GRPC_PORT, REST_PORT = 8500, 8501
 PROGRAM = "/usr/bin/tensorflow_model_server"

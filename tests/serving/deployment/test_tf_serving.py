@@ -7,8 +7,8 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
-from serving.deployment_config import DeploymentConfig
-from serving.deployment_files import arguments, serving_files
+from serving.deployment.config import DeploymentConfig
+from serving.deployment.tf_serving import arguments, serving_files
 from serving.server.configuration import Batching, read_batching, read_models
 
 
