@@ -1,10 +1,10 @@
-"""The server's options, and the text files in which TF Serving keeps its own."""
+"""The server's options, and the text files in which TensorFlow Serving keeps its own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from tensorflow_serving.config import model_server_config_pb2
@@ -12,18 +12,20 @@ from tensorflow_serving.config import model_server_config_pb2
 from serving.server.errors import ServerConfigurationError
 
 MODEL_PLATFORM = "tensorflow"
+AllowReload = Literal["never", "with_certificate", "anyone"]
 
 
 @dataclass(frozen=True)
 class Batching:
-    """TF Serving's `batching_parameters.txt`; where a number is None its default there is used.
+    """TensorFlow Serving's `batching_parameters.txt`, with its defaults.
 
-    max_batch_size: rows joined at most.
-    batch_timeout_micros: how long a batch waits for more.
-    max_enqueued_batches: that wait for a thread; requests beyond them are refused.
-    num_batch_threads: that run batches at the same time.
+    max_batch_size: most rows in a batch.
+    batch_timeout_micros: longest time that a batch waits for more requests.
+    max_enqueued_batches: batches that may wait for a thread; requests beyond them are rejected.
+    num_batch_threads: batches that run at the same time.
     allowed_batch_sizes: rising, ends in `max_batch_size`; a batch is filled up to the next of them.
-    pad_variable_length_inputs: requests whose other axes differ are joined, filled up with each tensor's first value.
+    pad_variable_length_inputs: whether requests whose other axes differ are joined, padded with each tensor's first
+        value.
     """
 
     max_batch_size: int = 1000
@@ -36,7 +38,7 @@ class Batching:
 
 @dataclass(frozen=True)
 class TLS:
-    """PEM files. With `client_authority`, clients must show a certificate that it signed."""
+    """Paths of PEM files. With `client_authority`, clients must show a certificate that it signed."""
 
     certificate: str
     key: str
@@ -47,16 +49,42 @@ class TLS:
 class ServerOptions:
     """How to serve.
 
-    models: which, as TF Serving's `models.config` says.
-    host, port: of gRPC; port 0 takes a free one.
-    rest_port: of the REST face; 0 takes a free one, None serves none.
-    batching: None runs each request by itself.
-    poll_seconds: between looks for new versions; 0 looks once.
-    max_message_bytes: that a request may have.
-    max_concurrent_requests: answered at the same time; further ones get RESOURCE_EXHAUSTED.
-    threads: that answer gRPC requests.
-    tls: None serves in plain text.
-    drain_seconds: that requests under way are given when the server stops or a version is unloaded.
+    Models:
+        models: the models to serve, as TensorFlow Serving's `models.config` has them.
+        models_path: the file that `models` was read from; None where there is none.
+        models_poll_seconds: seconds between checks of `models_path` for changes; 0 reads it once.
+        poll_seconds: seconds between checks for new versions; 0 checks once.
+        load_retries: how often loading a version is tried again after it failed. Meanwhile the version is LOADING and
+            nothing else of its model is loaded. TensorFlow Serving's default is 5; a local server has 0, so that an
+            error shows at once.
+        load_retry_seconds: seconds between two attempts to load a version.
+        allow_labels_for_unavailable_versions: whether a new label may name a version that is not loaded. A label that
+            exists moves to loaded versions alone, whatever this says. TensorFlow Serving's default is no; what this
+            project renders for it says yes.
+        allow_reload: who may send HandleReloadConfigRequest: nobody, clients with a certificate that
+            `tls.client_authority` signed, or anyone.
+
+    Network:
+        host, port: address of gRPC; port 0 takes a free one.
+        rest_port: port of REST and metrics; 0 takes a free one, None serves neither.
+        tls: certificates; None serves in plain text.
+        cors: whether REST lets pages of other origins ask.
+        rest_timeout_seconds: longest time that a REST request may run.
+        health_service: whether gRPC's standard health service is there.
+
+    Limits:
+        max_message_bytes: size of the largest request accepted.
+        grpc_max_threads: threads of gRPC. As in TensorFlow Serving, one of them accepts calls, and calls beyond the
+            others get RESOURCE_EXHAUSTED.
+        max_concurrent_requests: REST requests in flight before new ones are rejected.
+        max_http_connections: open HTTP connections before new ones are rejected; None leaves half of the process's
+            file descriptors to gRPC.
+        drain_seconds: longest time that running requests have to end when the server stops.
+
+    Answers:
+        batching: parameters of batching; None runs each request by itself.
+        serialize_as_tensor_content: whether tensors in answers are bytes rather than values.
+        check_method_name: whether Classify and Regress refuse signatures of other methods.
     """
 
     models: model_server_config_pb2.ModelServerConfig
@@ -67,9 +95,21 @@ class ServerOptions:
     poll_seconds: float = 1.0
     max_message_bytes: int = 64 * 2**20
     max_concurrent_requests: int = 256
-    threads: int = 16
+    grpc_max_threads: int = 64
     tls: TLS | None = None
     drain_seconds: float = 30.0
+    models_path: str | None = None
+    models_poll_seconds: float = 0.0
+    load_retries: int = 0
+    load_retry_seconds: float = 60.0
+    allow_labels_for_unavailable_versions: bool = True
+    allow_reload: AllowReload = "never"
+    cors: bool = False
+    rest_timeout_seconds: float = 30.0
+    health_service: bool = True
+    max_http_connections: int | None = None
+    serialize_as_tensor_content: bool = False
+    check_method_name: bool = False
 
 
 def one_model(name: str, base_path: str) -> model_server_config_pb2.ModelServerConfig:

@@ -30,7 +30,7 @@ from tensorflow_serving.apis import (
 
 from serving.server import inference
 from serving.server.batching import Runner
-from serving.server.configuration import TLS
+from serving.server.configuration import TLS, ServerOptions
 from serving.server.errors import ServerConfigurationError, ServingError, invalid
 from serving.server.manager import Manager
 from serving.server.metrics import PATH, ServerMetrics
@@ -56,24 +56,19 @@ class RestServer:
     Args:
         manager: of the models.
         runner: of requests.
-        metrics: where they are counted; also served, at `PATH`.
-        host, port: to listen on; port 0 takes a free one.
-        max_bytes: that a body may have.
-        limit: requests answered at the same time; further ones are refused.
-        tls: None for plain text.
+        metrics: where requests are counted.
+        options: of the server.
+
+    Attributes:
+        port: on which it listens.
+
+    Raises:
+        ServerConfigurationError: where the port cannot be used.
     """
 
-    def __init__(
-        self,
-        manager: Manager,
-        runner: Runner,
-        metrics: ServerMetrics,
-        host: str,
-        port: int,
-        max_bytes: int,
-        limit: int,
-        tls: TLS | None,
-    ) -> None:
+    def __init__(self, manager: Manager, runner: Runner, metrics: ServerMetrics, options: ServerOptions) -> None:
+        host, port, tls = options.host, options.rest_port or 0, options.tls
+        max_bytes, limit = options.max_message_bytes, options.max_concurrent_requests
         self._manager, self._runner, self._metrics = manager, runner, metrics
         self._max_bytes = max_bytes
         self._limit = threading.BoundedSemaphore(limit)

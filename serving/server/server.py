@@ -70,8 +70,8 @@ class Server:
         self._stopped = threading.Event()
         self._health = health.HealthServicer()
         self._grpc = grpc.server(
-            futures.ThreadPoolExecutor(max_workers=options.threads, thread_name_prefix="grpc"),
-            maximum_concurrent_rpcs=options.max_concurrent_requests,
+            futures.ThreadPoolExecutor(max_workers=options.grpc_max_threads, thread_name_prefix="grpc"),
+            maximum_concurrent_rpcs=max(options.grpc_max_threads - 1, 1),
             options=[
                 ("grpc.max_receive_message_length", options.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
@@ -92,11 +92,7 @@ class Server:
         self._tell_health()
         self._grpc.start()
         if self.options.rest_port is not None:
-            o = self.options
-            self._rest = RestServer(
-                self.manager, self.runner, self.metrics, o.host, o.rest_port or 0, o.max_message_bytes,
-                o.max_concurrent_requests, o.tls,
-            )  # fmt: skip
+            self._rest = RestServer(self.manager, self.runner, self.metrics, self.options)
             self.rest_port = self._rest.port
         self.manager.start()
         self._tell_health()
