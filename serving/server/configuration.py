@@ -69,7 +69,8 @@ class ServerOptions:
         rest_port: port of REST and metrics; 0 takes a free one, None serves neither.
         tls: certificates; None serves in plain text.
         cors: whether REST lets pages of other origins ask.
-        rest_timeout_seconds: longest time that a REST request may run.
+        rest_timeout_seconds: longest time that a REST request may run before it is answered 504; 0 for no limit.
+        metrics_path: path of the metrics on the REST port; None serves none.
         health_service: whether gRPC's standard health service is there.
 
     Limits:
@@ -77,8 +78,12 @@ class ServerOptions:
         grpc_max_threads: threads of gRPC. As in TensorFlow Serving, one of them accepts calls, and calls beyond the
             others get RESOURCE_EXHAUSTED.
         max_concurrent_requests: REST requests in flight before new ones are rejected.
-        max_http_connections: open HTTP connections before new ones are rejected; None leaves half of the process's
-            file descriptors to gRPC.
+        max_http_connections: most open HTTP connections; None leaves half of the process's file descriptors to gRPC.
+            A further one takes the place of the one that has kept the server waiting longest, and is rejected where
+            all are being answered.
+        http_header_seconds: longest time for a client to send the headers of a request.
+        http_body_seconds: longest time for a client to send a body, and to read an answer.
+        http_idle_seconds: longest time that a connection stays open between two requests.
         drain_seconds: longest time that running requests have to end when the server stops.
 
     Answers:
@@ -108,6 +113,10 @@ class ServerOptions:
     rest_timeout_seconds: float = 30.0
     health_service: bool = True
     max_http_connections: int | None = None
+    http_header_seconds: float = 10.0
+    http_body_seconds: float = 30.0
+    http_idle_seconds: float = 60.0
+    metrics_path: str | None = "/monitoring/prometheus/metrics"
     serialize_as_tensor_content: bool = False
     check_method_name: bool = False
 
