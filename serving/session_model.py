@@ -57,7 +57,7 @@ class SessionModel:
 
     def __init__(self, folder: str | Path, tags: Collection[str] = (SERVE_TAG,)) -> None:
         self.folder = str(folder)
-        meta_graph = _read_meta_graph(self.folder, tags)
+        meta_graph = read_meta_graph(self.folder, tags)
         self.signatures = dict(meta_graph.signature_def)
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
@@ -129,7 +129,12 @@ class SessionModel:
         return {asset.tensor_info.name: f"{self.folder}/assets/{asset.filename}" for asset in meta_graph.asset_file_def}
 
 
-def _read_meta_graph(folder: str, tags: Collection[str]) -> meta_graph_pb2.MetaGraphDef:
+def read_meta_graph(folder: str, tags: Collection[str] = (SERVE_TAG,)) -> meta_graph_pb2.MetaGraphDef:
+    """Return the graph with exactly these tags, read from `saved_model.pb` and not loaded.
+
+    Raises:
+        ModelLoadError: where there is no such file or graph.
+    """
     path = f"{folder}/{SAVED_MODEL}"
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
