@@ -1,13 +1,26 @@
-"""The protocol's tests run against any server: `pytest tests/serving/conformance --target HOST:PORT`.
+"""Options and servers of the conformance tests.
 
-That server should serve the two models that `python tests/serving/conformance/write_models.py FOLDER` writes, with the
-`models.config` that it writes beside them. Without a target, the project's own server is started on them.
+`pytest tests/serving/conformance` tests the project's own server. Against another one:
+
+    python tests/serving/conformance/prepare.py FOLDER                # writes models.config and prints the flags
+    tensorflow_model_server FLAGS                                     # as printed
+    pytest tests/serving/conformance --target HOST:8500 --rest-target HOST:8501
+
+That server answers test_protocol.py and the recordings made without special flags. Each other recording wants a server
+with flags and folders of its own, just started:
+
+    python tests/serving/conformance/prepare.py FOLDER --recording batching
+    tensorflow_model_server FLAGS
+    pytest tests/serving/conformance --target HOST:8500 --rest-target HOST:8501 --folder FOLDER --recording batching
+
+`FOLDER` should have the same path for the server and for the tests.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import grpc
@@ -15,6 +28,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from prepare import PLAIN, folders_below
+from replay.asking import Asker, connect
+from replay.local_server import serve_recording
+from replay.player import LOCAL, REMOTE, Pace
+from replay.recordings import Folders, Recording
 from write_models import write
 
 from serving.server.configuration import ServerOptions, read_models
@@ -22,13 +40,30 @@ from serving.server.server import Server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--target", help="host:port of the gRPC server to test, instead of the project's own")
+    parser.addoption("--target", help="host:port of the gRPC server to test instead of the project's own")
+    parser.addoption("--rest-target", help="host:port of that server's REST API")
+    parser.addoption("--recording", help="the recording that the target was started for, e.g. batching")
+    parser.addoption("--folder", help="the folder that prepare.py wrote for that recording")
+
+
+@pytest.fixture(scope="session")
+def is_local(request: pytest.FixtureRequest) -> bool:
+    """Whether the project's own server is tested."""
+    return request.config.getoption("--target") is None
+
+
+@pytest.fixture(scope="session")
+def pace(is_local: bool) -> Pace:
+    return LOCAL if is_local else REMOTE
 
 
 @pytest.fixture(scope="session")
 def channel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[grpc.Channel]:
-    target = request.config.getoption("--target", default=None)
+    """A channel to a server of the models that `write_models.py` writes."""
+    target = request.config.getoption("--target")
     if target is not None:
+        if request.config.getoption("--recording") is not None:
+            pytest.skip("the target serves the models of a recording alone")
         with grpc.insecure_channel(target) as channel:
             yield channel
         return
@@ -38,3 +73,32 @@ def channel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield channel
+
+
+@pytest.fixture
+def connect_to_server(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Callable[[Recording], AbstractContextManager[tuple[Asker, Folders]]]:
+    """A function that connects to a server of a recording: the target, or one that it starts."""
+    option = request.config.getoption
+    target, rest_target, played = option("--target"), option("--rest-target"), option("--recording")
+
+    @contextmanager
+    def connect_to(recording: Recording) -> Iterator[tuple[Asker, Folders]]:
+        if target is None:
+            folders = folders_below(tmp_path)
+            with (
+                serve_recording(recording, folders) as server,
+                connect(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folders) as asker,
+            ):
+                yield asker, folders
+            return
+        if rest_target is None:
+            pytest.skip("recordings ask over REST too, which needs --rest-target")
+        if recording.name != played and not (played is None and recording.name in PLAIN):
+            pytest.skip(f"needs a server of its own: prepare.py FOLDER --recording {recording.name}")
+        folders = folders_below(Path(option("--folder") or tmp_path))
+        with connect(target, rest_target, folders) as asker:
+            yield asker, folders
+
+    return connect_to

@@ -1,0 +1,58 @@
+"""Writes what a server needs for the conformance tests, and prints the flags for TensorFlow Serving.
+
+python tests/serving/conformance/prepare.py FOLDER                        # for the tests that share a server
+python tests/serving/conformance/prepare.py FOLDER --recording batching   # for one recording
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from google.protobuf import text_format
+from replay.recordings import MODELS, NAMES, Folders, load_recording
+from tensorflow_serving.config import model_server_config_pb2
+from write_models import write
+
+PLAIN = ("grpc_predict", "grpc_inference", "grpc_metadata_status", "rest")
+"""Recordings of one server without special flags, which serves the models of `write_models.py` as well."""
+
+
+def folders_below(folder: Path) -> Folders:
+    """Return the folders of a recording that is played below `folder`."""
+    folder = folder.resolve()
+    return Folders(models=MODELS, work=folder / "work", setup=folder / "setup")
+
+
+def prepare_shared(folder: Path) -> list[str]:
+    """Prepare the server that most tests share; returns its flags."""
+    folders = folders_below(folder)
+    flags = load_recording(PLAIN[0]).prepare(folders)
+    path = folders.setup / "models.config"
+    config = text_format.Parse(path.read_text(), model_server_config_pb2.ModelServerConfig())
+    names = {model.name for model in config.model_config_list.config}
+    scaled = text_format.Parse(write(folder / "scaled").read_text(), model_server_config_pb2.ModelServerConfig())
+    for model in scaled.model_config_list.config:
+        if model.name not in names:  # both have a model `labelled` with the same signatures
+            config.model_config_list.config.add().CopyFrom(model)
+    path.write_text(text_format.MessageToString(config))
+    return flags
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="folder to write to; the server should see it under the same path")
+    parser.add_argument("--recording", choices=NAMES, help="recording that the server is started for")
+    arguments = parser.parse_args()
+    if arguments.recording is None:
+        flags = prepare_shared(arguments.folder)
+    else:
+        flags = load_recording(arguments.recording).prepare(folders_below(arguments.folder))
+    print(" ".join(flags))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Starts the project's own server with the options that recorded flags of TensorFlow Serving mean."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from replay.recordings import Folders, Recording
+from serving.server.configuration import ServerOptions, one_model, read_batching, read_models
+from serving.server.server import Server
+
+POLL_SECONDS = 0.1
+"""The recorded servers looked for versions once a second; tests need not wait that long."""
+
+
+def _is_true(text: str) -> bool:
+    return text == "true"
+
+
+# A flag's option and the conversion of its value. Two kinds of flags are not here: those that say which models are
+# served, and those that a local server does without, since it takes free ports and always serves metrics.
+OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "--batching_parameters_file": ("batching", read_batching),
+    "--grpc_max_threads": ("threads", int),
+    "--enable_grpc_healthcheck_service": ("health_service", _is_true),
+    "--enable_serialization_as_tensor_content": ("serialize_as_tensor_content", _is_true),
+    "--enable_signature_method_name_check": ("check_method_name", _is_true),
+    "--allow_version_labels_for_unavailable_models": ("allow_labels_for_unavailable_versions", _is_true),
+    "--max_num_load_retries": ("load_retries", int),
+    "--rest_api_enable_cors_support": ("cors", _is_true),
+    "--rest_api_timeout_in_ms": ("rest_timeout_seconds", lambda text: int(text) / 1000),
+}
+WITHOUT_OPTION = {
+    "--port", "--rest_api_port", "--file_system_poll_wait_seconds", "--model_config_file", "--model_name",
+    "--model_base_path", "--enable_batching", "--monitoring_config_file",
+}  # fmt: skip
+
+
+def server_options(flags: list[str]) -> ServerOptions:
+    """Return the options of the local server that TensorFlow Serving's `flags` mean.
+
+    Raises:
+        ValueError: for a flag that this module does not know.
+    """
+    values = dict(flag.split("=", 1) for flag in flags)
+    unknown = values.keys() - OPTIONS.keys() - WITHOUT_OPTION
+    if unknown:
+        raise ValueError(f"flags without a known option: {', '.join(sorted(unknown))}")
+    if "--model_config_file" in values:
+        models = read_models(values["--model_config_file"])
+    else:
+        models = one_model(values["--model_name"], values["--model_base_path"])
+    options = {OPTIONS[flag][0]: OPTIONS[flag][1](value) for flag, value in values.items() if flag in OPTIONS}
+    if "threads" in options:  # TensorFlow Serving refuses requests for which it has no thread, and queues none
+        options["max_concurrent_requests"] = options["threads"]
+    known = {field.name for field in dataclasses.fields(ServerOptions)}
+    return ServerOptions(
+        models,
+        rest_port=0,
+        poll_seconds=POLL_SECONDS,
+        **{name: value for name, value in options.items() if name in known},
+    )
+
+
+@contextmanager
+def serve_recording(recording: Recording, folders: Folders) -> Iterator[Server]:
+    """Run the local server as the recorded one was started."""
+    with Server(server_options(recording.prepare(folders))) as server:
+        yield server

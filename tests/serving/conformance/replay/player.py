@@ -1,0 +1,72 @@
+"""Plays a recording: asks its cases in order and notes which are answered otherwise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from replay.asking import Asker
+from replay.comparison import difference
+from replay.recordings import Folders, Recording, change_files
+
+RETRY_SECONDS = 0.1
+ATTEMPTS_TOGETHER = 3
+"""Which requests meet in a batch depends on the load, so those sent together are sent again where they differ."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long to wait for states that a server reaches by itself.
+
+    Attributes:
+        settle_seconds: wait before a case that was recorded after some seconds, at most.
+        patience_seconds: time in which such a case is asked again until it is as recorded, at most.
+        known_seconds: the same for cases that are known to differ.
+    """
+
+    settle_seconds: float
+    patience_seconds: float
+    known_seconds: float = 1.0
+
+
+LOCAL = Pace(settle_seconds=0.3, patience_seconds=10.0)
+REMOTE = Pace(settle_seconds=10.0, patience_seconds=60.0)
+
+
+def play(
+    recording: Recording, asker: Asker, folders: Folders, pace: Pace, known: Collection[str] = ()
+) -> dict[str, str]:
+    """Return, by case, where the server's answer differs from the recorded one.
+
+    Args:
+        recording: to play, on a server that has just been started for it.
+        asker: connection to that server.
+        folders: that the cases change.
+        pace: how long to wait.
+        known: ids of cases that are known to differ.
+    """
+    differences = {}
+    for case in recording.cases:
+        if case["api"] == "files":
+            change_files(folders, case["do"])
+            continue
+        seconds = pace.known_seconds if case["id"] in known else pace.patience_seconds
+        found = _ask_patiently(case, asker, pace, seconds)
+        if found is not None:
+            differences[case["id"]] = found
+    return differences
+
+
+def _ask_patiently(case: dict[str, Any], asker: Asker, pace: Pace, patience_seconds: float) -> str | None:
+    """Where the answer differs, after the waits that the case asks for."""
+    time.sleep(min(case.get("settle", 0.0), pace.settle_seconds))
+    end = time.monotonic() + min(case.get("within", 0.0), patience_seconds)
+    attempts = ATTEMPTS_TOGETHER if case["api"] == "together" else 1
+    while True:
+        found = difference(case, asker.ask(case))
+        attempts -= 1
+        if found is None or (attempts <= 0 and time.monotonic() >= end):
+            return found
+        time.sleep(RETRY_SECONDS)
