@@ -145,23 +145,33 @@ def compile(
     Console().print(f"wrote {output}")
 
 
-@app.command()
-def deploy(
+@app.command("render-serving")
+def render_serving(
     config: ConfigPath,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
+    models: Annotated[
+        str | None,
+        typer.Option(help="Folder or URL with the model's versions to check, instead of the pushed ones."),
+    ] = None,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="Render without reading the model folder.")] = False,
     runs_folder: RunsFolder = None,
 ) -> None:
-    """Writes what runs stock TF Serving: Kubernetes manifests, its configuration files, and a Compose file."""
+    """Write the files that run TensorFlow Serving: Kubernetes manifests, its configuration and a Compose file."""
     from pipeline.folders import Folders
-    from serving.deployment.write import DeploymentError, write_deployment
+    from serving.deployment.errors import DeploymentError, ModelFolderError
+    from serving.deployment.write import write_deployment
 
     loaded = load_config(config, None)
+    models = models or Folders.local(loaded, runs_folder).serving
+    deployment = loaded.deployment.resolve_paths(config.resolve().parent)
     try:
-        written = write_deployment(loaded.name, loaded.deployment, Folders.local(loaded, runs_folder).serving, output)
+        rendering = write_deployment(loaded.name, deployment, models, output, unchecked=unchecked)
+    except ModelFolderError as error:
+        fail(f"{error} (--models names another folder, --unchecked reads none)")
     except DeploymentError as error:
         fail(error)
-    for path in written:
-        Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+    for line in (*(f"wrote {path}" for path in rendering.files), *rendering.notes):
+        Console().print(line, highlight=False, soft_wrap=True)
 
 
 @app.command()

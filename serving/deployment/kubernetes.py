@@ -1,34 +1,42 @@
-"""Kubernetes manifests of stock TF Serving."""
+"""Kubernetes manifests for stock TensorFlow Serving."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
 
-from serving.deployment.config import STOCK_IMAGE, DeploymentConfig
+from serving.deployment.config import DeploymentConfig
 from serving.deployment.tf_serving import (
+    BATCHING_PARAMETERS,
     CONFIG_FOLDER,
     CONNECTION_GRACE_SECONDS,
     CONNECTION_SECONDS,
     GRPC_PORT,
     METRICS,
+    MONITORING_CONFIG,
     PROGRAM,
     REST_PORT,
+    SSL_CONFIG,
     TLS_FOLDER,
-    arguments,
-    serving_files,
+    metadata_path,
+    server_files,
+    server_flags,
+    server_image,
 )
 
 PROBE_SECONDS = 5
 LEAVING_SECONDS = CONNECTION_SECONDS * 11 // 10 + CONNECTION_GRACE_SECONDS
-"""By then every client has another pod: gRPC lets a connection live up to a tenth longer than it is told."""
+"""By then every client has another pod: gRPC lets a connection live up to a tenth longer than its age limit."""
 USER = 10001
-"""Not root; TF Serving needs no rights but to read."""
+"""Any user but root; TensorFlow Serving only needs to read."""
 Manifest = dict[str, Any]
 
 
 def manifests(name: str, config: DeploymentConfig) -> list[Manifest]:
-    """ConfigMap, Deployment, Service, HorizontalPodAutoscaler and PodDisruptionBudget of the model `name`."""
+    """Return ConfigMap, Deployment, Service, HorizontalPodAutoscaler and PodDisruptionBudget of the model `name`.
+
+    None of them holds a certificate or key: these come from the secret that `tls_secret_name` returns.
+    """
     return [
         _config_map(name, config),
         _deployment(name, config),
@@ -38,16 +46,15 @@ def manifests(name: str, config: DeploymentConfig) -> list[Manifest]:
     ]
 
 
-def image(config: DeploymentConfig) -> str:
-    """The image to run: of the stock one, the variant for GPUs where there are any."""
-    given = config.image
-    if not config.gpus or not STOCK_IMAGE.fullmatch(given) or "@" in given or given.endswith("-gpu"):
-        return given
-    return f"{given}-gpu" if ":" in given else f"{given}:latest-gpu"
+def tls_secret_name(name: str, config: DeploymentConfig) -> str | None:
+    """Return the name of the secret with `ssl.config`; None where gRPC is in plain text."""
+    if not config.uses_tls:
+        return None
+    return config.tls_secret or f"{name}-tls"
 
 
 def _files(name: str, config: DeploymentConfig) -> dict[str, str]:
-    return serving_files(name, f"{config.model_path.rstrip('/')}/{name}", config)
+    return server_files(name, f"{config.model_path.rstrip('/')}/{name}", config)
 
 
 def _metadata(name: str, config: DeploymentConfig, model: str) -> Manifest:
@@ -69,8 +76,8 @@ def _config_map(name: str, config: DeploymentConfig) -> Manifest:
 
 def _deployment(name: str, config: DeploymentConfig) -> Manifest:
     files = _files(name, config)
-    # These two are read at the start alone, so that pods have to start anew; models.config is read while they run.
-    read_once = files["batching_parameters.txt"] + files["monitoring.config"]
+    # These two are read at the start only, so a change of them needs new pods; models.config is read while pods run.
+    read_once = files.get(BATCHING_PARAMETERS, "") + files[MONITORING_CONFIG]
     annotations = {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": str(REST_PORT),
@@ -81,7 +88,7 @@ def _deployment(name: str, config: DeploymentConfig) -> Manifest:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": _metadata(name, config, name),
-        # `replicas` is the autoscaler's: given here as well, every `kubectl apply` would set it back.
+        # The autoscaler owns `replicas`: if they stood here as well, every `kubectl apply` would set them back.
         "spec": {
             "selector": {"matchLabels": _labels(name)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
@@ -100,8 +107,8 @@ def _pod(name: str, config: DeploymentConfig) -> Manifest:
             "runAsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        # TF Serving does not handle SIGTERM, and a container's first process ignores what it does not handle: with
-        # this, it is not the first.
+        # TensorFlow Serving does not handle SIGTERM, and the first process of a container ignores signals that it does
+        # not handle. With a shared namespace it is not the first.
         "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": LEAVING_SECONDS + 15,
         "topologySpreadConstraints": [
@@ -124,7 +131,7 @@ def _pod(name: str, config: DeploymentConfig) -> Manifest:
 
 
 def _volumes(name: str, config: DeploymentConfig) -> dict[str, tuple[str, Manifest]]:
-    """By name: where it is mounted, and what it is."""
+    """Return the mount path and the source of each volume by name."""
     volumes: dict[str, tuple[str, Manifest]] = {
         "config": (CONFIG_FOLDER, {"configMap": {"name": f"{name}-serving"}}),
         "temporary": ("/tmp", {"emptyDir": {}}),
@@ -134,15 +141,15 @@ def _volumes(name: str, config: DeploymentConfig) -> dict[str, tuple[str, Manife
         volumes["models"] = (config.model_path, {"persistentVolumeClaim": claim})
     if config.model_path.startswith("gs://") and config.credentials_secret is not None:
         volumes["credentials"] = ("/credentials", {"secret": {"secretName": config.credentials_secret}})
-    if config.tls_secret is not None:
-        volumes["tls"] = (TLS_FOLDER, {"secret": {"secretName": config.tls_secret}})
+    secret = tls_secret_name(name, config)
+    if secret is not None:
+        # Kubernetes refuses to mount a key that is not there; without the file the server would abort.
+        items = [{"key": SSL_CONFIG, "path": SSL_CONFIG}]
+        volumes["tls"] = (TLS_FOLDER, {"secret": {"secretName": secret, "items": items}})
     return volumes
 
 
 def _container(name: str, config: DeploymentConfig, volumes: dict[str, tuple[str, Manifest]]) -> Manifest:
-    # Over REST, since TF Serving answers gRPC's health service only where a flag of newer versions asks for it, and
-    # Kubernetes asks no gRPC over TLS. It listens once the models are loaded, so that an answer means that it is ready.
-    probe = {"httpGet": {"path": f"/v1/models/{name}", "port": "rest"}, "timeoutSeconds": 5}
     environment: list[Manifest] = [{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "1"}]
     if "credentials" in volumes:
         environment.append({"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/credentials/key.json"})
@@ -151,21 +158,14 @@ def _container(name: str, config: DeploymentConfig, volumes: dict[str, tuple[str
         limits["nvidia.com/gpu"] = str(config.gpus)
     container: Manifest = {
         "name": "tensorflow-serving",
-        "image": image(config),
+        "image": server_image(config),
         "command": [PROGRAM],
-        "args": arguments(config),
+        "args": server_flags(config),
         "ports": [{"name": "grpc", "containerPort": GRPC_PORT}, {"name": "rest", "containerPort": REST_PORT}],
         "env": environment,
         "resources": {"requests": {"cpu": config.cpu, "memory": config.memory}, "limits": limits},
-        "startupProbe": {
-            **probe,
-            "periodSeconds": PROBE_SECONDS,
-            "failureThreshold": -(-config.startup_seconds // PROBE_SECONDS),
-        },
-        "readinessProbe": {**probe, "periodSeconds": PROBE_SECONDS, "failureThreshold": 2},
-        # A minute: to end a server that is only busy would make the others busier.
-        "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 6},
-        # SIGTERM ends it in the midst of requests; before that, clients are given the time to leave.
+        **_probes(name, config),
+        # SIGTERM ends the server in the midst of requests, so clients are first given the time to leave.
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(LEAVING_SECONDS)]}}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -180,6 +180,25 @@ def _container(name: str, config: DeploymentConfig, volumes: dict[str, tuple[str
     if config.model_path.startswith("s3://") and config.credentials_secret is not None:
         container["envFrom"] = [{"secretRef": {"name": config.credentials_secret}}]
     return container
+
+
+def _probes(name: str, config: DeploymentConfig) -> Manifest:
+    # REST, because gRPC's health service is off unless a flag of newer versions turns it on, and Kubernetes cannot ask
+    # it over TLS. The metadata, because the model's own path answers 200 even when no version of it is left.
+    serves = {"httpGet": {"path": metadata_path(name), "port": "rest"}, "timeoutSeconds": 5}
+    # A new process would not bring back a version that is gone, so that the liveness probe asks whether there is an
+    # answer at all.
+    answers = {"httpGet": {"path": f"/v1/models/{name}", "port": "rest"}, "timeoutSeconds": 5}
+    return {
+        "startupProbe": {
+            **serves,
+            "periodSeconds": PROBE_SECONDS,
+            "failureThreshold": -(-config.startup_seconds // PROBE_SECONDS),
+        },
+        "readinessProbe": {**serves, "periodSeconds": PROBE_SECONDS, "failureThreshold": 2},
+        # A minute: to end a server that is only busy would make the others busier.
+        "livenessProbe": {**answers, "periodSeconds": 10, "failureThreshold": 6},
+    }
 
 
 def _service(name: str, config: DeploymentConfig) -> Manifest:

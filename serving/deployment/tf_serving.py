@@ -1,81 +1,110 @@
-"""What TF Serving's program is started with: its arguments, and its own configuration files."""
+"""What TensorFlow Serving is started with: its flags, and its own configuration files."""
 
 from __future__ import annotations
+
+import json
 
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.deployment.config import DeploymentConfig
+from serving.certificates import ServerCertificates
+from serving.deployment.config import STOCK_IMAGE, BatchingConfig, DeploymentConfig
 
 GRPC_PORT, REST_PORT = 8500, 8501
 PROGRAM = "/usr/bin/tensorflow_model_server"
 CONFIG_FOLDER, TLS_FOLDER = "/config", "/tls"
+MODELS_CONFIG, BATCHING_PARAMETERS, MONITORING_CONFIG = "models.config", "batching_parameters.txt", "monitoring.config"
+SSL_CONFIG = "ssl.config"
 METRICS = "/monitoring/prometheus/metrics"
 CONNECTION_SECONDS, CONNECTION_GRACE_SECONDS = 30, 10
-"""After the first a client is told to connect anew, perhaps to another server; the second is for its last requests."""
+"""A connection ends after the first, and its last requests have the second. The client then connects anew, perhaps to
+another server."""
 
 
-def serving_files(name: str, base_path: str, config: DeploymentConfig) -> dict[str, str]:
-    """`models.config`, `batching_parameters.txt` and `monitoring.config`, in protobuf's text format.
+def server_files(name: str, base_path: str, config: DeploymentConfig) -> dict[str, str]:
+    """Return TensorFlow Serving's configuration files, in protobuf's text format, by file name.
 
     Args:
-        name: of the model.
+        name: the model's name.
         base_path: the folder with its versions, as the server sees it.
         config: the section `deployment`.
     """
-    return {
-        "models.config": _models(name, base_path, config),
-        "batching_parameters.txt": _batching(config),
-        "monitoring.config": f'prometheus_config {{ enable: true path: "{METRICS}" }}\n',
+    files = {
+        MODELS_CONFIG: _models_config(name, base_path, config),
+        MONITORING_CONFIG: f'prometheus_config {{ enable: true path: "{METRICS}" }}\n',
     }
+    if config.batching is not None:
+        files[BATCHING_PARAMETERS] = _batching_parameters(config.batching)
+    return files
 
 
-def arguments(config: DeploymentConfig) -> list[str]:
-    """Of TF Serving's program."""
+def ssl_config(certificates: ServerCertificates) -> str:
+    """Return TensorFlow Serving's `ssl.config`, which holds the PEM text itself, the private key included."""
+    fields = {"server_key": certificates.key, "server_cert": certificates.certificate}
+    if certificates.client_authority is not None:
+        fields["custom_ca"] = certificates.client_authority
+    lines = [f"{field}: {json.dumps(pem.decode('ascii'))}\n" for field, pem in fields.items()]
+    if certificates.client_authority is not None:
+        lines.append("client_verify: true\n")
+    return "".join(lines)
+
+
+def server_flags(config: DeploymentConfig) -> list[str]:
+    """Return the command-line flags of TensorFlow Serving's program."""
     connections = {
         "grpc.max_connection_age_ms": 1000 * CONNECTION_SECONDS,
         "grpc.max_connection_age_grace_ms": 1000 * CONNECTION_GRACE_SECONDS,
     }
-    given = [
+    flags = [
         f"--port={GRPC_PORT}",
         f"--rest_api_port={REST_PORT}",
-        f"--model_config_file={CONFIG_FOLDER}/models.config",
+        f"--model_config_file={CONFIG_FOLDER}/{MODELS_CONFIG}",
         f"--model_config_file_poll_wait_seconds={config.poll_seconds}",
         f"--file_system_poll_wait_seconds={config.poll_seconds}",
-        f"--monitoring_config_file={CONFIG_FOLDER}/monitoring.config",
-        "--enable_batching=true",
-        f"--batching_parameters_file={CONFIG_FOLDER}/batching_parameters.txt",
-        # When the server starts nothing is loaded yet, and it would refuse every label.
+        f"--monitoring_config_file={CONFIG_FOLDER}/{MONITORING_CONFIG}",
+        # Requests beyond these are refused, and the default, four for each CPU, is too few for a busy pod.
+        f"--grpc_max_threads={config.max_grpc_threads}",
+        # With the default, five retries a minute apart, a broken version keeps newer ones from being loaded.
+        "--max_num_load_retries=0",
+        # When the server starts nothing is loaded yet, and it would end because of the labels.
         "--allow_version_labels_for_unavailable_models=true",
         # A client keeps to one connection, hence to one pod: new pods would get no requests, old ones could not end.
         f"--grpc_channel_arguments={','.join(f'{key}={value}' for key, value in connections.items())}",
     ]
-    if config.tls_secret is not None:
-        given.append(f"--ssl_config_file={TLS_FOLDER}/ssl.config")
-    return given
+    if config.batching is not None:
+        # Neither goes without the other: a file without the flag ends the server at its start.
+        flags += ["--enable_batching=true", f"--batching_parameters_file={CONFIG_FOLDER}/{BATCHING_PARAMETERS}"]
+    if config.uses_tls:
+        flags.append(f"--ssl_config_file={TLS_FOLDER}/{SSL_CONFIG}")
+    return flags
 
 
-def _models(name: str, base_path: str, config: DeploymentConfig) -> str:
+def server_image(config: DeploymentConfig) -> str:
+    """Return the image to run: with GPUs, the stock one's variant for GPUs."""
+    image = config.image
+    if not config.gpus or not STOCK_IMAGE.fullmatch(image) or "@" in image or image.endswith("-gpu"):
+        return image
+    return f"{image}-gpu" if ":" in image else f"{image}:latest-gpu"
+
+
+def metadata_path(name: str) -> str:
+    """Return the REST path that is answered with 200 only while the model `name` has a version that serves."""
+    return f"/v1/models/{name}/metadata"
+
+
+def _models_config(name: str, base_path: str, config: DeploymentConfig) -> str:
     server = model_server_config_pb2.ModelServerConfig()
     model = server.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
     # A label needs its version loaded, however many newer ones there are.
-    served = sorted({*config.versions, *config.labels.values()})
-    if served:
-        model.model_version_policy.specific.versions.extend(served)
+    if config.pinned_versions:
+        model.model_version_policy.specific.versions.extend(config.pinned_versions)
     else:
         model.model_version_policy.latest.num_versions = config.versions_kept
     model.version_labels.update(config.labels)
     return text_format.MessageToString(server)
 
 
-def _batching(config: DeploymentConfig) -> str:
-    sizes = [2**power for power in range(config.max_batch_size.bit_length()) if 2**power < config.max_batch_size]
-    return "".join(
-        (
-            f"max_batch_size {{ value: {config.max_batch_size} }}\n",
-            f"batch_timeout_micros {{ value: {config.batch_timeout_micros} }}\n",
-            f"max_enqueued_batches {{ value: {config.max_enqueued_batches} }}\n",
-            f"num_batch_threads {{ value: {config.num_batch_threads} }}\n",
-            *(f"allowed_batch_sizes: {size}\n" for size in [*sizes, config.max_batch_size]),
-        )
-    )
+def _batching_parameters(batching: BatchingConfig) -> str:
+    # `allowed_batch_sizes` stays out, since a request without rows then ends the server, and so does
+    # `pad_variable_length_inputs`, which fills histories up with a behaviour.
+    return "".join(f"{key} {{ value: {value} }}\n" for key, value in batching)

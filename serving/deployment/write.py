@@ -1,108 +1,139 @@
-"""Writes the files that run stock TF Serving: for Kubernetes, and for Compose on one machine."""
+"""Writes the files that run stock TensorFlow Serving: for Kubernetes, and for Compose on one machine."""
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from serving.deployment.config import DeploymentConfig
-from serving.deployment.kubernetes import image, manifests
-from serving.deployment.tf_serving import (
-    CONFIG_FOLDER,
-    GRPC_PORT,
-    PROGRAM,
-    REST_PORT,
-    TLS_FOLDER,
-    arguments,
-    serving_files,
-)
+from serving.certificates import CertificateError, ServerCertificates, read_certificates
+from serving.deployment.compose import compose
+from serving.deployment.config import DeploymentConfig, TLSConfig
+from serving.deployment.errors import DeploymentError
+from serving.deployment.kubernetes import manifests, tls_secret_name
+from serving.deployment.model_folder import check_model_folder
+from serving.deployment.tf_serving import BATCHING_PARAMETERS, SSL_CONFIG, server_files, ssl_config
 
 LONGEST_NAME = 63 - len("-serving")
 """Kubernetes allows 63 characters; the ConfigMap's name is the longest."""
+KUBERNETES, COMPOSE, TLS_FILE = "kubernetes.yaml", "compose.yaml", f"tls/{SSL_CONFIG}"
+OPTIONAL_FILES = (COMPOSE, f"config/{BATCHING_PARAMETERS}")
+"""Files that an earlier rendering may have written and a later one leaves out."""
+PUBLIC, PRIVATE = 0o644, 0o600
 
 
-class DeploymentError(Exception):
-    """Files that cannot be made or written; the message says why in one sentence."""
+@dataclass(frozen=True)
+class Rendering:
+    """What was rendered.
+
+    Attributes:
+        files: the files that were written.
+        notes: sentences for the person who asked: what was checked, and what is still to do.
+    """
+
+    files: list[Path]
+    notes: list[str]
 
 
-def write_deployment(name: str, config: DeploymentConfig, local_models: str, folder: Path) -> list[Path]:
-    """Writes everything that serves the model `name` below `folder`.
+def write_deployment(
+    name: str, config: DeploymentConfig, models: str, folder: Path, *, unchecked: bool = False
+) -> Rendering:
+    """Write everything that serves the model `name` below `folder`; nothing is written where a check fails.
 
     Args:
-        name: of the model.
+        name: the model's name.
         config: the section `deployment`.
-        local_models: where the pipeline pushes to here, for the Compose file.
-        folder: made where it is not there.
+        models: the folder with the model's versions, on any file system that TensorFlow reads. The Compose file mounts
+            it, and is left out where it is not local.
+        folder: where to write; it is made if need be.
+        unchecked: leaves the folder `models` unread.
 
     Returns:
-        The files: `kubernetes.yaml`, `compose.yaml`, and TF Serving's own three in `config`, which Compose mounts.
+        The files (`kubernetes.yaml`, `compose.yaml`, TensorFlow Serving's own in `config`, and `tls/ssl.config` with
+        mode 0600 if the configuration names certificates) and notes.
 
     Raises:
-        DeploymentError: for a name that Kubernetes does not allow, and where `folder` cannot be written to.
+        ModelFolderError: where TensorFlow Serving could not serve from `models` what the configuration asks for.
+        DeploymentError: for a name that Kubernetes does not allow, certificates that cannot be used, and where `folder`
+            cannot be written to.
     """
     if len(name) > LONGEST_NAME or not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", name):
         raise DeploymentError(
             f"`name` should have at most {LONGEST_NAME} characters and end in a letter or digit, as Kubernetes wants "
             f"it of a service, received {name!r}"
         )
-    files = {
-        "kubernetes.yaml": yaml.safe_dump_all(manifests(name, config), sort_keys=False),
-        "compose.yaml": yaml.safe_dump(compose(name, config, local_models), sort_keys=False),
-        **{f"config/{file}": text for file, text in serving_files(name, f"/models/{name}", config).items()},
-    }
-    written = []
-    for file, text in files.items():
+    is_local = "://" not in models
+    models = os.path.abspath(models) if is_local else models.rstrip("/")
+    certificates = None if config.tls is None else _read_certificates(config.tls)
+    versions = None if unchecked else check_model_folder(models, config)
+    files = {KUBERNETES: yaml.safe_dump_all(manifests(name, config), sort_keys=False)}
+    if is_local:
+        files[COMPOSE] = yaml.safe_dump(compose(name, config, models), sort_keys=False)
+    for file, text in server_files(name, f"/models/{name}", config).items():
+        files[f"config/{file}"] = text
+    if certificates is not None:
+        files[TLS_FILE] = ssl_config(certificates)
+    written = _write_files(folder, files)
+    return Rendering(written, _notes(name, config, models, folder, versions))
+
+
+def _read_certificates(tls: TLSConfig) -> ServerCertificates:
+    try:
+        return read_certificates(tls.certificate, tls.key, tls.client_authority)
+    except CertificateError as error:
+        raise DeploymentError(str(error)) from None
+
+
+def _write_files(folder: Path, files: dict[str, str]) -> list[Path]:
+    for file in (*files, *OPTIONAL_FILES):
         path = folder / file
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            if file in files:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_file(path, files[file], PRIVATE if file == TLS_FILE else PUBLIC)
+            elif path.is_file():
+                path.unlink()
         except OSError as error:
             raise DeploymentError(f"{path} cannot be written: {error.strerror or error}") from None
-        written.append(path)
-    return written
+    return [folder / file for file in files]
 
 
-def compose(name: str, config: DeploymentConfig, local_models: str) -> dict[str, Any]:
-    """The stock image on this machine, with the folder `local_models` that the pipeline pushes to."""
-    mounts = {local_models: f"/models/{name}", "./config": CONFIG_FOLDER}
-    if config.tls_secret is not None:
-        mounts["./tls"] = TLS_FOLDER
-    service: dict[str, Any] = {
-        "image": image(config),
-        # The image's own entry point would add another model's name and path.
-        "entrypoint": [PROGRAM],
-        "command": arguments(config),
-        # TF Serving ends at SIGTERM only where it is not the container's first process.
-        "init": True,
-        "ports": [f"{port}:{port}" for port in (GRPC_PORT, REST_PORT)],
-        "volumes": [_mount(source, target) for source, target in mounts.items()],
-        # It listens once its models are loaded. The image has no program that asks over HTTP.
-        "healthcheck": {
-            "test": ["CMD", "bash", "-c", f"</dev/tcp/127.0.0.1/{REST_PORT}"],
-            "interval": "5s",
-            "timeout": "5s",
-            "start_period": f"{config.startup_seconds}s",
-        },
-        "read_only": True,
-        "tmpfs": ["/tmp"],
-        "security_opt": ["no-new-privileges:true"],
-        "restart": "unless-stopped",
-    }
-    if config.gpus:
-        device = {"driver": "nvidia", "count": config.gpus, "capabilities": ["gpu"]}
-        service["deploy"] = {"resources": {"reservations": {"devices": [device]}}}
-    return {"services": {name: service}}
+def _write_file(path: Path, text: str, mode: int) -> None:
+    """Replace the file at once: a server that polls it never reads the half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
 
 
-def _mount(source: str, target: str) -> dict[str, Any]:
-    # Compose fills in variables, and would make a folder that is not there.
-    return {
-        "type": "bind",
-        "source": source.replace("$", "$$"),
-        "target": target,
-        "read_only": True,
-        "bind": {"create_host_path": False},
-    }
+def _notes(name: str, config: DeploymentConfig, models: str, folder: Path, versions: list[int] | None) -> list[str]:
+    source = f"{config.model_path.rstrip('/')}/{name}"
+    notes = []
+    if versions is None:
+        notes.append(
+            f"not checked: whether {models} has the versions to serve, and whether their weights, warm-up requests and "
+            "shapes are ones that TensorFlow Serving can work with"
+        )
+    else:
+        plural = "s" if len(versions) > 1 else ""
+        notes.append(f"checked version{plural} {', '.join(map(str, versions))} in {models}; pods read {source}")
+    if "://" in models:
+        notes.append(f"left out {COMPOSE}, which mounts a local folder")
+    secret = tls_secret_name(name, config)
+    if secret is not None and config.tls is not None:
+        notes.append(
+            f"to do: kubectl create secret generic {secret} --namespace {config.namespace} "
+            f"--from-file={folder / TLS_FILE}"
+        )
+    elif secret is not None and "://" not in models and not (folder / TLS_FILE).is_file():
+        notes.append(f"to do: Compose mounts {folder / TLS_FILE}, which is not there; `deployment.tls` would render it")
+    return notes

@@ -10,7 +10,7 @@ from small_models import Asking, Server, options, write_scaled
 from tensorflow_serving.apis import model_management_pb2
 
 from serving.deployment.config import DeploymentConfig
-from serving.deployment.tf_serving import serving_files
+from serving.deployment.tf_serving import server_files
 from serving.server.configuration import read_models
 
 RELEASE = [
@@ -23,7 +23,7 @@ RETIRED = DeploymentConfig(labels={"stable": 4})
 
 
 def models_config(config: DeploymentConfig, base: Path) -> str:
-    return serving_files("scaled", str(base), config)["models.config"]
+    return server_files("scaled", str(base), config)["models.config"]
 
 
 @pytest.mark.parametrize("last", [ROLLBACK, RETIRED], ids=["rollback", "retired"])

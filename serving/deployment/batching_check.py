@@ -1,0 +1,76 @@
+"""Checks that TensorFlow Serving can join the requests to a model in batches.
+
+It fails every request of a batch whose shapes differ beyond the first axis. Clients make the shapes equal by the
+description that the model carries, so batching is refused for a model with an axis that the description leaves free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from serving.deployment.config import BatchingConfig
+from serving.deployment.errors import ModelFolderError
+from serving.description import Description
+from serving.session_model import INIT_SIGNATURE
+
+RANK, PREDICT = "rank", "predict"
+
+
+def check_batching(
+    folder: str, signatures: Mapping[str, Any], description: Description | None, batching: BatchingConfig
+) -> None:
+    """Check that requests to every signature of one version have equal shapes.
+
+    Args:
+        folder: the folder of the version, for messages.
+        signatures: its SignatureDef by key.
+        description: what the model tells its clients, or None.
+        batching: the section `deployment.batching`.
+
+    Raises:
+        ModelFolderError: where batching has to stay off for this version.
+    """
+    if description is None:
+        raise ModelFolderError(
+            f"{folder} should carry a description of its inputs for `deployment.batching`, received none: export the "
+            "model anew, or leave `batching` out"
+        )
+    if description.max_rows > batching.max_batch_size:
+        raise ModelFolderError(
+            f"`deployment.batching.max_batch_size` should be at least {description.max_rows}, the rows that clients of "
+            f"{folder} send in one request, received {batching.max_batch_size}"
+        )
+    for key in sorted(signatures.keys() - {INIT_SIGNATURE}):
+        for name, info in sorted(signatures[key].inputs.items()):
+            place = f"{folder}, signature {key!r}, input {name!r}"
+            _check_rows_axis(place, info.tensor_shape)
+            free = sum(dimension.size < 0 for dimension in info.tensor_shape.dim[1:])
+            if free > _described_axes(key, name, signatures, description):
+                raise ModelFolderError(
+                    f"{place} should have an entry in `lengths` of the model's description for `deployment.batching`, "
+                    "received none: requests of unequal lengths would fail one another"
+                )
+        for name, info in sorted(signatures[key].outputs.items()):
+            if not info.tensor_shape.unknown_rank:
+                _check_rows_axis(f"{folder}, signature {key!r}, output {name!r}", info.tensor_shape)
+
+
+def _check_rows_axis(place: str, shape: Any) -> None:
+    """Batches are joined and split along the first axis, so it has to be there and be free."""
+    if shape.unknown_rank or not shape.dim or shape.dim[0].size >= 0:
+        sizes = ["?" if dimension.size < 0 else str(dimension.size) for dimension in shape.dim]
+        received = "an unknown shape" if shape.unknown_rank else f"the shape [{', '.join(sizes)}]"
+        raise ModelFolderError(f"{place} should have any number of rows for `deployment.batching`, received {received}")
+
+
+def _described_axes(key: str, name: str, signatures: Mapping[str, Any], description: Description) -> int:
+    """Count the axes beyond the first whose sizes clients take from the description."""
+    described = int(name in description.lengths)
+    if key == RANK and description.candidate_sizes and PREDICT in signatures:
+        # What belongs to a candidate has one axis more than in `predict`, where each candidate is a row.
+        single = signatures[PREDICT].inputs
+        if name in single:
+            axes = len(signatures[key].inputs[name].tensor_shape.dim)
+            described += int(axes > len(single[name].tensor_shape.dim))
+    return described

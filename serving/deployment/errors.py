@@ -1,0 +1,11 @@
+"""What keeps deployment files from being rendered."""
+
+from __future__ import annotations
+
+
+class DeploymentError(Exception):
+    """Files that cannot be rendered or written; the message says why in one sentence."""
+
+
+class ModelFolderError(DeploymentError):
+    """A model folder from which TensorFlow Serving could not serve what the configuration asks for."""

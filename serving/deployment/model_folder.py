@@ -1,0 +1,115 @@
+"""Checks of the model folder, made before files are rendered that name its versions.
+
+TensorFlow Serving does not listen at all while no version that it should serve is there, unloads every version when a
+label names one that is not, and ends at its start when a version cannot be loaded. The checks here name what is wrong
+instead. They read files and load no model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from serving.deployment.batching_check import check_batching
+from serving.deployment.config import DeploymentConfig
+from serving.deployment.errors import ModelFolderError
+from serving.deployment.warm_up_check import check_warm_up
+from serving.description import Description
+from serving.load import PROVENANCE
+from serving.session_model import VARIABLES, ModelLoadError, read_meta_graph
+
+LARGEST_VERSION = 2**63 - 1
+VARIABLE_OPERATIONS = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+
+
+def check_model_folder(folder: str, config: DeploymentConfig) -> list[int]:
+    """Check every version that TensorFlow Serving would serve from a model folder.
+
+    Args:
+        folder: the folder with the model's versions, on any file system that TensorFlow reads.
+        config: the section `deployment`.
+
+    Returns:
+        The versions that were checked, rising.
+
+    Raises:
+        ModelFolderError: where the folder, a version, its weights or its warm-up requests are not there, or where
+            batching is on and would fail requests of a version.
+    """
+    folders = _version_folders(folder)
+    versions = _served_versions(folder, folders, config)
+    for version in versions:
+        _check_version(folders[version], config)
+    return versions
+
+
+def _version_folders(folder: str) -> dict[int, str]:
+    """Return the folder of each version by number; TensorFlow Serving takes every whole number for a version."""
+    try:
+        if not tf.io.gfile.isdir(folder):
+            raise ModelFolderError(f"{folder} should be a folder with versions of the model, received no such folder")
+        names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    except tf.errors.OpError as error:
+        raise ModelFolderError(f"{folder} cannot be read: {_first_line(error)}") from None
+    versions = {int(name): f"{folder.rstrip('/')}/{name}" for name in names if name.isascii() and name.isdecimal()}
+    versions = {version: versions[version] for version in sorted(versions) if version <= LARGEST_VERSION}
+    if not versions:
+        raise ModelFolderError(f"{folder} should hold a version of the model, received a folder without one")
+    return versions
+
+
+def _served_versions(folder: str, folders: dict[int, str], config: DeploymentConfig) -> list[int]:
+    known = ", ".join(map(str, folders))
+    for label, version in config.labels.items():
+        if version not in folders:
+            raise ModelFolderError(
+                f"`deployment.labels.{label}` should be a version that is in {folder} ({known}), received {version}"
+            )
+    for version in config.versions:
+        if version not in folders:
+            raise ModelFolderError(
+                f"`deployment.versions` should be versions that are in {folder} ({known}), received {version}"
+            )
+    return config.pinned_versions or list(folders)[-config.versions_kept :]
+
+
+def _check_version(folder: str, config: DeploymentConfig) -> None:
+    try:
+        graph = read_meta_graph(folder)
+        _check_weights(folder, graph)
+        check_warm_up(folder, graph.signature_def, config.batching)
+        if config.batching is not None:
+            check_batching(folder, graph.signature_def, _read_description(folder), config.batching)
+    except ModelLoadError as error:
+        raise ModelFolderError(str(error)) from None
+    except tf.errors.OpError as error:
+        raise ModelFolderError(f"{folder} cannot be read: {_first_line(error)}") from None
+
+
+def _check_weights(folder: str, graph: meta_graph_pb2.MetaGraphDef) -> None:
+    """A version without its weights becomes available where nothing warms it up, and then fails every request."""
+    if not any(node.op in VARIABLE_OPERATIONS for node in graph.graph_def.node):
+        return
+    for suffix in (".index", ".data-*"):
+        if not tf.io.gfile.glob(f"{folder}/{VARIABLES}{suffix}"):
+            raise ModelFolderError(f"{folder} should hold its weights, received no file {VARIABLES}{suffix}")
+
+
+def _read_description(folder: str) -> Description | None:
+    """Return the description in the JSON file beside the model; None where there is none that can be read."""
+    path = f"{folder}/{PROVENANCE}"
+    if not tf.io.gfile.exists(path):
+        return None
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            return Description.from_json(json.load(file)["description"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    lines: Sequence[str] = (error.message or type(error).__name__).splitlines()
+    return lines[0]
