@@ -1,8 +1,26 @@
-"""Client of a model server: TensorFlow Serving, or the local server of this project."""
+"""Client of a model server: TensorFlow Serving, or the local server of this project.
 
+It needs gRPC, protobuf and NumPy, and nothing of TensorFlow: `pip install 'interestflow[client]'`.
+"""
+
+from serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
 from serving.client.async_client import AsyncClient
 from serving.client.channel import ClientTLS
 from serving.client.client import Client
-from serving.client.messages import ClientError
+from serving.client.client_error import ClientError
+from serving.client.metadata import Metadata, Signature, Tensor
 
-__all__ = ["AsyncClient", "Client", "ClientError", "ClientTLS"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "ClientTLS",
+    "Metadata",
+    "Outputs",
+    "Ranking",
+    "Retrieved",
+    "Scores",
+    "Signature",
+    "Tensor",
+    "Vectors",
+]

@@ -1,48 +1,33 @@
-"""The same as `serving.client`, for programs that await their answers."""
+"""The client for programs that await their answers."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+import numpy as np
 
-from serving.client.channel import MESSAGE_OPTIONS, RETRIED, ClientTLS, pauses, told
-from serving.client.client import TIMEOUT
-from serving.client.messages import (
-    ClientError,
-    Metadata,
-    Ranking,
-    Retrieved,
-    Row,
-    Scores,
-    as_candidates,
-    model_spec,
-    rank_request,
-    ranking_of,
-    retrieve_request,
-    retrieved_of,
-    score_request,
-    scores_of,
-)
+from serving.client import protocol_pb2
+from serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
+from serving.client.calls import Caller, Deadline, Pause, Steps
+from serving.client.channel import ClientTLS, callables, open_async_channel
+from serving.client.client import RETRIES, TIMEOUT
+from serving.client.conversation import Conversation, ModelChoice
+from serving.client.metadata import Metadata
+from serving.client.questions import EncodeQuestion, Question, RankQuestion, RetrieveQuestion, ScoreQuestion
+from serving.client.rows import Row
+
+Answer = TypeVar("Answer")
 
 
 class AsyncClient:
-    """One model on one server, as `serving.client.Client`, whose arguments and methods these are.
+    """Client of one model on a server, with the arguments and methods of `serving.client.Client`, to be awaited.
 
-    async with AsyncClient("localhost:8500", "demo") as client:
-        await client.rank({"history_item": ["7", "40"], "history_age": [86400, 60]}, ["12", "3"])
+    Example:
+        async with AsyncClient("localhost:8500", "demo") as client:
+            await client.rank({"history_item": ["7", "40"], "history_age": [86400, 60]}, ["12", "3"])
     """
 
     def __init__(
@@ -53,21 +38,18 @@ class AsyncClient:
         version: int | None = None,
         label: str | None = None,
         timeout: float = TIMEOUT,
-        retries: int = 3,
+        retries: int = RETRIES,
         tls: ClientTLS | None = None,
+        padding: bool = True,
+        require_features: bool = False,
     ) -> None:
         self.address = address
         self.model = model
-        self._version, self._label = version, label
-        self._timeout, self._retries = timeout, retries
-        if tls is None:
-            self._channel = grpc.aio.insecure_channel(address, MESSAGE_OPTIONS)
-        else:
-            self._channel = grpc.aio.secure_channel(address, tls.credentials(), MESSAGE_OPTIONS)
-        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
-        self._health = health_pb2_grpc.HealthStub(self._channel)
-        self._known: Metadata | None = None
+        self._timeout = timeout
+        choice = ModelChoice.of(model, version, label)
+        self._conversation = Conversation(choice, Caller(address, retries), padding, require_features)
+        self._channel = open_async_channel(address, tls)
+        self._calls = callables(self._channel)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -76,80 +58,73 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
+        """Close the connection."""
         await self._channel.close()
 
     async def rank(self, user: Row, candidates: Sequence[Row | str], timeout: float | None = None) -> Ranking:
         """See `Client.rank`."""
-        rows = as_candidates(candidates)
-        response = await self._predict("rank", lambda spec, known: rank_request(spec, known, user, rows), timeout)
-        return ranking_of(response, rows)
+        return await self._ask(RankQuestion.of(user, candidates), timeout)
 
     async def score(self, rows: Sequence[Row], timeout: float | None = None) -> Scores:
         """See `Client.score`."""
-        return scores_of(await self._predict("predict", lambda spec, known: score_request(spec, known, rows), timeout))
+        return await self._ask(ScoreQuestion.of(rows), timeout)
 
     async def retrieve(self, user: Row, count: int, timeout: float | None = None) -> Retrieved:
         """See `Client.retrieve`."""
-        ask = lambda spec, known: retrieve_request(spec, known, user, count)  # noqa: E731
-        return retrieved_of(await self._predict("retrieve", ask, timeout))
+        return await self._ask(RetrieveQuestion.of(user, count), timeout)
+
+    async def encode_user(self, rows: Sequence[Row], timeout: float | None = None) -> Vectors:
+        """See `Client.encode_user`."""
+        return await self._ask(EncodeQuestion.of_users(rows), timeout)
+
+    async def encode_items(self, rows: Sequence[Row | str], timeout: float | None = None) -> Vectors:
+        """See `Client.encode_items`."""
+        return await self._ask(EncodeQuestion.of_items(rows), timeout)
 
     async def metadata(self, timeout: float | None = None) -> Metadata:
         """See `Client.metadata`."""
-        request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self.spec(""), metadata_field=["signature_def"]
-        )
-        self._known = Metadata.of(await self._ask(self._prediction.GetModelMetadata, request, timeout))
-        return self._known
+        return await self._run(self._conversation.metadata(self._deadline(timeout)))
 
     async def status(self, timeout: float | None = None) -> dict[int, str]:
         """See `Client.status`."""
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self.spec(""))
-        found = (await self._ask(self._models.GetModelStatus, request, timeout)).model_version_status
-        state = get_model_status_pb2.ModelVersionStatus.State
-        return {each.version: state.Name(each.state) for each in found}
+        return await self._run(self._conversation.status(self._deadline(timeout)))
 
     async def is_healthy(self, timeout: float | None = None) -> bool:
         """See `Client.is_healthy`."""
-        response = await self._ask(self._health.Check, health_pb2.HealthCheckRequest(), timeout)
-        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+        return await self._run(self._conversation.is_healthy(self._deadline(timeout)))
 
-    async def predict(
-        self, request: predict_pb2.PredictRequest, timeout: float | None = None
-    ) -> predict_pb2.PredictResponse:
+    async def run(self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float | None = None) -> Outputs:
+        """See `Client.run`."""
+        return await self._run(self._conversation.run(signature, inputs, self._deadline(timeout)))
+
+    async def predict(self, request: Any, timeout: float | None = None) -> Any:
         """See `Client.predict`."""
-        response: predict_pb2.PredictResponse = await self._ask(self._prediction.Predict, request, timeout)
-        return response
+        return await self._run(self._conversation.predict(request, self._deadline(timeout)))
 
-    def spec(self, signature: str) -> model_pb2.ModelSpec:
-        """Names the model, the version that was asked for, and a signature."""
-        return model_spec(self.model, signature, self._version, self._label)
+    def spec(self, signature: str) -> protocol_pb2.ModelSpec:
+        """See `Client.spec`."""
+        return self._conversation.model.spec(signature)
 
-    async def _predict(
-        self, signature: str, ask: Callable[[Any, Metadata], predict_pb2.PredictRequest], timeout: float | None
-    ) -> predict_pb2.PredictResponse:
-        known = self._known or await self.metadata(timeout)
+    async def _ask(self, question: Question[Answer], timeout: float | None) -> Answer:
+        return await self._run(self._conversation.ask(question, self._deadline(timeout)))
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._timeout if timeout is None else timeout)
+
+    async def _run(self, steps: Steps[Answer]) -> Answer:
         try:
-            response = await self.predict(ask(self.spec(signature), known), timeout)
-        except ClientError as error:
-            if error.code not in (None, grpc.StatusCode.INVALID_ARGUMENT):
-                raise
-            # Another version may take other features than the one that was known.
-            newer = await self.metadata(timeout)
-            if newer == known:
-                raise
-            known = newer
-            response = await self.predict(ask(self.spec(signature), known), timeout)
-        if response.model_spec.version.value != known.version:
-            self._known = None
-        return response
-
-    async def _ask(self, call: Any, request: Any, timeout: float | None) -> Any:
-        end = time.monotonic() + (self._timeout if timeout is None else timeout)
-        waits = pauses(self._retries)
-        while True:
-            try:
-                return await call(request, timeout=max(end - time.monotonic(), 0.0))
-            except grpc.RpcError as error:
-                if error.code() not in RETRIED or not waits or time.monotonic() + waits[0] >= end:
-                    raise told(error, self.address) from None
-            await asyncio.sleep(waits.pop(0))
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = next(steps)
+                    continue
+                try:
+                    response = await self._calls[step.method](step.request, timeout=step.timeout)
+                except grpc.RpcError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(response)
+        except StopIteration as end:
+            result: Answer = end.value
+            return result

@@ -1,56 +1,92 @@
-"""How a client reaches a server, and when it asks again."""
+"""How the client reaches a server: addresses of the methods, options of the channel, TLS."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 
-from serving.client.messages import ClientError
+from serving.client.client_error import ClientError
 
-MESSAGE_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds before a question is asked again; each pause is twice the one before."""
-RETRIED = (grpc.StatusCode.UNAVAILABLE,)
-"""Only where nothing was answered, and only for questions that change nothing on the server."""
+"""Seconds before a request is sent again; they double from one attempt to the next."""
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Connect again as soon as a request is sent again; by default gRPC waits a second first, then up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", int(FIRST_PAUSE * 1000)),
+    ("grpc.min_reconnect_backoff_ms", int(FIRST_PAUSE * 1000)),
+    ("grpc.max_reconnect_backoff_ms", int(LONGEST_PAUSE * 1000)),
+]
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+GET_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
+GET_STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
+CHECK_HEALTH = "/grpc.health.v1.Health/Check"
+METHODS = (PREDICT, GET_METADATA, GET_STATUS, CHECK_HEALTH)
 
 
 @dataclass(frozen=True)
 class ClientTLS:
-    """PEM files. `authority`: whose certificates the server may show; those that the system trusts where None.
-    `certificate` and `key`: what the client shows, where the server asks for it."""
+    """PEM files for an encrypted channel.
+
+    Attributes:
+        authority: certificates of those whose word is taken for the server's; the system's where None.
+        certificate: what the client shows, where the server asks for it.
+        key: of `certificate`.
+    """
 
     authority: str | None = None
     certificate: str | None = None
     key: str | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """What gRPC needs of these files.
+        """Read the files.
 
         Raises:
             ClientError: for a file that cannot be read, or a certificate without its key.
         """
         if (self.certificate is None) != (self.key is None):
             raise ClientError("a client's certificate and its key should be given together")
-        try:
-            contents = [None if path is None else Path(path).read_bytes()
-                        for path in (self.authority, self.key, self.certificate)]  # fmt: skip
-        except OSError as error:
-            raise ClientError(f"{error.filename} cannot be read: {error.strerror}") from None
-        return grpc.ssl_channel_credentials(*contents)
+        return grpc.ssl_channel_credentials(
+            root_certificates=_read(self.authority),
+            private_key=_read(self.key),
+            certificate_chain=_read(self.certificate),
+        )
 
 
-def pauses(retries: int) -> list[float]:
-    """Seconds to wait before each further attempt."""
-    return [min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE) for attempt in range(retries)]
+def open_channel(address: str, tls: ClientTLS | None) -> grpc.Channel:
+    """Open a channel for blocking calls.
+
+    Raises:
+        ClientError: as `ClientTLS.credentials`.
+    """
+    if tls is None:
+        return grpc.insecure_channel(address, CHANNEL_OPTIONS)
+    return grpc.secure_channel(address, tls.credentials(), CHANNEL_OPTIONS)
 
 
-def told(error: grpc.RpcError, address: str) -> ClientError:
-    """A refusal as one sentence."""
-    details = error.details() or "no details"
-    if error.code() == grpc.StatusCode.UNAVAILABLE:
-        return ClientError(f"the server at {address} is not available: {details}", error.code())
-    if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return ClientError(f"the server at {address} did not answer in time", error.code())
-    return ClientError(details, error.code())
+def open_async_channel(address: str, tls: ClientTLS | None) -> grpc.aio.Channel:
+    """Open a channel for awaited calls.
+
+    Raises:
+        ClientError: as `ClientTLS.credentials`.
+    """
+    if tls is None:
+        return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
+    return grpc.aio.secure_channel(address, tls.credentials(), CHANNEL_OPTIONS)
+
+
+def callables(channel: Any) -> dict[str, Any]:
+    """Return what calls each method of a channel, from the request's bytes to the answer's."""
+    return {method: channel.unary_unary(method) for method in METHODS}
+
+
+def _read(path: str | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ClientError(f"{path} cannot be read: {error.strerror}") from None

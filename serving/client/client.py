@@ -1,59 +1,55 @@
-"""Asks a model server: TF Serving, or the one of this project, which cannot be told apart."""
+"""The client for programs that wait for their answers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+import numpy as np
 
-from serving.client.channel import MESSAGE_OPTIONS, RETRIED, ClientTLS, pauses, told
-from serving.client.messages import (
-    ClientError,
-    Metadata,
-    Ranking,
-    Retrieved,
-    Row,
-    Scores,
-    as_candidates,
-    model_spec,
-    rank_request,
-    ranking_of,
-    retrieve_request,
-    retrieved_of,
-    score_request,
-    scores_of,
-)
+from serving.client import protocol_pb2
+from serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
+from serving.client.calls import Caller, Deadline, Pause, Steps
+from serving.client.channel import ClientTLS, callables, open_channel
+from serving.client.conversation import Conversation, ModelChoice
+from serving.client.metadata import Metadata
+from serving.client.questions import EncodeQuestion, Question, RankQuestion, RetrieveQuestion, ScoreQuestion
+from serving.client.rows import Row
 
 TIMEOUT = 5.0
+RETRIES = 5
+Answer = TypeVar("Answer")
 
 
 class Client:
-    """One model on one server.
+    """Client of one model on a TensorFlow Serving, or on the local server. Safe to use from several threads.
 
+    Example:
         with Client("localhost:8500", "demo") as client:
             client.rank({"history_item": ["7", "40"], "history_age": [86400, 60]}, ["12", "3"]).best(1)
 
-    Values that are left out, or None, count as missing. A question is asked again, up to `retries` times and within
-    its time, where the server could not be reached.
+    Features that are left out, None, empty or NaN count as missing. Before its first question, the client asks the
+    model what it takes; a version that is released later is noticed by its answers. Where the model describes itself,
+    as those that this project exports do, requests are cut, padded and split to the few shapes that the model names, so
+    that a server can batch those of several clients. All requests of a question are answered by one version.
 
     Args:
         address: `host:port` of gRPC.
-        model: its name.
-        version, label: of the model; the newest version where both are None.
-        timeout: seconds that a question may take, all its attempts together.
-        retries: further attempts.
-        tls: None for plain text.
+        model: name of the model.
+        version: number of the version to ask.
+        label: label of the version to ask. The newest version is asked where both are None.
+        timeout: seconds that a question may take, all its requests and attempts together.
+        retries: further attempts of a request, where the server cannot be reached or has no capacity left. The pauses
+            between them grow from some 50 ms to 1 s.
+        tls: files for an encrypted channel; None for plain text.
+        padding: False sends histories and candidates as they are, which is right only for servers that do not batch.
+        require_features: True refuses questions that lack a feature which every training example had, instead of naming
+            it in the answer's `missing`.
+
+    Raises:
+        ClientError: for a version together with a label, and for files of `tls` that cannot be read.
     """
 
     def __init__(
@@ -64,21 +60,18 @@ class Client:
         version: int | None = None,
         label: str | None = None,
         timeout: float = TIMEOUT,
-        retries: int = 3,
+        retries: int = RETRIES,
         tls: ClientTLS | None = None,
+        padding: bool = True,
+        require_features: bool = False,
     ) -> None:
         self.address = address
         self.model = model
-        self._version, self._label = version, label
-        self._timeout, self._retries = timeout, retries
-        if tls is None:
-            self._channel = grpc.insecure_channel(address, MESSAGE_OPTIONS)
-        else:
-            self._channel = grpc.secure_channel(address, tls.credentials(), MESSAGE_OPTIONS)
-        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
-        self._health = health_pb2_grpc.HealthStub(self._channel)
-        self._known: Metadata | None = None
+        self._timeout = timeout
+        choice = ModelChoice.of(model, version, label)
+        self._conversation = Conversation(choice, Caller(address, retries), padding, require_features)
+        self._channel = open_channel(address, tls)
+        self._calls = callables(self._channel)
 
     def __enter__(self) -> Client:
         return self
@@ -87,111 +80,138 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        """Close the connection."""
         self._channel.close()
 
     def rank(self, user: Row, candidates: Sequence[Row | str], timeout: float | None = None) -> Ranking:
-        """Probabilities of one user's candidates.
+        """Score one user's candidates.
 
         Args:
             user: raw features of the user, the request and the history, such as `history_item`.
-            candidates: ids, or raw features of each, `item` among them.
-            timeout: instead of the client's own.
+            candidates: ids, or raw features of each, `item` among them. No candidates are answered without asking.
+            timeout: seconds, instead of the client's own.
 
         Raises:
-            ClientError: for features that the model does not take as they are, or what the server refuses.
+            ClientError: for features that the model does not take as they are, and for what the server refuses.
         """
-        rows = as_candidates(candidates)
-        response = self._predict("rank", lambda spec, known: rank_request(spec, known, user, rows), timeout)
-        return ranking_of(response, rows)
+        return self._ask(RankQuestion.of(user, candidates), timeout)
 
     def score(self, rows: Sequence[Row], timeout: float | None = None) -> Scores:
-        """Probabilities of rows, each with its own user and item.
+        """Score rows, each with its own user and item. No rows are answered without asking.
 
         Raises:
             ClientError: as `rank`.
         """
-        return scores_of(self._predict("predict", lambda spec, known: score_request(spec, known, rows), timeout))
+        return self._ask(ScoreQuestion.of(rows), timeout)
 
     def retrieve(self, user: Row, count: int, timeout: float | None = None) -> Retrieved:
-        """The best `count` of all items for a user; of matchers alone.
+        """Find the best `count` of all items for a user, those of the history left out; for matchers.
+
+        Raises:
+            ClientError: as `rank`, and for a count below 0.
+        """
+        return self._ask(RetrieveQuestion.of(user, count), timeout)
+
+    def encode_user(self, rows: Sequence[Row], timeout: float | None = None) -> Vectors:
+        """Encode users as vectors of their interests, `[N, K, d]`; for matchers.
+
+        Args:
+            rows: raw features of each user, as `user` of `rank`.
+            timeout: seconds, instead of the client's own.
 
         Raises:
             ClientError: as `rank`.
         """
-        ask = lambda spec, known: retrieve_request(spec, known, user, count)  # noqa: E731
-        return retrieved_of(self._predict("retrieve", ask, timeout))
+        return self._ask(EncodeQuestion.of_users(rows), timeout)
+
+    def encode_items(self, rows: Sequence[Row | str], timeout: float | None = None) -> Vectors:
+        """Encode items as vectors, `[N, d]`; for matchers.
+
+        Args:
+            rows: ids or raw features of each item, as `candidates` of `rank`.
+            timeout: seconds, instead of the client's own.
+
+        Raises:
+            ClientError: as `rank`.
+        """
+        return self._ask(EncodeQuestion.of_items(rows), timeout)
 
     def metadata(self, timeout: float | None = None) -> Metadata:
-        """What the model's signatures take and give.
+        """Ask for the model's signatures and its description.
 
         Raises:
             ClientError: for what the server refuses.
         """
-        request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self.spec(""), metadata_field=["signature_def"]
-        )
-        self._known = Metadata.of(self._ask(self._prediction.GetModelMetadata, request, timeout))
-        return self._known
+        return self._run(self._conversation.metadata(self._deadline(timeout)))
 
     def status(self, timeout: float | None = None) -> dict[int, str]:
-        """The state of each version, such as AVAILABLE.
+        """Ask for the state of each version, such as "AVAILABLE".
 
         Raises:
             ClientError: for what the server refuses.
         """
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self.spec(""))
-        found = self._ask(self._models.GetModelStatus, request, timeout).model_version_status
-        state = get_model_status_pb2.ModelVersionStatus.State
-        return {each.version: state.Name(each.state) for each in found}
+        return self._run(self._conversation.status(self._deadline(timeout)))
 
     def is_healthy(self, timeout: float | None = None) -> bool:
-        """Whether the server says of itself that it serves; TF Serving itself does not answer this.
+        """Ask the server's health service, which TensorFlow Serving has only behind a flag.
 
         Raises:
-            ClientError: where it does not say.
+            ClientError: where the server does not answer.
         """
-        response = self._ask(self._health.Check, health_pb2.HealthCheckRequest(), timeout)
-        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+        return self._run(self._conversation.is_healthy(self._deadline(timeout)))
 
-    def predict(self, request: predict_pb2.PredictRequest, timeout: float | None = None) -> predict_pb2.PredictResponse:
-        """Asks as it stands; for what the other methods do not do.
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float | None = None) -> Outputs:
+        """Ask any signature with arrays as they are, such as `serving_default` with serialized `tf.Example`.
+
+        Args:
+            signature: name of the signature.
+            inputs: array for each of its inputs, of the input's dtype; text as bytes or `str`.
+            timeout: seconds, instead of the client's own.
 
         Raises:
-            ClientError: for what the server refuses.
+            ClientError: for arrays without rows, and for what the server refuses.
         """
-        response: predict_pb2.PredictResponse = self._ask(self._prediction.Predict, request, timeout)
-        return response
+        return self._run(self._conversation.run(signature, inputs, self._deadline(timeout)))
 
-    def spec(self, signature: str) -> model_pb2.ModelSpec:
-        """Names the model, the version that was asked for, and a signature."""
-        return model_spec(self.model, signature, self._version, self._label)
+    def predict(self, request: Any, timeout: float | None = None) -> Any:
+        """Send a PredictRequest as it is.
 
-    def _predict(
-        self, signature: str, ask: Callable[[Any, Metadata], predict_pb2.PredictRequest], timeout: float | None
-    ) -> predict_pb2.PredictResponse:
-        known = self._known or self.metadata(timeout)
+        Args:
+            request: `serving.client.protocol_pb2.PredictRequest`, or that of `tensorflow_serving.apis.predict_pb2`.
+            timeout: seconds, instead of the client's own.
+
+        Returns:
+            PredictResponse of the same module.
+
+        Raises:
+            ClientError: for a request without rows, and for what the server refuses.
+        """
+        return self._run(self._conversation.predict(request, self._deadline(timeout)))
+
+    def spec(self, signature: str) -> protocol_pb2.ModelSpec:
+        """Return what names the model, the version that was chosen and a signature in a request."""
+        return self._conversation.model.spec(signature)
+
+    def _ask(self, question: Question[Answer], timeout: float | None) -> Answer:
+        return self._run(self._conversation.ask(question, self._deadline(timeout)))
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._timeout if timeout is None else timeout)
+
+    def _run(self, steps: Steps[Answer]) -> Answer:
         try:
-            response = self.predict(ask(self.spec(signature), known), timeout)
-        except ClientError as error:
-            if error.code not in (None, grpc.StatusCode.INVALID_ARGUMENT):
-                raise
-            # Another version may take other features than the one that was known.
-            newer = self.metadata(timeout)
-            if newer == known:
-                raise
-            known = newer
-            response = self.predict(ask(self.spec(signature), known), timeout)
-        if response.model_spec.version.value != known.version:
-            self._known = None
-        return response
-
-    def _ask(self, call: Any, request: Any, timeout: float | None) -> Any:
-        end = time.monotonic() + (self._timeout if timeout is None else timeout)
-        waits = pauses(self._retries)
-        while True:
-            try:
-                return call(request, timeout=max(end - time.monotonic(), 0.0))
-            except grpc.RpcError as error:
-                if error.code() not in RETRIED or not waits or time.monotonic() + waits[0] >= end:
-                    raise told(error, self.address) from None
-            time.sleep(waits.pop(0))
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    step = next(steps)
+                    continue
+                try:
+                    response = self._calls[step.method](step.request, timeout=step.timeout)
+                except grpc.RpcError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(response)
+        except StopIteration as end:
+            result: Answer = end.value
+            return result

@@ -1,0 +1,269 @@
+"""The conversation of a client with a server about one model, as steps that a blocking or an awaited client runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import grpc
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+
+from serving.client import protocol_pb2
+from serving.client.answers import Outputs
+from serving.client.arrays import fill_tensor_proto, to_array
+from serving.client.calls import Caller, Deadline, Steps
+from serving.client.channel import CHECK_HEALTH, GET_METADATA, GET_STATUS, PREDICT
+from serving.client.client_error import ClientError
+from serving.client.metadata import SIGNATURES, Metadata
+from serving.client.questions import Question
+from serving.client.rows import Arrays
+from serving.description import DESCRIBE, Description
+
+ATTEMPTS = 5
+"""For one question, where versions come and go while it is asked."""
+MAX_KNOWN_VERSIONS = 8
+OUTDATED = (None, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
+"""Codes of refusals for which the model may have become another one: it may take other features than were packed.
+None is a refusal by the client itself, by what it knows of the model."""
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model is asked.
+
+    Attributes:
+        name: of the model.
+        version: number of a version, or None.
+        label: of a version, such as "stable", or None. The newest version is asked where both are None.
+    """
+
+    name: str
+    version: int | None = None
+    label: str | None = None
+
+    @classmethod
+    def of(cls, name: str, version: int | None, label: str | None) -> ModelChoice:
+        """Choose a model.
+
+        Raises:
+            ClientError: for a version together with a label.
+        """
+        if version is not None and label is not None:
+            raise ClientError(f"one of `version` and `label` should be given, received {version} and {label!r}")
+        return cls(name, version, label)
+
+    def spec(self, signature: str = "", version: int | None = None) -> protocol_pb2.ModelSpec:
+        """Name the model and a signature in a request; `version` goes before what was chosen."""
+        spec = protocol_pb2.ModelSpec(name=self.name, signature_name=signature)
+        number = self.version if version is None else version
+        if number is not None:
+            spec.version.value = number
+        elif self.label is not None:
+            spec.version_label = self.label
+        return spec
+
+
+class Conversation:
+    """Asks one model, and keeps what its versions say of themselves.
+
+    Args:
+        model: which model.
+        caller: makes the calls.
+        padding: whether requests have the few shapes that the model describes.
+        require_features: whether a question is refused that lacks a feature which training always had.
+    """
+
+    def __init__(
+        self, model: ModelChoice, caller: Caller, padding: bool = True, require_features: bool = False
+    ) -> None:
+        self.model = model
+        self._caller = caller
+        self._padding, self._require_features = padding, require_features
+        self._versions: dict[int, Metadata] = {}
+        self._current: Metadata | None = None
+
+    def ask(self, question: Question[Answer], deadline: Deadline) -> Steps[Answer]:
+        """Ask a question; all its requests are answered by one version.
+
+        What was known of the model may be outdated. So where a request is refused, or another version answers that
+        takes other inputs, the question is asked again by what the model says of itself now.
+
+        Raises:
+            ClientError: for what the client or the server refuses.
+        """
+        metadata = self._current or (yield from self.metadata(deadline))
+        version: int | None = None
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._check_features(question, metadata)
+                answered, outputs = yield from self._answer(question, metadata, version, deadline)
+            except ClientError as error:
+                gone = error.code == grpc.StatusCode.NOT_FOUND and self.model.version is None
+                if attempt == ATTEMPTS or not (gone or error.code in OUTDATED):
+                    raise
+                newer = yield from self.metadata(deadline)
+                if newer == metadata and not gone:
+                    raise
+                metadata, version = newer, None
+            else:
+                if outputs is not None:
+                    return question.answer(self._to_pack(answered), outputs)
+                metadata, version = answered, answered.version
+        raise ClientError(f"the versions of {self.model.name} change faster than they can be asked")
+
+    def _answer(
+        self, question: Question[Any], metadata: Metadata, version: int | None, deadline: Deadline
+    ) -> Steps[tuple[Metadata, list[Outputs] | None]]:
+        """Send all requests of a question, as `metadata` has them packed.
+
+        Returns:
+            What the version that answered says of itself, and its outputs; None where it should have been asked in
+            another way.
+        """
+        outputs: list[Outputs] = []
+        for arrays in question.requests(self._to_pack(metadata)):
+            output = yield from self._predict(question.signature, arrays, version, deadline)
+            if output.version not in (0, metadata.version):
+                answered = self._versions.get(output.version) or (yield from self.metadata(deadline))
+                if answered.version != output.version or not answered.has_same_interface(metadata):
+                    return answered, None
+                metadata = answered
+            version = metadata.version or None
+            outputs.append(output)
+        self._current = metadata
+        return metadata, outputs
+
+    def metadata(self, deadline: Deadline) -> Steps[Metadata]:
+        """Ask what the model takes and gives.
+
+        Raises:
+            ClientError: for what the server refuses.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            request = protocol_pb2.GetModelMetadataRequest(model_spec=self.model.spec(), metadata_field=[SIGNATURES])
+            content = yield from self._caller.call(GET_METADATA, request, deadline)
+            metadata = Metadata.from_response(_parse(protocol_pb2.GetModelMetadataResponse, content))
+            known = self._versions.get(metadata.version)
+            if known is not None and known.signatures == metadata.signatures:
+                metadata = known
+            elif metadata.has_description:
+                try:
+                    metadata = metadata.with_description((yield from self._describe(metadata.version, deadline)))
+                except ClientError as error:
+                    # Between the two calls the version may have left.
+                    if error.code != grpc.StatusCode.NOT_FOUND or attempt == ATTEMPTS:
+                        raise
+                    continue
+            self._remember(metadata)
+            return metadata
+        raise AssertionError("the last attempt returns or raises")
+
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray], deadline: Deadline) -> Steps[Outputs]:
+        """Ask a signature with arrays as they are.
+
+        Raises:
+            ClientError: for arrays without rows, and what the server refuses.
+        """
+        return (yield from self._predict(signature, dict(inputs), None, deadline))
+
+    def predict(self, request: Any, deadline: Deadline) -> Steps[Any]:
+        """Send a PredictRequest as it is.
+
+        Raises:
+            ClientError: for a request without rows, and what the server refuses.
+        """
+        _check_rows({name: [dimension.size for dimension in proto.tensor_shape.dim]
+                     for name, proto in request.inputs.items()})  # fmt: skip
+        content = yield from self._caller.call(PREDICT, request, deadline)
+        # TensorFlow Serving's own request is answered by its own response, which stands in the same module.
+        return _parse(sys.modules[type(request).__module__].PredictResponse, content)
+
+    def status(self, deadline: Deadline) -> Steps[dict[int, str]]:
+        """Ask for the state of each version.
+
+        Raises:
+            ClientError: for what the server refuses.
+        """
+        request = protocol_pb2.GetModelStatusRequest(model_spec=self.model.spec())
+        content = yield from self._caller.call(GET_STATUS, request, deadline)
+        statuses = _parse(protocol_pb2.GetModelStatusResponse, content).model_version_status
+        names = {number: name for name, number in protocol_pb2.ModelVersionStatus.State.items()}
+        return {status.version: names.get(status.state, str(status.state)) for status in statuses}
+
+    def is_healthy(self, deadline: Deadline) -> Steps[bool]:
+        """Ask the server's health service.
+
+        Raises:
+            ClientError: where the server does not answer, or has no such service.
+        """
+        from grpc_health.v1 import health_pb2
+
+        content = yield from self._caller.call(CHECK_HEALTH, health_pb2.HealthCheckRequest(), deadline)
+        response = _parse(health_pb2.HealthCheckResponse, content)
+        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+
+    def _predict(self, signature: str, arrays: Arrays, version: int | None, deadline: Deadline) -> Steps[Outputs]:
+        _check_rows({name: np.shape(array) for name, array in arrays.items()})
+        request = protocol_pb2.PredictRequest(model_spec=self.model.spec(signature, version))
+        for name, array in arrays.items():
+            fill_tensor_proto(request.inputs[name], array)
+        response = _parse(protocol_pb2.PredictResponse, (yield from self._caller.call(PREDICT, request, deadline)))
+        outputs = {name: to_array(name, proto) for name, proto in sorted(response.outputs.items())}
+        return Outputs(outputs, response.model_spec.version.value)
+
+    def _describe(self, version: int, deadline: Deadline) -> Steps[Description | None]:
+        outputs = yield from self._predict(DESCRIBE, {"rows": np.zeros(1, np.int32)}, version or None, deadline)
+        texts = outputs.arrays.get("description", np.zeros(0, object)).ravel()
+        try:
+            return Description.from_json(texts[0])
+        except (IndexError, KeyError, TypeError, ValueError, AttributeError):
+            raise ClientError(f"{self.model.name} should describe itself as JSON of this project, received {texts!r}") \
+                from None  # fmt: skip
+
+    def _check_features(self, question: Question[Any], metadata: Metadata) -> None:
+        if not self._require_features:
+            return
+        if metadata.description is None:
+            raise ClientError(
+                f"`require_features` needs a model that says which features training always had; version "
+                f"{metadata.version} of {self.model.name} does not"
+            )
+        missing = question.missing(metadata)
+        if missing:
+            raise ClientError(f"the request lacks {', '.join(missing)}, which every training example had")
+
+    def _to_pack(self, metadata: Metadata) -> Metadata:
+        """`metadata` without its shapes, where requests should not be padded."""
+        if self._padding or metadata.description is None:
+            return metadata
+        return metadata.with_description(replace(metadata.description, lengths={}, candidate_sizes=()))
+
+    def _remember(self, metadata: Metadata) -> None:
+        others = {version: known for version, known in self._versions.items() if version != metadata.version}
+        newest = sorted(others)[-MAX_KNOWN_VERSIONS + 1 :]
+        # One assignment, since several threads may use a client.
+        self._versions = {version: others[version] for version in newest} | {metadata.version: metadata}
+        self._current = metadata
+
+
+def _check_rows(shapes: Mapping[str, Any]) -> None:
+    """Refuse a request without rows, which ends a TensorFlow Serving that fills up batches.
+
+    Raises:
+        ClientError: where the first axis of an input is empty.
+    """
+    for name, shape in shapes.items():
+        if len(shape) and not shape[0]:
+            raise ClientError(f"`{name}` should have at least one row, received the shape {list(shape)}")
+
+
+def _parse(kind: Any, content: bytes) -> Any:
+    try:
+        message: Message = kind.FromString(content)
+    except DecodeError:
+        raise ClientError(f"the server should answer a {kind.DESCRIPTOR.name}, received other bytes") from None
+    return message

@@ -1,0 +1,277 @@
+"""Packing of rows into the arrays that a model's signatures take.
+
+Everything that asks an exported model packs its rows here: the client, `Scorer`, the warm-up requests, the benchmarks.
+
+Where the model has a description, the arrays have few shapes, so that a server can batch requests of different users:
+histories are cut to the newest steps and padded to the model's length, other lists are cut to their first values and
+padded, and candidates are padded to the next of the model's sizes. Models take that padding as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serving.client.client_error import ClientError
+from serving.client.metadata import Metadata, Tensor
+from serving.client.values import STRING, as_list, as_single, is_missing, to_column
+from serving.description import Description
+from transforms.feature_names import HISTORY_ITEM, ITEM
+
+HISTORY = "history_"
+COUNT = "k"
+"""The input of `retrieve` that says how many items are wanted."""
+MAX_COUNT = 2**31 - 1
+Row = Mapping[str, Any]
+Arrays = dict[str, np.ndarray]
+
+
+def pack_predict(metadata: Metadata, rows: Sequence[Row]) -> Arrays:
+    """Pack rows, each with its own user and item, for `predict`.
+
+    Args:
+        metadata: of the model.
+        rows: raw features by name, such as `{"item": "12", "history_item": ["3"], "history_age": [60]}`; values that
+            are left out, None, empty text or NaN count as missing.
+
+    Returns:
+        `[N]`, or `[N, L]` for lists, by name of the input.
+
+    Raises:
+        ClientError: for a feature that the model does not know, or a value that is not of its dtype.
+    """
+    return _pack_rows(metadata.signature("predict").inputs, rows, metadata.description, "rows")
+
+
+def pack_rank(metadata: Metadata, user: Row, candidates: Sequence[Row]) -> Arrays:
+    """Pack one user and candidates for `rank`.
+
+    Args:
+        metadata: of the model.
+        user: raw features of the user, the request and the history.
+        candidates: raw features of each, `item` among them. More than the largest of the model's sizes are not padded.
+
+    Returns:
+        `[1]` or `[1, L]` for the user's features, `[1, N]` or `[1, N, L]` for those of the candidates.
+
+    Raises:
+        ClientError: as `pack_predict`, and for a feature on the wrong side.
+    """
+    inputs = metadata.signature("rank").inputs
+    candidate_inputs = metadata.candidate_inputs()
+    of_user = {name: tensor for name, tensor in inputs.items() if name not in candidate_inputs}
+    of_candidates = {name: _without_first_axis(inputs[name]) for name in inputs if name in candidate_inputs}
+    check_known([user], of_user, "the user")
+    check_known(candidates, of_candidates, "candidates")
+    padded = [*candidates, *[{}] * (candidate_count(metadata.description, len(candidates)) - len(candidates))]
+    arrays = _pack(of_candidates, padded, metadata.description)
+    return _pack(of_user, [user], metadata.description) | {name: array[np.newaxis] for name, array in arrays.items()}
+
+
+def pack_retrieve(metadata: Metadata, user: Row, count: int) -> Arrays:
+    """Pack one user for `retrieve`, which leaves the items of the history out.
+
+    Args:
+        metadata: of the model.
+        user: raw features of the user, the request and the history.
+        count: items wanted. As many more are asked for as the history has items in the part that is cut off, since
+            the model cannot leave those out; see `cut_off_items`.
+
+    Returns:
+        As `pack_encode_user`, and `k`, int32 `[1]`.
+
+    Raises:
+        ClientError: as `pack_predict`, and for more items than int32 can count.
+    """
+    inputs = {name: tensor for name, tensor in metadata.signature("retrieve").inputs.items() if name != COUNT}
+    asked = count + len(cut_off_items(metadata, user))
+    if asked > MAX_COUNT:
+        raise ClientError(f"`count` should be at most {MAX_COUNT}, received {count}")
+    return _pack_rows(inputs, [user], metadata.description, "the user") | {COUNT: np.array([asked], np.int32)}
+
+
+def pack_encode_user(metadata: Metadata, rows: Sequence[Row]) -> Arrays:
+    """Pack users for `encode_user`; see `pack_predict`."""
+    return _pack_rows(metadata.signature("encode_user").inputs, rows, metadata.description, "users")
+
+
+def pack_encode_items(metadata: Metadata, rows: Sequence[Row]) -> Arrays:
+    """Pack items for `encode_items`; see `pack_predict`."""
+    return _pack_rows(metadata.signature("encode_items").inputs, rows, metadata.description, "items")
+
+
+def as_rows(name: str, rows: Sequence[Row]) -> list[Row]:
+    """Check that `rows` is a list of rows.
+
+    Args:
+        name: of the argument, for errors.
+        rows: features by name.
+
+    Raises:
+        ClientError: where it is something else.
+    """
+    listed = _as_list_argument(name, rows)
+    for row in listed:
+        check_row(name, row)
+    return listed
+
+
+def as_candidates(candidates: Sequence[Row | str]) -> list[Row]:
+    """Turn ids into candidates of which nothing else is known.
+
+    Raises:
+        ClientError: for a candidate without an item.
+    """
+    listed = _as_list_argument("candidates", candidates)
+    rows = [candidate if isinstance(candidate, Mapping) else {ITEM: candidate} for candidate in listed]
+    for position, row in enumerate(rows):
+        item = row.get(ITEM)
+        if is_missing(item) or isinstance(item, list | tuple | dict | set):
+            raise ClientError(f"candidate {position} should have an `{ITEM}`, received {dict(row)!r}")
+    return rows
+
+
+def candidate_count(description: Description | None, count: int) -> int:
+    """Return the number of candidates that `count` are padded to: the next of the model's sizes, if there is one."""
+    sizes = () if description is None else description.candidate_sizes
+    return min((size for size in sizes if size >= count), default=count)
+
+
+def cut_off_items(metadata: Metadata, user: Row) -> frozenset[bytes]:
+    """Return the items that only the part of a history holds that is too old for the model's length."""
+    items = [item for item in to_column(HISTORY_ITEM, STRING, as_list(user.get(HISTORY_ITEM))) if item]
+    length = _history_length(metadata.description)
+    if length is None or len(items) <= length:
+        return frozenset()
+    start = len(items) - length
+    return frozenset(items[:start]) - frozenset(items[start:])
+
+
+def missing_features(metadata: Metadata, names: Collection[str], rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the features among `names` that training always had and that some row lacks."""
+    always_given = () if metadata.description is None else metadata.description.always_given
+    return tuple(name for name in always_given if name in names and any(is_missing(row.get(name)) for row in rows))
+
+
+def check_row(whose: str, row: Any) -> None:
+    """Check that a row is features by name.
+
+    Raises:
+        ClientError: where it is something else.
+    """
+    if not isinstance(row, Mapping):
+        raise ClientError(f"{whose} should be features by name, received {row!r}")
+
+
+def check_known(rows: Sequence[Row], known: Collection[str], whose: str) -> None:
+    """Check that rows have no features but those that a model knows.
+
+    Raises:
+        ClientError: where they have, or a row is none.
+    """
+    for row in rows:
+        check_row(whose, row)
+    unknown = sorted({str(name) for row in rows for name in row if name not in known})
+    if unknown:
+        verb = "has" if whose == "the user" else "have"
+        raise ClientError(f"{whose} {verb} {', '.join(unknown)}; the model knows {', '.join(sorted(known))}")
+
+
+def _as_list_argument(name: str, values: Any) -> list[Any]:
+    if hasattr(values, "tolist"):
+        values = values.tolist()
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise ClientError(f"`{name}` should be a list, received {values!r}")
+    return list(values)
+
+
+def _pack_rows(
+    inputs: Mapping[str, Tensor], rows: Sequence[Row], description: Description | None, whose: str
+) -> Arrays:
+    check_known(rows, inputs, whose)
+    return _pack(inputs, rows, description)
+
+
+def _pack(inputs: Mapping[str, Tensor], rows: Sequence[Row], description: Description | None) -> Arrays:
+    """Pack known features of rows: `[N]` for single values and, padded, `[N, L]` for lists."""
+    histories = _Histories(rows, _history_length(description))
+    lengths = {} if description is None else description.lengths
+    arrays = {}
+    for name, tensor in inputs.items():
+        if tensor.rank == 1:
+            arrays[name] = to_column(name, tensor.dtype, [as_single(name, row.get(name)) for row in rows])
+        elif tensor.rank == 2 and name.startswith(HISTORY):
+            arrays[name] = _pad(name, tensor.dtype, histories.values(name), histories.length)
+        elif tensor.rank == 2:
+            lists = [as_list(row.get(name)) for row in rows]
+            if name in lengths:
+                lists = [_first_values(values, lengths[name]) for values in lists]
+            arrays[name] = _pad(name, tensor.dtype, lists, lengths.get(name, max(map(len, lists), default=0)))
+        else:
+            axes = "an unknown number of" if tensor.rank is None else tensor.rank
+            raise ClientError(f"`{name}` should have one or two axes for rows, the model's has {axes}")
+    return arrays
+
+
+class _Histories:
+    """The steps of the rows' histories that are sent.
+
+    A step exists where `history_item` is not empty. Where the model's length is known, other steps are left out, so
+    that they do not use up the length.
+    """
+
+    def __init__(self, rows: Sequence[Row], length: int | None) -> None:
+        self._rows = rows
+        items = [as_list(row.get(HISTORY_ITEM)) for row in rows]
+        self._counts = [len(values) for values in items]
+        self._positions: list[list[int]] | None = None
+        if length is None:
+            self.length = max(self._counts, default=0)
+        else:
+            self.length = length
+            self._positions = [_newest_steps(values, length) for values in items]
+
+    def values(self, name: str) -> list[list[Any]]:
+        """Return the values of a feature along the history, for each row.
+
+        Raises:
+            ClientError: where they are not as many as the steps.
+        """
+        lists = [as_list(row.get(name)) for row in self._rows]
+        for values, count in zip(lists, self._counts, strict=True):
+            if values and len(values) != count:
+                raise ClientError(
+                    f"`{name}` should have as many values as `{HISTORY_ITEM}`, {count}, received {len(values)}"
+                )
+        if self._positions is None:
+            return lists
+        return [
+            [values[position] for position in positions] if values else []
+            for values, positions in zip(lists, self._positions, strict=True)
+        ]
+
+
+def _history_length(description: Description | None) -> int | None:
+    return None if description is None else description.lengths.get(HISTORY_ITEM)
+
+
+def _newest_steps(items: list[Any], length: int) -> list[int]:
+    """Positions of the newest `length` steps that exist."""
+    positions = [position for position, item in enumerate(items) if not is_missing(item)]
+    return positions[max(len(positions) - length, 0) :]
+
+
+def _first_values(values: list[Any], length: int) -> list[Any]:
+    return [value for value in values if not is_missing(value)][:length]
+
+
+def _pad(name: str, dtype: str, lists: list[list[Any]], length: int) -> np.ndarray:
+    """`[N, length]`, missing values after those of shorter lists."""
+    values = [value for items in lists for value in [*items, *[None] * (length - len(items))]]
+    return to_column(name, dtype, values).reshape(len(lists), length)
+
+
+def _without_first_axis(tensor: Tensor) -> Tensor:
+    return Tensor(tensor.dtype, None if tensor.shape is None else tensor.shape[1:])
