@@ -36,6 +36,14 @@ class ModelLoadError(Exception):
         self.code = code
 
 
+class MissingSavedModelError(ModelLoadError):
+    """A folder without a `saved_model.pb`."""
+
+
+class InvalidSavedModelError(ModelLoadError):
+    """A `saved_model.pb` whose bytes cannot be parsed."""
+
+
 class SessionModel:
     """A SavedModel in a graph and a session of its own. Safe to use from several threads.
 
@@ -140,9 +148,10 @@ def read_meta_graph(folder: str, tags: Collection[str] = (SERVE_TAG,)) -> meta_g
         with tf.io.gfile.GFile(path, "rb") as file:
             saved = saved_model_pb2.SavedModel.FromString(file.read())
     except tf.errors.NotFoundError as error:
-        raise ModelLoadError(f"{folder} has no {SAVED_MODEL}", error.error_code) from None
+        raise MissingSavedModelError(f"{folder} has no {SAVED_MODEL}", error.error_code) from None
     except DecodeError:
-        raise ModelLoadError(f"{path} is no SavedModel: its bytes cannot be parsed", tf.errors.DATA_LOSS) from None
+        message = f"{path} is no SavedModel: its bytes cannot be parsed"
+        raise InvalidSavedModelError(message, tf.errors.DATA_LOSS) from None
     except tf.errors.OpError as error:
         raise ModelLoadError(f"{path} cannot be read: {_first_line(error)}", error.error_code) from None
     for meta_graph in saved.meta_graphs:
