@@ -42,8 +42,8 @@ from pipeline.evaluation import files_of_test_split
 from pipeline.folders import Folders
 from serving.client import Client
 from serving.client.messages import Metadata, model_spec, rank_request, score_request
-from serving.load import Scorer
 from serving.raw_rows import Row, parted, row_of
+from serving.scorer import Scorer
 
 NAME, CANDIDATES, PARITY_ROWS = "bench", 100, 10_000
 LATENCY, THROUGHPUT, RANK, PARITY = 1.5, 0.8, 5.0, 1e-6
@@ -55,7 +55,7 @@ SECONDS, TURNS = 5.0, 10
 def served(base: Path) -> Iterator[str]:
     """The address of a server process of the versions below `base`."""
     program = [str(Path(sys.executable).with_name("interestflow")), "serve", str(base), "--name", NAME]
-    process = subprocess.Popen([*program, "--port", "0", "--rest-port", "-1"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*program, "--port", "0", "--no-rest"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     address = ""
     for line in process.stdout:

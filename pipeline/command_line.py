@@ -31,6 +31,7 @@ RunsFolder = Annotated[
     str | None, typer.Option("--runs-folder", help="Where runs are kept, instead of $INTERESTFLOW_RUNS or ./runs.")
 ]
 LogFormat = Literal["parquet", "csv", "jsonl"]
+AllowReload = Literal["never", "with-certificate", "anyone"]
 Seed = Annotated[int | None, typer.Option(help="Instead of `training.seed`.")]
 
 
@@ -180,48 +181,70 @@ def serve(
         Path,
         typer.Argument(
             metavar="CONFIG|FOLDER|MODELS",
-            help="The YAML file of a run whose model to serve, a folder with versions, or TF Serving's models.config.",
+            help="The YAML file of a run whose model to serve, a folder with versions, or a models.config.",
         ),
     ],
-    name: Annotated[str | None, typer.Option(help="Of the model, instead of the configuration's or folder's.")] = None,
-    host: Annotated[str, typer.Option(help="To listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Of gRPC; 0 takes a free one.")] = 8500,
-    rest_port: Annotated[int, typer.Option(help="Of REST and metrics; 0 takes a free one, -1 serves none.")] = 8501,
+    name: Annotated[str | None, typer.Option(help="Model name, instead of the configuration's or folder's.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, help="Port of gRPC; 0 takes a free one.")] = 8500,
+    rest_port: Annotated[int, typer.Option(min=0, help="Port of REST and metrics; 0 takes a free one.")] = 8501,
+    no_rest: Annotated[bool, typer.Option("--no-rest", help="Serve gRPC alone, without REST and metrics.")] = False,
     batching: Annotated[
-        Path | None, typer.Option("--batching-parameters", help="TF Serving's batching_parameters.txt.")
+        Path | None, typer.Option("--batching-parameters", help="A batching_parameters.txt; no batching without it.")
     ] = None,
-    poll_seconds: Annotated[float, typer.Option(help="Between looks for new versions.")] = 1.0,
-    max_message_megabytes: Annotated[int, typer.Option(help="That a request may have.")] = 64,
-    max_concurrent_requests: Annotated[int, typer.Option(help="Further ones are refused.")] = 256,
-    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file; serves TLS alone.")] = None,
+    poll_seconds: Annotated[float, typer.Option(help="Seconds between checks for new versions.")] = 1.0,
+    models_config_poll_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds between checks of models.config for changes; 0 reads it once.")
+    ] = 0.0,
+    load_retries: Annotated[int, typer.Option(min=0, help="Retries before a version that fails to load ends.")] = 0,
+    load_retry_seconds: Annotated[float, typer.Option(min=0, help="Seconds between those retries.")] = 60.0,
+    allow_reload: Annotated[
+        AllowReload, typer.Option(help="Who may change the models by HandleReloadConfigRequest.")
+    ] = "never",
+    max_message_megabytes: Annotated[int, typer.Option(min=1, help="Largest request accepted, in MB.")] = 64,
+    grpc_max_threads: Annotated[int, typer.Option(min=2, help="Threads of gRPC; calls beyond them are rejected.")] = 64,
+    max_concurrent_requests: Annotated[
+        int, typer.Option(min=1, help="REST requests in flight before new ones are rejected.")
+    ] = 256,
+    grace_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds that running requests have to end at SIGTERM.")
+    ] = 30.0,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file; serves TLS only.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
     tls_client_authority: Annotated[
         Path | None, typer.Option(help="PEM file; clients must show a certificate that it signed.")
     ] = None,
     runs_folder: RunsFolder = None,
 ) -> None:
-    """Serves pushed models as TF Serving does, until it is stopped."""
+    """Serve models over TensorFlow Serving's protocol until stopped."""
     from pipeline.quiet import libraries_to_log
 
     # TensorFlow's own lines at its start say nothing that a person could act on.
     with libraries_to_log(Path(os.devnull)) as console:
-        from pipeline.served import NothingToServeError, server_options
+        from pipeline.model_sources import NothingToServeError, build_tls, find_models
+        from serving.server.configuration import ServerOptions, read_batching
         from serving.server.errors import ServerConfigurationError
         from serving.server.main import serve as serve_until_stopped
 
         try:
-            options = server_options(
-                source,
-                name=name,
-                runs_folder=runs_folder,
+            models, models_path = find_models(source, name, runs_folder)
+            options = ServerOptions(
+                models,
+                models_path=models_path,
+                models_poll_seconds=models_config_poll_seconds,
                 host=host,
                 port=port,
-                rest_port=None if rest_port < 0 else rest_port,
-                batching=batching,
+                rest_port=None if no_rest else rest_port,
+                batching=None if batching is None else read_batching(batching),
                 poll_seconds=poll_seconds,
+                load_retries=load_retries,
+                load_retry_seconds=load_retry_seconds,
+                allow_reload=allow_reload,
                 max_message_bytes=max_message_megabytes * 2**20,
+                grpc_max_threads=grpc_max_threads,
                 max_concurrent_requests=max_concurrent_requests,
-                tls=(tls_certificate, tls_key, tls_client_authority),
+                drain_seconds=grace_seconds,
+                tls=build_tls(tls_certificate, tls_key, tls_client_authority),
             )
             serve_until_stopped(options, console)
             problem = None

@@ -12,7 +12,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from serving.server.errors import ServerConfigurationError
 
 MODEL_PLATFORM = "tensorflow"
-AllowReload = Literal["never", "with_certificate", "anyone"]
+AllowReload = Literal["never", "with-certificate", "anyone"]
 
 
 @dataclass(frozen=True)
@@ -122,43 +122,48 @@ class ServerOptions:
 
 
 def one_model(name: str, base_path: str) -> model_server_config_pb2.ModelServerConfig:
-    """The configuration that serves the newest version below `base_path`."""
+    """Return the configuration that serves the newest version below `base_path`, an absolute path or a URI."""
     config = model_server_config_pb2.ModelServerConfig()
     config.model_config_list.config.add(name=name, base_path=base_path, model_platform=MODEL_PLATFORM)
     return config
 
 
 def read_models(path: str | Path) -> model_server_config_pb2.ModelServerConfig:
-    """Reads `models.config`.
+    """Read `models.config`.
 
     Raises:
         ServerConfigurationError: naming the file and what is wrong in it.
     """
     config = _parsed(path, model_server_config_pb2.ModelServerConfig())
-    problem = problem_of(config)
+    problem = find_problem(config)
     if problem is not None:
         raise ServerConfigurationError(f"{path}: {problem}")
     return config
 
 
-def problem_of(config: model_server_config_pb2.ModelServerConfig) -> str | None:
-    """What a configuration of models cannot be served for, in a sentence; None where there is nothing."""
+def find_problem(config: model_server_config_pb2.ModelServerConfig) -> str | None:
+    """Say in a sentence why a configuration of models cannot be served; None where it can.
+
+    What TensorFlow Serving refuses is refused, and so is a model without a name, which it would serve to nobody.
+    """
     if config.WhichOneof("config") != "model_config_list":
         return "`model_config_list` should be given; custom configurations are not supported"
     names: set[str] = set()
     for model in config.model_config_list.config:
-        if not model.name or not model.base_path:
-            return f"every model should have `name` and `base_path`, received {model.name!r} and {model.base_path!r}"
+        if not model.name:
+            return f"every model should have a `name`, received none for the model in {model.base_path!r}"
         if model.name in names:
             return f"`name` should be given once, received {model.name!r} twice"
-        if model.model_platform not in ("", MODEL_PLATFORM):
+        if not (model.base_path.startswith("/") or "://" in model.base_path):
+            return f"`base_path` of {model.name} should be an absolute path or a URI, received {model.base_path!r}"
+        if model.model_platform != MODEL_PLATFORM and model.model_type != model_server_config_pb2.TENSORFLOW:
             return f"`model_platform` of {model.name} should be {MODEL_PLATFORM!r}, received {model.model_platform!r}"
         names.add(model.name)
     return None
 
 
 def read_batching(path: str | Path) -> Batching:
-    """Reads `batching_parameters.txt`.
+    """Read `batching_parameters.txt`.
 
     Raises:
         ServerConfigurationError: naming the file and what is wrong in it.
@@ -197,7 +202,7 @@ def _parsed(path: str | Path, message: Any) -> Any:
 
 
 def _batching_message() -> Any:
-    """TF Serving's message BatchingParameters, which its Python package leaves out."""
+    """Return TensorFlow Serving's message BatchingParameters, which its Python package leaves out."""
     int64, text = wrappers_pb2.Int64Value.DESCRIPTOR.full_name, wrappers_pb2.StringValue.DESCRIPTOR.full_name
     fields = {
         "max_batch_size": (1, int64), "batch_timeout_micros": (2, int64), "max_enqueued_batches": (3, int64),

@@ -2,65 +2,80 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
 
-from serving.server.errors import ServingError
+from serving.server.configuration import AllowReload
+from serving.server.errors import ServingError, invalid
 from serving.server.manager import Manager
 from serving.server.metrics import ServerMetrics
+from serving.server.reloader import Reloader
 from serving.server.services import answered
-
-log = logging.getLogger("interestflow.serving")
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus and HandleReloadConfigRequest."""
+    """GetModelStatus and HandleReloadConfigRequest.
 
-    def __init__(self, manager: Manager, metrics: ServerMetrics) -> None:
-        self._manager, self._metrics = manager, metrics
+    Args:
+        manager: of the models.
+        reloader: changes which there are.
+        allow_reload: who may do so.
+        metrics: counts requests.
+    """
+
+    def __init__(self, manager: Manager, reloader: Reloader, allow_reload: AllowReload, metrics: ServerMetrics) -> None:
+        self._manager, self._reloader, self._metrics = manager, reloader, metrics
+        self._allow_reload = allow_reload
 
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
         return answered(self._metrics, request.model_spec.name, "GetModelStatus", context, lambda: model_status(
             self._manager, request))  # fmt: skip
 
     def HandleReloadConfigRequest(self, request: Any, context: grpc.ServicerContext) -> Any:
+        return answered(self._metrics, "", "HandleReloadConfigRequest", context, lambda: self._reload(request, context))
+
+    def _reload(self, request: Any, context: grpc.ServicerContext) -> model_management_pb2.ReloadConfigResponse:
+        check_may_reload(self._allow_reload, context)
+        self._reloader.reload(request.config, context.is_active)
         response = model_management_pb2.ReloadConfigResponse()
-        # A refusal is told in the answer's own status, as TF Serving does, and not by the call's.
-        try:
-            with self._metrics.request("", "HandleReloadConfigRequest"):
-                self._manager.reload(request.config)
-        except ServingError as error:
-            response.status.error_code = error.code.value[0]
-            response.status.error_message = error.message
-        except Exception as error:
-            log.exception("reloading the configuration failed")
-            response.status.error_code = grpc.StatusCode.INTERNAL.value[0]
-            response.status.error_message = repr(error)
+        response.status.SetInParent()
         return response
+
+
+def check_may_reload(allow_reload: AllowReload, context: grpc.ServicerContext) -> None:
+    """Check that the client of a call may change which models are served.
+
+    Raises:
+        ServingError: PERMISSION_DENIED where it may not.
+    """
+    if allow_reload == "anyone":
+        return
+    if allow_reload == "with-certificate" and context.auth_context().get("x509_pem_cert"):
+        return  # the handshake has verified it
+    expected = "only clients with a certificate" if allow_reload == "with-certificate" else "nobody"
+    raise ServingError(
+        grpc.StatusCode.PERMISSION_DENIED,
+        f"{expected} may change this server's models by HandleReloadConfigRequest; `--allow-reload` says who may",
+    )
 
 
 def model_status(
     manager: Manager, request: get_model_status_pb2.GetModelStatusRequest
 ) -> get_model_status_pb2.GetModelStatusResponse:
-    """Answers GetModelStatus.
+    """Answer GetModelStatus. Like TensorFlow Serving, this ignores a label in the request.
 
     Raises:
-        ServingError: NOT_FOUND for an unknown model or version.
+        ServingError: INVALID_ARGUMENT for a request without a model, NOT_FOUND for an unknown model or version.
     """
+    if not request.HasField("model_spec"):
+        raise invalid("`model_spec` should be given, received none")
     spec = request.model_spec
-    choice = spec.WhichOneof("version_choice")
-    found = manager.statuses(
-        spec.name,
-        spec.version.value if choice == "version" else None,
-        spec.version_label if choice == "version_label" else None,
-    )
     response = get_model_status_pb2.GetModelStatusResponse()
-    for version in found:
+    for version in manager.statuses(spec.name, spec.version.value if spec.HasField("version") else None):
         status = response.model_version_status.add(version=version.number, state=version.state)
-        if version.error:
-            status.status.error_code = grpc.StatusCode.INTERNAL.value[0]
-            status.status.error_message = version.error
+        status.status.error_code = version.code.value[0]
+        status.status.error_message = version.error
+        status.status.SetInParent()
     return response

@@ -57,6 +57,11 @@ class Servable:
             for key, signature in self.signatures.items()
         }
 
+    def close(self) -> None:
+        """Free what the model holds; nothing runs in it any longer."""
+        self._functions = {}
+        self._model = None
+
     def signature(self, key: str) -> Any:
         """The signature `key`, or `serving_default` for "".
 

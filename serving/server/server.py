@@ -1,29 +1,35 @@
-"""All of it together: gRPC, health, reflection, REST, and a stop that lets requests end."""
+"""The model server: gRPC, REST and the models behind both, started and stopped together."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
+import time
+from collections.abc import Callable
 from concurrent import futures
-from pathlib import Path
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from serving.certificates import CertificateError, ServerCertificates, read_certificates
 from serving.server.batching import Batcher, Unbatched
 from serving.server.configuration import TLS, ServerOptions
-from serving.server.errors import ServerConfigurationError, ServingError
+from serving.server.descriptors import http_connection_limit, raise_descriptor_limit
+from serving.server.errors import ServerConfigurationError
+from serving.server.health_reporter import HealthReporter
 from serving.server.manager import Manager
 from serving.server.metrics import ServerMetrics
 from serving.server.model_service import ModelService
+from serving.server.models_file import ModelsFile
+from serving.server.reloader import Reloader
 from serving.server.rest import RestServer
-from serving.server.servable import LoadError, Servable
 from serving.server.services import PredictionService
-from serving.warm_up import read_warm_up
+from serving.server.warm_up_replay import replay_warm_up
 
 # Under protobuf 6 these two cannot be imported to the end, but what reflection needs, their descriptors, is there by
 # then (docs/decisions.md).
@@ -33,88 +39,101 @@ for _name in ("prediction_service_pb2", "model_service_pb2"):
 
 log = logging.getLogger("interestflow.serving")
 SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
-HEALTH_SECONDS = 0.5
+END_SECONDS = 1.0
+"""Time that each part of the server has to end once the grace period is over."""
 
 
 class Server:
     """A model server; `with Server(options) as server:` starts it, and stops it at the end.
 
+    Example:
+        with Server(ServerOptions(one_model("demo", "/models/demo"))) as server:
+            Client(f"localhost:{server.port}", "demo").rank(...)
+
     Args:
         options: what to serve and how.
 
     Attributes:
-        port: of gRPC, once it is started.
-        rest_port: of REST, or None.
+        options: as given, with the number of HTTP connections that the process has file descriptors for.
+        port: port of gRPC, once started.
+        rest_port: port of REST, or None.
         manager: of the models.
 
     Raises:
-        ServerConfigurationError: on `start`, for a port or a certificate that cannot be used.
+        ServerConfigurationError: for options that contradict each other; by `start` also for a port, certificate or
+            key that cannot be used.
     """
 
     def __init__(self, options: ServerOptions) -> None:
+        check_options(options)
+        descriptors = raise_descriptor_limit()
+        if options.max_http_connections is None:
+            options = dataclasses.replace(options, max_http_connections=http_connection_limit(descriptors))
         self.options = options
         self.metrics = ServerMetrics()
         self.runner: Batcher | Unbatched = (
             Unbatched() if options.batching is None else Batcher(options.batching, self.metrics.batch)
         )
-        self.manager = Manager(
-            options.models,
-            poll_seconds=options.poll_seconds,
-            drain_seconds=options.drain_seconds,
-            warm_up=warm_up,
-            observer=self.metrics,
-        )
+        self.manager = Manager(options, lambda servable: replay_warm_up(servable, self.runner), self.metrics)
+        self._reloader = Reloader(self.manager, options.allow_labels_for_unavailable_versions)
+        self._models_file: ModelsFile | None = None
+        if options.models_path is not None and options.models_poll_seconds > 0:
+            self._models_file = ModelsFile(options.models_path, options.models_poll_seconds, self._reloader)
         self.port = 0
         self.rest_port: int | None = None
         self._rest: RestServer | None = None
         self._stopped = threading.Event()
-        self._health = health.HealthServicer()
-        self._grpc = grpc.server(
-            futures.ThreadPoolExecutor(max_workers=options.grpc_max_threads, thread_name_prefix="grpc"),
-            maximum_concurrent_rpcs=max(options.grpc_max_threads - 1, 1),
-            options=[
-                ("grpc.max_receive_message_length", options.max_message_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared
-            ],
-        )
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self.manager, self.runner, self.metrics), self._grpc
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.manager, self.metrics), self._grpc)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._grpc)
+        self._health = HealthReporter(self.manager)
+        self._grpc = self._build_grpc(descriptors)
 
     def start(self) -> None:
-        """Listens, loads what there is, and returns; requests that come before are answered UNAVAILABLE."""
-        self.port = self._listen()
-        self._tell_health()
-        self._grpc.start()
-        if self.options.rest_port is not None:
-            self._rest = RestServer(self.manager, self.runner, self.metrics, self.options)
-            self.rest_port = self._rest.port
+        """Listen, load what there is, and return; requests that come before are answered UNAVAILABLE."""
+        certificates = None if self.options.tls is None else read_tls(self.options.tls)
+        try:
+            self.port = self._listen(certificates)
+            self._grpc.start()
+            if self.options.rest_port is not None:
+                self._rest = RestServer(self.manager, self.runner, self.metrics, self.options)
+                self.rest_port = self._rest.port
+        except ServerConfigurationError:
+            self._grpc.stop(0)
+            raise
         self.manager.start()
-        self._tell_health()
-        threading.Thread(target=self._keep_telling_health, name="health", daemon=True).start()
+        self._health.start()
+        if self._models_file is not None:
+            self._models_file.start()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Until it is stopped; whether it was."""
+        """Wait until the server is stopped, for `timeout` seconds at most; return whether it is."""
         return self._stopped.wait(timeout)
 
-    def stop(self, grace: float | None = None) -> None:
-        """Takes no more requests, lets those under way end for `grace` seconds, and ends."""
-        grace = self.options.drain_seconds if grace is None else grace
+    def stop(self, grace: float | None = None) -> bool:
+        """Take no more requests, let those that run end, and stop.
+
+        Args:
+            grace: seconds that running requests have; the options' `drain_seconds` where None. Two seconds later this
+                returns, whatever still runs.
+
+        Returns:
+            Whether all of them have ended.
+        """
         if self._stopped.is_set():
-            return
-        self._health.enter_graceful_shutdown()
-        ended = self._grpc.stop(grace)
+            return True
+        grace = self.options.drain_seconds if grace is None else grace
+        end = time.monotonic() + grace + END_SECONDS
+        self._health.stop()
+        if self._models_file is not None:
+            self._models_file.stop()
+        grpc_ended = self._grpc.stop(grace)
+        parts: list[tuple[str, Callable[[], Any]]] = [("versions", self.manager.stop), ("gRPC", grpc_ended.wait)]
         if self._rest is not None:
-            self._rest.stop(grace)
-        ended.wait()
-        self.manager.stop()
-        self.runner.stop()
+            rest = self._rest
+            parts.append(("REST", lambda: rest.stop(grace)))
+        has_ended = _run_until(parts, end)
+        # The batches that requests wait for run until all requests have ended.
+        has_ended = _run_until([("batches", self.runner.stop)], end + END_SECONDS / 2) and has_ended
         self._stopped.set()
+        return has_ended and not self.manager.in_use()
 
     def __enter__(self) -> Server:
         self.start()
@@ -123,57 +142,93 @@ class Server:
     def __exit__(self, *_: Any) -> None:
         self.stop(grace=1.0)
 
-    def _listen(self) -> int:
+    def _build_grpc(self, descriptors: int) -> grpc.Server:
+        options = self.options
+        server = grpc.server(
+            futures.ThreadPoolExecutor(max_workers=options.grpc_max_threads, thread_name_prefix="grpc"),
+            # As in TensorFlow Serving, one of the threads accepts calls.
+            maximum_concurrent_rpcs=max(options.grpc_max_threads - 1, 1),
+            options=[
+                ("grpc.max_receive_message_length", options.max_message_bytes),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared
+            ],
+        )
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionService(self.manager, self.runner, self.metrics), server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+            ModelService(self.manager, self._reloader, options.allow_reload, self.metrics), server
+        )
+        names = [*SERVICES, reflection.SERVICE_NAME]
+        if options.health_service:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
+            names.append(health.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        return server
+
+    def _listen(self, certificates: ServerCertificates | None) -> int:
         address = f"{self.options.host}:{self.options.port}"
         try:
-            if self.options.tls is None:
+            if certificates is None:
                 return int(self._grpc.add_insecure_port(address))
-            return int(self._grpc.add_secure_port(address, _credentials(self.options.tls)))
+            credentials = grpc.ssl_server_credentials(
+                [(certificates.key, certificates.certificate)],
+                root_certificates=certificates.client_authority,
+                require_client_auth=certificates.client_authority is not None,
+            )
+            return int(self._grpc.add_secure_port(address, credentials))
         except RuntimeError:
             raise ServerConfigurationError(f"the port {address} cannot be used: it is taken, or not ours") from None
 
-    def _keep_telling_health(self) -> None:
-        while not self._stopped.wait(HEALTH_SECONDS):
-            self._tell_health()
 
-    def _tell_health(self) -> None:
-        """Of each model under its name, and under "" of all together."""
-        available = self.manager.available()
-        serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-        for name, versions in available.items():
-            self._health.set(name, serving if versions else not_serving)
-        everything = bool(available) and all(available.values())
-        self._health.set("", serving if everything else not_serving)
-
-
-def warm_up(servable: Servable) -> None:
-    """Answers the requests that lie beside the model, before anybody else's.
+def check_options(options: ServerOptions) -> None:
+    """Check that options can be followed together.
 
     Raises:
-        LoadError: where one of them cannot be answered: the version is not fit to serve.
+        ServerConfigurationError: where they cannot.
     """
-    for number, record in enumerate(read_warm_up(servable.folder)):
-        kind = record.WhichOneof("log_type")
-        if kind != "predict_log":
-            continue
-        request = record.predict_log.request
-        key = request.model_spec.signature_name
+    if options.allow_reload == "with-certificate" and (options.tls is None or options.tls.client_authority is None):
+        raise ServerConfigurationError(
+            "`allow_reload` should only be with-certificate where clients' certificates are checked: give a client "
+            "authority as well"
+        )
+    if options.grpc_max_threads < 2:
+        raise ServerConfigurationError(
+            f"`grpc_max_threads` should be at least 2, since one accepts calls, received {options.grpc_max_threads}"
+        )
+    labelled = [entry.name for entry in options.models.model_config_list.config if entry.version_labels]
+    if labelled and not options.allow_labels_for_unavailable_versions:
+        raise ServerConfigurationError(
+            f"{labelled[0]} should have no labels at the start, when no version is loaded, unless "
+            "`allow_labels_for_unavailable_versions` is given"
+        )
+
+
+def read_tls(tls: TLS) -> ServerCertificates:
+    """Read and check the files of TLS.
+
+    Raises:
+        ServerConfigurationError: naming the file that cannot be used and why.
+    """
+    try:
+        return read_certificates(tls.certificate, tls.key, tls.client_authority)
+    except CertificateError as error:
+        raise ServerConfigurationError(str(error)) from None
+
+
+def _run_until(parts: list[tuple[str, Callable[[], Any]]], end: float) -> bool:
+    """Run each of `parts` in a thread; return whether all of them ended by the monotonic time `end`."""
+
+    def run(name: str, part: Callable[[], Any]) -> None:
         try:
-            servable.run(key, servable.inputs(key, request.inputs))
-        except ServingError as error:
-            raise LoadError(f"warm-up request {number} cannot be answered: {error.message}") from error
+            part()
+        except Exception:  # the other parts stop all the same
+            log.exception("%s did not stop as it should", name)
 
-
-def _credentials(tls: TLS) -> grpc.ServerCredentials:
-    def content(path: str) -> bytes:
-        try:
-            return Path(path).read_bytes()
-        except OSError as error:
-            raise ServerConfigurationError(f"{path} cannot be read: {error.strerror}") from None
-
-    authority = None if tls.client_authority is None else content(tls.client_authority)
-    return grpc.ssl_server_credentials(
-        [(content(tls.key), content(tls.certificate))],
-        root_certificates=authority,
-        require_client_auth=authority is not None,
-    )
+    threads = [threading.Thread(target=run, args=part, name=f"stop {part[0]}", daemon=True) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)

@@ -1,45 +1,68 @@
-"""Which versions of a model there are, and which of them should be served."""
+"""Which versions a model's folder has, and which of them a policy asks for."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from tensorflow_serving.config import file_system_storage_path_source_pb2
 
+from serving.session_model import SAVED_MODEL
+
 Policy: Any = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
+MAX_VERSION = 2**63 - 1
+"""Largest version of TensorFlow Serving, which ignores folders with a larger number."""
+
+
+def list_versions(base_path: str) -> dict[int, str] | None:
+    """List the folders below `base_path` whose name is a version number.
+
+    As in TensorFlow Serving, `007` is version 7, a folder counts before its model is complete, and of two folders with
+    the same number the one whose name sorts last is taken.
+
+    Args:
+        base_path: absolute path, or URI of a file system that TensorFlow reads.
+
+    Returns:
+        Folders by version, rising; None where `base_path` is not there or cannot be read.
+    """
+    try:
+        if not tf.io.gfile.exists(base_path):
+            return None
+        names = sorted(name.rstrip("/") for name in tf.io.gfile.listdir(base_path))
+    except tf.errors.OpError:
+        return None
+    numbers = {name: int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 100}
+    folders = {number: name for name, number in numbers.items() if number <= MAX_VERSION}
+    return {number: f"{base_path.rstrip('/')}/{folders[number]}" for number in sorted(folders)}
 
 
 def complete_versions(base_path: str) -> list[int]:
-    """Numbers of the folders below `base_path` that hold a saved model, rising.
-
-    A version that is still being written, without `saved_model.pb`, is not there yet.
-    """
-    try:
-        folders = [folder for folder in Path(base_path).iterdir() if folder.name.isdecimal()]
-    except OSError:
-        return []
-    return sorted(int(folder.name) for folder in folders if (folder / "saved_model.pb").is_file())
+    """Return the versions below `base_path` that have a saved model, rising."""
+    folders = list_versions(base_path) or {}
+    return [number for number, folder in folders.items() if tf.io.gfile.exists(f"{folder}/{SAVED_MODEL}")]
 
 
-def aspired_versions(available: list[int], policy: Any) -> list[int]:
-    """Those of `available` (rising) that `policy` asks for; the newest where it asks for nothing."""
+def aspired_versions(versions: list[int], policy: Any) -> list[int]:
+    """Return those of `versions` (rising) that `policy` asks for; the newest where it asks for nothing."""
     kind = policy.WhichOneof("policy_choice")
     if kind == "all":
-        return list(available)
+        return list(versions)
     if kind == "specific":
         wanted = set(policy.specific.versions)
-        return [version for version in available if version in wanted]
-    return available[-(policy.latest.num_versions or 1) :]
+        return [version for version in versions if version in wanted]
+    return versions[-(policy.latest.num_versions or 1) :]
 
 
-def state_of(folder: str) -> tuple[tuple[str, int, int], ...]:
-    """Names, sizes and times of the files of a version: a failure to load it is final until these change."""
-    found = []
-    for path in sorted(Path(folder).rglob("*")):
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        found.append((str(path), status.st_size, status.st_mtime_ns))
-    return tuple(found)
+def folder_state(folder: str) -> tuple[tuple[str, int, int], ...]:
+    """Return paths, sizes and times of a version's files: loading it again may only succeed once these change."""
+    state = []
+    for parent, _, names in tf.io.gfile.walk(folder):
+        for name in names:
+            path = f"{parent.rstrip('/')}/{name}"
+            try:
+                status = tf.io.gfile.stat(path)
+            except tf.errors.OpError:
+                continue  # removed meanwhile
+            state.append((path, status.length, status.mtime_nsec))
+    return tuple(sorted(state))

@@ -22,7 +22,7 @@ class Process:
 
     def __init__(self, base: Path) -> None:
         program = str(Path(sys.executable).with_name("interestflow"))
-        command = [program, "serve", str(base), "--name", "scaled", "--port", "0", "--rest-port", "-1"]
+        command = [program, "serve", str(base), "--name", "scaled", "--port", "0", "--no-rest"]
         self.process = subprocess.Popen([*command, "--poll-seconds", "0.05"], stdout=subprocess.PIPE, text=True)
         self.lines: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()

@@ -23,7 +23,7 @@ def _is_true(text: str) -> bool:
 # served, and those that a local server does without, since it takes free ports and always serves metrics.
 OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--batching_parameters_file": ("batching", read_batching),
-    "--grpc_max_threads": ("threads", int),
+    "--grpc_max_threads": ("grpc_max_threads", int),
     "--enable_grpc_healthcheck_service": ("health_service", _is_true),
     "--enable_serialization_as_tensor_content": ("serialize_as_tensor_content", _is_true),
     "--enable_signature_method_name_check": ("check_method_name", _is_true),
@@ -32,6 +32,8 @@ OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--rest_api_enable_cors_support": ("cors", _is_true),
     "--rest_api_timeout_in_ms": ("rest_timeout_seconds", lambda text: int(text) / 1000),
 }
+# What TensorFlow Serving does where the flag is not given, and the local server's defaults do not.
+DEFAULTS = {"allow_labels_for_unavailable_versions": False, "health_service": False, "load_retries": 5}
 WITHOUT_OPTION = {
     "--port", "--rest_api_port", "--file_system_poll_wait_seconds", "--model_config_file", "--model_name",
     "--model_base_path", "--enable_batching", "--monitoring_config_file",
@@ -52,14 +54,15 @@ def server_options(flags: list[str]) -> ServerOptions:
         models = read_models(values["--model_config_file"])
     else:
         models = one_model(values["--model_name"], values["--model_base_path"])
-    options = {OPTIONS[flag][0]: OPTIONS[flag][1](value) for flag, value in values.items() if flag in OPTIONS}
-    if "threads" in options:  # TensorFlow Serving refuses requests for which it has no thread, and queues none
-        options["max_concurrent_requests"] = options["threads"]
+    options = DEFAULTS | {
+        OPTIONS[flag][0]: OPTIONS[flag][1](value) for flag, value in values.items() if flag in OPTIONS
+    }
     known = {field.name for field in dataclasses.fields(ServerOptions)}
     return ServerOptions(
         models,
         rest_port=0,
         poll_seconds=POLL_SECONDS,
+        allow_reload="anyone",
         **{name: value for name, value in options.items() if name in known},
     )
 

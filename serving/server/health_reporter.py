@@ -1,0 +1,52 @@
+"""gRPC's standard health service, with the service names of TensorFlow Serving."""
+
+from __future__ import annotations
+
+import threading
+
+from grpc_health.v1 import health, health_pb2
+
+from serving.server.manager import Manager
+
+SERVICES = ("", "PredictionService", "ModelService")
+CHECK_SECONDS = 0.5
+
+
+class HealthReporter:
+    """Keeps a health servicer up to date in a thread: SERVING while every model has a version that answers.
+
+    TensorFlow Serving does not listen before that, and knows the same names.
+
+    Args:
+        manager: of the models.
+
+    Attributes:
+        servicer: to be added to a gRPC server.
+    """
+
+    def __init__(self, manager: Manager) -> None:
+        self.servicer = health.HealthServicer()
+        self._manager = manager
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Report from now on."""
+        self.update()
+        threading.Thread(target=self._keep_reporting, name="health", daemon=True).start()
+
+    def stop(self) -> None:
+        """Report that nothing is served any longer."""
+        self._stopping.set()
+        self.servicer.enter_graceful_shutdown()
+
+    def update(self) -> None:
+        """Report what is true now."""
+        available = self._manager.available()
+        is_serving = bool(available) and all(available.values())
+        status = health_pb2.HealthCheckResponse.SERVING if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in SERVICES:
+            self.servicer.set(name, status)
+
+    def _keep_reporting(self) -> None:
+        while not self._stopping.wait(CHECK_SECONDS):
+            self.update()

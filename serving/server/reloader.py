@@ -1,0 +1,114 @@
+"""Changes which models a server has while it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import grpc
+from tensorflow_serving.config import model_server_config_pb2
+
+from serving.server.configuration import find_problem
+from serving.server.errors import ServingError, invalid
+from serving.server.manager import Manager
+from serving.server.model_state import State
+from serving.server.versions import aspired_versions, list_versions
+
+POLL_SECONDS = 0.1
+
+
+class Reloader:
+    """Gives a manager new configurations, one at a time.
+
+    Args:
+        manager: of the models.
+        allow_unavailable_labels: whether a new label may name a version that is not loaded.
+    """
+
+    def __init__(self, manager: Manager, allow_unavailable_labels: bool) -> None:
+        self._manager = manager
+        self._allow_unavailable_labels = allow_unavailable_labels
+        self._reloading = threading.Lock()
+
+    def reload(
+        self, config: model_server_config_pb2.ModelServerConfig, is_wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Serve what `config` says from now on. Returns when each model that is new answers.
+
+        Args:
+            config: the models.
+            is_wanted: whether somebody still waits; where nobody does, this returns early.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for a configuration that cannot be served, FAILED_PRECONDITION for a label
+                of a version that is not loaded or a new model without a version, in which case everything stays as it
+                was; UNKNOWN where a new model cannot be loaded.
+        """
+        problem = find_problem(config)
+        if problem is not None:
+            raise invalid(problem)
+        while not self._reloading.acquire(timeout=POLL_SECONDS):
+            if not is_wanted():
+                return
+        try:
+            self._check_labels(config)
+            new = self._new_models(config)
+            self._manager.configure(config)
+            self._manager.poll()
+            while not all(self._is_settled(name) for name in new) and is_wanted():
+                self._manager.wait_for(lambda: all(self._is_settled(name) for name in new), POLL_SECONDS)
+                self._manager.poll()
+            self._check_loaded(new)
+        finally:
+            self._reloading.release()
+
+    def _check_labels(self, config: model_server_config_pb2.ModelServerConfig) -> None:
+        available = self._manager.available()
+        for entry in config.model_config_list.config:
+            known = self._manager.labels(entry.name)
+            for label, number in entry.version_labels.items():
+                is_moved = known.get(label, number) != number
+                if number not in available.get(entry.name, []) and (is_moved or not self._allow_unavailable_labels):
+                    raise ServingError(
+                        grpc.StatusCode.FAILED_PRECONDITION,
+                        f"label {label} of {entry.name} should be of an available version, received {number}",
+                    )
+
+    def _new_models(self, config: model_server_config_pb2.ModelServerConfig) -> list[str]:
+        """Return the models that `config` adds.
+
+        TensorFlow Serving waits for the first version of a new model where there is none, and answers no other
+        reload meanwhile, not even the one that would take the model away. So such a model is refused here.
+        """
+        known = self._manager.available()
+        new = [entry for entry in config.model_config_list.config if entry.name not in known]
+        for entry in new:
+            folders = list_versions(entry.base_path)
+            if not aspired_versions(list(folders or {}), entry.model_version_policy):
+                wanted = ", ".join(map(str, entry.model_version_policy.specific.versions))
+                raise ServingError(
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    f"the new model {entry.name} should have {f'version {wanted}' if wanted else 'a version'} in "
+                    f"{entry.base_path}, received {'no such folder' if folders is None else 'a folder without it'}",
+                )
+        return [entry.name for entry in new]
+
+    def _is_settled(self, name: str) -> bool:
+        """Return whether a model answers, or all its versions have failed."""
+        aspired = self._manager.aspired(name)
+        return any(version.state == State.AVAILABLE for version in aspired) or all(
+            version.state == State.END for version in aspired
+        )
+
+    def _check_loaded(self, names: list[str]) -> None:
+        available = self._manager.available()
+        failed = [name for name in names if not available.get(name)]
+        if failed:
+            reasons = [
+                f"version {version.number} of {name}: {version.code.name}: {version.error}"
+                for name in failed
+                for version in self._manager.aspired(name)
+            ]
+            raise ServingError(
+                grpc.StatusCode.UNKNOWN, f"{len(failed)} model(s) did not become available: {'; '.join(reasons)}"
+            )

@@ -1,0 +1,77 @@
+"""Answers a version's warm-up requests before any user's, as TensorFlow Serving does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from serving.server import inference
+from serving.server.batching import Runner
+from serving.server.errors import ServingError, invalid
+from serving.server.servable import Servable
+from serving.warm_up import MOST, read_warm_up
+
+log = logging.getLogger("interestflow.serving")
+# How a record of each kind is answered. One without a kind is passed over, as TensorFlow Serving does.
+ANSWER: dict[str, Callable[..., Any]] = {
+    "predict_log": inference.predict,
+    "classify_log": inference.classify,
+    "regress_log": inference.regress,
+    "multi_inference_log": inference.multi_inference,
+}
+
+
+class SingleServable:
+    """Gives one version to every request, whatever model, version or label it names."""
+
+    def __init__(self, servable: Servable) -> None:
+        self._servable = servable
+
+    @contextmanager
+    def use(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Servable]:
+        yield self._servable
+
+
+def replay_warm_up(servable: Servable, runner: Runner) -> None:
+    """Answer the requests of the warm-up file beside a model.
+
+    No file, an empty one and one that is no TFRecord file are tolerated, and so are requests for another model.
+
+    Args:
+        servable: a version that answers nobody else yet.
+        runner: runs the requests, with batching where the server has it.
+
+    Raises:
+        ServingError: where a request cannot be answered, or there are too many: the version is not fit to serve.
+    """
+    try:
+        for index, record in enumerate(read_warm_up(servable.folder)):
+            if index == MOST:
+                raise invalid(f"the warm-up file should have at most {MOST:,} requests, received more")
+            _answer(servable, runner, record, index)
+    except tf.errors.DataLossError as error:
+        log.warning("the warm-up file of %s is not read to its end: %s", servable.folder, error.message)
+    except DecodeError:
+        raise invalid("the warm-up file should hold PredictionLogs, received another kind of record") from None
+
+
+def _answer(servable: Servable, runner: Runner, record: Any, index: int) -> None:
+    kind = record.WhichOneof("log_type")
+    if kind is None:
+        return
+    if kind not in ANSWER:
+        raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"warm-up request {index} should not be a {kind}")
+    request = getattr(record, kind).request
+    specs = [task.model_spec for task in request.tasks] if kind == "multi_inference_log" else [request.model_spec]
+    for spec in specs:
+        spec.name = servable.name
+    try:
+        ANSWER[kind](SingleServable(servable), runner, request)
+    except ServingError as error:
+        raise ServingError(error.code, f"warm-up request {index} cannot be answered: {error.message}") from error
