@@ -18,7 +18,7 @@ from serving.deployment.config import DeploymentConfig
 from serving.deployment.errors import ModelFolderError
 from serving.deployment.warm_up_check import check_warm_up
 from serving.description import Description
-from serving.load import PROVENANCE
+from serving.provenance import PROVENANCE
 from serving.session_model import VARIABLES, ModelLoadError, read_meta_graph
 
 LARGEST_VERSION = 2**63 - 1
@@ -49,9 +49,13 @@ def check_model_folder(folder: str, config: DeploymentConfig) -> list[int]:
 def _version_folders(folder: str) -> dict[int, str]:
     """Return the folder of each version by number; TensorFlow Serving takes every whole number for a version."""
     try:
-        if not tf.io.gfile.isdir(folder):
-            raise ModelFolderError(f"{folder} should be a folder with versions of the model, received no such folder")
+        if not tf.io.gfile.stat(folder).is_directory:
+            raise ModelFolderError(f"{folder} should be a folder with versions of the model, received a file")
         names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    except tf.errors.NotFoundError:
+        raise ModelFolderError(
+            f"{folder} should be a folder with versions of the model, received no such folder"
+        ) from None
     except tf.errors.OpError as error:
         raise ModelFolderError(f"{folder} cannot be read: {_first_line(error)}") from None
     versions = {int(name): f"{folder.rstrip('/')}/{name}" for name in names if name.isascii() and name.isdecimal()}

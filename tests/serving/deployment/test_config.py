@@ -1,4 +1,4 @@
-"""What the section `deployment` may say, and the sentence for what it may not."""
+"""What the section `deployment` may hold, and the message for what it may not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import ConfigurationError, load
-from serving.deployment.config import DeploymentConfig
+from serving.deployment.config import BatchingConfig, DeploymentConfig, TLSConfig
 
 CONFIG = """
 name: shop
@@ -40,6 +40,16 @@ model: {name: pooled}
         ),
         ({"labels": {'a" b': 3}}, "should be named in letters, digits"),
         ({"labels": {"stable": 0}}, "greater than or equal to 1"),
+        ({"grpc_threads": 0}, "greater than or equal to 1"),
+        ({"batching": {"max_batch_size": 0}}, "greater than or equal to 1"),
+        ({"batching": {"num_batch_threads": 0}}, "greater than or equal to 1"),
+        ({"batching": {"allowed_batch_sizes": [1, 2]}}, "Extra inputs are not permitted"),
+        ({"batching": {"pad_variable_length_inputs": True}}, "Extra inputs are not permitted"),
+        (
+            {"batching": {}, "grpc_threads": 127},
+            "`grpc_threads` should be at least `batching.max_batch_size`, 128, received 127",
+        ),
+        ({"tls": {"certificate": "tls.crt"}}, "Field required"),
     ],
 )
 def test_what_cannot_be_deployed_is_named(given: dict[str, Any], sentence: str) -> None:
@@ -76,3 +86,53 @@ def test_it_changes_neither_training_nor_evaluation(tmp_path: Path) -> None:
     assert other.deployment.replicas == 7
     assert other.for_training() == plain.for_training()
     assert other.for_evaluation() == plain.for_evaluation()
+
+
+def test_batching_is_off_unless_it_is_asked_for() -> None:
+    assert DeploymentConfig().batching is None
+    assert DeploymentConfig.model_validate({"batching": None}).batching is None
+    assert DeploymentConfig.model_validate({"batching": {}}).batching == BatchingConfig(
+        max_batch_size=128, batch_timeout_micros=1000, max_enqueued_batches=100, num_batch_threads=4
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "threads"),
+    [
+        ({}, 64),
+        ({"grpc_threads": 4}, 4),
+        ({"batching": {}}, 128),
+        ({"batching": {"max_batch_size": 32}}, 64),
+        ({"batching": {"max_batch_size": 32}, "grpc_threads": 32}, 32),
+    ],
+)
+def test_there_are_threads_to_fill_a_batch(given: dict[str, Any], threads: int) -> None:
+    assert DeploymentConfig.model_validate(given).max_grpc_threads == threads
+
+
+@pytest.mark.parametrize("key", ["max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads"])
+def test_keys_of_batching_have_moved(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(CONFIG + f"deployment:\n  replicas: 2\n  {key}: 8\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"`deployment.{key}` should stand in the section `batching`, received it beside that section ({path}, line 9)"
+    )
+
+
+def test_an_unknown_key_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(CONFIG + "deployment: {batching: {max_batch_sise: 8}}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        "`deployment.batching.max_batch_sise` is not a key that is known here; did you mean `max_batch_size`? "
+        f"({path}, line 7)"
+    )
+
+
+def test_certificates_lie_beside_the_configuration(tmp_path: Path) -> None:
+    config = DeploymentConfig.model_validate({"tls": {"certificate": "tls.crt", "key": "/etc/tls.key"}})
+    assert config.resolve_paths(tmp_path).tls == TLSConfig(certificate=tmp_path / "tls.crt", key=Path("/etc/tls.key"))
+    assert DeploymentConfig().resolve_paths(tmp_path) == DeploymentConfig()

@@ -1,20 +1,23 @@
-"""Manifests that Kubernetes' own schemas accept, and whose parts fit together."""
+"""Kubernetes' own schemas accept the manifests, and their parts fit together."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 
-from serving.deployment.config import DeploymentConfig
-from serving.deployment.kubernetes import image, manifests
-from serving.deployment.tf_serving import arguments, serving_files
+from serving.deployment.config import BatchingConfig, DeploymentConfig, TLSConfig
+from serving.deployment.kubernetes import manifests, tls_secret_name
+from serving.deployment.tf_serving import server_files, server_flags
 
 CASES = {
     "volume": DeploymentConfig(),
     "labels": DeploymentConfig(labels={"stable": 3, "canary": 4}),
+    "batching": DeploymentConfig(batching=BatchingConfig()),
     "gpu": DeploymentConfig(gpus=1, namespace="ranking", tls_secret="ranking-tls"),
+    "certificates": DeploymentConfig(tls=TLSConfig(certificate=Path("tls.crt"), key=Path("tls.key"))),
     "gs": DeploymentConfig(model_path="gs://bucket/models", volume_claim=None, credentials_secret="key"),
     "account": DeploymentConfig(model_path="gs://bucket/models/", volume_claim=None, service_account="reader"),
     "s3": DeploymentConfig(
@@ -106,24 +109,47 @@ def test_what_the_arguments_name_is_mounted_there() -> None:
         "/config": {"name": "config", "configMap": {"name": "shop-serving"}},
         "/tmp": {"name": "temporary", "emptyDir": {}},
         "/models": {"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}},
-        "/tls": {"name": "tls", "secret": {"secretName": "ranking-tls"}},
+        "/tls": {
+            "name": "tls",
+            "secret": {"secretName": "ranking-tls", "items": [{"key": "ssl.config", "path": "ssl.config"}]},
+        },
     }
     named = {argument.partition("=")[2] for argument in container["args"] if "_file=" in argument}
     config_map = by_kind("gpu")["ConfigMap"]
     assert config_map["metadata"]["name"] == "shop-serving"
     assert named == {*(f"/config/{file}" for file in config_map["data"]), "/tls/ssl.config"}
-    assert container["args"] == arguments(CASES["gpu"])
-    assert config_map["data"] == serving_files("shop", "/models/shop", CASES["gpu"])
+    assert container["args"] == server_flags(CASES["gpu"])
+    assert config_map["data"] == server_files("shop", "/models/shop", CASES["gpu"])
 
 
-def test_probes_ask_for_the_model_over_rest() -> None:
+def test_probes_ask_over_rest() -> None:
     _, container = pod_of("volume")
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[probe]["httpGet"] == {"path": "/v1/models/shop", "port": "rest"}
+    # The model's own path answers 200 also where no version of the model is left.
+    for probe in ("startupProbe", "readinessProbe"):
+        assert container[probe]["httpGet"] == {"path": "/v1/models/shop/metadata", "port": "rest"}
+    # A new process would have no version either.
+    assert container["livenessProbe"]["httpGet"] == {"path": "/v1/models/shop", "port": "rest"}
     startup = container["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] == CASES["volume"].startup_seconds == 300
     (longer,) = manifests("shop", DeploymentConfig(startup_seconds=301))[1]["spec"]["template"]["spec"]["containers"]
     assert longer["startupProbe"]["failureThreshold"] == 61  # never less than what was asked for
+
+
+def test_the_secret_of_tls() -> None:
+    assert tls_secret_name("shop", CASES["volume"]) is None
+    assert tls_secret_name("shop", CASES["gpu"]) == "ranking-tls"
+    assert tls_secret_name("shop", CASES["certificates"]) == "shop-tls"
+    pod, _ = pod_of("certificates")
+    items = [{"key": "ssl.config", "path": "ssl.config"}]
+    assert {"name": "tls", "secret": {"secretName": "shop-tls", "items": items}} in pod["volumes"]
+
+
+def test_with_batching() -> None:
+    config_map = by_kind("batching")["ConfigMap"]
+    assert set(config_map["data"]) == {"models.config", "batching_parameters.txt", "monitoring.config"}
+    _, container = pod_of("batching")
+    assert "--enable_batching=true" in container["args"]
+    assert set(by_kind("volume")["ConfigMap"]["data"]) == {"models.config", "monitoring.config"}
 
 
 def test_clients_have_left_before_the_server_ends() -> None:
@@ -157,21 +183,6 @@ def test_with_gpus() -> None:
     assert "tolerations" not in pod
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ("tensorflow/serving:2.19.1", "tensorflow/serving:2.19.1-gpu"),
-        ("docker.io/tensorflow/serving", "docker.io/tensorflow/serving:latest-gpu"),
-        ("tensorflow/serving:2.19.1-gpu", "tensorflow/serving:2.19.1-gpu"),
-        ("tensorflow/serving@sha256:0a", "tensorflow/serving@sha256:0a"),
-        ("registry.example:5000/serving", "registry.example:5000/serving"),
-    ],
-)
-def test_only_a_stock_image_has_its_gpu_variant_named(given: str, expected: str) -> None:
-    assert image(DeploymentConfig(image=given, gpus=1)) == expected
-    assert image(DeploymentConfig(image=given)) == given
-
-
 def test_models_in_a_bucket() -> None:
     pod, container = pod_of("gs")
     assert "persistentVolumeClaim" not in str(pod)
@@ -193,4 +204,7 @@ def test_a_label_moves_without_new_pods_and_batching_with_new_ones() -> None:
 
     before = template(DeploymentConfig(labels={"stable": 3}))
     assert template(DeploymentConfig(labels={"stable": 4}, versions=(3,))) == before
-    assert template(DeploymentConfig(labels={"stable": 3}, max_batch_size=32)) != before
+    batched = template(DeploymentConfig(labels={"stable": 3}, batching=BatchingConfig()))
+    assert batched != before
+    wider = BatchingConfig(max_enqueued_batches=50)  # changes the file of parameters and no flag
+    assert template(DeploymentConfig(labels={"stable": 3}, batching=wider)) != batched

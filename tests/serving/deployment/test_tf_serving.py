@@ -1,22 +1,89 @@
-"""TF Serving's own files, read back as its messages; what it is started with."""
+"""TensorFlow Serving's own files and flags, word for word, and read back as its messages."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+import pytest
+from google.protobuf import text_format
 
-from serving.deployment.config import DeploymentConfig
-from serving.deployment.tf_serving import arguments, serving_files
+from deployment.start_rules import monitoring_config_message, ssl_config_message
+from serving.certificates import ServerCertificates
+from serving.deployment.config import BatchingConfig, DeploymentConfig
+from serving.deployment.tf_serving import server_files, server_flags, server_image, ssl_config
 from serving.server.configuration import Batching, read_batching, read_models
+
+FLAGS = [
+    "--port=8500",
+    "--rest_api_port=8501",
+    "--model_config_file=/config/models.config",
+    "--model_config_file_poll_wait_seconds=30",
+    "--file_system_poll_wait_seconds=30",
+    "--monitoring_config_file=/config/monitoring.config",
+    "--grpc_max_threads=64",
+    "--max_num_load_retries=0",
+    "--allow_version_labels_for_unavailable_models=true",
+    "--grpc_channel_arguments=grpc.max_connection_age_ms=30000,grpc.max_connection_age_grace_ms=10000",
+]
+NEWEST = """model_config_list {
+  config {
+    name: "shop"
+    base_path: "/models/shop"
+    model_platform: "tensorflow"
+    model_version_policy {
+      latest {
+        num_versions: 2
+      }
+    }
+  }
+}
+"""
+LABELLED = """model_config_list {
+  config {
+    name: "shop"
+    base_path: "/models/shop"
+    model_platform: "tensorflow"
+    model_version_policy {
+      specific {
+        versions: 3
+        versions: 4
+      }
+    }
+    version_labels {
+      key: "stable"
+      value: 3
+    }
+  }
+}
+"""
+BATCHED = """max_batch_size { value: 128 }
+batch_timeout_micros { value: 1000 }
+max_enqueued_batches { value: 100 }
+num_batch_threads { value: 4 }
+"""
+MONITORING = 'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n'
+
+
+def files(config: DeploymentConfig) -> dict[str, str]:
+    return server_files("shop", "/models/shop", config)
 
 
 def model_of(config: DeploymentConfig, folder: Path) -> Any:
     path = folder / "models.config"
-    path.write_text(serving_files("shop", "/models/shop", config)["models.config"])
+    path.write_text(files(config)["models.config"])
     (model,) = read_models(path).model_config_list.config
     return model
+
+
+def test_files_word_for_word() -> None:
+    assert files(DeploymentConfig()) == {"models.config": NEWEST, "monitoring.config": MONITORING}
+    assert files(DeploymentConfig(batching=BatchingConfig())) == {
+        "models.config": NEWEST,
+        "monitoring.config": MONITORING,
+        "batching_parameters.txt": BATCHED,
+    }
+    assert files(DeploymentConfig(labels={"stable": 3}, versions=(4,)))["models.config"] == LABELLED
 
 
 def test_the_newest_versions_are_served(tmp_path: Path) -> None:
@@ -39,55 +106,67 @@ def test_a_version_stays_for_a_rollback_after_its_label_has_moved(tmp_path: Path
     assert list(model.model_version_policy.specific.versions) == [3, 4, 5]
 
 
-def test_batches_grow_by_doubling_to_the_largest(tmp_path: Path) -> None:
+def test_batching_is_off_unless_it_is_asked_for() -> None:
+    assert "batching_parameters.txt" not in files(DeploymentConfig())
+    assert not [flag for flag in server_flags(DeploymentConfig()) if "batching" in flag]
+
+
+def test_batches_have_neither_allowed_sizes_nor_padding(tmp_path: Path) -> None:
     path = tmp_path / "batching_parameters.txt"
-    path.write_text(serving_files("shop", "/models/shop", DeploymentConfig())[path.name])
-    assert read_batching(path) == Batching(64, 1000, 100, 4, (1, 2, 4, 8, 16, 32, 64))
-    given = DeploymentConfig(max_batch_size=48, batch_timeout_micros=0, max_enqueued_batches=7, num_batch_threads=2)
-    path.write_text(serving_files("shop", "/models/shop", given)[path.name])
-    assert read_batching(path) == Batching(48, 0, 7, 2, (1, 2, 4, 8, 16, 32, 48))
-    path.write_text(serving_files("shop", "/models/shop", DeploymentConfig(max_batch_size=1))[path.name])
-    assert read_batching(path).allowed_batch_sizes == (1,)
+    path.write_text(files(DeploymentConfig(batching=BatchingConfig()))[path.name])
+    assert read_batching(path) == Batching(128, 1000, 100, 4, (), False)
+    given = BatchingConfig(max_batch_size=48, batch_timeout_micros=0, max_enqueued_batches=7, num_batch_threads=2)
+    path.write_text(files(DeploymentConfig(batching=given))[path.name])
+    assert read_batching(path) == Batching(48, 0, 7, 2, (), False)
 
 
 def test_metrics_are_offered() -> None:
-    read = text_format.Parse(
-        serving_files("shop", "/models/shop", DeploymentConfig())["monitoring.config"], monitoring_config()
-    )
+    read = text_format.Parse(files(DeploymentConfig())["monitoring.config"], monitoring_config_message())
     assert (read.prometheus_config.enable, read.prometheus_config.path) == (True, "/monitoring/prometheus/metrics")
 
 
-def test_it_is_started_with_its_files() -> None:
-    assert arguments(DeploymentConfig(poll_seconds=5)) == [
-        "--port=8500",
-        "--rest_api_port=8501",
-        "--model_config_file=/config/models.config",
-        "--model_config_file_poll_wait_seconds=5",
-        "--file_system_poll_wait_seconds=5",
-        "--monitoring_config_file=/config/monitoring.config",
+def test_flags() -> None:
+    assert server_flags(DeploymentConfig()) == FLAGS
+    polled = server_flags(DeploymentConfig(poll_seconds=5))
+    assert polled[3:5] == ["--model_config_file_poll_wait_seconds=5", "--file_system_poll_wait_seconds=5"]
+
+
+def test_flags_with_batching() -> None:
+    assert server_flags(DeploymentConfig(batching=BatchingConfig())) == [
+        *(flag.replace("threads=64", "threads=128") for flag in FLAGS),
         "--enable_batching=true",
         "--batching_parameters_file=/config/batching_parameters.txt",
-        "--allow_version_labels_for_unavailable_models=true",
-        "--grpc_channel_arguments=grpc.max_connection_age_ms=30000,grpc.max_connection_age_grace_ms=10000",
     ]
-    assert arguments(DeploymentConfig(tls_secret="ranking-tls"))[-1] == "--ssl_config_file=/tls/ssl.config"
 
 
-def monitoring_config() -> Any:
-    """TF Serving's message MonitoringConfig (monitoring_config.proto), which its Python package leaves out."""
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="test/monitoring.proto", package="test", syntax="proto3")
-    prometheus = file.message_type.add(name="PrometheusConfig")
-    prometheus.field.add(name="enable", number=1, type=field.TYPE_BOOL, label=field.LABEL_OPTIONAL)
-    prometheus.field.add(name="path", number=2, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
-    monitoring = file.message_type.add(name="MonitoringConfig")
-    monitoring.field.add(
-        name="prometheus_config",
-        number=1,
-        type=field.TYPE_MESSAGE,
-        type_name=".test.PrometheusConfig",
-        label=field.LABEL_OPTIONAL,
-    )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("test.MonitoringConfig"))()
+@pytest.mark.parametrize("tls", [{"tls_secret": "ranking-tls"}, {"tls": {"certificate": "tls.crt", "key": "tls.key"}}])
+def test_flags_with_tls(tls: dict[str, Any]) -> None:
+    assert server_flags(DeploymentConfig.model_validate(tls)) == [*FLAGS, "--ssl_config_file=/tls/ssl.config"]
+
+
+def test_ssl_config_holds_the_text_itself() -> None:
+    text = ssl_config(ServerCertificates(b"-----CERT-----\nab\n", b"-----KEY-----\ncd\n"))
+    assert text == 'server_key: "-----KEY-----\\ncd\\n"\nserver_cert: "-----CERT-----\\nab\\n"\n'
+    read = text_format.Parse(text, ssl_config_message())
+    assert (read.server_key, read.server_cert) == ("-----KEY-----\ncd\n", "-----CERT-----\nab\n")
+    assert (read.custom_ca, read.client_verify) == ("", False)
+
+
+def test_ssl_config_that_asks_clients_for_certificates() -> None:
+    read = text_format.Parse(ssl_config(ServerCertificates(b"cert\n", b"key\n", b"ca\n")), ssl_config_message())
+    assert (read.server_key, read.server_cert, read.custom_ca, read.client_verify) == ("key\n", "cert\n", "ca\n", True)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("tensorflow/serving:2.19.1", "tensorflow/serving:2.19.1-gpu"),
+        ("docker.io/tensorflow/serving", "docker.io/tensorflow/serving:latest-gpu"),
+        ("tensorflow/serving:2.19.1-gpu", "tensorflow/serving:2.19.1-gpu"),
+        ("tensorflow/serving@sha256:0a", "tensorflow/serving@sha256:0a"),
+        ("registry.example:5000/serving", "registry.example:5000/serving"),
+    ],
+)
+def test_only_a_stock_image_is_replaced_by_its_gpu_variant(given: str, expected: str) -> None:
+    assert server_image(DeploymentConfig(image=given, gpus=1)) == expected
+    assert server_image(DeploymentConfig(image=given)) == given

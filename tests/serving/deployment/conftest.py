@@ -1,0 +1,25 @@
+"""Model folders that several tests of this folder check, or spoil and then check."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deployment.model_folders import write_ranker
+
+
+@pytest.fixture(scope="session")
+def written_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the complete versions 3 and 4, which nobody changes."""
+    base = tmp_path_factory.mktemp("models") / "shop"
+    for version in (3, 4):
+        write_ranker(base, version)
+    return base
+
+
+@pytest.fixture
+def models(written_versions: Path, tmp_path: Path) -> Path:
+    """A copy of `written_versions`, for one test to change."""
+    return Path(shutil.copytree(written_versions, tmp_path / "models" / "shop"))
