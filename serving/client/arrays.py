@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,29 +51,30 @@ def dtype_name(number: int) -> str:
     return _NAMES.get(number, f"dtype {number}")
 
 
-def fill_tensor_proto(proto: Any, array: np.ndarray) -> None:
+def fill_tensor_proto(proto: Any, values: np.ndarray | Sequence[Any]) -> None:
     """Write an array into an empty TensorProto.
 
     Args:
         proto: this package's or TensorFlow's own.
-        array: of numbers, booleans, or text as `str` or bytes; text that is `str` becomes UTF-8.
+        values: array, or lists of equal lengths, of numbers, booleans, or text as `str` or bytes; text that is `str`
+            becomes UTF-8.
 
     Raises:
         ClientError: for an array of another dtype.
     """
-    array = np.asarray(array)
+    array = _as_array(values)
     number: int
     if array.dtype.kind in "USO":
-        number, values = protocol_pb2.DT_STRING, _as_bytes(array)
+        number, flat = protocol_pb2.DT_STRING, _as_bytes(array)
     elif array.dtype in _NUMBERS:
-        number, values = _NUMBERS[array.dtype], _as_numbers(array)
+        number, flat = _NUMBERS[array.dtype], _as_numbers(array)
     else:
         raise ClientError(f"an array should hold numbers, booleans or text, received one of dtype {array.dtype}")
     proto.dtype = number
     proto.tensor_shape.SetInParent()  # without axes it is a scalar's shape, rather than none
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    getattr(proto, _FIELDS[number][1]).extend(values)
+    getattr(proto, _FIELDS[number][1]).extend(flat)
 
 
 def to_array(name: str, proto: Any) -> np.ndarray:
@@ -109,6 +111,19 @@ def to_array(name: str, proto: Any) -> np.ndarray:
     if is_bfloat16:
         flat = (flat.astype(np.uint32) << 16).view(np.float32)
     return flat.reshape(shape)
+
+
+def _as_array(values: Any) -> np.ndarray:
+    if isinstance(values, np.ndarray | np.generic):
+        return np.asarray(values)
+    # Text by itself would get a dtype of fixed width, which drops zero bytes at the end.
+    objects = np.array(values, object)
+    if any(isinstance(value, str | bytes) for value in objects.ravel()[:1]):
+        return objects
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ClientError("an array should have rows of equal lengths, received lists of different ones") from None
 
 
 def _as_bytes(array: np.ndarray) -> list[Any]:

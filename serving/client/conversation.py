@@ -176,8 +176,7 @@ class Conversation:
         Raises:
             ClientError: for a request without rows, and what the server refuses.
         """
-        _check_rows({name: [dimension.size for dimension in proto.tensor_shape.dim]
-                     for name, proto in request.inputs.items()})  # fmt: skip
+        _check_rows(request)
         content = yield from self._caller.call(PREDICT, request, deadline)
         # TensorFlow Serving's own request is answered by its own response, which stands in the same module.
         return _parse(sys.modules[type(request).__module__].PredictResponse, content)
@@ -207,10 +206,10 @@ class Conversation:
         return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
     def _predict(self, signature: str, arrays: Arrays, version: int | None, deadline: Deadline) -> Steps[Outputs]:
-        _check_rows({name: np.shape(array) for name, array in arrays.items()})
         request = protocol_pb2.PredictRequest(model_spec=self.model.spec(signature, version))
         for name, array in arrays.items():
             fill_tensor_proto(request.inputs[name], array)
+        _check_rows(request)
         response = _parse(protocol_pb2.PredictResponse, (yield from self._caller.call(PREDICT, request, deadline)))
         outputs = {name: to_array(name, proto) for name, proto in sorted(response.outputs.items())}
         return Outputs(outputs, response.model_spec.version.value)
@@ -250,15 +249,16 @@ class Conversation:
         self._current = metadata
 
 
-def _check_rows(shapes: Mapping[str, Any]) -> None:
+def _check_rows(request: Any) -> None:
     """Refuse a request without rows, which ends a TensorFlow Serving that fills up batches.
 
     Raises:
         ClientError: where the first axis of an input is empty.
     """
-    for name, shape in shapes.items():
-        if len(shape) and not shape[0]:
-            raise ClientError(f"`{name}` should have at least one row, received the shape {list(shape)}")
+    for name, proto in sorted(request.inputs.items()):
+        shape = [dimension.size for dimension in proto.tensor_shape.dim]
+        if shape and not shape[0]:
+            raise ClientError(f"`{name}` should have at least one row, received the shape {shape}")
 
 
 def _parse(kind: Any, content: bytes) -> Any:
