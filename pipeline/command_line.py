@@ -159,14 +159,17 @@ def render_serving(
 ) -> None:
     """Write the files that run TensorFlow Serving: Kubernetes manifests, its configuration and a Compose file."""
     from pipeline.folders import Folders
+    from pipeline.quiet import libraries_to_log
     from serving.deployment.errors import DeploymentError, ModelFolderError
-    from serving.deployment.write import write_deployment
 
     loaded = load_config(config, None)
     models = models or Folders.local(loaded, runs_folder).serving
     deployment = loaded.deployment.resolve_paths(config.resolve().parent)
     try:
-        rendering = write_deployment(loaded.name, deployment, models, output, unchecked=unchecked)
+        with libraries_to_log(Path(os.devnull)):
+            from serving.deployment.write import write_deployment
+
+            rendering = write_deployment(loaded.name, deployment, models, output, unchecked=unchecked)
     except ModelFolderError as error:
         fail(f"{error} (--models names another folder, --unchecked reads none)")
     except DeploymentError as error:
