@@ -55,8 +55,10 @@ class Reloader:
             new = self._new_models(config)
             self._manager.configure(config)
             self._manager.poll()
-            while not all(self._is_settled(name) for name in new) and is_wanted():
-                self._manager.wait_for(lambda: all(self._is_settled(name) for name in new), POLL_SECONDS)
+            while not self._are_settled(new):
+                if not is_wanted():
+                    return
+                self._manager.wait_for(lambda: self._are_settled(new), POLL_SECONDS)
                 self._manager.poll()
             self._check_loaded(new)
         finally:
@@ -93,12 +95,10 @@ class Reloader:
                 )
         return [entry.name for entry in new]
 
-    def _is_settled(self, name: str) -> bool:
-        """Return whether a model answers, or all its versions have failed."""
-        aspired = self._manager.aspired(name)
-        return any(version.state == State.AVAILABLE for version in aspired) or all(
-            version.state == State.END for version in aspired
-        )
+    def _are_settled(self, names: list[str]) -> bool:
+        """Return whether each model answers, or all its versions have failed."""
+        states = [{version.state for version in self._manager.aspired(name)} for name in names]
+        return all(State.AVAILABLE in each or each <= {State.END} for each in states)
 
     def _check_loaded(self, names: list[str]) -> None:
         available = self._manager.available()

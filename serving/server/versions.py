@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import tensorflow as tf
@@ -37,6 +38,14 @@ def list_versions(base_path: str) -> dict[int, str] | None:
     return {number: f"{base_path.rstrip('/')}/{folders[number]}" for number in sorted(folders)}
 
 
+def has_folder(path: str) -> bool:
+    """Return whether the folder is there."""
+    try:
+        return bool(tf.io.gfile.isdir(path))
+    except tf.errors.OpError:
+        return False
+
+
 def complete_versions(base_path: str) -> list[int]:
     """Return the versions below `base_path` that have a saved model, rising."""
     folders = list_versions(base_path) or {}
@@ -61,8 +70,15 @@ def folder_state(folder: str) -> tuple[tuple[str, int, int], ...]:
         for name in names:
             path = f"{parent.rstrip('/')}/{name}"
             try:
-                status = tf.io.gfile.stat(path)
-            except tf.errors.OpError:
+                state.append((path, *_size_and_time(path)))
+            except (OSError, tf.errors.OpError):
                 continue  # removed meanwhile
-            state.append((path, status.length, status.mtime_nsec))
     return tuple(sorted(state))
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    if path.startswith("/"):  # TensorFlow tells local times in whole seconds
+        local = os.stat(path)
+        return local.st_size, local.st_mtime_ns
+    status = tf.io.gfile.stat(path)
+    return status.length, status.mtime_nsec
