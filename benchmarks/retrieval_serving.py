@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from serving.exact_index import ExactIndex
+from serving.session_model import SessionModel
 
 DIMENSION, INTERESTS, COUNT, HISTORY = 64, 4, 50, 50
 BAR = 1.5
@@ -78,14 +79,15 @@ def measured(items: int, requests: int) -> dict[str, float]:
         command = [sys.executable, __file__, "--memory-of", folder]
         finished = subprocess.run(command, capture_output=True, text=True, check=True)
         loaded = float(finished.stdout)
-        search = tf.saved_model.load(folder).signatures["search"]
+        search = SessionModel(folder)
         kept = tf.Variable(np.ascontiguousarray(vectors.T))
         product = tf.function(lambda interests: tf.matmul(interests, kept))
         times: dict[str, list[float]] = {"search": [], "product": []}
         for number in range(-3, requests):  # the first few are not counted: graphs are traced, memory is found
-            interests, history = tf.constant(users[number]), tf.constant(ids[seen[number]], tf.string)
+            asked = {"users": users[number], "history": ids[seen[number]], "k": np.array([COUNT], np.int32)}
+            interests = tf.constant(users[number])
             began = time.perf_counter()
-            search(users=interests, history=history, k=tf.constant([COUNT]))["items"].numpy()
+            search.run("search", asked)
             between = time.perf_counter()
             product(interests[0])[0, 0].numpy()
             end = time.perf_counter()
@@ -100,7 +102,7 @@ def measured(items: int, requests: int) -> dict[str, float]:
 def memory_of(folder: str) -> float:
     """Megabytes that loading the model takes; in a process that has freed nothing before, which would be used again."""
     before = resident_megabytes()
-    loaded = tf.saved_model.load(folder)
+    loaded = SessionModel(folder)
     found = resident_megabytes() - before
     del loaded  # not before it is measured
     return found

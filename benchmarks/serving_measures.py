@@ -1,16 +1,18 @@
-"""Serving: latency and throughput over real sockets beside the same model in-process, parity, and swaps under load.
+"""Serving: latency and throughput over real sockets beside the same session in-process, parity, batches, and swaps.
 
     python benchmarks/serving.py configs/demo.yaml --runs-folder RUNS
 
 Serves the model that `interestflow run CONFIG` pushed, in a process of its own, on loopback.
 
 1. One user with a full history and 100 candidates (`rank`): p50 and p99 at 1, 8 and 32 requests at a time, beside the
-   same SavedModel called in this process. Bars: p50 alone at most 1.5 times the call in-process; throughput at 32 at
-   least 0.8 of what back-to-back calls reach; `rank` at least 5 times the candidates a second of `serving_default`
+   same SavedModel in a session of this process. Bars: p50 alone at most 1.5 times the call in-process; throughput at 32
+   at least 0.8 of what back-to-back calls reach; `rank` at least 5 times the candidates a second of `serving_default`
    that is given the same candidates.
 2. Parity: 10,000 raw rows of the test split, a fifth of them made empty, overlong, of unknown or non-ASCII ids, or with
    fields missing, through `predict` of the server and `serving_default` in-process. Bar: 1e-6.
-3. Swaps: a new version every `--swap-every` seconds under load. Bars: no request fails, and no answer comes from a
+3. Batches: 64 client threads on a server that batches, users with histories of any length, 1 to 1,000 candidates.
+   Bars: no request fails, and all scores are those of single requests to a server without batching, within 1e-6.
+4. Swaps: a new version every `--swap-every` seconds under load. Bars: no request fails, and no answer comes from a
    version that was not there.
 """
 
@@ -34,28 +36,33 @@ from typing import Any
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from pipeline.champion import pushed_models
 from pipeline.config import load
 from pipeline.evaluation import files_of_test_split
 from pipeline.folders import Folders
-from serving.client import Client
-from serving.client.messages import Metadata, model_spec, rank_request, score_request
-from serving.raw_rows import Row, parted, row_of
+from serving.client import Client, ClientError
+from serving.client.arrays import fill_tensor_proto
+from serving.client.protocol_pb2 import PredictRequest, PredictResponse
+from serving.client.rows import pack_rank
+from serving.raw_rows import Row, example_of, parted, row_of
 from serving.scorer import Scorer
 
 NAME, CANDIDATES, PARITY_ROWS = "bench", 100, 10_000
+THREADS, MIXED_REQUESTS, LARGEST = 64, 1280, 1000
+BATCHING = "max_batch_size { value: 128 }\nbatch_timeout_micros { value: 1000 }\nnum_batch_threads { value: 2 }\n"
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
 LATENCY, THROUGHPUT, RANK, PARITY = 1.5, 0.8, 5.0, 1e-6
 SECONDS, TURNS = 5.0, 10
 """That each figure is taken over; in turns with what it is compared with, since a machine's speed drifts."""
 
 
 @contextmanager
-def served(base: Path) -> Iterator[str]:
+def served(base: Path, *options: str) -> Iterator[str]:
     """The address of a server process of the versions below `base`."""
     program = [str(Path(sys.executable).with_name("interestflow")), "serve", str(base), "--name", NAME]
-    process = subprocess.Popen([*program, "--port", "0", "--no-rest"], stdout=subprocess.PIPE, text=True)
+    program += ["--port", "0", "--no-rest", *options]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     address = ""
     for line in process.stdout:
@@ -106,10 +113,22 @@ def in_turns(measures: Mapping[str, Callable[[float], Timed]]) -> dict[str, Time
     }
 
 
-def at_a_time(address: str, requests: Sequence[predict_pb2.PredictRequest], concurrency: int, seconds: float) -> Timed:
+def predict_of(channel: grpc.Channel) -> Callable[..., Any]:
+    return channel.unary_unary(PREDICT, PredictRequest.SerializeToString, PredictResponse.FromString)
+
+
+def request_of(signature: str, arrays: Mapping[str, np.ndarray]) -> PredictRequest:
+    request = PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = NAME, signature
+    for name, array in arrays.items():
+        fill_tensor_proto(request.inputs[name], array)
+    return request
+
+
+def at_a_time(address: str, requests: Sequence[PredictRequest], concurrency: int, seconds: float) -> Timed:
     """With so many requests under way."""
     with grpc.insecure_channel(address) as channel:
-        predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+        predict = predict_of(channel)
         for request in requests[:5]:
             predict(request)
         taken: list[float] = []
@@ -131,28 +150,24 @@ def at_a_time(address: str, requests: Sequence[predict_pb2.PredictRequest], conc
 
 def speed(model: str, address: str, rows: list[Row]) -> bool:
     scorer = Scorer(model)
-    loaded = tf.saved_model.load(model)
-    known = Metadata.of_model(loaded)
     longest = sorted(rows, key=lambda row: -len(row.get("history_item", [])))[:20]
     chosen = [parted(row, scorer.inputs)[1] for row in rows[:CANDIDATES]]
     users = [parted(row, scorer.inputs)[0] for row in longest]
-    spec = model_spec(NAME, "rank", None, None)
-    requests = [rank_request(spec, known, user, chosen) for user in users]
-
-    rank, default = loaded.signatures["rank"], loaded.signatures["serving_default"]
-    tensors = [{name: tf.make_ndarray(proto) for name, proto in each.inputs.items()} for each in requests]
-    specs = rank.structured_input_signature[1]
+    tensors = [pack_rank(scorer.metadata, user, chosen) for user in users]
+    requests = [request_of("rank", arrays) for arrays in tensors]
     turn = itertools.count()
 
     def in_process() -> None:
-        own = tensors[next(turn) % len(tensors)]
-        outputs = rank(**{name: tf.constant(value, specs[name].dtype) for name, value in own.items()})
-        next(iter(outputs.values())).numpy()
+        scorer.model.run("rank", tensors[next(turn) % len(tensors)])
 
-    examples = tf.constant([scorer._example({**users[0], **candidate}).SerializeToString() for candidate in chosen])
+    def examples_of(user: Row) -> np.ndarray:
+        parts = [example_of({**user, **candidate}, scorer.inputs).SerializeToString() for candidate in chosen]
+        return np.array(parts, object)
+
+    examples = examples_of(users[0])
 
     def by_example() -> None:
-        next(iter(default(examples=examples).values())).numpy()
+        scorer.model.run("serving_default", {"examples": examples})
 
     found = in_turns(
         {
@@ -174,11 +189,7 @@ def speed(model: str, address: str, rows: list[Row]) -> bool:
     with Client(address, NAME, timeout=60) as client:
 
         def ask_by_example() -> None:
-            own = users[next(turn) % len(users)]
-            request = predict_pb2.PredictRequest(model_spec=client.spec("serving_default"))
-            parts = [scorer._example({**own, **candidate}).SerializeToString() for candidate in chosen]
-            request.inputs["examples"].CopyFrom(tf.make_tensor_proto(parts))
-            client.predict(request)
+            client.run("serving_default", {"examples": examples_of(users[next(turn) % len(users)])})
 
         asked = in_turns(
             {
@@ -221,29 +232,73 @@ def twisted(rows: list[Row]) -> list[Row]:
 
 
 def parity(model: str, address: str, rows: list[Row]) -> bool:
-    scorer, known = Scorer(model), Metadata.of_model(tf.saved_model.load(model))
+    scorer = Scorer(model)
     rows, largest = twisted(rows), 0.0
     with Client(address, NAME, timeout=60) as client:
         for start in range(0, len(rows), 250):
             part = rows[start : start + 250]
-            response = client.predict(score_request(client.spec("predict"), known, part))
+            answered = client.score(part).by_task
             for task, expected in scorer.score(part).items():
-                largest = max(largest, float(np.max(np.abs(tf.make_ndarray(response.outputs[task]) - expected))))
+                largest = max(largest, float(np.max(np.abs(answered[task] - expected))))
     print(f"largest difference over {len(rows):,} rows  {largest:.1e}  bar: {PARITY:.0e}")
     return largest <= PARITY
 
 
+def batches(model: str, base: Path, rows: list[Row]) -> bool:
+    """Rankings of many sizes at once on a server that batches, beside the same ones alone on one that does not."""
+    inputs = Scorer(model).inputs
+    random = np.random.default_rng(7)
+    parts = [parted(row, inputs) for row in rows[: 4 * LARGEST]]
+    asked = []
+    for _ in range(MIXED_REQUESTS):
+        user, _ = parts[random.integers(len(parts))]
+        # Few are large, as in an application; each power of two is as likely as the next.
+        count = int(2 ** random.uniform(0.0, np.log2(LARGEST)))
+        asked.append((user, [parts[place][1] for place in random.integers(len(parts), size=count)]))
+    with served(base) as address, Client(address, NAME, timeout=60) as client:
+        alone = [client.rank(*each).by_task for each in asked]
+    failures: list[ClientError] = []
+    differences: list[float] = []
+
+    def ask(client: Client, number: int) -> None:
+        try:
+            answered = client.rank(*asked[number]).by_task
+        except ClientError as error:
+            failures.append(error)
+            return
+        differences.extend(float(np.abs(answered[task] - alone[number][task]).max()) for task in answered)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        parameters = Path(temporary) / "batching_parameters.txt"
+        parameters.write_text(BATCHING)
+        options = ("--batching-parameters", str(parameters), "--grpc-max-threads", str(2 * THREADS))
+        with served(base, *options) as address, Client(address, NAME, timeout=60) as client:
+            began = time.perf_counter()
+            with ThreadPoolExecutor(THREADS) as pool:
+                list(pool.map(lambda number: ask(client, number), range(len(asked))))
+            seconds = time.perf_counter() - began
+    largest = max(differences, default=float("inf"))
+    print(
+        f"{len(asked):,} rankings of 1 to {LARGEST:,} candidates, {THREADS} client threads, batching on, "
+        f"{len(asked) / seconds:.0f} a second: {len(failures)} failed, bar: none; "
+        f"largest difference from single requests {largest:.1e}, bar: {PARITY:.0e}"
+    )
+    for failure in failures[:3]:
+        print(failure)
+    return not failures and largest <= PARITY
+
+
 def swaps(model: str, rows: list[Row], seconds: float, every: float) -> bool:
-    scorer, known = Scorer(model), Metadata.of_model(tf.saved_model.load(model))
+    scorer = Scorer(model)
     chosen = [parted(row, scorer.inputs)[1] for row in rows[:CANDIDATES]]
-    request = rank_request(model_spec(NAME, "rank", None, None), known, parted(rows[0], scorer.inputs)[0], chosen)
+    request = request_of("rank", pack_rank(scorer.metadata, parted(rows[0], scorer.inputs)[0], chosen))
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary) / NAME
         shutil.copytree(model, base / "1")
         pushed, failures, taken = {1}, [], []
         seen: set[int] = set()
         with served(base) as address, grpc.insecure_channel(address) as channel:
-            predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+            predict = predict_of(channel)
             end = time.monotonic() + seconds
 
             def ask(_: int) -> None:
@@ -296,6 +351,7 @@ def main() -> int:
     with served(Path(folders.serving)) as address:
         reached = speed(model, address, rows)
         reached &= parity(model, address, rows)
+    reached &= batches(model, Path(folders.serving), rows)
     reached &= swaps(model, rows, arguments.swap_seconds, arguments.swap_every)
     print("reached" if reached else "FALLS SHORT")
     return 0 if reached else 1

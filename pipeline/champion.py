@@ -8,7 +8,7 @@ import posixpath
 import tensorflow as tf
 
 from pipeline.stored import Stored
-from serving.load import PROVENANCE
+from serving.provenance import PROVENANCE
 
 UNSEEN = "unseen"
 """The state of a folder that cannot be listed from here."""

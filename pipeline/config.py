@@ -239,7 +239,7 @@ class PipelineConfig(IngestionConfig):
         """Without what training does not depend on, so that its fingerprint changes only when the model would."""
         unused = {
             "examination": ExaminationConfig(), "evaluation": EvaluationConfig(slices=()), "kubeflow": KubeflowConfig(),
-            "serving": ServingGateConfig(), "deployment": DeploymentConfig(), "generate": None,
+            "serving": self.serving.for_export(), "deployment": DeploymentConfig(), "generate": None,
             "baseline": None, "baseline_training": None,
         }  # fmt: skip
         return self.model_copy(update=unused)

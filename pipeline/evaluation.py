@@ -24,7 +24,7 @@ from pipeline.evaluation_result import (
 from pipeline.metrics.ranker_metrics import METRICS, BestPossible
 from pipeline.scoring import BatchScorer, ScoreFiles, SliceBlocks
 from pipeline.slices import Slice, slices_of
-from serving.load import ScoringError, read_provenance
+from serving.provenance import ScoringError, read_provenance
 from serving.raw_inputs import raw_inputs
 from transforms import feature_names
 from transforms.raw_schema import raw_feature_spec

@@ -101,6 +101,20 @@ def out_of_vocabulary(config: PipelineConfig, training: Split) -> dict[str, dict
     return found
 
 
+def always_given(training: Split) -> tuple[str, ...]:
+    """Names of the single-valued inputs that no training example lacks, sorted.
+
+    A category that is missing has the id 0. A number that is missing is encoded as the mean, 0 exactly, which a number
+    that is there hardly ever is; where one is, the feature is taken for one that may be missing, and is not named.
+    """
+    candidates = {name for name, (shape, _) in training.inputs.tensors().items() if shape == ()}
+    for batch, _, _ in training.in_order(COUNTING_BATCH):
+        candidates = {name for name in candidates if np.all(batch[name].numpy() != 0)}
+        if not candidates:
+            break
+    return tuple(sorted(candidates))
+
+
 def item_counts(training: Split) -> np.ndarray:
     """In how many training examples each item is, as the target or in the history, once an example; int64 [item_rows].
 

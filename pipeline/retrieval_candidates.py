@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import polars as pl
 import tensorflow as tf
 
 from pipeline.evaluation_result import EvaluationError
-from pipeline.exported_model import default_signature, examples_in
+from pipeline.exported_model import answer_examples, examples_in
 from transforms import feature_names
 
 BATCH = 2048
@@ -63,11 +62,11 @@ def candidates_of(folder: str, files: tuple[str, ...], kind: str | None) -> Cand
 
 
 def vectors(folder: str, examples: np.ndarray, output: str) -> np.ndarray:
-    """What the model gives for serialized examples under `output`, float32 `[N, ...]`, N at least 1."""
-    signature, found = default_signature(folder), []
+    """Return `output` of the model for serialized examples, float32 `[N, ...]`, N at least 1."""
+    found = []
     for start in range(0, len(examples), BATCH):
         try:
-            outputs: Mapping[str, tf.Tensor] = signature(examples=tf.constant(examples[start : start + BATCH]))
+            outputs = answer_examples(folder, examples[start : start + BATCH])
         except tf.errors.OpError as error:
             raise EvaluationError(f"the model in {folder} cannot encode the examples: {error.message}") from None
         if output not in outputs:
@@ -75,5 +74,5 @@ def vectors(folder: str, examples: np.ndarray, output: str) -> np.ndarray:
                 f"the model in {folder} should give `{output}` under serving_default, as matchers do, "
                 f"it gives {', '.join(sorted(outputs))}"
             )
-        found.append(outputs[output].numpy())
+        found.append(outputs[output])
     return np.concatenate(found)

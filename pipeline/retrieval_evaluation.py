@@ -34,7 +34,7 @@ from pipeline.metrics.retrieval_measures import (
 from pipeline.ranked_queries import CountShards, QueryRanker, RankedQueries, RankShards
 from pipeline.slices import Slice, slices_of
 from serving.export_matcher import MATCHER
-from serving.load import ScoringError, read_provenance
+from serving.provenance import ScoringError, read_provenance
 
 FOUND, POPULARITY = "retrieval.json", "popularity"
 """In an evaluation's output: the figures of the model, and in `popularity.json` those of the most frequent items."""

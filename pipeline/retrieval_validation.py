@@ -15,14 +15,13 @@ from serving.config import ServingGateConfig
 from serving.item_embeddings import PARQUET
 from serving.raw_inputs import RawInput
 from serving.raw_rows import Row, parted
+from serving.scorer import Scorer
 
 ASKED = 20
 """Users whose items are compared."""
 
 
-def retrieval_problems(
-    client: Client, folder: str, rows: Sequence[Row], inputs: Sequence[RawInput], config: ServingGateConfig
-) -> Iterator[str]:
+def retrieval_problems(client: Client, scorer: Scorer, rows: Sequence[Row], config: ServingGateConfig) -> Iterator[str]:
     """A reason where what is retrieved is not the best of all items.
 
     What is expected is computed from the user's interests, by `encode_user` of the model as it is loaded here, and the
@@ -30,20 +29,18 @@ def retrieval_problems(
 
     Args:
         client: of the server.
-        folder: of the model.
+        scorer: the model in this process.
         rows: of the test split.
-        inputs: of the model.
         config: how many items to ask for, and by how much a score may differ, relative to its size.
     """
-    with tf.io.gfile.GFile(f"{folder}/{PARQUET}", "rb") as file:
+    with tf.io.gfile.GFile(f"{scorer.model.folder}/{PARQUET}", "rb") as file:
         table = pq.read_table(io.BytesIO(file.read()))
     ids = np.array(table["item"].to_pylist(), object)
     vectors = np.stack(table["vector"].to_numpy())
     place = {item: number for number, item in enumerate(ids)}
-    model = tf.saved_model.load(folder)
     for number in range(0, len(rows), max(1, len(rows) // ASKED)):
-        user = parted(rows[number], inputs)[0]
-        scores = (_interests(model, user, inputs) @ vectors.T).max(axis=0)
+        user = parted(rows[number], scorer.inputs)[0]
+        scores = (scorer.encode_user([user])[0] @ vectors.T).max(axis=0)
         seen = {item.decode() if isinstance(item, bytes) else item for item in user.get("history_item", ())}
         scores[[place[item] for item in seen if item in place]] = -np.inf
         found = client.retrieve(user, config.candidates)
@@ -78,17 +75,3 @@ def retrieval_milliseconds(
         client.retrieve(users[number % len(users)], config.candidates)
         taken.append((time.perf_counter() - began) * 1e3)
     return np.array(taken)
-
-
-def _interests(model: tf.Module, user: Row, inputs: Sequence[RawInput]) -> np.ndarray:
-    """Float32 `[K, d]`."""
-    tensors = {}
-    for raw in inputs:
-        if raw.side != "user":
-            continue
-        value = user.get(raw.name)
-        if raw.kind == "value":
-            tensors[raw.name] = tf.constant([raw.default if value is None else value], raw.dtype)
-        else:
-            tensors[raw.name] = tf.constant([[] if value is None else value], raw.dtype, shape=[1, len(value or ())])
-    return model.signatures["encode_user"](**tensors)["user"].numpy()[0]

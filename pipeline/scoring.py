@@ -17,7 +17,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from pipeline.evaluation_result import EvaluationError
-from pipeline.exported_model import default_signature, examples_in
+from pipeline.exported_model import answer_examples, examples_in
 from pipeline.metrics.scored_examples import user_ids
 from pipeline.slices import Slice
 from transforms import feature_names
@@ -74,7 +74,7 @@ class BatchScorer:
             EvaluationError: where the model cannot score them, or labels or slices cannot be read.
         """
         try:
-            outputs = default_signature(self.folder)(examples=examples)
+            outputs = answer_examples(self.folder, examples.numpy())
         except tf.errors.OpError as error:
             raise EvaluationError(
                 f"the model in {self.folder} cannot score the test examples: {error.message}"
@@ -95,7 +95,7 @@ class BatchScorer:
         for task in self.tasks:
             label = parsed[feature_names.label(task)].numpy()
             block[f"label_{task}"] = label
-            block[f"probability_{task}"] = outputs[task].numpy()
+            block[f"probability_{task}"] = outputs[task]
             block[f"mask_{task}"] = (
                 parsed[feature_names.mask(task)].numpy() if task in self.masked_tasks else np.ones_like(label)
             )

@@ -5,28 +5,27 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2
 
 from pipeline.retrieval_validation import retrieval_milliseconds, retrieval_problems
 from pipeline.stored import Stored
-from serving.client import Client
-from serving.client.messages import ClientError, Metadata, model_spec, rank_request, retrieve_request, score_request
+from serving.client import Client, ClientError
 from serving.config import ServingGateConfig
-from serving.load import ScoringError, read_provenance
+from serving.provenance import ScoringError
 from serving.raw_inputs import RawInput
 from serving.raw_rows import Row, parted, row_of
+from serving.scorer import Scorer
+from serving.served_model import copy_folder
 from serving.server.configuration import ServerOptions, one_model
 from serving.server.server import Server
-from serving.warm_up import write_warm_up
+from serving.warm_up import warm_up_requests, write_warm_up
 
 NAME = "candidate"
-WARM_UP_CANDIDATES = (1, 100)
-WARM_UP_ROWS = (1, 32)
 BATCH = 64
 """Examples asked about at once."""
 POLL_SECONDS = 0.25
@@ -56,7 +55,7 @@ class ServingVerdict(Stored):
 
 
 def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence[str], output: str) -> ServingVerdict:
-    """Serves the model in `model` and asks it what an application would.
+    """Serve the model in `model` and ask it what an application would.
 
     The model is copied into `output` with warm-up requests beside it: what is pushed is what was served.
 
@@ -69,52 +68,81 @@ def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence
     Returns:
         The verdict; whatever the server does wrong is a reason in it, not an error.
     """
-    _copy(model, output)
-    megabytes = _bytes_of(output) / 2**20
-    reasons: list[str] = []
-    if config.megabytes is not None and megabytes > config.megabytes:
-        reasons.append(f"the model should have at most {config.megabytes:g} MB, it has {megabytes:,.1f} MB")
+    copy_folder(model, output)
+    figures: dict[str, Any] = {"megabytes": _bytes_of(output) / 2**20}
     try:
-        inputs = tuple(RawInput(**raw) for raw in read_provenance(output)["raw_inputs"])
-    except ScoringError as error:
-        return ServingVerdict(is_blessed=False, reasons=(str(error),), megabytes=megabytes)
-    examples = _examples(test_files, config.examples)
-    rows = [row_of(example, inputs) for example in examples]
-    expected = _offline(output, examples)
-    count = write_warm_up(output, _warm_up_requests(output, rows, inputs))
-    found: dict[str, Any] = {"examples": len(examples), "megabytes": megabytes, "warm_up_requests": count}
-    try:
+        scorer = Scorer(output)
+        expected = Expected.of(scorer, _examples(test_files, config.examples))
+        requests = warm_up_requests(NAME, scorer.metadata, scorer.inputs, expected.rows)
+        figures["warm_up_requests"] = write_warm_up(output, requests)
+        figures["examples"] = len(expected.examples)
+        reasons = list(_too_large(config, figures["megabytes"]))
         with _served(config, output) as (client, server):
-            found["server"] = server
-            difference = _largest_difference(client, examples, expected)
-            found["largest_difference"] = difference
-            # Not "more than": a difference that is no number is no agreement either.
-            if not difference <= config.tolerance:
-                reasons.append(
-                    f"answers over gRPC should be within {config.tolerance:g} of the offline ones, "
-                    f"the largest difference is {difference:.3g}"
-                )
-            signatures = client.metadata().signatures
-            if "rank" in signatures or "retrieve" in signatures:
-                if "rank" in signatures:
-                    reasons += _rank_differs(client, rows, inputs, expected, config.tolerance)
-                    milliseconds = _timed(client, rows, inputs, config)
-                    task = f"ranking {config.candidates} candidates"
-                else:
-                    reasons += retrieval_problems(client, output, rows, inputs, config)
-                    milliseconds = retrieval_milliseconds(client, rows, inputs, config)
-                    task, found["asked"] = f"retrieving {config.candidates} items", "items retrieved"
-                found["candidates"] = config.candidates
-                for name, share in (("p50_milliseconds", 50), ("p99_milliseconds", 99)):
-                    found[name] = float(np.percentile(milliseconds, share))
-                    limit = getattr(config, name)
-                    if limit is not None and found[name] > limit:
-                        reasons.append(
-                            f"{name[:3]} of {task} should be at most {limit:g} ms, it is {found[name]:.2f} ms"
-                        )
-    except ClientError as error:
-        reasons.append(str(error))
-    return ServingVerdict(is_blessed=not reasons, reasons=tuple(reasons), **found)
+            figures["server"] = server
+            reasons += _answers_differ(client, expected, config.tolerance, figures)
+            if "rank" in scorer.metadata.signatures:
+                reasons += _rank_differs(client, expected, scorer.inputs, config.tolerance)
+                milliseconds = _timed_rank(client, expected.rows, scorer.inputs, config)
+                reasons += _too_slow(config, milliseconds, f"ranking {config.candidates} candidates", figures)
+            elif "retrieve" in scorer.metadata.signatures:
+                reasons += retrieval_problems(client, scorer, expected.rows, config)
+                milliseconds = retrieval_milliseconds(client, expected.rows, scorer.inputs, config)
+                figures["asked"] = "items retrieved"
+                reasons += _too_slow(config, milliseconds, f"retrieving {config.candidates} items", figures)
+    except (ScoringError, ClientError) as error:
+        reasons = [*_too_large(config, figures["megabytes"]), str(error)]
+    except tf.errors.OpError as error:
+        reasons = [f"the model cannot score the test examples: {(error.message or '').splitlines()[0]}"]
+    return ServingVerdict(is_blessed=not reasons, reasons=tuple(reasons), **figures)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the model answers in this process.
+
+    Attributes:
+        examples: serialized, of the test split.
+        rows: the same as rows.
+        outputs: floating-point outputs of `serving_default` for the examples, by name.
+    """
+
+    examples: Sequence[bytes]
+    rows: Sequence[Row]
+    outputs: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, scorer: Scorer, examples: Sequence[bytes]) -> Expected:
+        outputs = scorer.model.run("serving_default", {"examples": np.array(examples, object)})
+        return cls(
+            examples,
+            [row_of(example, scorer.inputs) for example in examples],
+            {name: values for name, values in outputs.items() if values.dtype.kind == "f"},
+        )
+
+
+def _too_large(config: ServingGateConfig, megabytes: float) -> Iterator[str]:
+    if config.megabytes is not None and megabytes > config.megabytes:
+        yield f"the model should have at most {config.megabytes:g} MB, it has {megabytes:,.1f} MB"
+
+
+def _too_slow(config: ServingGateConfig, milliseconds: np.ndarray, task: str, figures: dict[str, Any]) -> Iterator[str]:
+    figures["candidates"] = config.candidates
+    for name, share in (("p50_milliseconds", 50), ("p99_milliseconds", 99)):
+        figures[name] = float(np.percentile(milliseconds, share))
+        limit = getattr(config, name)
+        if limit is not None and figures[name] > limit:
+            yield f"{name[:3]} of {task} should be at most {limit:g} ms, it is {figures[name]:.2f} ms"
+
+
+def _answers_differ(client: Client, expected: Expected, tolerance: float, figures: dict[str, Any]) -> Iterator[str]:
+    difference = _largest_difference(client, expected)
+    figures["largest_difference"] = difference
+    # Not "more than": a difference that is no number is no agreement either.
+    if not difference <= tolerance:
+        yield (
+            f"answers over gRPC should be within {tolerance:g} of the offline ones, "
+            f"the largest difference is {difference:.3g}"
+        )
 
 
 @contextlib.contextmanager
@@ -127,7 +155,7 @@ def _served(config: ServingGateConfig, folder: str) -> Iterator[tuple[Client, st
             yield client, config.address
         return
     with tempfile.TemporaryDirectory() as temporary:
-        _copy(folder, f"{temporary}/{NAME}/1")
+        copy_folder(folder, f"{temporary}/{NAME}/1")
         options = ServerOptions(one_model(NAME, f"{temporary}/{NAME}"), poll_seconds=0, drain_seconds=5)
         with Server(options) as server:
             address = f"127.0.0.1:{server.port}"
@@ -144,7 +172,7 @@ def _place(config: ServingGateConfig, folder: str) -> int:
         raise ClientError("`serving.base_path` should be given with `serving.address`, received none")
     base = config.base_path.rstrip("/")
     version = int(time.time())
-    _copy(folder, f"{base}/{version}")
+    copy_folder(folder, f"{base}/{version}")
     return version
 
 
@@ -163,45 +191,43 @@ def _wait_until_available(client: Client, version: int, seconds: float) -> None:
     raise ClientError(f"the server should serve version {version} within {seconds:g} s; {problem}")
 
 
-def _largest_difference(client: Client, examples: Sequence[bytes], expected: dict[str, np.ndarray]) -> float:
+def _largest_difference(client: Client, expected: Expected) -> float:
     largest = 0.0
-    for start in range(0, len(examples), BATCH):
-        part = list(examples[start : start + BATCH])
-        request = predict_pb2.PredictRequest(model_spec=client.spec("serving_default"))
-        request.inputs["examples"].CopyFrom(tf.make_tensor_proto(part, tf.string, shape=[len(part)]))
-        response = client.predict(request)
-        for name, values in expected.items():
-            answer = tf.make_ndarray(response.outputs[name])
+    for start in range(0, len(expected.examples), BATCH):
+        part = np.array(expected.examples[start : start + BATCH], object)
+        answers = client.run("serving_default", {"examples": part}).arrays
+        for name, values in expected.outputs.items():
             offline = values[start : start + BATCH]
             # Of scores, which may be large, relative to their size; of a vector, to the largest of its numbers, since
             # it is only ever multiplied as a whole.
             size = np.abs(offline).max(axis=-1, keepdims=True) if offline.ndim > 1 else np.abs(offline)
-            differences = np.abs(answer - offline) / np.maximum(size, 1.0)
+            differences = np.abs(answers[name] - offline) / np.maximum(size, 1.0)
             largest = max(largest, float(np.max(differences, initial=0.0)))
             if np.isnan(differences).any():
                 return float("nan")
     return largest
 
 
-def _rank_differs(
-    client: Client, rows: Sequence[Row], inputs: Sequence[RawInput], expected: dict[str, np.ndarray], tolerance: float
-) -> Iterator[str]:
+def _rank_differs(client: Client, expected: Expected, inputs: Sequence[RawInput], tolerance: float) -> Iterator[str]:
     """A reason where a candidate that is ranked does not score as its example does."""
-    for place in range(0, len(rows), max(1, len(rows) // 20)):
-        user, candidate = parted(rows[place], inputs)
+    count = len(expected.rows)
+    for position in range(0, count, max(1, count // 20)):
+        user, candidate = parted(expected.rows[position], inputs)
         if not candidate.get("item"):
             continue
         for task, scores in client.rank(user, [candidate]).by_task.items():
-            difference = abs(float(scores[0]) - float(expected[task][place]))
+            difference = abs(float(scores[0]) - float(expected.outputs[task][position]))
             if not difference <= tolerance:
                 yield (
-                    f"`rank` should score example {place} as serving_default does, within {tolerance:g}; "
+                    f"`rank` should score example {position} as serving_default does, within {tolerance:g}; "
                     f"{task} differs by {difference:.3g}"
                 )
                 return
 
 
-def _timed(client: Client, rows: Sequence[Row], inputs: Sequence[RawInput], config: ServingGateConfig) -> np.ndarray:
+def _timed_rank(
+    client: Client, rows: Sequence[Row], inputs: Sequence[RawInput], config: ServingGateConfig
+) -> np.ndarray:
     """Milliseconds of each request to rank candidates for one user."""
     users = [parted(row, inputs)[0] for row in rows]
     candidates = [row for row in (parted(row, inputs)[1] for row in rows) if row.get("item")]
@@ -215,35 +241,6 @@ def _timed(client: Client, rows: Sequence[Row], inputs: Sequence[RawInput], conf
     return np.array(taken)
 
 
-def _offline(folder: str, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
-    """What the model gives in this process, without a server, for the outputs that are numbers."""
-    signature = tf.saved_model.load(folder).signatures["serving_default"]
-    outputs = signature(examples=tf.constant(list(examples), tf.string, shape=[len(examples)]))
-    return {name: value.numpy() for name, value in outputs.items() if value.dtype.is_floating}
-
-
-def _warm_up_requests(folder: str, rows: Sequence[Row], inputs: Sequence[RawInput]) -> list[predict_pb2.PredictRequest]:
-    """Requests of the shapes that an application will ask with."""
-    model = tf.saved_model.load(folder)
-    known = Metadata.of_model(model)
-    requests = [
-        score_request(model_spec(NAME, "predict", None, None), known, [*rows][:count])
-        for count in WARM_UP_ROWS
-        if "predict" in known.signatures
-    ]
-    if "rank" in known.signatures:
-        candidates = [row for row in (parted(row, inputs)[1] for row in rows) if row.get("item")]
-        user = parted(rows[0], inputs)[0]
-        for count in WARM_UP_CANDIDATES:
-            chosen = [candidates[number % len(candidates)] for number in range(count)]
-            requests.append(rank_request(model_spec(NAME, "rank", None, None), known, user, chosen))
-    if "retrieve" in known.signatures:
-        user = parted(rows[0], inputs)[0]
-        spec = model_spec(NAME, "retrieve", None, None)
-        requests += [retrieve_request(spec, known, user, count) for count in WARM_UP_CANDIDATES]
-    return requests
-
-
 def _examples(files: Sequence[str], count: int) -> list[bytes]:
     """The first examples of every file in turn, so that many users are among them."""
     share = -(-count // max(1, len(files)))
@@ -252,15 +249,6 @@ def _examples(files: Sequence[str], count: int) -> list[bytes]:
         compression = "GZIP" if file.endswith(".gz") else ""
         found += list(tf.data.TFRecordDataset(file, compression).take(share).as_numpy_iterator())
     return found[:count]
-
-
-def _copy(source: str, target: str) -> None:
-    for folder, _, files in tf.io.gfile.walk(source):
-        below = folder[len(source) :].strip("/")
-        to = f"{target}/{below}".rstrip("/")
-        tf.io.gfile.makedirs(to)
-        for file in files:
-            tf.io.gfile.copy(f"{folder.rstrip('/')}/{file}", f"{to}/{file}", overwrite=True)
 
 
 def _bytes_of(folder: str) -> int:

@@ -19,9 +19,10 @@ from pipeline.folders import TRAINING_SUMMARY
 from pipeline.graph_input import collaborative_graph
 from pipeline.item_catalogue import CatalogueItems
 from pipeline.matcher_training import MatcherTraining, target_counts
-from pipeline.model_inputs import describe_inputs, item_counts, out_of_vocabulary
+from pipeline.model_inputs import always_given, describe_inputs, item_counts, out_of_vocabulary
 from pipeline.training import Trained, train
 from pipeline.training_data import Split
+from serving.description import Description
 from serving.export import export
 from serving.export_matcher import IndexedItems, export_matcher
 from transforms.raw_schema import raw_feature_spec
@@ -62,16 +63,17 @@ def run_fn(fn_args: Any) -> None:
         "log_folder": fn_args.model_run_dir,
     }
     if config.is_matcher:
-        trained, items = _train_matcher(config, inputs, fn_args, options)
+        trained, items, description = _train_matcher(config, inputs, fn_args, options)
         summary = about | trained.summary
         about = about | {"training": _in_short(trained)}
         indexed = IndexedItems.of(trained.model, items.ids, items.tensors)
-        export_matcher(trained.model, transform_output, raw_spec, inputs, indexed, fn_args.serving_model_dir, about)
+        folder = fn_args.serving_model_dir
+        export_matcher(trained.model, transform_output, raw_spec, inputs, indexed, folder, about, description)
     else:
-        trained = _train_ranker(config, inputs, fn_args, options)
+        trained, description = _train_ranker(config, inputs, fn_args, options)
         summary = about | trained.summary
         about = about | {"training": _in_short(trained)}
-        export(trained.model, transform_output, raw_spec, inputs, fn_args.serving_model_dir, about)
+        export(trained.model, transform_output, raw_spec, inputs, fn_args.serving_model_dir, about, description)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(posixpath.join(fn_args.model_run_dir, TRAINING_SUMMARY), "w") as file:
         file.write(json.dumps(summary, indent=2) + "\n")
@@ -79,7 +81,9 @@ def run_fn(fn_args: Any) -> None:
         discard(backup_folder)
 
 
-def _train_ranker(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]) -> Trained:
+def _train_ranker(
+    config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]
+) -> tuple[Trained, Description]:
     training = Split.read(fn_args.train_files, inputs, config.training.memory_megabytes)
     validation = Split.read(fn_args.eval_files, inputs, config.training.memory_megabytes)
     unknown = out_of_vocabulary(config, training)
@@ -90,13 +94,13 @@ def _train_ranker(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, opt
         return build_ranker(config.model.name, inputs, hyperparameters, counts)
 
     trained = train(config.training, build, training, validation, **options)
-    return Trained(trained.model, trained.summary | {"out_of_vocabulary": unknown})
+    return Trained(trained.model, trained.summary | {"out_of_vocabulary": unknown}), _description(config, training)
 
 
 def _train_matcher(
     config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]
-) -> tuple[Trained, CatalogueItems]:
-    """Trains on the positives of the first task alone; gives what to retrieve from as well."""
+) -> tuple[Trained, CatalogueItems, Description]:
+    """Train on the positives of the first task alone; return what to retrieve from as well."""
     task, megabytes = inputs.tasks[0], config.training.memory_megabytes
     training = Split.read(fn_args.train_files, inputs, megabytes, positives_of=task)
     validation = Split.read(fn_args.eval_files, inputs, megabytes, positives_of=task)
@@ -122,7 +126,16 @@ def _train_matcher(
         "items": len(items.ids),
         "out_of_vocabulary": unknown,
     }
-    return Trained(trained.model, trained.summary | beside), items
+    return Trained(trained.model, trained.summary | beside), items, _description(config, training)
+
+
+def _description(config: PipelineConfig, training: Split) -> Description:
+    """What clients are told of the model, but for the lengths, which the exporter knows."""
+    return Description(
+        candidate_sizes=config.serving.candidate_sizes,
+        max_rows=config.serving.max_rows,
+        always_given=always_given(training),
+    )
 
 
 def _in_short(trained: Trained) -> dict[str, Any]:

@@ -1,16 +1,22 @@
-"""What the `serving` section of a configuration may say. Imports no TensorFlow, so that it reads fast."""
+"""The `serving` section of a configuration. Imports no TensorFlow, so that it reads fast."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from serving.description import CANDIDATE_SIZES, MAX_ROWS
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
 class ServingGateConfig(BaseModel):
-    """What a model must do on a server before it is pushed.
+    """How a model is asked, and what it must do on a server before it is pushed.
+
+    `candidate_sizes` and `max_rows` are exported with the model. Clients fill the candidates of `rank` up to the next
+    of these numbers, and split what has more candidates or rows, so that requests come in a few shapes and a server
+    may batch them.
 
     `examples` of the test split are asked about over gRPC, and no answer may be further from the offline one than
     `tolerance`. `requests` with `candidates` each are timed: half of them may take `p50_milliseconds`, one of a hundred
@@ -33,3 +39,16 @@ class ServingGateConfig(BaseModel):
     model: str = "candidate"
     base_path: str | None = None
     timeout_seconds: Annotated[float, Field(gt=0.0)] = 120.0
+    candidate_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = CANDIDATE_SIZES
+    max_rows: PositiveInt = MAX_ROWS
+
+    @field_validator("candidate_sizes")
+    @classmethod
+    def _sizes_rise(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError(f"should rise, received {', '.join(map(str, value))}")
+        return value
+
+    def for_export(self) -> ServingGateConfig:
+        """The part that an exported model depends on."""
+        return ServingGateConfig(candidate_sizes=self.candidate_sizes, max_rows=self.max_rows)

@@ -10,6 +10,7 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from models.inputs import ModelInputs
 from models.ranker import Ranker
+from serving.description import Description
 from serving.raw_inputs import from_named_tensors, missing, parsing_spec
 from serving.served_model import ServedModel
 from transforms.feature_names import HISTORY_ITEM, ITEM
@@ -23,6 +24,7 @@ class ServedRanker(ServedModel):
         transform_output: of the transform that made the features it was trained on.
         raw_spec: parsing specification of the raw features to ask with, labels not among them.
         inputs: what the ranker is given.
+        description: see `ServedModel`.
     """
 
     def __init__(
@@ -31,8 +33,9 @@ class ServedRanker(ServedModel):
         transform_output: TFTransformOutput,
         raw_spec: Mapping[str, Any],
         inputs: ModelInputs,
+        description: Description | None = None,
     ) -> None:
-        super().__init__(transform_output, raw_spec, inputs, name="served_ranker")
+        super().__init__(transform_output, raw_spec, inputs, description or Description(), name="served_ranker")
         self.ranker = ranker
 
     def probabilities(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -94,6 +97,7 @@ def export(
     inputs: ModelInputs,
     folder: str,
     provenance: Mapping[str, Any],
+    description: Description | None = None,
 ) -> None:
     """Writes a SavedModel into `folder` with three signatures that give the same probabilities, float32 by task.
 
@@ -113,11 +117,12 @@ def export(
         inputs: see there.
         folder: local or on any file system that TensorFlow writes to.
         provenance: where the model comes from; kept as JSON beside it, with a description of its inputs.
+        description: see `ServedRanker`.
 
     Raises:
-        ExportError: where the graph needs Python, which no server has.
+        ExportError: where the model cannot be loaded or run by a session, as servers do; nothing is written then.
     """
-    module = ServedRanker(ranker, transform_output, raw_spec, inputs)
+    module = ServedRanker(ranker, transform_output, raw_spec, inputs, description)
     module.save(folder, provenance, inputs.tasks)
 
 

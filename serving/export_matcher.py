@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from models.inputs import ModelInputs
 from models.matcher import Matcher
+from serving.description import Description
 from serving.exact_index import ExactIndex
 from serving.item_embeddings import write_item_embeddings
 from serving.raw_inputs import from_named_tensors, missing, parsing_spec
@@ -55,6 +56,7 @@ class ServedMatcher(ServedModel):
         raw_spec: parsing specification of the raw features to ask with, labels not among them.
         inputs: what the matcher is given.
         items: what to retrieve from.
+        description: see `ServedModel`; nothing is ranked, so there are no numbers of candidates.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class ServedMatcher(ServedModel):
         raw_spec: Mapping[str, Any],
         inputs: ModelInputs,
         items: IndexedItems,
+        description: Description | None = None,
     ) -> None:
-        super().__init__(transform_output, raw_spec, inputs, name="served_matcher")
+        described = replace(description or Description(), candidate_sizes=())
+        super().__init__(transform_output, raw_spec, inputs, described, name="served_matcher")
         self.matcher = matcher
         self._index = ExactIndex(items.ids, items.vectors)
 
@@ -132,6 +136,7 @@ def export_matcher(
     items: IndexedItems,
     folder: str,
     provenance: Mapping[str, Any],
+    description: Description | None = None,
 ) -> None:
     """Writes a SavedModel into `folder` with four signatures, and its index as files beside it.
 
@@ -153,11 +158,12 @@ def export_matcher(
         items: see there.
         folder: local or on any file system that TensorFlow writes to.
         provenance: where the model comes from; kept as JSON beside it, with a description of its inputs.
+        description: see `ServedMatcher`.
 
     Raises:
-        ExportError: where the graph needs Python, which no server has.
+        ExportError: where the model cannot be loaded or run by a session, as servers do; nothing is written then.
     """
-    module = ServedMatcher(matcher, transform_output, raw_spec, inputs, items)
+    module = ServedMatcher(matcher, transform_output, raw_spec, inputs, items, description)
     about = {**provenance, "kind": MATCHER, "items": len(items.ids), "dimension": int(items.vectors.shape[1])}
     module.save(folder, about, inputs.tasks[:1])
     write_item_embeddings(folder, items.ids, items.vectors, str(provenance.get("fingerprint", "")))

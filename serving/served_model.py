@@ -1,25 +1,28 @@
-"""What every exported model holds beside the model itself: the transform graph, and what it is asked with."""
+"""What every exported model holds beside the model itself: the transform graph, and a description of its inputs."""
 
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_transform.output_wrapper import TFTransformOutput
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from models.inputs import ModelInputs
-from serving.load import PROVENANCE
+from serving.client.metadata import Metadata
+from serving.description import DESCRIBE, Description
+from serving.export_check import check_export
+from serving.provenance import PROVENANCE
 from serving.raw_inputs import RawInput, raw_inputs
+from serving.saved_model_writer import meta_graph_of, write_saved_model
+from serving.warm_up import synthetic_row, warm_up_requests, write_warm_up
 
-PYTHON_OPERATIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-
-
-class ExportError(Exception):
-    """A model that cannot be served; the message says why."""
+MODEL_NAME = "model"
+"""Whom warm-up requests name; TensorFlow Serving does not look at it."""
 
 
 class ServedModel(tf.Module):
@@ -29,70 +32,101 @@ class ServedModel(tf.Module):
         transform_output: of that transform.
         raw_spec: parsing specification of the raw features to ask with, labels not among them.
         inputs: what the model is given.
+        description: what clients are to know; its `lengths` are filled in here.
         name: of the module.
     """
 
     def __init__(
-        self, transform_output: TFTransformOutput, raw_spec: Mapping[str, Any], inputs: ModelInputs, name: str
+        self,
+        transform_output: TFTransformOutput,
+        raw_spec: Mapping[str, Any],
+        inputs: ModelInputs,
+        description: Description,
+        name: str,
     ) -> None:
         super().__init__(name=name)
         self._inputs = inputs
         self._raw_inputs = raw_inputs(raw_spec, inputs.candidate_tensors)
+        self.description = replace(description, lengths=_lengths(self._raw_inputs, inputs))
         self._transform = saved_transform_io_v2.SavedModelLoader(transform_output.transform_savedmodel_dir)
-        self._tracked = self._transform.__dict__  # its vocabulary tables are saved only where a module holds them
 
     def signatures(self) -> dict[str, Any]:
         """Concrete functions by name."""
         raise NotImplementedError
 
     def save(self, folder: str, provenance: Mapping[str, Any], tasks: Collection[str]) -> None:
-        """Writes the SavedModel into `folder`, and beside it where it comes from and what it is asked with.
+        """Write the SavedModel into `folder`, and beside it warm-up requests and the description.
+
+        It is written to a temporary folder first, loaded there as TensorFlow Serving loads it, and asked by every
+        signature; only a model that answers as the one in memory does gets to `folder`.
 
         Raises:
-            ExportError: where the graph needs Python, which no server has.
+            ExportError: where it cannot be loaded or run by a session, or answers otherwise.
         """
-        tf.saved_model.save(self, folder, signatures=self.signatures())
-        python = PYTHON_OPERATIONS & operations(folder)
-        if python:
-            raise ExportError(f"the model in {folder} cannot be served: its graph has {', '.join(sorted(python))}")
+        signatures = self.signatures() | {DESCRIBE: self._describe()}
         content = {
             **provenance,
             "tasks": list(tasks),
             "inputs": json.loads(self._inputs.to_json()),
             "raw_inputs": [raw.as_json() for raw in self._raw_inputs],
+            "description": self.description.as_json(),
         }
-        path = tf.io.gfile.join(folder, PROVENANCE)
-        tf.io.gfile.makedirs(path.rpartition("/")[0])
-        with tf.io.gfile.GFile(path, "w") as file:
-            file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        with tempfile.TemporaryDirectory() as temporary:
+            write_saved_model(signatures, self._transform.__dict__, temporary)
+            _write_text(f"{temporary}/{PROVENANCE}", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            metadata = Metadata.of_signatures(0, meta_graph_of(temporary).signature_def, self.description)
+            row = synthetic_row(self._raw_inputs, self.description)
+            write_warm_up(temporary, warm_up_requests(MODEL_NAME, metadata, self._raw_inputs, [row]))
+            check_export(temporary, signatures)
+            copy_folder(temporary, folder)
+
+    def _describe(self) -> Any:
+        text = json.dumps(self.description.as_json())
+
+        def describe(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"description": tf.fill(tf.shape(rows), text)}
+
+        return tf.function(describe, autograph=False).get_concrete_function(
+            rows=tf.TensorSpec([None], tf.int32, name="rows")
+        )
 
     def _of_side(self, side: str) -> tuple[RawInput, ...]:
         return tuple(raw for raw in self._raw_inputs if raw.side == side)
 
     def _transformed(self, raw: Mapping[str, Any], names: Collection[str]) -> dict[str, tf.Tensor]:
-        """The model's tensors `names`.
+        """Transform raw features to the model's tensors `names`.
 
         The transform that a model was trained with never gives an id beyond its table. Where a file of another has come
         to be in its place, such an id becomes the last, which means unknown where there is a vocabulary.
         """
         transformed = self._transform.apply_transform_model(raw)
         shapes, rows = self._inputs.tensors(), self._inputs.rows()
-        found = {name: tf.ensure_shape(transformed[name], [None, *shapes[name][0]]) for name in sorted(names)}
-        return found | {name: _within(found[name], rows[name]) for name in sorted(rows.keys() & found.keys())}
+        tensors = {name: tf.ensure_shape(transformed[name], [None, *shapes[name][0]]) for name in sorted(names)}
+        return tensors | {name: _within(tensors[name], rows[name]) for name in sorted(rows.keys() & tensors.keys())}
 
 
-def operations(folder: str) -> set[str]:
-    """The names of all operations in the graph of the SavedModel in `folder`, its functions' included."""
-    saved = saved_model_pb2.SavedModel()
-    with tf.io.gfile.GFile(tf.io.gfile.join(folder, "saved_model.pb"), "rb") as file:
-        saved.ParseFromString(file.read())
-    found: set[str] = set()
-    for meta_graph in saved.meta_graphs:
-        graph = meta_graph.graph_def
-        functions = {function.signature.name for function in graph.library.function}
-        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-        found |= {node.op for node in nodes} - functions
-    return found
+def copy_folder(source: str, target: str) -> None:
+    """Copy a folder with all that is below it, on any file systems that TensorFlow knows."""
+    for folder, _, files in tf.io.gfile.walk(source):
+        below = folder[len(source) :].strip("/")
+        destination = f"{target}/{below}".rstrip("/")
+        tf.io.gfile.makedirs(destination)
+        for file in files:
+            tf.io.gfile.copy(f"{folder.rstrip('/')}/{file}", f"{destination}/{file}", overwrite=True)
+
+
+def _lengths(raw: Collection[RawInput], inputs: ModelInputs) -> dict[str, int]:
+    """How many values of each list the model reads, by name: of a history the newest, of other lists the first."""
+    values = {category.name: category.values for category in inputs.categorical if category.values is not None}
+    along = {feature.name: inputs.history_length for feature in raw if feature.kind == "history"}
+    lists = {feature.name: values[feature.name] for feature in raw if feature.kind == "list" and feature.name in values}
+    return along | lists
+
+
+def _write_text(path: str, text: str) -> None:
+    tf.io.gfile.makedirs(path.rpartition("/")[0])
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(text)
 
 
 def _within(ids: tf.Tensor, rows: int) -> tf.Tensor:

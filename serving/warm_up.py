@@ -1,24 +1,38 @@
-"""Requests that a new version answers before it is given any: TF Serving's own file of them beside the model."""
+"""Warm-up requests beside a model: a new version answers them before it serves, as TensorFlow Serving prescribes."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from serving.client.metadata import Metadata
+from serving.client.rows import pack_encode_items, pack_encode_user, pack_predict, pack_rank, pack_retrieve
+from serving.description import DESCRIBE, Description
+from serving.raw_inputs import RawInput
+from serving.raw_rows import Row, example_of, parted
+from transforms.feature_names import ITEM
+
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 MOST = 1000
-"""Requests; TF Serving refuses a file with more."""
+"""Requests; TensorFlow Serving refuses a file with more."""
+RETRIEVED = (10, 100)
+"""Numbers of items that warm-up requests ask `retrieve` for."""
+SOME_ID = "0"
+NO_DESCRIPTION = Description(candidate_sizes=(1, 100), max_rows=32)
+"""What models without a description are warmed up by."""
 
 
 def write_warm_up(folder: str | Path, requests: Iterable[predict_pb2.PredictRequest]) -> int:
-    """Writes `requests` beside the model in `folder`, at most `MOST`; returns how many.
+    """Write `requests` beside the model in `folder`, at most `MOST`; return how many.
 
-    TF Serving answers each once before it lets a version serve, so that no user waits for the first execution of a
-    shape.
+    TensorFlow Serving answers each once before it lets a version serve, so that no user waits for the first execution
+    of a shape, and a version that cannot answer never takes over.
     """
     path = f"{folder}/{WARM_UP}"
     tf.io.gfile.makedirs(path.rpartition("/")[0])
@@ -26,7 +40,7 @@ def write_warm_up(folder: str | Path, requests: Iterable[predict_pb2.PredictRequ
     with tf.io.TFRecordWriter(path) as writer:
         for request in itertools.islice(requests, MOST):
             log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
-            writer.write(log.SerializeToString())
+            writer.write(log.SerializeToString(deterministic=True))
             count += 1
     return count
 
@@ -43,3 +57,64 @@ def read_warm_up(folder: str | Path) -> Iterator[prediction_log_pb2.PredictionLo
         return
     for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
         yield prediction_log_pb2.PredictionLog.FromString(record)
+
+
+def warm_up_requests(
+    model: str, metadata: Metadata, raw_inputs: Sequence[RawInput], rows: Sequence[Row]
+) -> Iterator[predict_pb2.PredictRequest]:
+    """Requests to every signature of an exported model, in the shapes that clients ask with.
+
+    Args:
+        model: its name.
+        metadata: of the model.
+        raw_inputs: of the model.
+        rows: raw features to ask with, taken again and again; at least one of them has an item.
+    """
+    description = metadata.description or NO_DESCRIPTION
+    users = [parted(row, raw_inputs)[0] for row in rows]
+    items = [row for row in (parted(row, raw_inputs)[1] for row in rows) if row.get(ITEM)]
+    for count in (1, description.max_rows):
+        if "serving_default" in metadata.signatures:
+            yield _request(model, metadata, "serving_default", _examples(_cycled(rows, count), raw_inputs))
+        if "predict" in metadata.signatures:
+            yield _request(model, metadata, "predict", pack_predict(metadata, _cycled(rows, count)))
+        if "encode_user" in metadata.signatures:
+            yield _request(model, metadata, "encode_user", pack_encode_user(metadata, _cycled(users, count)))
+        if "encode_items" in metadata.signatures:
+            yield _request(model, metadata, "encode_items", pack_encode_items(metadata, _cycled(items, count)))
+    if "rank" in metadata.signatures:
+        for count in description.candidate_sizes:
+            yield _request(model, metadata, "rank", pack_rank(metadata, users[0], _cycled(items, count)))
+    if "retrieve" in metadata.signatures:
+        for count in RETRIEVED:
+            yield _request(model, metadata, "retrieve", pack_retrieve(metadata, users[0], count))
+    if DESCRIBE in metadata.signatures:
+        yield _request(model, metadata, DESCRIBE, {"rows": np.zeros(1, np.int32)})
+
+
+def synthetic_row(raw_inputs: Sequence[RawInput], description: Description) -> Row:
+    """A row with a full history and a value for each feature, of ids that hardly any log has."""
+    values = {raw.name: SOME_ID if raw.dtype == "string" else 1 for raw in raw_inputs}
+    return {
+        raw.name: values[raw.name] if raw.kind == "value" else [values[raw.name]] * description.lengths.get(raw.name, 1)
+        for raw in raw_inputs
+    }
+
+
+def _request(
+    model: str, metadata: Metadata, signature: str, arrays: Mapping[str, np.ndarray]
+) -> predict_pb2.PredictRequest:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = model, signature
+    for name, tensor in metadata.signature(signature).inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(arrays[name], tensor.dtype, arrays[name].shape))
+    return request
+
+
+def _examples(rows: Sequence[Row], raw_inputs: Sequence[RawInput]) -> dict[str, np.ndarray]:
+    examples = [example_of(row, raw_inputs).SerializeToString(deterministic=True) for row in rows]
+    return {"examples": np.array(examples, object)}
+
+
+def _cycled(rows: Sequence[Any], count: int) -> list[Any]:
+    return [rows[position % len(rows)] for position in range(count)]

@@ -18,6 +18,8 @@ import tensorflow as tf
 from random_features import make_features, make_labels, with_longer_padding, without_history
 
 from models.ranker import Ranker
+from serving.saved_model_writer import write_saved_model
+from serving.session_model import SessionModel
 
 Build = Callable[[], Ranker]
 ROWS, LONGER = 14, 3
@@ -128,26 +130,19 @@ def saved_and_reloaded_it_is_the_same(build: Build, folder: Path) -> None:
 
 
 def exported_it_is_the_same(build: Build, folder: Path) -> None:
-    """As a SavedModel, which must find every variable by itself, ranking two candidates a user."""
+    """As a SavedModel that a session runs, ranking two candidates a user."""
     ranker = shaken(build)
     features = make_features(ranker.inputs_description, ROWS)
     names = ranker.inputs_description.candidate_tensors
     pairs = {name: np.stack([values] * 2, axis=1) if name in names else values for name, values in features.items()}
     free = {name: 2 if name in names else 1 for name in pairs}
-    module = tf.Module()
-    module.ranker = ranker
-    module.rank = tf.function(
-        ranker.rank,
-        input_signature=[
-            {
-                name: tf.TensorSpec([None] * free[name] + list(values.shape[free[name] :]), values.dtype, name)
-                for name, values in pairs.items()
-            }
-        ],
-    )
-    tf.saved_model.save(module, str(folder))
-    reloaded = tf.saved_model.load(str(folder))
-    ranked = reloaded.rank({name: tf.constant(values) for name, values in pairs.items()})
+    specs = {
+        name: tf.TensorSpec([None] * free[name] + list(values.shape[free[name] :]), values.dtype, name)
+        for name, values in pairs.items()
+    }
+    rank = tf.function(lambda **tensors: ranker.rank(tensors), autograph=False).get_concrete_function(**specs)
+    write_saved_model({"rank": rank}, None, str(folder))
+    ranked = SessionModel(folder).run("rank", pairs)
     expected = logits(ranker, features)
     for number in range(2):
         found = {task: np.asarray(values)[:, number] for task, values in ranked.items()}

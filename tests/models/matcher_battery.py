@@ -17,6 +17,8 @@ from battery import LONGER, ROWS, assert_finite, unchanged
 from random_features import make_features, with_longer_padding, without_history
 
 from models.matcher import Matcher
+from serving.saved_model_writer import write_saved_model
+from serving.session_model import SessionModel
 
 Build = Callable[[], Matcher]
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
@@ -141,20 +143,21 @@ def saved_and_reloaded_it_is_the_same(build: Build, folder: Path) -> None:
 
 
 def exported_it_is_the_same(build: Build, folder: Path) -> None:
-    """As a SavedModel, which must find every variable by itself."""
+    """As a SavedModel that a session runs."""
     matcher = shaken(build)
     features = make_features(matcher.inputs_description, ROWS)
     sides = {"encode_user": of_the_user(matcher, features), "encode_items": of_the_item(matcher, features)}
-    module = tf.Module()
-    module.matcher = matcher
+    signatures = {}
     for name, tensors in sides.items():
-        signature = {key: tf.TensorSpec([None, *value.shape[1:]], value.dtype, key) for key, value in tensors.items()}
-        setattr(module, name, tf.function(getattr(matcher, name), input_signature=[signature]))
-    tf.saved_model.save(module, str(folder))
-    reloaded = tf.saved_model.load(str(folder))
+        specs = {key: tf.TensorSpec([None, *value.shape[1:]], value.dtype, key) for key, value in tensors.items()}
+        encode = getattr(matcher, name)
+        function = tf.function(lambda encode=encode, **given: {"vectors": encode(given)}, autograph=False)
+        signatures[name] = function.get_concrete_function(**specs)
+    write_saved_model(signatures, None, str(folder))
+    reloaded = SessionModel(folder)
     expected = encoded(matcher, features)
     for name, key in (("encode_user", "users"), ("encode_items", "items")):
-        found = getattr(reloaded, name)({key: tf.constant(value) for key, value in sides[name].items()})
+        found = reloaded.run(name, sides[name])["vectors"]
         assert_same({key: found}, {key: expected[key]}, "reloaded from a SavedModel")
 
 

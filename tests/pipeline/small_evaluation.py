@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import PipelineConfig
-from serving.load import PROVENANCE
+from serving.provenance import PROVENANCE
 from serving.raw_inputs import parsing_spec, raw_inputs
 from transforms.raw_schema import raw_feature_spec
 

@@ -11,7 +11,7 @@ import small_evaluation
 import tensorflow as tf
 
 from pipeline.config import PipelineConfig
-from serving.load import PROVENANCE
+from serving.provenance import PROVENANCE
 from serving.raw_inputs import raw_inputs
 from transforms.raw_schema import raw_feature_spec
 

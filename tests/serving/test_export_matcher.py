@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from tensorflow_transform.saved import saved_transform_io_v2
 from models.catalogue import Catalogue
 from models.inputs import ModelInputs
 from models.registry import build_matcher
+from serving.client.rows import pack_encode_items, pack_encode_user
 from serving.export_matcher import IndexedItems, export_matcher
 from serving.item_embeddings import FINGERPRINT, NUMPY, PARQUET
-from serving.load import PROVENANCE, Scorer
+from serving.provenance import PROVENANCE
 from serving.raw_inputs import missing, raw_inputs
-from serving.served_model import operations
+from serving.saved_model_writer import operations, read_saved_model
+from serving.scorer import Scorer
 
 IDS = ["i0", "i1", "i2", "é7", "東京", "i5", "never seen"]
 """All but the last are in the training split; that one is encoded as unknown, by its attributes."""
@@ -49,14 +52,19 @@ class Exported:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.scorer = Scorer(folder)
-        self.signatures = self.scorer._model.signatures
+        self.signatures = self.scorer.metadata.signatures
+        # Without the description nothing is padded or cut off: histories are sent as they are.
+        self.metadata = replace(self.scorer.metadata, description=None)
 
-    def ask(self, signature: str, side: str, rows: list[dict[str, Any]], **further: Any) -> dict[str, np.ndarray]:
-        tensors = {raw.name: self.scorer._tensor(raw, rows) for raw in self.scorer.inputs if raw.side == side}
-        return {name: value.numpy() for name, value in self.signatures[signature](**tensors, **further).items()}
+    def encode_user(self, rows: list[dict[str, Any]]) -> np.ndarray:
+        return self.scorer.model.run("encode_user", pack_encode_user(self.metadata, rows))["user"]
+
+    def encode_items(self, rows: list[dict[str, Any]]) -> np.ndarray:
+        return self.scorer.model.run("encode_items", pack_encode_items(self.metadata, rows))["item"]
 
     def retrieve(self, rows: list[dict[str, Any]], counts: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        found = self.ask("retrieve", "user", rows, k=tf.constant(counts, tf.int32))
+        arrays = pack_encode_user(self.metadata, rows) | {"k": np.array(counts, np.int32)}
+        found = self.scorer.model.run("retrieve", arrays)
         return found["items"], found["scores"]
 
 
@@ -93,38 +101,38 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 
 def test_signatures_are_as_described(exported: Exported) -> None:
-    def shapes(specs: Any) -> dict[str, tuple[list[int | None], str]]:
-        return {name: (spec.shape.as_list(), spec.dtype.name) for name, spec in specs.items()}
+    def shapes(tensors: Any) -> dict[str, tuple[list[int | None], str]]:
+        return {name: (list(tensor.shape or ()), tensor.dtype) for name, tensor in tensors.items()}
 
     signatures = exported.signatures
-    assert set(signatures) == {"serving_default", "encode_user", "encode_items", "retrieve"}
+    assert set(signatures) == {"serving_default", "encode_user", "encode_items", "retrieve", "describe"}
     of_users = {"user": ([None], "string"), "history_item": ([None, None], "string"),
                 "history_category": ([None, None], "string"), "history_age": ([None, None], "int64")}  # fmt: skip
-    assert shapes(signatures["encode_user"].structured_input_signature[1]) == of_users
-    assert shapes(signatures["retrieve"].structured_input_signature[1]) == of_users | {"k": ([None], "int32")}
-    assert shapes(signatures["encode_items"].structured_input_signature[1]) == {
+    assert shapes(signatures["encode_user"].inputs) == of_users
+    assert shapes(signatures["retrieve"].inputs) == of_users | {"k": ([None], "int32")}
+    assert shapes(signatures["encode_items"].inputs) == {
         "item": ([None], "string"), "category": ([None], "string"), "price": ([None], "float32"),
         "tags": ([None, None], "string"),
     }  # fmt: skip
-    outputs = shapes(signatures["retrieve"].structured_outputs)
+    outputs = shapes(signatures["retrieve"].outputs)
     assert {name: dtype for name, (_, dtype) in outputs.items()} == {"items": "string", "scores": "float32"}
 
 
 def test_the_signatures_agree(exported: Exported) -> None:
     """A row's vectors and score by serving_default are those that each side gives alone."""
     whole = exported.scorer.score(ROWS)
-    users = exported.ask("encode_user", "user", [{k: v for k, v in row.items() if k not in ITEMS[0]} for row in ROWS])
-    items = exported.ask("encode_items", "candidate", [{k: row[k] for k in ITEMS[0] if k in row} for row in ROWS])
-    np.testing.assert_allclose(whole["user"], users["user"], atol=1e-6)
-    np.testing.assert_allclose(whole["item"], items["item"], atol=1e-6)
-    expected = np.einsum("bkd,bd->bk", users["user"], items["item"]).max(axis=1)
+    users = exported.encode_user([user(row) for row in ROWS])
+    items = exported.encode_items([{k: row[k] for k in ITEMS[0] if k in row} for row in ROWS])
+    np.testing.assert_allclose(whole["user"], users, atol=1e-6)
+    np.testing.assert_allclose(whole["item"], items, atol=1e-6)
+    expected = np.einsum("bkd,bd->bk", users, items).max(axis=1)
     assert np.std(expected) > 0.05  # scores that do not vary would prove nothing
     np.testing.assert_allclose(whole["score"], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_retrieved_is_what_an_exact_search_finds_without_what_was_seen(exported: Exported) -> None:
-    vectors = exported.ask("encode_items", "candidate", ITEMS)["item"]
-    users = exported.ask("encode_user", "user", [user(row) for row in ROWS])["user"]
+    vectors = exported.encode_items(ITEMS)
+    users = exported.encode_user([user(row) for row in ROWS])
     items, scores = exported.retrieve([user(row) for row in ROWS], [4] * len(ROWS))
     assert items.shape == scores.shape == (len(ROWS), 4)
     for row, own, found, given in zip(ROWS, users, items, scores, strict=True):
@@ -167,12 +175,12 @@ def test_users_of_a_request_do_not_depend_on_one_another(exported: Exported) -> 
 
 
 def test_no_user_is_no_error(exported: Exported) -> None:
-    found = exported.ask("retrieve", "user", [], k=tf.zeros([0], tf.int32))
-    assert found["items"].shape[0] == 0
+    items, _ = exported.retrieve([], [])
+    assert items.shape[0] == 0
 
 
 def test_the_vectors_are_also_files(exported: Exported) -> None:
-    vectors = exported.ask("encode_items", "candidate", ITEMS)["item"]
+    vectors = exported.encode_items(ITEMS)
     table = pq.read_table(exported.folder / PARQUET)
     assert table["item"].to_pylist() == IDS
     assert table.schema.metadata[FINGERPRINT] == b"abc"
@@ -184,4 +192,4 @@ def test_it_says_what_it_is(exported: Exported) -> None:
     about = json.loads((exported.folder / PROVENANCE).read_text())
     assert (about["kind"], about["items"], about["tasks"]) == ("matcher", len(IDS), ["click"])
     assert about["fingerprint"] == "abc"
-    assert not [name for name in operations(str(exported.folder)) if "PyFunc" in name]
+    assert not [name for name in operations(read_saved_model(str(exported.folder))) if "PyFunc" in name]

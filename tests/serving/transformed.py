@@ -43,13 +43,14 @@ def _preprocess(raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         ids = tft.apply_vocabulary(both, paths[name], num_oov_buckets=1) + 1
         return ids[:, 0], tf.where(known, ids[:, 1:], 0)
 
-    paths = {name: tft.vocabulary(raw[name], vocab_filename=name) for name in ("item", "category")}
+    paths = {name: tft.vocabulary(raw[name], vocab_filename=name) for name in ("item", "category", "user")}
     tags = tft.compute_and_apply_vocabulary(raw["tags"], num_oov_buckets=1, vocab_filename="tags")
     tags = tf.sparse.map_values(lambda ids: ids + 1, tags)
     ages = tf.cast(_newest(raw["history_age"]), tf.float32)
     price = tf.where(tf.math.is_nan(raw["price"]), tf.zeros_like(raw["price"]), raw["price"])
     (item, history_item), (category, history_category) = encoded("item"), encoded("category")
     return {
+        "user": tft.apply_vocabulary(raw["user"], paths["user"], num_oov_buckets=1) + 1,
         "item": item,
         "category": category,
         "tags": tf.RaggedTensor.from_sparse(tags)[:, :TAGS].to_tensor(shape=[None, TAGS]),
@@ -82,12 +83,13 @@ def rows() -> list[dict[str, Any]]:
     return made
 
 
-def inputs(transform_output: tft.TFTransformOutput) -> ModelInputs:
+def inputs(transform_output: tft.TFTransformOutput, with_users: bool = False) -> ModelInputs:
     """Rows of a table: the vocabulary, one out-of-vocabulary bucket, padding."""
-    size = {name: transform_output.vocabulary_size_by_name(name) + 2 for name in ("item", "category", "tags")}
+    size = {name: transform_output.vocabulary_size_by_name(name) + 2 for name in ("item", "category", "tags", "user")}
     return ModelInputs(
         tasks=("click",),
         item_rows=size["item"],
+        user_rows=size["user"] if with_users else None,
         history_length=LENGTH,
         history_age_buckets=BUCKETS,
         categorical=(

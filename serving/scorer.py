@@ -1,0 +1,111 @@
+"""Scores raw rows with an exported model in this process; needs TensorFlow alone, as a server does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from serving.client import ClientError
+from serving.client.metadata import Metadata
+from serving.client.rows import Row, as_candidates, check_known, pack_encode_user, pack_predict, pack_rank
+from serving.provenance import ScoringError, description_of, raw_inputs_of, read_provenance
+from serving.raw_rows import example_of
+from serving.session_model import ModelLoadError, SessionModel
+
+
+class Scorer:
+    """An exported model, loaded through a session as TensorFlow Serving loads it.
+
+    Example:
+        scorer = Scorer("runs/demo/serving/demo/1732500000")
+        scorer.score([{"item": "i12", "history_item": ["i7"], "history_age": [60]}])["click"]  # float32 [1]
+
+    Args:
+        folder: of the SavedModel, such as the newest version in a pushed folder.
+
+    Attributes:
+        provenance: what the model says of itself.
+        inputs: its raw features.
+        metadata: its signatures and description, which rows are packed by.
+        model: the session.
+
+    Raises:
+        ScoringError: where there is no exported model in `folder`, or it cannot be loaded.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.provenance = read_provenance(folder)
+        self.inputs = raw_inputs_of(self.provenance)
+        try:
+            self.model = SessionModel(folder)
+        except ModelLoadError as error:
+            raise ScoringError(str(error)) from error
+        self.metadata = Metadata.of_signatures(0, self.model.signatures, description_of(self.provenance))
+
+    def score(self, rows: Sequence[Row], signature: str = "serving_default") -> dict[str, np.ndarray]:
+        """Score rows such as `{"user": "7", "item": "12", "history_item": ["3", "5"], "history_age": [60, 7]}`.
+
+        Args:
+            rows: raw features by name: one value, or a list. What is missing or None gets the model's default.
+            signature: `serving_default` or `predict`; they give the same.
+
+        Returns:
+            Probability by task, float32 `[len(rows)]`.
+
+        Raises:
+            ScoringError: for a feature that the model does not know, a list where one value is expected, or one along
+                the history that is not as long as the history.
+        """
+        if signature == "predict":
+            return self._run(signature, lambda: pack_predict(self.metadata, rows))
+        if signature != "serving_default":
+            raise ScoringError(f"`signature` should be serving_default or predict, received {signature!r}")
+        return self._run(signature, lambda: {"examples": self._examples(rows)})
+
+    def rank(self, user: Row, candidates: Sequence[Row | str]) -> dict[str, np.ndarray]:
+        """Score candidates of one user by the signature `rank`, which computes the user's part once.
+
+        Args:
+            user: raw features of the user, the request and the history.
+            candidates: ids, or raw features of each.
+
+        Returns:
+            Probability by task, float32 `[len(candidates)]`.
+
+        Raises:
+            ScoringError: as `score`, and for a feature on the wrong side.
+        """
+        outputs = self._run("rank", lambda: pack_rank(self.metadata, user, as_candidates(candidates)))
+        return {task: values[0, : len(candidates)] for task, values in outputs.items()}
+
+    def encode_user(self, users: Sequence[Row]) -> np.ndarray:
+        """Encode users with a matcher.
+
+        Args:
+            users: raw features of each user, the request and the history.
+
+        Returns:
+            Their interests, float32 `[len(users), K, d]`.
+
+        Raises:
+            ScoringError: as `score`.
+        """
+        return self._run("encode_user", lambda: pack_encode_user(self.metadata, users))["user"]
+
+    def _run(self, signature: str, pack: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        if signature not in self.model.signatures:
+            known = ", ".join(sorted(self.metadata.signatures))
+            raise ScoringError(f"the model should have the signature {signature}, it has {known}")
+        try:
+            arrays = pack()
+        except ClientError as error:
+            raise ScoringError(str(error)) from None
+        return self.model.run(signature, arrays)
+
+    def _examples(self, rows: Sequence[Row]) -> np.ndarray:
+        check_known(rows, {raw.name for raw in self.inputs}, "rows")
+        examples = np.empty(len(rows), object)
+        examples[:] = [example_of(row, self.inputs).SerializeToString() for row in rows]
+        return examples
