@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, saved_model_pb2
 
 SERVE_TAG = "serve"
 INIT_SIGNATURE = "__saved_model_init_op"
@@ -99,7 +99,8 @@ class SessionModel:
         """
         wanted = tuple(sorted(self.signatures[signature].outputs) if outputs is None else outputs)
         names, call = self._callables.get((signature, wanted)) or self._make_callable(signature, wanted)
-        return dict(zip(wanted, call(*(inputs[name] for name in names)), strict=True))
+        values = call(*(inputs[name] for name in names))
+        return {name: _as_array(value) for name, value in zip(wanted, values, strict=True)}
 
     def close(self) -> None:
         """Free the session and what it holds; runs that are under way end first."""
@@ -112,8 +113,11 @@ class SessionModel:
         names = sorted(definition.inputs)
         fetches = [definition.outputs[name].name for name in wanted]
         feeds = [definition.inputs[name].name for name in names]
+        # `Session.make_callable` goes through `Session.run` where there are feeds: it looks at the fetches again in each
+        # call, and refuses shapes that TensorFlow Serving leaves to the graph.
+        options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
         with self._lock:
-            call = self._session.make_callable(fetches, feeds)
+            call = self._session._make_callable_from_options(options)
             self._callables[signature, wanted] = names, call
         return names, call
 
@@ -169,6 +173,11 @@ def _init_operation(meta_graph: meta_graph_pb2.MetaGraphDef) -> str | None:
         if names:
             return str(names[0])
     return None
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """The session gives a single string as bytes."""
+    return np.asarray(value, object if isinstance(value, bytes) else None)
 
 
 def _code(error: Exception) -> int:

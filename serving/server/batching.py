@@ -1,18 +1,19 @@
-"""Several requests run as one: joined along the first axis, run together, and taken apart again."""
+"""Runs several requests as one batch, with TensorFlow Serving's limits and errors."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import grpc
 import numpy as np
 
+from serving.server.batch_tensors import count_rows, join, split
 from serving.server.configuration import Batching
 from serving.server.errors import ServingError, invalid
 from serving.server.servable import Servable
@@ -21,182 +22,184 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Runner(Protocol):
-    """Runs a signature of a servable on checked inputs."""
+    """Runs a signature of a servable."""
 
-    def run(self, servable: Servable, key: str, inputs: Arrays) -> dict[str, np.ndarray]: ...
+    def run(
+        self, servable: Servable, key: str, inputs: Arrays, outputs: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]: ...
 
 
 class Unbatched:
-    """Each request by itself."""
+    """Runs each request by itself."""
 
-    def run(self, servable: Servable, key: str, inputs: Arrays) -> dict[str, np.ndarray]:
-        return servable.run(key, inputs)
+    def run(
+        self, servable: Servable, key: str, inputs: Arrays, outputs: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs with the names `outputs`, or all.
+
+        Raises:
+            ServingError: with the status of TensorFlow's own error.
+        """
+        return servable.run(key, inputs, outputs)
 
     def stop(self) -> None:
-        """There is nothing to stop."""
+        """Do nothing: there is nothing to stop."""
+
+
+class Kind(NamedTuple):
+    """What requests share that may meet in a batch; each kind has a queue of its own."""
+
+    servable: Servable
+    key: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class Task(NamedTuple):
+    """A request in a batch."""
+
+    inputs: Arrays
+    rows: int
+    future: Future[dict[str, np.ndarray]]
 
 
 @dataclass
-class _Batch:
-    servable: Servable
-    key: str
+class Batch:
+    """Requests that run together, and when the first of them came."""
+
     since: float
     rows: int = 0
-    requests: list[tuple[Arrays, int, Future[dict[str, np.ndarray]]]] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
 
 
 class Batcher:
-    """Joins requests to the same version and signature whose tensors differ in the first axis alone.
+    """Joins requests to the same version, signature and outputs along the first axis.
 
-    A batch is run when it is full, or when its first request has waited for `batch_timeout_micros`. Where running it
-    fails, its requests are run one by one, so that one of them never costs the others their answers.
+    A batch runs when it is full, or when its first request has waited for `batch_timeout_micros`. As in TensorFlow
+    Serving, requests whose shapes do not fit, and one whose values the graph refuses, fail all others of their batch.
+    Unlike there, a request without rows runs by itself: TensorFlow Serving never runs a batch of such, and ends where
+    one of them is the last of a batch that is filled up.
 
     Args:
         batching: the limits.
-        observe: called with the rows of each batch before it is filled up.
+        observe: called with the model and the rows of each batch, before it is filled up.
     """
 
-    def __init__(self, batching: Batching, observe: Any = None) -> None:
+    def __init__(self, batching: Batching, observe: Callable[[str, int], None] | None = None) -> None:
         self._limits = batching
         self._observe = observe
         self._changed = threading.Condition()
-        self._open: OrderedDict[Any, _Batch] = OrderedDict()
-        self._full: list[_Batch] = []
+        self._queues: dict[Kind, deque[Batch]] = {}
         self._stopping = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"batches-{number}", daemon=True)
-            for number in range(batching.num_batch_threads)
+            threading.Thread(target=self._work, name=f"batches-{index}", daemon=True)
+            for index in range(batching.num_batch_threads)
         ]
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Runs what waits, then ends."""
+        """Run what waits, then end."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def run(self, servable: Servable, key: str, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Outputs for these inputs, from a batch that may hold others too.
+    def run(
+        self, servable: Servable, key: str, inputs: Arrays, outputs: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs with the names `outputs`, or all, from a batch that may hold other requests too.
 
         Raises:
             ServingError: INVALID_ARGUMENT for tensors that cannot be joined or are too large for a batch, UNAVAILABLE
-                where too many batches wait.
+                where too many batches wait, and the error of the whole batch.
         """
-        rows = _rows(inputs)
+        rows = count_rows(inputs)
+        if rows == 0:
+            return servable.run(key, inputs, outputs)
         if rows > self._limits.max_batch_size:
-            limit = self._limits.max_batch_size
-            raise invalid(f"the first axis should be at most {limit} (`max_batch_size`), received {rows}")
-        future: Future[dict[str, np.ndarray]] = Future()
-        axes = tuple((name, value.dtype.str, self._axes(value)) for name, value in sorted(inputs.items()))
-        kind = (id(servable), key, axes)
+            raise invalid(f"Task size {rows} is larger than maximum input batch size {self._limits.max_batch_size}")
+        names = tuple(servable.outputs(key) if outputs is None else outputs)
+        task = Task(inputs, rows, Future())
         with self._changed:
-            batch = self._open.get(kind)
-            if batch is not None and batch.rows + rows > self._limits.max_batch_size:
-                self._full.append(self._open.pop(kind))
-                batch = None
-            if batch is None:
-                if len(self._open) + len(self._full) >= self._limits.max_enqueued_batches:
-                    raise ServingError(
-                        grpc.StatusCode.UNAVAILABLE,
-                        f"the queue is full: {self._limits.max_enqueued_batches} batches wait (`max_enqueued_batches`)",
-                    )
-                batch = self._open[kind] = _Batch(servable, key, time.monotonic())
-            batch.requests.append((inputs, rows, future))
-            batch.rows += rows
-            if batch.rows >= self._limits.max_batch_size:
-                self._full.append(self._open.pop(kind))
+            self._enqueue(Kind(servable, key, tuple(inputs), names), task)
             self._changed.notify()
-        return future.result()
+        return task.future.result()
 
-    def _axes(self, value: np.ndarray) -> Any:
-        """What two tensors must share to be joined."""
-        return value.ndim if self._limits.pad_variable_length_inputs else value.shape[1:]
+    def waiting(self) -> int:
+        """Return how many batches wait for a thread, those that are not full included."""
+        with self._changed:
+            return sum(map(len, self._queues.values()))
+
+    def _enqueue(self, kind: Kind, task: Task) -> None:
+        queue = self._queues.setdefault(kind, deque())
+        if not queue or queue[-1].rows + task.rows > self._limits.max_batch_size:
+            if len(queue) >= self._limits.max_enqueued_batches:
+                raise ServingError(
+                    grpc.StatusCode.UNAVAILABLE,
+                    "The batch scheduling queue to which this task was submitted is full; currently "
+                    f"{len(queue)} batches enqueued and max_enqueued_batches is {self._limits.max_enqueued_batches}",
+                )
+            queue.append(Batch(time.monotonic()))
+        queue[-1].tasks.append(task)
+        queue[-1].rows += task.rows
 
     def _work(self) -> None:
-        while True:
-            batch = self._next()
-            if batch is None:
-                return
-            self._run(batch)
+        while (chosen := self._take()) is not None:
+            self._run(*chosen)
 
-    def _next(self) -> _Batch | None:
-        """The next batch to run, waited for; None when there is none and none will come."""
-        timeout = self._limits.batch_timeout_micros / 1e6
+    def _take(self) -> tuple[Kind, Batch] | None:
+        """Wait for the next batch to run; None when there is none and none will come."""
         with self._changed:
             while True:
-                if self._full:
-                    return self._full.pop(0)
-                if self._open:
-                    kind, oldest = next(iter(self._open.items()))
-                    left = oldest.since + timeout - time.monotonic()
-                    if left <= 0 or self._stopping:
-                        return self._open.pop(kind)
-                    self._changed.wait(left)
-                elif self._stopping:
+                if not self._queues and self._stopping:
                     return None
-                else:
-                    self._changed.wait()
+                wait_seconds = None
+                if self._queues:
+                    kind, due = min(((kind, self._due(queue)) for kind, queue in self._queues.items()), key=_by_due)
+                    wait_seconds = due - time.monotonic()
+                    if wait_seconds <= 0:
+                        return kind, self._pop(kind)
+                self._changed.wait(wait_seconds)
 
-    def _run(self, batch: _Batch) -> None:
+    def _due(self, queue: deque[Batch]) -> float:
+        """When the first batch of a queue should run: at once where no more requests can join it."""
+        first = queue[0]
+        if self._stopping or len(queue) > 1 or first.rows >= self._limits.max_batch_size:
+            return first.since
+        return first.since + self._limits.batch_timeout_micros / 1e6
+
+    def _pop(self, kind: Kind) -> Batch:
+        queue = self._queues[kind]
+        batch = queue.popleft()
+        if not queue:
+            del self._queues[kind]
+        return batch
+
+    def _run(self, kind: Kind, batch: Batch) -> None:
         if self._observe is not None:
-            self._observe(batch.servable.name, batch.rows)
+            self._observe(kind.servable.name, batch.rows)
         try:
-            outputs = self._run_joined(batch)
+            answers = self._run_joined(kind, batch)
         except Exception as error:  # whoever asked is to hear of it, whatever it is
-            if len(batch.requests) == 1:
-                batch.requests[0][2].set_exception(error)
-                return
-            for inputs, _, future in batch.requests:
-                try:
-                    future.set_result(batch.servable.run(batch.key, inputs))
-                except Exception as own:
-                    future.set_exception(own)
+            for task in batch.tasks:
+                task.future.set_exception(error)
             return
-        start = 0
-        for _, rows, future in batch.requests:
-            future.set_result({name: value[start : start + rows] for name, value in outputs.items()})
-            start += rows
+        for task, answer in zip(batch.tasks, answers, strict=True):
+            task.future.set_result(answer)
 
-    def _run_joined(self, batch: _Batch) -> dict[str, np.ndarray]:
+    def _run_joined(self, kind: Kind, batch: Batch) -> list[dict[str, np.ndarray]]:
         size = next((size for size in self._limits.allowed_batch_sizes if size >= batch.rows), batch.rows)
-        joined = {
-            name: _joined([inputs[name] for inputs, _, _ in batch.requests], size) for name in batch.requests[0][0]
-        }
-        outputs = batch.servable.run(batch.key, joined)
-        for name, value in outputs.items():
-            if value.ndim == 0 or len(value) != size:
-                raise ServingError(
-                    grpc.StatusCode.FAILED_PRECONDITION,
-                    f"output `{name}` should have one row a row of the inputs, {size}, to be taken apart after "
-                    f"batching, received the shape {list(value.shape)}",
-                )
-        return outputs
+        inputs = join(
+            [task.inputs for task in batch.tasks],
+            self._limits.pad_variable_length_inputs,
+            size,
+            lambda name: kind.servable.feed_name(kind.key, name),
+        )
+        outputs = kind.servable.run(kind.key, inputs, kind.outputs)
+        return split(outputs, [task.rows for task in batch.tasks], size)
 
 
-def _rows(inputs: Arrays) -> int:
-    sizes = {name: value.shape[0] if value.ndim else None for name, value in inputs.items()}
-    found = set(sizes.values())
-    if len(found) != 1 or None in found:
-        shown = ", ".join(f"{name} {size}" for name, size in sorted(sizes.items()))
-        raise invalid(f"with batching the first axis of all inputs should be the same, received {shown}")
-    return int(next(iter(inputs.values())).shape[0])
-
-
-def _joined(parts: list[np.ndarray], size: int) -> np.ndarray:
-    """One array of `size` rows; those missing repeat the last."""
-    longest = np.max([part.shape[1:] for part in parts], axis=0) if parts[0].ndim > 1 else ()
-    filled = []
-    for part in parts:
-        if tuple(longest) != part.shape[1:]:
-            first = part.flat[0] if part.size else part.dtype.type()
-            widths = [(0, 0), *((0, int(want) - have) for want, have in zip(longest, part.shape[1:], strict=True))]
-            part = np.pad(part, widths, constant_values=first)
-        filled.append(part)
-    joined = filled[0] if len(filled) == 1 else np.concatenate(filled)
-    missing = size - len(joined)
-    if missing > 0 and len(joined):
-        joined = np.concatenate([joined, np.repeat(joined[-1:], missing, axis=0)])
-    return joined
+def _by_due(item: tuple[Any, float]) -> float:
+    return item[1]

@@ -75,6 +75,9 @@ class ServerOptions:
 
     Limits:
         max_message_bytes: size of the largest request accepted.
+        max_candidates: size of any axis of a request's tensors that the signature leaves open, and rows times
+            candidates for models that describe their candidates.
+        max_expanded_bytes: memory of a request's tensors together, once repeated values are written out.
         grpc_max_threads: threads of gRPC. As in TensorFlow Serving, one of them accepts calls, and calls beyond the
             others get RESOURCE_EXHAUSTED.
         max_concurrent_requests: REST requests in flight before new ones are rejected.
@@ -99,6 +102,8 @@ class ServerOptions:
     batching: Batching | None = None
     poll_seconds: float = 1.0
     max_message_bytes: int = 64 * 2**20
+    max_candidates: int = 10_000
+    max_expanded_bytes: int = 64 * 2**20
     max_concurrent_requests: int = 256
     grpc_max_threads: int = 64
     tls: TLS | None = None

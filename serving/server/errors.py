@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 import grpc
+import tensorflow as tf
+
+MAX_MESSAGE_BYTES = 2000
+"""A status message travels in the headers, of which gRPC accepts 8 KB and in which bytes beyond ASCII take three."""
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+FIRST_ROOT_ERROR = re.compile(r"^\d+ root error\(s\) found\.\s*\(0\) [A-Z_]+: (?P<message>[^\n]*)")
 
 
 class ServingError(Exception):
-    """An answer other than the one asked for: a gRPC status code and one sentence."""
+    """An answer other than the one asked for: a gRPC status code and one sentence.
+
+    Args:
+        code: status of the call.
+        message: why; cut where it is longer than a status message can be.
+    """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = shorten(message)
+        super().__init__(self.message)
 
 
 class ServerConfigurationError(Exception):
@@ -19,8 +32,38 @@ class ServerConfigurationError(Exception):
 
 
 def invalid(message: str) -> ServingError:
+    """Return the error of a request that cannot be right."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def not_found(message: str) -> ServingError:
+    """Return the error of a request for something that is not there."""
     return ServingError(grpc.StatusCode.NOT_FOUND, message)
+
+
+def graph_error(error: tf.errors.OpError | UnicodeDecodeError) -> ServingError:
+    """Return the error of a request that the graph of a model failed on, in TensorFlow's first sentence.
+
+    TensorFlow quotes values of the request. Where these are no UTF-8, Python cannot make an exception of its status;
+    what is left of it are the bytes of the message. A request was quoted, so it was the request's fault.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return invalid(_first_sentence(error.object.decode("utf-8", "backslashreplace")))
+    return ServingError(CODES.get(error.error_code, grpc.StatusCode.INTERNAL), _first_sentence(error.message or ""))
+
+
+def shorten(message: str) -> str:
+    """Return `message`, cut to a length that every gRPC client accepts."""
+    content = message.encode("utf-8", "backslashreplace")
+    if len(content) <= MAX_MESSAGE_BYTES:
+        return content.decode()
+    return f"{content[: MAX_MESSAGE_BYTES - 5].decode('utf-8', 'ignore')} ..."
+
+
+def _first_sentence(text: str) -> str:
+    """TensorFlow's message without the node and the stack that follow it."""
+    root = FIRST_ROOT_ERROR.match(text)
+    if root is not None:
+        return root["message"].strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else "the model's graph failed without a message"

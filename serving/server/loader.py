@@ -11,6 +11,7 @@ from typing import Protocol
 import grpc
 
 from serving.server.errors import ServingError
+from serving.server.limits import RequestLimits
 from serving.server.model_state import Model, State, Version
 from serving.server.servable import Servable
 from serving.server.versions import folder_state
@@ -36,6 +37,7 @@ class Loader:
         warm_up: called with each version before it answers requests; an error that it raises is one of loading.
         observer: of loads and unloads.
         retry_seconds: seconds between two attempts to load a version.
+        limits: of the requests that a version answers.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class Loader:
         warm_up: Callable[[Servable], None] | None,
         observer: Observer | None,
         retry_seconds: float,
+        limits: RequestLimits,
     ) -> None:
         self._changed = changed
         self._warm_up = warm_up
         self._observer = observer
         self._retry_seconds = retry_seconds
+        self._limits = limits
 
     def load(self, model: Model, version: Version, retries: int = 0) -> None:
         """Load and warm up a version.
@@ -101,7 +105,7 @@ class Loader:
             self._close(model, version)
 
     def _open(self, model: Model, version: Version) -> Servable:
-        servable = Servable(model.name, version.number, version.folder)
+        servable = Servable(model.name, version.number, version.folder, self._limits)
         try:
             if self._warm_up is not None:
                 self._warm_up(servable)

@@ -13,10 +13,11 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from serving.server.configuration import ServerOptions
 from serving.server.errors import ServingError, invalid, not_found
+from serving.server.limits import RequestLimits
 from serving.server.loader import Loader, Observer
 from serving.server.model_state import Model, State, Version
 from serving.server.servable import Servable
-from serving.server.versions import aspired_versions, folder_state, list_versions
+from serving.server.versions import aspired_versions, folder_state, has_folder, list_versions
 
 log = logging.getLogger("interestflow.serving")
 
@@ -42,7 +43,8 @@ class Manager:
     ) -> None:
         self._options = options
         self._changed = threading.Condition()
-        self._loader = Loader(self._changed, warm_up, observer, options.load_retry_seconds)
+        limits = RequestLimits(options.max_candidates, options.max_expanded_bytes)
+        self._loader = Loader(self._changed, warm_up, observer, options.load_retry_seconds, limits)
         self._polling = threading.Lock()
         self._models: dict[str, Model] = {}
         self._labels: dict[str, dict[str, int]] = {}
@@ -195,12 +197,11 @@ class Manager:
         """
         for number in model.in_state(State.LOADING):
             version = model.versions[number]
-            state = folder_state(version.folder)
-            if not model.configured or not state:
+            if not model.configured or not has_folder(version.folder):
                 with self._changed:
                     version.state = State.END
                     self._changed.notify_all()
-            elif time.monotonic() >= version.retry_at or state != version.failed_as:
+            elif time.monotonic() >= version.retry_at or folder_state(version.folder) != version.failed_as:
                 self._loader.load(model, version, self._options.load_retries)
         return bool(model.in_state(State.LOADING))
 

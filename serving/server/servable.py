@@ -3,127 +3,134 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.server.errors import ServingError, invalid
-from serving.server.tensors import decoded
+from serving.server.errors import ServingError, graph_error, invalid
+from serving.server.limits import RequestLimits
+from serving.server.missing_features import FeatureCheck
+from serving.server.model_notes import read_notes
+from serving.server.signature_inputs import SignatureInputs
+from serving.session_model import SessionModel
 
-SERVE_TAG = "serve"
-INIT_SIGNATURE = "__saved_model_init_op"
-
-
-class LoadError(Exception):
-    """A version that cannot be loaded; the message says why."""
+DEFAULT_SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+MAX_FILTERS = 64
+"""Sets of outputs that are computed alone: the session keeps an executor for each, and clients may name any set."""
 
 
 class Servable:
-    """The SavedModel in `folder`, with what its signatures take and give.
+    """The SavedModel in `folder`, loaded as TensorFlow Serving loads it. Safe to use from several threads.
 
     Args:
         name: of the model.
         version: its number.
         folder: of the version.
+        limits: of its requests.
+
+    Attributes:
+        signatures: SignatureDef by key, with that of the initialisation operation, as TensorFlow Serving has them.
 
     Raises:
-        LoadError: where the folder holds no model that can be loaded, whatever is wrong with it.
+        ModelLoadError: for a folder without a model that can be loaded.
     """
 
-    def __init__(self, name: str, version: int, folder: str) -> None:
+    def __init__(self, name: str, version: int, folder: str, limits: RequestLimits | None = None) -> None:
         self.name = name
         self.version = version
         self.folder = folder
-        try:
-            saved = saved_model_pb2.SavedModel.FromString((Path(folder) / "saved_model.pb").read_bytes())
-            graphs = [graph for graph in saved.meta_graphs if SERVE_TAG in graph.meta_info_def.tags]
-            if not graphs:
-                raise LoadError(f"{folder} has no graph with the tag {SERVE_TAG!r}")
-            self.signatures = {
-                key: signature for key, signature in graphs[0].signature_def.items() if key != INIT_SIGNATURE
-            }
-            self._model = tf.saved_model.load(folder, tags=[SERVE_TAG])
-            self._functions = {key: self._model.signatures[key] for key in self.signatures}
-        except LoadError:
-            raise
-        except Exception as error:  # a folder may be broken in any way, and none of them may end the server
-            raise LoadError(f"{folder} cannot be loaded: {_first_line(error)}") from error
-        self._arguments = {
-            key: {name: tf.as_dtype(info.dtype) for name, info in signature.inputs.items()}
-            for key, signature in self.signatures.items()
+        self._limits = limits or RequestLimits()
+        self._model = SessionModel(folder)
+        self.signatures = self._model.signatures
+        notes = read_notes(folder)
+        self._inputs = {key: SignatureInputs(signature, notes.lists) for key, signature in self.signatures.items()}
+        self._features = {
+            key: FeatureCheck(signature, notes.always_given) for key, signature in self.signatures.items()
         }
+        self._filters: set[tuple[str, ...]] = set()
 
     def close(self) -> None:
-        """Free what the model holds; nothing runs in it any longer."""
-        self._functions = {}
-        self._model = None
+        """Free the session; no request may run in it any longer."""
+        self._model.close()
 
     def signature(self, key: str) -> Any:
-        """The signature `key`, or `serving_default` for "".
+        """Return the signature `key`, or `serving_default` for "".
 
         Raises:
-            ServingError: INVALID_ARGUMENT where there is none.
+            ServingError: FAILED_PRECONDITION where there is none.
         """
-        key = key or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+        key = key or DEFAULT_SIGNATURE
         if key not in self.signatures:
-            known = ", ".join(sorted(self.signatures))
-            raise invalid(f"Serving signature key {key!r} not found; the model has {known}")
+            raise ServingError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{key}" not found.')
         return self.signatures[key]
 
-    def inputs(self, key: str, protos: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """The tensors of a request for the signature `key`, checked.
+    def inputs(self, key: str, protos: Mapping[str, tensor_pb2.TensorProto]) -> dict[str, np.ndarray]:
+        """Return the arrays of a request for the signature `key`.
 
         Raises:
-            ServingError: INVALID_ARGUMENT, naming the tensor.
+            ServingError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for other inputs, other dtypes,
+                malformed tensors, and tensors beyond the limits.
         """
-        expected = self.signature(key).inputs
-        if protos.keys() != expected.keys():
-            missing, unknown = sorted(expected.keys() - protos.keys()), sorted(protos.keys() - expected.keys())
-            wrong = [f"missing {', '.join(missing)}"] if missing else []
-            wrong += [f"unknown {', '.join(unknown)}"] if unknown else []
-            raise invalid(f"the inputs should be {', '.join(sorted(expected)) or 'none'}, received {'; '.join(wrong)}")
-        return {name: decoded(name, protos[name], info) for name, info in expected.items()}
+        self.signature(key)
+        return self._inputs[key or DEFAULT_SIGNATURE].decode(protos, self._limits)
 
-    def outputs(self, key: str, wanted: Collection[str]) -> list[str]:
-        """Names of the outputs to give: those that are wanted, or all.
+    def outputs(self, key: str, wanted: Collection[str] = ()) -> list[str]:
+        """Return the names of the outputs to compute: those that are wanted, or all.
 
         Raises:
-            ServingError: INVALID_ARGUMENT for one that the signature does not have.
+            ServingError: INVALID_ARGUMENT for one that the signature does not have, and for one that is named twice;
+                OUT_OF_RANGE for a signature whose outputs are no tensors.
         """
-        there = self.signature(key).outputs
-        unknown = sorted(set(wanted) - there.keys())
-        if unknown:
-            raise invalid(f"`output_filter` has {', '.join(unknown)}; the outputs are {', '.join(sorted(there))}")
-        return sorted(set(wanted) or there.keys())
+        outputs = self.signature(key).outputs
+        seen: set[str] = set()
+        for name in wanted:
+            if name not in outputs:
+                expected = ",".join(sorted(outputs))
+                raise invalid(
+                    f"output tensor alias not found in signature: {name} Outputs expected to be in the set "
+                    f"{{{expected}}}."
+                )
+            if name in seen:
+                raise invalid(f"duplicate output tensor alias: {name}")
+            seen.add(name)
+        names = sorted(wanted or outputs)
+        for name in names:
+            if outputs[name].dtype == types_pb2.DT_INVALID:
+                raise ServingError(
+                    grpc.StatusCode.OUT_OF_RANGE, f"`{name}` of signature `{key}` is an operation without an output"
+                )
+        return names
 
-    def run(self, key: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs of the signature `key`.
+    def feed_name(self, key: str, name: str) -> str:
+        """Return the name that an input has in the graph."""
+        return self._inputs[key or DEFAULT_SIGNATURE].specs[name].feed
+
+    def missing_features(self, key: str, inputs: Mapping[str, np.ndarray]) -> list[str]:
+        """Return the features that training always had and that `inputs` lack, for one row at least."""
+        return self._features[key or DEFAULT_SIGNATURE].missing(inputs)
+
+    def run(
+        self, key: str, inputs: Mapping[str, np.ndarray], outputs: Collection[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs with the names `outputs`, or all, of the signature `key`.
 
         Raises:
             ServingError: with the status of TensorFlow's own error.
         """
-        key = key or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-        arguments = {
-            name: tf.constant(value, self._arguments[key][name], shape=value.shape) for name, value in inputs.items()
-        }
+        key = key or DEFAULT_SIGNATURE
+        names = self.outputs(key) if outputs is None else tuple(outputs)
         try:
-            outputs = self._functions[key](**arguments)
-            return {name: value.numpy() for name, value in outputs.items()}
-        except tf.errors.OpError as error:
-            code = _CODES.get(error.error_code, grpc.StatusCode.INTERNAL)
-            raise ServingError(code, _first_line(error)) from error
+            return self._model.run(key, inputs, self._computed(key, tuple(names)))
+        except (tf.errors.OpError, UnicodeDecodeError) as error:
+            raise graph_error(error) from error
 
-
-_NOISE = ("Graph execution error", "Detected at node", "<stack traces unavailable>", "Stack trace for op")
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
-
-
-def _first_line(error: Exception) -> str:
-    text = error.message if isinstance(error, tf.errors.OpError) else str(error)
-    lines = [line.strip() for line in (text or type(error).__name__).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(_NOISE)] or lines
-    return told[0]
+    def _computed(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The outputs to compute for `names`: these alone, or all once too many sets of outputs have been asked for."""
+        if (key, *names) not in self._filters:
+            if len(self._filters) >= MAX_FILTERS:
+                return tuple(self.outputs(key))
+            self._filters.add((key, *names))
+        return names

@@ -72,15 +72,19 @@ def test_texts(prediction: Any) -> None:
         (request(version=9, x=X), NOT_FOUND),
         (request(label="beta", x=X), INVALID),
         (request(x=X.astype(np.float64)), INVALID),
-        (request(x=X[None]), INVALID),
         (request(z=X), INVALID),
         (request(x=X, outputs=("z",)), INVALID),
         (request(signature="fails", x=-X), INVALID),
     ],
-    ids=["model", "version", "label", "dtype", "rank", "input", "output", "assertion"],
+    ids=["model", "version", "label", "dtype", "input", "output", "assertion"],
 )
 def test_status_codes(prediction: Any, asked: Any, expected: grpc.StatusCode) -> None:
     assert code(lambda: prediction.Predict(asked, timeout=20)) == expected
+
+
+def test_the_graph_says_which_ranks_it_takes(prediction: Any) -> None:
+    response = prediction.Predict(request(x=X[None]), timeout=20)
+    np.testing.assert_array_equal(tf.make_ndarray(response.outputs["y"]), 3 * X[None])
 
 
 def test_classify_and_regress(prediction: Any) -> None:

@@ -80,5 +80,6 @@ def _plain_field(message: Message, field: Any, value: Any) -> Any:
 
 
 def _plain_tensor(proto: tensor_pb2.TensorProto) -> Any:
-    values = tf.io.parse_tensor(proto.SerializeToString(), tf.as_dtype(proto.dtype)).numpy()
-    return {"dtype": proto.dtype, "shape": list(values.shape), "values": values.reshape(-1).tolist()}
+    tensor = tf.io.parse_tensor(proto.SerializeToString(), tf.as_dtype(proto.dtype))
+    values = tf.reshape(tensor, [-1]).numpy().tolist()
+    return {"dtype": proto.dtype, "shape": tensor.shape.as_list(), "values": values}

@@ -1,0 +1,75 @@
+"""Finds features that every training example had and that a request lacks: the model was never trained without them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import types_pb2
+
+CANDIDATE = "item"
+"""The feature that is empty in a candidate that only fills up a request."""
+EXAMPLES = "examples"
+"""The input of signatures that take serialized `tf.Example`s."""
+
+
+class FeatureCheck:
+    """Which of some features a request for one signature lacks.
+
+    Args:
+        signature: SignatureDef.
+        features: names of single-valued features.
+    """
+
+    def __init__(self, signature: Any, features: Collection[str]) -> None:
+        dtypes = {name: info.dtype for name, info in signature.inputs.items()}
+        self._takes_examples = set(dtypes) == {EXAMPLES} and dtypes[EXAMPLES] == types_pb2.DT_STRING
+        self._in_examples = frozenset(features) if self._takes_examples else frozenset()
+        self._strings = [name for name in features if dtypes.get(name) == types_pb2.DT_STRING]
+        self._floats = [name for name in features if dtypes.get(name) == types_pb2.DT_FLOAT]
+
+    def missing(self, inputs: Mapping[str, np.ndarray]) -> list[str]:
+        """Return the features that one row of `inputs` lacks at least: "" or NaN, or none in a `tf.Example`.
+
+        Whole numbers are always there: 0 is a value like others.
+        """
+        if self._takes_examples:
+            return self._missing_in_examples(inputs[EXAMPLES]) if self._in_examples else []
+        found = [name for name in self._strings if _has_gap(inputs[name], inputs[name] == b"", inputs)]
+        found += [name for name in self._floats if _has_gap(inputs[name], np.isnan(inputs[name]), inputs)]
+        return found
+
+    def _missing_in_examples(self, examples: np.ndarray) -> list[str]:
+        """The features that one of the examples does not have; bytes that are no example have none to lack."""
+        missing: set[str] = set()
+        for serialized in examples.flat:
+            try:
+                features = tf.train.Example.FromString(serialized).features.feature
+            except DecodeError:
+                continue
+            for name in self._in_examples - missing:
+                if name not in features or _is_empty(features[name]):
+                    missing.add(name)
+            if len(missing) == len(self._in_examples):
+                break
+        return sorted(missing)
+
+
+def _is_empty(feature: tf.train.Feature) -> bool:
+    """Whether a feature of a `tf.Example` has no value, or one that stands for none."""
+    kind = feature.WhichOneof("kind")
+    values = getattr(feature, kind).value if kind is not None else []
+    return not values or values[0] == b"" or values[0] != values[0]
+
+
+def _has_gap(values: np.ndarray, gaps: Any, inputs: Mapping[str, np.ndarray]) -> bool:
+    """Whether a gap is in a row that counts: of candidates, those with an empty `item` do not."""
+    if not np.any(gaps):
+        return False
+    items = inputs.get(CANDIDATE)
+    if items is None or items.ndim < 2 or items.shape != values.shape:
+        return True
+    return bool(np.any(gaps & (items != b"")))

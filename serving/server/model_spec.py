@@ -1,0 +1,50 @@
+"""Which model, version and signature a request names, and which one an answer comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tensorflow_serving.apis import model_pb2
+
+from serving.server.errors import invalid
+from serving.server.manager import Manager
+from serving.server.servable import DEFAULT_SIGNATURE, Servable
+
+
+@contextmanager
+def servable_of(manager: Manager, spec: model_pb2.ModelSpec) -> Iterator[Servable]:
+    """Give the version that `spec` names, or the newest, which stays loaded inside.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT without a name; see `Manager.use` for the others.
+    """
+    if not spec.name:
+        raise invalid("ModelSpec has no name specified.")
+    choice = spec.WhichOneof("version_choice")
+    version = spec.version.value if choice == "version" else None
+    label = spec.version_label if choice == "version_label" else None
+    if label == "":
+        raise invalid("Unrecognized servable version label: ")
+    with manager.use(spec.name, version, label) as servable:
+        yield servable
+
+
+def spec_of(request: Any) -> model_pb2.ModelSpec:
+    """Return the `model_spec` of a request.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT where there is none.
+    """
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    return request.model_spec
+
+
+def answered_by(servable: Servable, key: str | None, spec: model_pb2.ModelSpec) -> None:
+    """Write into an answer's `spec` which model, version and signature gave it; no signature where `key` is None."""
+    spec.name = servable.name
+    spec.version.value = servable.version
+    if key is not None:
+        spec.signature_name = key or DEFAULT_SIGNATURE
