@@ -84,9 +84,9 @@ def _check_version(folder: str, config: DeploymentConfig) -> None:
     try:
         graph = read_meta_graph(folder)
         _check_weights(folder, graph)
-        check_warm_up(folder, graph.signature_def, config.batching)
         if config.batching is not None:
             check_batching(folder, graph.signature_def, _read_description(folder), config.batching)
+        check_warm_up(folder, graph.signature_def, config.batching)
     except ModelLoadError as error:
         raise ModelFolderError(str(error)) from None
     except tf.errors.OpError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import trustme
 import yaml
 from tensorflow_serving.apis import prediction_log_pb2
 
-from deployment.model_folders import ranker_requests, request
+from deployment.model_folders import DESCRIPTION, ranker_requests, request, write_description
 from deployment.start_rules import start_problem
 from serving.deployment.config import DeploymentConfig
 from serving.deployment.errors import ModelFolderError
@@ -114,6 +115,7 @@ STRICTER = {"warm-up-no-record-file", "warm-up-empty-file"}
 @pytest.mark.parametrize("name", sorted(WARM_UPS - NOT_SEEN_WITHOUT_RUNNING))
 def test_a_model_with_a_recorded_warm_up_is_refused_where_the_server_did_not_start(name: str, models: Path) -> None:
     write_recorded_warm_up(name, models / "4")
+    write_description(models / "4", replace(DESCRIPTION, max_rows=4))  # no more than a batch of the recordings
     batches = any(flag.startswith("--enable_batching") for flag in STARTS[name]["flags"])
     given = {"batching": {"max_batch_size": 4}} if batches else {}
     try:
