@@ -46,32 +46,40 @@ def _code(texts: Any) -> tf.Tensor:
     return tf.where(texts == "", 0.0, tf.cast(tf.strings.to_hash_bucket_fast(texts, 96) + 1, tf.float32))
 
 
+def _tags_code(tags: Any) -> tf.Tensor:
+    """The sum over the first `TAGS` that are not empty."""
+    position = tf.cumsum(tf.cast(tags != "", tf.int32), axis=-1)
+    return tf.reduce_sum(tf.where(position <= TAGS, _code(tags), 0.0), axis=-1)
+
+
 class Described(tf.Module):
     """The signature `describe`, as exported models have it."""
 
     def __init__(self, version: int, description: Description | str | None) -> None:
         super().__init__()
         self.version = tf.Variable(float(version))
-        self.signatures: dict[str, Any] = {}
+        self._served: dict[str, Any] = {}
         if description is not None:
             content = json.dumps(description.as_json()) if isinstance(description, Description) else description
             self._add("describe", lambda rows: {"description": tf.fill(tf.shape(rows), content)},
                       rows=_spec(tf.int32, "rows", 1))  # fmt: skip
 
     def _add(self, name: str, function: Any, **specs: tf.TensorSpec) -> None:
-        self.signatures[name] = tf.function(function, autograph=False).get_concrete_function(**specs)
+        self._served[name] = tf.function(function, autograph=False).get_concrete_function(**specs)
 
     def write(self, base: Path) -> Path:
         """Write the model as a version below `base`, which a server sees whole or not at all."""
         version = str(int(self.version.numpy()))
-        tf.saved_model.save(self, str(base / f"coming-{version}"), signatures=self.signatures)
+        tf.saved_model.save(self, str(base / f"coming-{version}"), signatures=self._served)
         (base / f"coming-{version}").rename(base / version)
         return base / version
 
 
 class DescribedRanker(Described):
-    """`click`: of item, tags and the newest `LENGTH` steps of the history. `columns`, `steps`, `tags`, `rows`: sizes of
-    the request's axes."""
+    """`click`: of item, first `TAGS` tags and newest `LENGTH` steps of the history.
+
+    `columns`, `steps`, `tags` and `rows` are the sizes of the request's axes.
+    """
 
     def __init__(self, version: int = 1, description: Description | str | None = RANKER, extra: str = "hour") -> None:
         super().__init__(version, description)
@@ -87,7 +95,7 @@ class DescribedRanker(Described):
 
     def _click(self, features: dict[str, Any], history: tf.Tensor) -> tf.Tensor:
         price = tf.where(tf.math.is_nan(features["price"]), 0.0, features["price"])
-        score = _code(features["item"]) + price + tf.reduce_sum(_code(features["tags"]), axis=-1) + history
+        score = _code(features["item"]) + price + _tags_code(features["tags"]) + history
         return tf.where(features["item"] == "", 0.0, self.version * score)
 
     def _sizes(self, features: dict[str, Any], like: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -125,7 +133,7 @@ class DescribedMatcher(Described):
 
     def _encode_items(self, item: Any, price: Any, tags: Any) -> dict[str, tf.Tensor]:
         price = tf.where(tf.math.is_nan(price), -1.0, price)
-        return {"item": tf.stack([self.version * _code(item), price, tf.reduce_sum(_code(tags), axis=1)], axis=1)}
+        return {"item": tf.stack([self.version * _code(item), price, _tags_code(tags)], axis=1)}
 
     def _retrieve(self, history_item: Any, history_age: Any, device: Any, k: Any) -> dict[str, tf.Tensor]:
         items = tf.constant(CATALOGUE)

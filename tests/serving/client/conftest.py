@@ -1,0 +1,41 @@
+"""An exported ranker, and a server of it on a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import pytest
+import transformed
+from every_input import EveryInput
+
+from serving.description import Description
+from serving.export import export
+from serving.server.configuration import ServerOptions, one_model
+from serving.server.server import Server
+
+LENGTHS = {
+    **dict.fromkeys(("history_item", "history_category", "history_age"), transformed.LENGTH),
+    "tags": transformed.TAGS,
+}
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the model `shop`, which has version 1."""
+    output = transformed.make(tmp_path_factory.mktemp("transform"))
+    inputs = transformed.inputs(output)
+    keras.utils.set_random_seed(1)
+    base = tmp_path_factory.mktemp("models") / "shop"
+    description = Description(LENGTHS, (4, 8), 5, ("item", "user"))
+    provenance = {"fingerprint": "abc"}
+    export(EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(base / "1"), provenance, description)
+    return base
+
+
+@pytest.fixture(scope="session")
+def port(shop: Path) -> Iterator[int]:
+    """The port of a server of the model `shop`."""
+    with Server(ServerOptions(one_model("shop", str(shop)), poll_seconds=0.1)) as server:
+        yield server.port

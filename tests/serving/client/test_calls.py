@@ -1,0 +1,97 @@
+"""When a call is made again, step by step, without a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+
+from serving.client.calls import Call, Caller, Deadline, Pause, is_transient, retry_pauses
+from serving.client.channel import GET_STATUS
+from serving.client.client_error import ClientError
+from serving.client.protocol_pb2 import GetModelStatusRequest
+
+REQUEST = GetModelStatusRequest()
+
+
+class Status(grpc.RpcError):
+    """How gRPC says that a call failed."""
+
+    def __init__(self, code: grpc.StatusCode, details: str | None = "gone") -> None:
+        super().__init__()
+        self._code, self._details = code, details
+
+    def code(self) -> grpc.StatusCode:
+        return self._code
+
+    def details(self) -> str | None:
+        return self._details
+
+
+def steps(retries: int, seconds: float = 100.0) -> Any:
+    return Caller("host:1", retries).call(GET_STATUS, REQUEST, Deadline(seconds))
+
+
+def test_a_call_is_answered_by_the_response() -> None:
+    conversation = steps(3)
+    call = next(conversation)
+    assert isinstance(call, Call)
+    assert (call.method, call.request) == (GET_STATUS, REQUEST.SerializeToString())
+    assert 99.0 < call.timeout <= 100.0
+    with pytest.raises(StopIteration) as end:
+        conversation.send(b"response")
+    assert end.value.value == b"response"
+
+
+def test_a_pause_comes_before_each_further_call() -> None:
+    conversation = steps(2)
+    assert isinstance(next(conversation), Call)
+    for _ in range(2):
+        assert isinstance(conversation.throw(Status(grpc.StatusCode.UNAVAILABLE)), Pause)
+        assert isinstance(next(conversation), Call)
+    with pytest.raises(ClientError, match=r"^the server at host:1 is not available: gone$"):
+        conversation.throw(Status(grpc.StatusCode.UNAVAILABLE))
+
+
+def test_no_pause_reaches_beyond_the_deadline() -> None:
+    conversation = steps(100, seconds=0.001)
+    next(conversation)
+    with pytest.raises(ClientError, match="is not available"):
+        conversation.throw(Status(grpc.StatusCode.UNAVAILABLE))
+
+
+def test_pauses_double_and_differ() -> None:
+    for attempt, pause in enumerate(retry_pauses(8)):
+        longest = min(0.05 * 2**attempt, 1.0)
+        assert longest / 2 <= pause <= longest
+    assert retry_pauses(0) == []
+    assert retry_pauses(8) != retry_pauses(8)
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "expected"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, None, True),
+        (grpc.StatusCode.UNAVAILABLE, "The batch scheduling queue to which this task was submitted is full", True),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted", True),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "CLIENT: Sent message larger than max (9 vs. 4)", False),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "", False),
+        (grpc.StatusCode.INVALID_ARGUMENT, "", False),
+    ],
+)
+def test_what_is_transient(code: grpc.StatusCode, details: str | None, expected: bool) -> None:
+    assert is_transient(Status(code, details)) is expected
+
+
+def test_a_refusal_is_one_sentence() -> None:
+    for code, details, says in (
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", "the server at host:1 did not answer in time"),
+        (grpc.StatusCode.NOT_FOUND, "Servable not found", "Servable not found"),
+        (grpc.StatusCode.UNKNOWN, None, "no details"),
+    ):
+        conversation = steps(3)
+        next(conversation)
+        with pytest.raises(ClientError, match=f"^{says}$") as raised:
+            conversation.throw(Status(code, details))
+        assert raised.value.code == code
