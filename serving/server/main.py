@@ -7,15 +7,15 @@ import os
 import queue
 import signal
 import threading
-from typing import Any
 
 from rich.console import Console
 
 from serving.server.configuration import ServerOptions
 from serving.server.server import Server
 
-Event = signal.Signals | Exception | None
-"""A signal, what `Server.start` raised, or None once the server has started."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LOADED = 0
+"""Stands among the numbers of signals for models that are loaded."""
 
 
 def serve(options: ServerOptions, console: Console) -> None:
@@ -34,44 +34,49 @@ def serve(options: ServerOptions, console: Console) -> None:
     log_to(console)
     server = Server(options)
     # Unlike a threading.Event, a SimpleQueue may be used inside a signal handler.
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    handlers = {
-        number: signal.signal(number, lambda received, _: events.put(signal.Signals(received)))
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
+    events: queue.SimpleQueue[int] = queue.SimpleQueue()
+    handlers = {number: signal.signal(number, lambda received, _: events.put(received)) for number in STOP_SIGNALS}
     try:
+        server.listen()
+        show(console, describe_ports(server))
         # Loading takes as long as it takes, and a signal should not have to wait for it.
-        threading.Thread(target=_start, args=(server, events), name="start", daemon=True).start()
-        event = events.get()
-        if isinstance(event, Exception):
-            raise event
-        if event is None:
-            for line in describe(server):
-                console.print(line, highlight=False, soft_wrap=True)
+        threading.Thread(target=_load, args=(server, events), name="load", daemon=True).start()
+        if events.get() == LOADED:
+            show(console, describe_models(server))
             events.get()
-        console.print("stopping, when the running requests have ended")
+        show(console, ["stopping, when the running requests have ended"])
         has_ended = server.stop()
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
     if not has_ended:
-        console.print("stopped; requests that still ran were given up")
+        show(console, ["stopped; what still ran was given up"])
         console.file.flush()
         os._exit(0)
 
 
-def describe(server: Server) -> list[str]:
-    """Return where the server is and what it serves, a line each."""
-    options = server.options
-    secured = "" if options.tls is None else ", TLS"
-    lines = [f"gRPC on {options.host}:{server.port}{secured}"]
+def describe_ports(server: Server) -> list[str]:
+    """Return where the server listens, a line for each port."""
+    host, tls = server.options.host, server.options.tls
+    lines = [f"gRPC on {host}:{server.port}{'' if tls is None else ', TLS'}"]
     if server.rest_port is not None:
-        scheme = "http" if options.tls is None else "https"
-        lines.append(f"REST on {scheme}://{options.host}:{server.rest_port}/v1/models")
-    for name, versions in server.manager.available().items():
-        shown = f"version {', '.join(map(str, versions))}" if versions else "no version yet"
-        lines.append(f"{name}: {shown}")
+        lines.append(f"REST on {'http' if tls is None else 'https'}://{host}:{server.rest_port}/v1/models")
     return lines
+
+
+def describe_models(server: Server) -> list[str]:
+    """Return which versions answer, a line for each model."""
+    lines = []
+    for name, versions in server.manager.available().items():
+        numbers = ", ".join(map(str, versions))
+        lines.append(f"{name}: version {numbers}" if versions else f"{name}: no version yet")
+    return lines
+
+
+def show(console: Console, lines: list[str]) -> None:
+    """Print `lines` as they are."""
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def log_to(console: Console) -> None:
@@ -79,7 +84,7 @@ def log_to(console: Console) -> None:
 
     class ConsoleHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            console.print(self.format(record), highlight=False, soft_wrap=True)
+            show(console, [self.format(record)])
 
     log = logging.getLogger("interestflow.serving")
     log.setLevel(logging.INFO)
@@ -88,10 +93,6 @@ def log_to(console: Console) -> None:
         log.addHandler(ConsoleHandler())
 
 
-def _start(server: Server, events: queue.SimpleQueue[Any]) -> None:
-    try:
-        server.start()
-    except Exception as error:
-        events.put(error)
-    else:
-        events.put(None)
+def _load(server: Server, events: queue.SimpleQueue[int]) -> None:
+    server.load()
+    events.put(LOADED)

@@ -58,6 +58,8 @@ class Server:
         port: port of gRPC, once started.
         rest_port: port of REST, or None.
         manager: of the models.
+        reloader: changes which models there are.
+        models_file: follows `models.config`; None where that was not asked for.
 
     Raises:
         ServerConfigurationError: for options that contradict each other; by `start` also for a port, certificate or
@@ -75,10 +77,10 @@ class Server:
             Unbatched() if options.batching is None else Batcher(options.batching, self.metrics.batch)
         )
         self.manager = Manager(options, lambda servable: replay_warm_up(servable, self.runner), self.metrics)
-        self._reloader = Reloader(self.manager, options.allow_labels_for_unavailable_versions)
-        self._models_file: ModelsFile | None = None
+        self.reloader = Reloader(self.manager, options.allow_labels_for_unavailable_versions)
+        self.models_file: ModelsFile | None = None
         if options.models_path is not None and options.models_poll_seconds > 0:
-            self._models_file = ModelsFile(options.models_path, options.models_poll_seconds, self._reloader)
+            self.models_file = ModelsFile(options.models_path, options.models_poll_seconds, self.reloader)
         self.port = 0
         self.rest_port: int | None = None
         self._rest: RestServer | None = None
@@ -87,7 +89,16 @@ class Server:
         self._grpc = self._build_grpc(descriptors)
 
     def start(self) -> None:
-        """Listen, load what there is, and return; requests that come before are answered UNAVAILABLE."""
+        """Listen and load what there is."""
+        self.listen()
+        self.load()
+
+    def listen(self) -> None:
+        """Take the ports. Requests are answered UNAVAILABLE until the models are loaded.
+
+        Raises:
+            ServerConfigurationError: for a port, certificate or key that cannot be used.
+        """
         certificates = None if self.options.tls is None else read_tls(self.options.tls)
         try:
             self.port = self._listen(certificates)
@@ -98,10 +109,13 @@ class Server:
         except ServerConfigurationError:
             self._grpc.stop(0)
             raise
+
+    def load(self) -> None:
+        """Load what there is, and follow the models from then on."""
         self.manager.start()
         self._health.start()
-        if self._models_file is not None:
-            self._models_file.start()
+        if self.models_file is not None:
+            self.models_file.start()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the server is stopped, for `timeout` seconds at most; return whether it is."""
@@ -122,8 +136,8 @@ class Server:
         grace = self.options.drain_seconds if grace is None else grace
         end = time.monotonic() + grace + END_SECONDS
         self._health.stop()
-        if self._models_file is not None:
-            self._models_file.stop()
+        if self.models_file is not None:
+            self.models_file.stop()
         grpc_ended = self._grpc.stop(grace)
         parts: list[tuple[str, Callable[[], Any]]] = [("versions", self.manager.stop), ("gRPC", grpc_ended.wait)]
         if self._rest is not None:
@@ -155,10 +169,17 @@ class Server:
             ],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self.manager, self.runner, self.metrics), server
+            PredictionService(
+                self.manager,
+                self.runner,
+                self.metrics,
+                options.serialize_as_tensor_content,
+                options.check_method_name,
+            ),
+            server,
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            ModelService(self.manager, self._reloader, options.allow_reload, self.metrics), server
+            ModelService(self.manager, self.reloader, options.allow_reload, self.metrics), server
         )
         names = [*SERVICES, reflection.SERVICE_NAME]
         if options.health_service:

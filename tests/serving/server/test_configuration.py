@@ -1,4 +1,4 @@
-"""TF Serving's own files, read as it reads them."""
+"""TensorFlow Serving's own files, read as it reads them."""
 
 from __future__ import annotations
 
@@ -30,20 +30,43 @@ def test_models(tmp_path: Path) -> None:
     assert dict(model.version_labels) == {"stable": 3}
 
 
+def entry(**fields: str) -> str:
+    return " ".join(f"{name}: '{value}'" for name, value in fields.items())
+
+
+A = entry(name="a", base_path="/a", model_platform="tensorflow")
+
+
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        ([entry(base_path="/a", model_platform="tensorflow")], "every model should have a `name`"),
+        ([entry(name="a", model_platform="tensorflow")], "`base_path` of a should be an absolute path or a URI"),
+        ([entry(name="a", base_path="models/a", model_platform="tensorflow")], "received 'models/a'"),
+        ([A, A], "'a' twice"),
+        ([entry(name="a", base_path="/a")], "`model_platform` of a should be 'tensorflow', received ''"),
+        ([entry(name="a", base_path="/a", model_platform="torch")], "received 'torch'"),
+    ],
+    ids=["name", "no path", "relative path", "twice", "no platform", "other platform"],
+)
+def test_models_that_cannot_be_served(tmp_path: Path, entries: list[str], says: str) -> None:
+    text = "model_config_list {" + "".join(f"config {{ {fields} }}" for fields in entries) + "}"
+    with pytest.raises(ServerConfigurationError, match=r"file\.txt") as raised:
+        read_models(written(tmp_path, text))
+    assert says in str(raised.value)
+
+
+def test_a_model_may_be_in_a_bucket(tmp_path: Path) -> None:
+    text = entry(name="a", base_path="gs://bucket/a", model_platform="tensorflow")
+    found = read_models(written(tmp_path, f"model_config_list {{ config {{ {text} }} }}"))
+    assert found.model_config_list.config[0].base_path == "gs://bucket/a"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
-    [
-        ("model_config_list { config { name: 'a' } }", "every model should have `name` and `base_path`"),
-        (
-            "model_config_list { config { name: 'a' base_path: '/a' } config { name: 'a' base_path: '/b' } }",
-            "'a' twice",
-        ),
-        ("model_config_list { config { name: 'a' base_path: '/a' model_platform: 'torch' } }", "received 'torch'"),
-        ("", "`model_config_list` should be given"),
-        ("model_config_list {\n  confg {} }", "line 2"),
-    ],
+    [("", "`model_config_list` should be given"), ("model_config_list {\n  confg {} }", "line 2")],
 )
-def test_models_that_cannot_be_served(tmp_path: Path, text: str, says: str) -> None:
+def test_files_that_are_no_models_config(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ServerConfigurationError, match=r"file\.txt") as raised:
         read_models(written(tmp_path, text))
     assert says in str(raised.value)

@@ -1,4 +1,4 @@
-"""Versions come and go: policies, labels, folders that are broken, and requests meanwhile."""
+"""Versions come and go, some of them broken, and requests meanwhile."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ import grpc
 import numpy as np
 import pytest
 import small_models
-from small_models import Asking, options, request
-from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
+from small_models import Asking, options
+from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.server.configuration import one_model
 from serving.server.server import Server
-from serving.server.versions import Policy, aspired_versions, complete_versions
-from serving.warm_up import WARM_UP, read_warm_up, write_warm_up
 
 State = get_model_status_pb2.ModelVersionStatus
 
@@ -49,37 +46,21 @@ def eventually(is_so: Callable[[], bool], seconds: float = 20.0) -> bool:
     return False
 
 
+def push_broken(base: Path, version: int) -> None:
+    (base / f"coming-{version}").mkdir()
+    (base / f"coming-{version}" / "saved_model.pb").write_bytes(b"half of a mo")
+    (base / f"coming-{version}").rename(base / str(version))
+
+
+def answer_code(asking: Asking, **spec: Any) -> grpc.StatusCode:
+    with pytest.raises(grpc.RpcError) as raised:
+        asking.scaled([1.0], **spec)
+    code: grpc.StatusCode = raised.value.code()
+    return code
+
+
 def states(server: Server) -> dict[int, int]:
     return {each.number: each.state for each in server.manager.statuses("scaled")}
-
-
-def policy(**choice: Any) -> Policy:
-    found = Policy()
-    if "latest" in choice:
-        found.latest.num_versions = choice["latest"]
-    if "specific" in choice:
-        found.specific.versions.extend(choice["specific"])
-    if "all" in choice:
-        found.all.SetInParent()
-    return found
-
-
-def test_policies() -> None:
-    available = [1, 2, 5]
-    assert aspired_versions(available, policy()) == [5]
-    assert aspired_versions(available, policy(latest=2)) == [2, 5]
-    assert aspired_versions(available, policy(specific=[2, 9])) == [2]
-    assert aspired_versions(available, policy(all=True)) == [1, 2, 5]
-    assert aspired_versions([], policy()) == []
-
-
-def test_a_folder_counts_once_its_model_is_there(tmp_path: Path) -> None:
-    for name in ("1", "7", "10", "coming-11", "notes"):
-        (tmp_path / name).mkdir()
-    for name in ("1", "10", "coming-11"):
-        (tmp_path / name / "saved_model.pb").touch()
-    assert complete_versions(str(tmp_path)) == [1, 10]
-    assert complete_versions(str(tmp_path / "nothing")) == []
 
 
 def test_a_new_version_takes_over_and_the_old_one_goes(written: Path, tmp_path: Path) -> None:
@@ -136,7 +117,8 @@ def test_a_broken_version_never_replaces_one_that_answers(written: Path, tmp_pat
         asked.model_spec.name = "scaled"
         newest = asking.models.GetModelStatus(asked).model_version_status[0]
         assert (newest.version, newest.state) == (2, State.END)
-        assert "cannot be loaded" in newest.status.error_message
+        assert newest.status.error_code == grpc.StatusCode.DATA_LOSS.value[0]
+        assert newest.status.error_message == f"Can't parse {tmp_path}/2/saved_model.pb as binary proto"
         # Written to the end, it is tried again.
         shutil.rmtree(tmp_path / "2")
         push(written, tmp_path, 2)
@@ -154,12 +136,107 @@ def test_broken_variables_are_found_while_loading(written: Path, tmp_path: Path)
         assert asking.scaled([1.0]) == [1.0]
 
 
-def test_the_last_version_goes_on_when_its_folder_is_gone(written: Path, tmp_path: Path) -> None:
+def test_the_last_version_leaves_with_its_folder(written: Path, tmp_path: Path) -> None:
     push(written, tmp_path, 1)
     with Server(options(tmp_path)) as server, Asking(server.port) as asking:
         shutil.rmtree(tmp_path / "1")
+        assert eventually(lambda: states(server) == {1: State.END})
+        assert answer_code(asking) == grpc.StatusCode.NOT_FOUND
+        push(written, tmp_path, 1)
+        assert eventually(lambda: states(server) == {1: State.AVAILABLE})
+        assert asking.scaled([1.0]) == [1.0]
+
+
+def test_versions_go_on_while_the_folder_of_the_model_is_not_there(written: Path, tmp_path: Path) -> None:
+    base = tmp_path / "scaled"
+    push(written, base, 1)
+    with Server(options(base)) as server, Asking(server.port) as asking:
+        base.rename(tmp_path / "elsewhere")
         server.manager.poll()
         assert asking.scaled([1.0]) == [1.0]
+        (tmp_path / "elsewhere").rename(base)
+        push(written, base, 2)
+        assert eventually(lambda: asking.scaled([1.0]) == [2.0])
+
+
+def test_a_folder_with_zeros_before_its_number_and_one_whose_number_is_too_large(written: Path, tmp_path: Path) -> None:
+    push(written, tmp_path, 1)
+    with Server(options(tmp_path)) as server, Asking(server.port) as asking:
+        (tmp_path / str(2**63)).mkdir()
+        shutil.copytree(written / "3", tmp_path / "coming")
+        (tmp_path / "coming").rename(tmp_path / "007")
+        assert eventually(lambda: states(server) == {1: State.END, 7: State.AVAILABLE})
+        assert asking.scaled([1.0]) == [3.0]
+        assert asking.scaled([1.0], version=7) == [3.0]
+        asked = get_model_status_pb2.GetModelStatusRequest()
+        asked.model_spec.name = "scaled"
+        assert [each.version for each in asking.models.GetModelStatus(asked).model_version_status] == [7, 1]
+
+
+def test_an_empty_folder_is_a_version_that_cannot_be_loaded_until_it_is_filled(written: Path, tmp_path: Path) -> None:
+    push(written, tmp_path, 1)
+    with Server(options(tmp_path)) as server, Asking(server.port) as asking:
+        (tmp_path / "2").mkdir()
+        assert eventually(lambda: states(server).get(2) == State.END)
+        (failed,) = server.manager.statuses("scaled", 2)
+        assert failed.code == grpc.StatusCode.NOT_FOUND
+        assert asking.scaled([1.0]) == [1.0]
+        for path in (written / "2").iterdir():  # written in place, as no pusher should
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, tmp_path / "2" / path.name)
+        assert eventually(lambda: asking.scaled([1.0]) == [2.0])
+
+
+def test_while_a_version_is_retried_nothing_else_of_its_model_changes(written: Path, tmp_path: Path) -> None:
+    push(written, tmp_path, 1)
+    with Server(options(tmp_path, load_retries=5)) as server, Asking(server.port) as asking:
+        push_broken(tmp_path, 7)
+        assert eventually(lambda: states(server).get(7) == State.LOADING)
+        push(written, tmp_path, 4)
+        (tmp_path / "4").rename(tmp_path / "9")
+        for _ in range(3):
+            server.manager.poll()
+        assert states(server) == {1: State.AVAILABLE, 7: State.LOADING}
+        assert asking.scaled([1.0]) == [1.0]
+        assert answer_code(asking, version=7) == grpc.StatusCode.NOT_FOUND
+        shutil.rmtree(tmp_path / "7")  # nothing is left to retry
+        assert eventually(lambda: states(server) == {1: State.END, 7: State.END, 9: State.AVAILABLE})
+
+
+def test_retries_end_and_a_newer_version_is_loaded(written: Path, tmp_path: Path) -> None:
+    push(written, tmp_path, 1)
+    with Server(options(tmp_path, load_retries=2, load_retry_seconds=0.01)) as server, Asking(server.port) as asking:
+        push_broken(tmp_path, 7)
+        assert eventually(lambda: states(server).get(7) == State.END)
+        (failed,) = server.manager.statuses("scaled", 7)
+        assert failed.attempts == 3
+        shutil.copytree(written / "4", tmp_path / "coming")
+        (tmp_path / "coming").rename(tmp_path / "9")
+        assert eventually(lambda: asking.scaled([1.0]) == [4.0])
+
+
+def test_a_version_that_is_repaired_does_not_wait_for_its_retry(written: Path, tmp_path: Path) -> None:
+    push(written, tmp_path, 1)
+    with Server(options(tmp_path, load_retries=5, load_retry_seconds=3600)) as server, Asking(server.port) as asking:
+        push_broken(tmp_path, 2)
+        assert eventually(lambda: states(server).get(2) == State.LOADING)
+        (tmp_path / "2" / "saved_model.pb").unlink()
+        for path in (written / "2").iterdir():
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, tmp_path / "2" / path.name)
+        assert eventually(lambda: asking.scaled([1.0]) == [2.0])
+
+
+def test_started_with_a_newest_version_that_is_broken_it_serves_the_newest_that_is_not(
+    written: Path, tmp_path: Path
+) -> None:
+    push(written, tmp_path, 1)
+    push(written, tmp_path, 2)
+    for broken in (3, 4):
+        push_broken(tmp_path, broken)
+    with Server(options(tmp_path)) as server, Asking(server.port) as asking:
+        assert asking.scaled([1.0]) == [2.0]
+        assert states(server) == {2: State.AVAILABLE, 3: State.END, 4: State.END}
+        server.manager.poll()
+        assert {each.number: each.attempts for each in server.manager.statuses("scaled")} == {2: 0, 3: 1, 4: 1}
 
 
 def test_without_a_version_it_waits_for_one(written: Path, tmp_path: Path) -> None:
@@ -181,7 +258,7 @@ def test_while_the_first_version_is_loaded_the_server_is_unavailable(written: Pa
         loading.set()
         go_on.wait(20)
 
-    server.manager._warm_up = slow
+    server.manager._loader._warm_up = slow
     starting = threading.Thread(target=server.start)
     starting.start()
     assert loading.wait(20)
@@ -203,65 +280,3 @@ def test_a_version_in_use_is_let_go_when_its_last_request_has_ended(written: Pat
             assert eventually(lambda: states(server)[1] == State.UNLOADING)
             assert servable.run("", {"x": np.float32([1.0])})["y"].tolist() == [1.0]
         assert eventually(lambda: states(server)[1] == State.END)
-
-
-def test_labels_move_and_never_to_what_is_not_loaded(written: Path, tmp_path: Path) -> None:
-    for version in (1, 2):
-        push(written, tmp_path, version)
-    models = one_model("scaled", str(tmp_path))
-    (model,) = models.model_config_list.config
-    model.model_version_policy.all.SetInParent()
-    model.version_labels["stable"] = 1
-    with Server(options(tmp_path, models=models)) as server, Asking(server.port) as asking:
-        assert asking.scaled([1.0], label="stable") == [1.0]
-        model.version_labels["stable"] = 2
-        answer = asking.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(config=models))
-        assert answer.status.error_code == 0
-        assert asking.scaled([1.0], label="stable") == [2.0]
-        model.version_labels["stable"] = 3
-        answer = asking.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(config=models))
-        assert answer.status.error_code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
-        assert "label stable of scaled to version 3" in answer.status.error_message
-        assert asking.scaled([1.0], label="stable") == [2.0]
-
-
-def test_reloading_adds_and_removes_models(written: Path, tmp_path: Path) -> None:
-    push(written, tmp_path / "a", 1)
-    push(written, tmp_path / "b", 2)
-    with Server(options(tmp_path / "a")) as server, Asking(server.port) as asking:
-        reload = asking.models.HandleReloadConfigRequest
-        other = one_model("other", str(tmp_path / "b"))
-        assert reload(model_management_pb2.ReloadConfigRequest(config=other)).status.error_code == 0
-        assert asking.scaled([1.0], name="other") == [2.0]
-        with pytest.raises(grpc.RpcError) as raised:
-            asking.scaled([1.0])
-        assert raised.value.code() == grpc.StatusCode.NOT_FOUND
-        other.model_config_list.config.add(name="other", base_path="/somewhere")
-        answer = reload(model_management_pb2.ReloadConfigRequest(config=other))
-        assert answer.status.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
-        assert asking.scaled([1.0], name="other") == [2.0]
-        assert server.manager.available() == {"other": [2]}
-
-
-def test_warm_up_requests_are_answered_before_any_other(written: Path, tmp_path: Path) -> None:
-    push(written, tmp_path, 1)
-    asked = [request(x=np.float32([1.0] * rows)) for rows in (1, 5)]
-    assert write_warm_up(tmp_path / "1", asked) == 2
-    assert [log.predict_log.request for log in read_warm_up(tmp_path / "1")] == asked
-    with Server(options(tmp_path)) as server, Asking(server.port) as asking:
-        assert asking.scaled([1.0]) == [1.0]
-        assert server.manager.available() == {"scaled": [1]}
-
-
-def test_a_version_that_cannot_answer_its_warm_up_is_not_served(written: Path, tmp_path: Path) -> None:
-    push(written, tmp_path, 1)
-    shutil.copytree(written / "2", tmp_path / "coming")
-    write_warm_up(tmp_path / "coming", [request(y=np.float32([1.0]))])
-    (tmp_path / "coming").rename(tmp_path / "2")
-    with Server(options(tmp_path)) as server, Asking(server.port) as asking:
-        assert states(server)[2] == State.END
-        (failed,) = server.manager.statuses("scaled", 2)
-        assert failed.error.startswith("warm-up request 0 cannot be answered: the inputs should be x")
-        # Started like this, it falls back to the newest version that can answer.
-        assert asking.scaled([1.0]) == [1.0]
-    assert (tmp_path / "2" / WARM_UP).exists()

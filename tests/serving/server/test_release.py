@@ -1,4 +1,4 @@
-"""The release that docs/serve.md describes, step by step, with the files that a deployment's configuration makes."""
+"""The release that docs/serve.md describes, step by step, with the files rendered for it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,12 @@ def test_a_release_moves_labels_to_versions_that_answer_already(last: Deployment
         write_scaled(base, version)  # multiplies by its own number
     before, *others = [*RELEASE, last]
     path.write_text(models_config(before, base))
-    with Server(options(base, models=read_models(path))) as server, Asking(server.port) as asking:
+    with (
+        Server(options(base, models=read_models(path), allow_reload="anyone")) as server,
+        Asking(server.port) as asking,
+    ):
         for step in others:
-            # TF Serving refuses a whole configuration that moves a label to a version that it has not loaded yet.
+            # TensorFlow Serving refuses a whole configuration that moves a label to a version that it has not loaded.
             loaded = {*before.labels.values(), *before.versions}
             assert all(step.labels[label] in loaded for label in step.labels.keys() & before.labels.keys())
             request = model_management_pb2.ReloadConfigRequest()

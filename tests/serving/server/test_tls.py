@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     authority, other = trustme.CA(), trustme.CA()
     server, client, stranger = authority.issue_cert("localhost"), authority.issue_cert("me"), other.issue_cert("them")
     authority.cert_pem.write_to_path(folder / "authority.pem")
-    for name, certificate in (("server", server), ("client", client), ("stranger", stranger)):
+    expired = authority.issue_cert("localhost", not_after=datetime(2001, 1, 1, tzinfo=UTC))
+    certificates = {"server": server, "client": client, "stranger": stranger, "expired": expired}
+    for name, certificate in certificates.items():
         certificate.private_key_pem.write_to_path(folder / f"{name}.key")
         certificate.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
     return {path.name: str(path) for path in folder.iterdir()}
@@ -61,9 +64,29 @@ def test_with_an_authority_of_clients_only_they_are_answered(base: Path, files: 
                 asking.status()
 
 
-def test_a_file_that_is_not_there_is_named(base: Path, files: dict[str, str]) -> None:
-    with pytest.raises(ServerConfigurationError, match=r"/nowhere\.pem cannot be read"):
-        Server(options(base, tls=TLS("/nowhere.pem", files["server.key"]))).start()
+@pytest.mark.parametrize(
+    ("tls", "says"),
+    [
+        (("/nowhere.pem", "server.key"), r"the certificate /nowhere\.pem cannot be read"),
+        (("server.pem", "client.key"), r"client\.key should belong to the certificate .*server\.pem"),
+        (("server.key", "server.key"), r"the certificate .*server\.key should be a PEM certificate"),
+        (("server.pem", "server.pem"), r"the private key .*server\.pem should be a PEM private key"),
+        (("expired.pem", "expired.key"), r"the certificate .*expired\.pem .* expired at"),
+        (("server.pem", "server.key", "client.pem"), r"the client authority .*client\.pem should hold certificates of"),
+    ],
+    ids=["missing", "mismatched", "no certificate", "no key", "expired", "no authority"],
+)
+@pytest.mark.parametrize("rest_port", [None, 0], ids=["gRPC", "REST"])
+def test_a_file_that_cannot_be_used_is_named_before_anything_listens(
+    base: Path, files: dict[str, str], tls: tuple[str, ...], says: str, rest_port: int | None
+) -> None:
+    server = Server(options(base, rest_port=rest_port, tls=TLS(*(files.get(name, name) for name in tls))))
+    with pytest.raises(ServerConfigurationError, match=says):
+        server.start()
+    assert (server.port, server.rest_port) == (0, None)
+
+
+def test_a_file_of_a_client_that_is_not_there_is_named(files: dict[str, str]) -> None:
     with pytest.raises(ClientError, match=r"/nowhere\.pem cannot be read"):
         client(1, ClientTLS("/nowhere.pem"))
     with pytest.raises(ClientError, match="given together"):

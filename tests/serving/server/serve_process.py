@@ -1,0 +1,62 @@
+"""`interestflow serve` as a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+
+class ServeProcess:
+    """`interestflow serve SOURCE`; `lines` are what it has printed, on standard output and error."""
+
+    def __init__(self, source: Path, *options: str) -> None:
+        program = str(Path(sys.executable).with_name("interestflow"))
+        command = [program, "serve", str(source), "--port", "0", "--poll-seconds", "0.05", *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.lines: list[str] = []
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(iter(self.process.stdout.readline, ""))
+
+    def wait_for(self, words: str, seconds: float = 60.0) -> str:
+        """Wait for a line with `words`, and return it."""
+        end = time.monotonic() + seconds
+        while True:
+            for line in [*self.lines]:
+                if words in line:
+                    return line
+            if time.monotonic() >= end:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"should have printed {words!r}, printed {self.lines}")
+
+    def port(self, of: str = "gRPC") -> int:
+        """Return the port of gRPC or REST, once it listens."""
+        address = self.wait_for(f"{of} on").removeprefix(f"{of} on ").removeprefix("http://")
+        return int(address.split(":")[1].split("/")[0].split(",")[0])
+
+    def kill(self) -> None:
+        """End it at once, as the kernel does where memory is short."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(20)
+
+    def terminate(self, seconds: float) -> int:
+        """Ask it to stop; return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: where it still runs after `seconds`.
+        """
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(seconds)
+        finally:
+            self.process.kill()
+        self._reading.join(20)
+        return code

@@ -1,0 +1,40 @@
+"""gRPC's health service, with the names that TensorFlow Serving has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import pytest
+import small_models
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from small_models import Asking, Server, options
+from test_manager import eventually
+
+Status = health_pb2.HealthCheckResponse
+
+
+def check(asking: Asking, service: str) -> int:
+    stub = health_pb2_grpc.HealthStub(asking.channel)
+    return int(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=20).status)
+
+
+def test_a_server_is_healthy_once_its_models_answer(tmp_path: Path) -> None:
+    with Server(options(tmp_path / "scaled")) as server, Asking(server.port) as asking:
+        assert {check(asking, name) for name in ("", "PredictionService", "ModelService")} == {Status.NOT_SERVING}
+        for name in ("tensorflow.serving.PredictionService", "scaled"):
+            with pytest.raises(grpc.RpcError) as raised:
+                check(asking, name)
+            assert raised.value.code() == grpc.StatusCode.NOT_FOUND
+        small_models.write_scaled(tmp_path / "coming", 1).rename(tmp_path / "version")
+        (tmp_path / "scaled").mkdir()
+        (tmp_path / "version").rename(tmp_path / "scaled" / "1")
+        assert eventually(lambda: check(asking, "") == Status.SERVING)
+        assert check(asking, "PredictionService") == Status.SERVING
+
+
+def test_the_service_can_be_left_out(tmp_path: Path) -> None:
+    with Server(options(tmp_path, health_service=False)) as server, Asking(server.port) as asking:
+        with pytest.raises(grpc.RpcError) as raised:
+            check(asking, "")
+        assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
