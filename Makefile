@@ -38,7 +38,7 @@ check: setup  ## formatting, lint and types
 	@$(RUN)/mypy
 
 requirements: setup  ## pins requirements.txt anew from pyproject.toml
-	@$(RUN)/uv pip compile pyproject.toml --extra development --universal --python-version 3.11 \
+	@$(RUN)/uv pip compile pyproject.toml --extra pipeline --extra development --universal --python-version 3.11 \
 		--no-header --no-annotate --quiet --output-file requirements.txt
 
 clean:  ## removes what setup and runs made

@@ -1,5 +1,5 @@
 """`python -m pipeline` is `interestflow`."""
 
-from pipeline.command_line import main
+from pipeline.entry_point import main
 
 main()

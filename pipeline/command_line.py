@@ -265,32 +265,46 @@ def query(
         typer.Argument(help="JSON: rows to score, or `user` and `candidates` to rank, or `user` to retrieve for."),
     ],
     model: Annotated[str, typer.Option(help="Name of the model.")],
-    count: Annotated[int, typer.Option("--count", "-k", help="How many to show, and to retrieve.")] = 10,
-    version: Annotated[int | None, typer.Option(help="Of the model, instead of the newest.")] = None,
-    label: Annotated[str | None, typer.Option(help="Of a version, such as stable.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds.")] = 10.0,
-    tls_authority: Annotated[Path | None, typer.Option(help="PEM file; asks over TLS.")] = None,
-    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file that the client shows.")] = None,
+    count: Annotated[
+        int, typer.Option("--count", "-k", min=1, help="Number of candidates to show, or of items to retrieve.")
+    ] = 10,
+    version: Annotated[int | None, typer.Option(help="Version to query instead of the newest.")] = None,
+    label: Annotated[str | None, typer.Option(help="Version label to query, e.g. stable.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that the answer may take.")] = 10.0,
+    tls_authority: Annotated[
+        Path | None, typer.Option(help="PEM file of the authority that signed the server's certificate; enables TLS.")
+    ] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file of the client's certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None,
 ) -> None:
-    """Asks a model server: this project's, or TF Serving."""
+    """Query a model server: TensorFlow Serving, or the one that `interestflow serve` starts."""
+    from rich.markup import escape
+
+    from pipeline.query import ask, read_question
     from pipeline.quiet import libraries_to_log
+    from serving.client import Client, ClientError, ClientTLS
 
+    tls = None
+    if tls_authority is not None or tls_certificate is not None:
+        paths = (tls_authority, tls_certificate, tls_key)
+        tls = ClientTLS(*(None if path is None else str(path) for path in paths))
+    problem: str | None = None
+    missing: tuple[str, ...] = ()
     with libraries_to_log(Path(os.devnull)) as console:
-        from pipeline.query import ask
-        from serving.client import ClientError, ClientTLS
-
-        tls = None
-        if tls_authority is not None or tls_certificate is not None:
-            paths = (tls_authority, tls_certificate, tls_key)
-            tls = ClientTLS(*(None if path is None else str(path) for path in paths))
-        problem = None
         try:
-            console.print(ask(address, model, question, count, version, label, timeout, tls))
+            asked = read_question(question)
+            with Client(address, model, version=version, label=label, timeout=timeout, tls=tls) as client:
+                answer = ask(client, asked, count)
+            console.print(answer.table)
+            missing = answer.missing
         except ClientError as error:
-            problem = str(error)
+            problem = escape(str(error))
     if problem is not None:
         fail(problem)
+    if missing:
+        names = escape(", ".join(missing))
+        text = f"[bold yellow]warning:[/] the question lacks {names}, which every training example had"
+        Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -1,78 +1,93 @@
-"""What `interestflow query` shows: a question from a file, put to a server, and its answer as a table."""
+"""What `interestflow query` does: it puts a question from a file to a server and shows the answer as a table."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from serving.client import Client, ClientError, ClientTLS
+from serving.client import Client, ClientError
 
 
-def ask(
-    address: str,
-    model: str,
-    question: Path,
-    count: int,
-    version: int | None,
-    label: str | None,
-    timeout: float,
-    tls: ClientTLS | None,
-) -> Table:
-    """Puts the question in the file to the server.
+@dataclass(frozen=True)
+class QueryAnswer:
+    """The answer to a question.
+
+    Attributes:
+        table: the answer, to be printed.
+        missing: features that training always had and that the question lacks.
+    """
+
+    table: Table
+    missing: tuple[str, ...]
+
+
+def read_question(path: Path) -> Any:
+    """Read a question from a file.
 
     Args:
-        address: `host:port`.
-        model: its name.
-        question: JSON. A list of rows is scored; `{"user": {...}, "candidates": [...]}` is ranked; `{"user": {...}}`
-            alone is retrieved for.
-        count: of the best to show, and to retrieve.
-        version, label: of the model.
-        timeout: seconds.
-        tls: None for plain text.
+        path: JSON. A list of rows is scored; `{"user": {...}, "candidates": [...]}` is ranked; for `{"user": {...}}`
+            alone, items are retrieved.
 
     Raises:
-        ClientError: for a file that holds no question, and for whatever the server refuses.
+        ClientError: for a file that holds no question.
     """
-    asked = _read(question)
-    with Client(address, model, version=version, label=label, timeout=timeout, tls=tls) as client:
-        if isinstance(asked, list):
-            scores = client.score(asked)
-            table = _table(f"{model}, version {scores.version}", "row", list(scores.by_task))
-            for number, row in enumerate(zip(*scores.by_task.values(), strict=True), 1):
-                table.add_row(str(number), *(f"{value:.6f}" for value in row))
-        elif "candidates" in asked:
-            ranking = client.rank(asked["user"], asked["candidates"])
-            table = _table(f"{model}, version {ranking.version}", "candidate", list(ranking.by_task))
-            places = {candidate: place for place, candidate in enumerate(ranking.candidates)}
-            for candidate, _ in ranking.best(count):
-                values = (task[places[candidate]] for task in ranking.by_task.values())
-                table.add_row(escape(candidate), *(f"{value:.6f}" for value in values))
-        else:
-            found = client.retrieve(asked["user"], count)
-            table = _table(f"{model}, version {found.version}", "item", ["score"])
-            for item, score in zip(found.items, found.scores, strict=True):
-                table.add_row(escape(item), f"{score:.4f}")
-    return table
-
-
-def _read(path: Path) -> Any:
     try:
-        asked = json.loads(path.read_text(encoding="utf-8"))
+        question = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ClientError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ClientError(f"{path} is not JSON: {error}") from None
-    is_rows = isinstance(asked, list) and all(isinstance(row, dict) for row in asked)
-    is_user = isinstance(asked, dict) and isinstance(asked.get("user"), dict)
-    if is_user and "candidates" in asked:
-        is_user = isinstance(asked["candidates"], list)
+    is_rows = isinstance(question, list) and all(isinstance(row, dict) for row in question)
+    is_user = isinstance(question, dict) and isinstance(question.get("user"), dict)
+    if is_user and "candidates" in question:
+        is_user = isinstance(question["candidates"], list)
     if not is_rows and not is_user:
         raise ClientError(f"{path} should hold a list of rows, or an object with `user` and, to rank, `candidates`")
-    return asked
+    return question
+
+
+def ask(client: Client, question: Any, count: int) -> QueryAnswer:
+    """Put a question to a server.
+
+    Args:
+        client: of the model.
+        question: see `read_question`.
+        count: candidates to show, the best first, or items to retrieve.
+
+    Raises:
+        ClientError: for what the client or the server refuses.
+    """
+    if isinstance(question, list):
+        scores = client.score(question)
+        names = [str(position) for position in range(1, len(question) + 1)]
+        table = _tasks_table(f"{client.model}, version {scores.version}", "row", names, scores.by_task)
+        return QueryAnswer(table, scores.missing)
+    if "candidates" in question:
+        ranking = client.rank(question["user"], question["candidates"])
+        order = np.argsort(-next(iter(ranking.by_task.values())), kind="stable")[:count]
+        names = [escape(ranking.candidates[position]) for position in order]
+        by_task = {task: scores[order] for task, scores in ranking.by_task.items()}
+        table = _tasks_table(f"{client.model}, version {ranking.version}", "candidate", names, by_task)
+        return QueryAnswer(table, ranking.missing)
+    retrieved = client.retrieve(question["user"], count)
+    table = _table(f"{client.model}, version {retrieved.version}", "item", ["score"])
+    for item, score in zip(retrieved.items, retrieved.scores, strict=True):
+        table.add_row(escape(item), f"{score:.4f}")
+    return QueryAnswer(table, retrieved.missing)
+
+
+def _tasks_table(title: str, first: str, names: Sequence[str], by_task: Mapping[str, np.ndarray]) -> Table:
+    table = _table(title, first, list(by_task))
+    for name, *scores in zip(names, *by_task.values(), strict=True):
+        table.add_row(name, *(f"{score:.6f}" for score in scores))
+    return table
 
 
 def _table(title: str, first: str, others: list[str]) -> Table:
