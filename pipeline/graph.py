@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfx.components import ExampleValidator, Pusher, SchemaGen, StatisticsGen, Trainer, Transform
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import pusher_pb2, trainer_pb2
 
 from pipeline import fingerprint
 from pipeline.champion import champion_state
+from pipeline.components.atomic_pusher import AtomicPusher
 from pipeline.components.champion_finder import ChampionFinder
 from pipeline.components.data_gate import DataGate
 from pipeline.components.evaluator import Evaluator
@@ -155,13 +156,13 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
         config=config.serving.model_dump_json(),
         code_fingerprint=fingerprints.evaluation_code,
     )
-    pusher = Pusher(
+    pusher = AtomicPusher(
         model_blessing=gate.outputs["blessing"],
         infra_blessing=serving.outputs["blessing"],  # holds the model to push, with its warm-up requests
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=folders.serving)
         ),
-    )
+    ).with_id("Pusher")
     components: list[BaseNode] = [
         logs, leak_check, statistics, inferred, schema, validator, data_gate, transform, *knowledge, model, champion,
         evaluation, gate, serving, pusher,

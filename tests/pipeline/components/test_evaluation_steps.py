@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from step_execution import execute, made
-from tfx.components import Pusher
 from tfx.components.evaluator.constants import BLESSED_FILE_NAME, NOT_BLESSED_FILE_NAME
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
@@ -19,6 +18,7 @@ import small_evaluation as small
 
 from pipeline import artifacts
 from pipeline.champion import Champion
+from pipeline.components.atomic_pusher import AtomicPusher
 from pipeline.components.champion_finder import ChampionFinder
 from pipeline.components.evaluator import Evaluator
 from pipeline.components.quality_gate import QualityGate
@@ -68,7 +68,7 @@ def push(evaluated: tuple[Path, Artifact, Artifact], blessing: Artifact, folder:
     )
     pushed = made(folder / "record", standard_artifacts.PushedModel)
     inputs = {"model": evaluated[1], "model_blessing": blessing}
-    execute(Pusher, inputs, {"pushed_model": pushed}, push_destination=proto_utils.proto_to_json(destination))
+    execute(AtomicPusher, inputs, {"pushed_model": pushed}, push_destination=proto_utils.proto_to_json(destination))
     return sorted((folder / "pushed").glob("*/saved_model.pb"))
 
 

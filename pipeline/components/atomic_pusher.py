@@ -1,0 +1,58 @@
+"""Pushes a model so that a server which looks at the folder meanwhile never sees half of it."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from tfx.components import Pusher
+from tfx.components.pusher import executor
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+INCOMING = ".incoming"
+"""The folder beside the versions that a version is copied to first; servers look at folders named by numbers alone."""
+PUSHED, DESTINATION = "pushed", "pushed_destination"
+"""Properties of the pushed model."""
+
+
+class AtomicPusherExecutor(executor.Executor):
+    """TFX's executor, which copies into the version's folder itself, with a move at the end.
+
+    TensorFlow Serving takes any folder named by a number for a version, complete or not. Without retries, as it is
+    deployed here, it gives a version that is incomplete when it looks up for good. Object stores have no move of a
+    folder: there the copy is made in place, `saved_model.pb` last, and the server is deployed with retries.
+    """
+
+    def Do(self, input_dict: dict[str, Any], output_dict: dict[str, Any], exec_properties: dict[str, Any]) -> None:
+        """Push the model if it is blessed; arguments as TFX's executor has them."""
+        destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
+        base = destination.filesystem.base_directory.rstrip("/")
+        if "://" in base:
+            super().Do(input_dict, output_dict, exec_properties)
+            return
+        incoming = posixpath.join(base, INCOMING)
+        if fileio.exists(incoming):  # of a push that was cut off
+            fileio.rmtree(incoming)
+        destination.filesystem.base_directory = incoming
+        changed = {standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(destination)}
+        super().Do(input_dict, output_dict, exec_properties | changed)
+        pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+        if not pushed.get_int_custom_property(PUSHED):
+            return
+        copied = pushed.get_string_custom_property(DESTINATION)
+        version = posixpath.join(base, posixpath.basename(copied))
+        if not fileio.exists(version):  # as TFX: a version of the same second is this one
+            fileio.rename(copied, version)
+        fileio.rmtree(incoming)
+        pushed.set_string_custom_property(DESTINATION, version)
+
+
+class AtomicPusher(Pusher):
+    """TFX's Pusher with `AtomicPusherExecutor`."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(AtomicPusherExecutor)
