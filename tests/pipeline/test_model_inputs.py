@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from transform_graph import configuration, learn
 from models.config import EmbeddingConfig, ModelConfig
 from models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
 from pipeline.config import PipelineConfig
-from pipeline.model_inputs import LayoutError, describe_inputs, item_counts, out_of_vocabulary
+from pipeline.model_inputs import LayoutError, always_given, describe_inputs, item_counts, out_of_vocabulary
 from pipeline.training_data import Split, parsing_spec
 from transforms.config import IngestionConfig
 
@@ -135,6 +136,24 @@ def test_an_item_counts_once_an_example(tmp_path: Path, megabytes: int) -> None:
     # Item 1 is in the first (three times), second and fifth example; and so on.
     expected[[1, 2, 3, 4, 5, 20]] = [3, 3, 3, 2, 1, 1]
     assert item_counts(split).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("category", "item", "price")),
+        ({"category": np.array([1, 2, 0, 4])}, ("item", "price")),
+        ({"price": np.array([0.5, 1.0, 0.0, 2.0], np.float32)}, ("category", "item")),
+        ({"tags": np.zeros((4, 2), int), "history_item": np.zeros((4, 4), int)}, ("category", "item", "price")),
+    ],
+    ids=["all there", "a category missing once", "a number missing once", "lists may be empty"],
+)
+def test_features_that_no_training_example_lacks(
+    tmp_path: Path, changes: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    rows = small_examples.make_rows(4) | changes
+    split = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, 100)
+    assert always_given(split) == expected
 
 
 @pytest.mark.parametrize("use", [["target", "history"], ["history"]])

@@ -71,10 +71,15 @@ def test_a_model_that_answers_as_it_does_offline_is_blessed(made: tuple[Path, li
 def test_what_is_pushed_has_the_requests_that_it_answered(made: tuple[Path, list[str]], tmp_path: Path) -> None:
     found = verdict(made, tmp_path / "served")
     requests = [log.predict_log.request for log in read_warm_up(tmp_path / "served")]
-    assert len(requests) == found.warm_up_requests == 4
+    assert len(requests) == found.warm_up_requests == 11
     signatures = [request.model_spec.signature_name for request in requests]
-    assert signatures == ["predict", "predict", "rank", "rank"]
-    assert [request.inputs["item"].tensor_shape.dim[-1].size for request in requests[2:]] == [1, 100]
+    assert signatures == ["serving_default", "predict"] * 2 + ["rank"] * 6 + ["describe"]
+    rows = [request.inputs[name].tensor_shape.dim[0].size for request in requests[:4] for name in ("examples", "item")
+            if name in request.inputs]  # fmt: skip
+    assert rows == [1, 1, 128, 128]
+    candidates = [request.inputs["item"].tensor_shape.dim[-1].size for request in requests[4:10]]
+    assert candidates == [10, 50, 100, 200, 500, 1000]
+    assert {request.inputs["history_item"].tensor_shape.dim[-1].size for request in requests[4:10]} == {4}
     # They are fit for a server that reads them before anything else.
     base = tmp_path / "shop"
     shutil.copytree(tmp_path / "served", base / "1")
@@ -122,20 +127,24 @@ def test_a_server_that_answers_otherwise_is_found_out(made: tuple[Path, list[str
     other = tmp_path / "other"
     export(every_input.EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(other), {"fingerprint": "xyz"})
 
-    base = tmp_path / "elsewhere"
-    base.mkdir()
-    with Server(ServerOptions(one_model("candidate", str(base)), poll_seconds=0)) as server:
-        real_load = server.manager._load
+    given, looked_at = tmp_path / "given", tmp_path / "looked_at"
+    given.mkdir()
+    looked_at.mkdir()
+    stopped = threading.Event()
 
-        def load_other(model: Any, number: int) -> None:
-            shutil.rmtree(base / str(number))
-            shutil.copytree(other, base / str(number))
-            real_load(model, number)
+    def put_other_in_its_place() -> None:
+        while not stopped.wait(0.05):
+            for version in given.iterdir():
+                if not (looked_at / version.name).exists():
+                    shutil.copytree(other, looked_at / f"{version.name}.coming")
+                    (looked_at / f"{version.name}.coming").rename(looked_at / version.name)
 
-        server.manager._load = load_other  # type: ignore[method-assign]
-        server.manager._poll_seconds = 0.05
-        threading.Thread(target=server.manager._look, daemon=True).start()
-        found = verdict(made, tmp_path / "served", address=f"127.0.0.1:{server.port}", base_path=str(base))
+    mixing_up = threading.Thread(target=put_other_in_its_place)
+    mixing_up.start()
+    with Server(ServerOptions(one_model("candidate", str(looked_at)), poll_seconds=0.05)) as server:
+        found = verdict(made, tmp_path / "served", address=f"127.0.0.1:{server.port}", base_path=str(given))
+    stopped.set()
+    mixing_up.join()
     assert not found.is_blessed
     assert "answers over gRPC should be within 1e-05 of the offline ones" in found.reasons[0]
 
@@ -169,8 +178,10 @@ def test_a_matcher_that_retrieves_as_an_exact_search_is_blessed(
     assert (found.asked, found.candidates) == ("items retrieved", 7)
     assert found.p50_milliseconds is not None
     requests = [log.predict_log.request for log in read_warm_up(tmp_path / "served")]
-    assert [request.model_spec.signature_name for request in requests] == ["retrieve", "retrieve"]
-    assert [tf.make_ndarray(request.inputs["k"]).tolist() for request in requests] == [[1], [100]]
+    signatures = [request.model_spec.signature_name for request in requests]
+    assert signatures == ["serving_default", "encode_user", "encode_items"] * 2 + ["retrieve"] * 2 + ["describe"]
+    # The history of the first row has no more items than the model reads, so that no more are asked for.
+    assert [tf.make_ndarray(request.inputs["k"]).tolist() for request in requests[6:8]] == [[10], [100]]
 
 
 def test_a_matcher_whose_index_is_of_another_model_is_refused(matcher: tuple[Path, list[str]], tmp_path: Path) -> None:

@@ -227,8 +227,8 @@ def test_a_feature_on_the_wrong_side_is_named(served: tuple[ServedRanker, Path])
     scorer = Scorer(served[1])
     with pytest.raises(ScoringError, match="the user has price; the model knows history_age, history_category"):
         scorer.rank({"price": 1.0}, [])
-    with pytest.raises(ScoringError, match="the candidate has user; the model knows category, item, price, tags"):
-        scorer.rank({}, [{"user": "u1"}])
+    with pytest.raises(ScoringError, match="candidates have user; the model knows category, item, price, tags"):
+        scorer.rank({}, [{"item": "i1", "user": "u1"}])
 
 
 def test_provenance_says_where_the_model_comes_from(served: tuple[ServedRanker, Path]) -> None:

@@ -1,0 +1,202 @@
+"""Every registered model with random weights: what is exported, how it is asked, and what Keras answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import transformed
+from tensorflow_transform.output_wrapper import TFTransformOutput
+
+from models.catalogue import Catalogue
+from models.inputs import ModelInputs
+from models.knowledge_graph import CollaborativeGraph, KnowledgeGraph
+from models.registry import MATCHERS, RANKERS, build_matcher, build_ranker
+from serving.description import Description
+from serving.export import ServedRanker
+from serving.export_matcher import IndexedItems, ServedMatcher
+
+NEED_USERS = {"bpr_mf", "kgat"}
+SMALL = {"embedding_dimension": 4, "tower_units": (8,), "layer_units": (4,), "relation_dimension": 3, "interests": 2}
+"""Of these, a model is given those that it knows."""
+IDS = ["i0", "i1", "i2", "é7", "東京", "i5", "never seen"]
+ROWS: list[dict[str, Any]] = [
+    *transformed.rows(),
+    {"user": "u0", "item": "i0", "category": "c0", "price": 1.5, "tags": []},  # no history
+    {"user": "?", "item": "never seen", "category": "new", "price": 0.0, "tags": ["new"]},
+    transformed.rows()[5] | {"history_item": ["i1"] * 9, "history_category": ["c1"] * 9, "history_age": [5] * 9},
+]
+CANDIDATE = ("item", "category", "price", "tags")
+LENGTH = 9
+"""Of all padded lists; longer than what the model reads."""
+
+
+def columns(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """All features of `rows` as the signatures take them, `[N]` and `[N, LENGTH]`."""
+
+    def listed(name: str, padding: Any, dtype: Any) -> np.ndarray:
+        lists = [list(row.get(name, [])) for row in rows]
+        return np.array([values + [padding] * (LENGTH - len(values)) for values in lists], dtype)
+
+    def text(values: list[str]) -> np.ndarray:
+        return np.array([value.encode() for value in values], object)
+
+    arrays = {name: text([row.get(name, "") for row in rows]) for name in ("user", "item", "category")}
+    for name in ("tags", "history_item", "history_category"):
+        arrays[name] = np.char.encode(listed(name, "", str), "utf-8").astype(object)
+    arrays["price"] = np.array([row.get("price", np.nan) for row in rows], np.float32)
+    arrays["history_age"] = listed("history_age", 0, np.int64)
+    return arrays
+
+
+def transformed_features(output: TFTransformOutput, rows: list[dict[str, Any]]) -> dict[str, tf.Tensor]:
+    """What the transform makes of `rows`, by TF Transform itself and without a signature."""
+
+    def ragged(name: str, dtype: tf.DType) -> tf.SparseTensor:
+        return tf.ragged.constant([row.get(name, []) for row in rows], dtype=dtype, ragged_rank=1).to_sparse()
+
+    raw = {name: tf.constant([row.get(name, "") for row in rows]) for name in ("user", "item", "category")}
+    raw["price"] = tf.constant([row.get("price", float("nan")) for row in rows], tf.float32)
+    raw |= {name: ragged(name, tf.string) for name in ("tags", "history_item", "history_category")}
+    raw["history_age"] = ragged("history_age", tf.int64)
+    raw["label_click"] = tf.zeros(len(rows))
+    return output.transform_raw_features(raw, drop_unused_features=True)
+
+
+def catalogue_of(inputs: ModelInputs) -> Catalogue:
+    tensors = {"item": np.arange(inputs.item_rows)}
+    for name in sorted(inputs.candidate_tensors - {"item"}):
+        shape, dtype = inputs.tensors()[name]
+        tensors[name] = np.ones((inputs.item_rows, *shape), dtype)
+    return Catalogue(tensors, np.ones(inputs.item_rows, np.float32))
+
+
+def shake(model: Any) -> None:
+    """Weights as after some training: what is fresh is nearly the same everywhere."""
+    random = np.random.default_rng(1)
+    for weight in model.trainable_variables:
+        weight.assign(weight.numpy() + random.normal(0.0, 0.4, weight.shape))
+
+
+class Case:
+    """One model: its module to export, the inputs of each signature, and what Keras answers to them."""
+
+    def __init__(self, name: str, output: TFTransformOutput) -> None:
+        keras.utils.set_random_seed(1)
+        self.name = name
+        self.inputs = transformed.inputs(output, with_users=name in NEED_USERS)
+        arrays = columns(ROWS)
+        features = transformed_features(output, ROWS)
+        names = [key for key in transformed.RAW_SPEC if key != "user" or name in NEED_USERS]
+        spec = {key: transformed.RAW_SPEC[key] for key in names}
+        self.asked: dict[str, dict[str, np.ndarray]] = {"describe": {"rows": np.zeros(2, np.int32)}}
+        self.expected: dict[str, dict[str, np.ndarray]] = {}
+        self.asked["serving_default"] = {"examples": examples_of(ROWS)}
+        make = self._matcher if name in MATCHERS else self._ranker
+        self.module = make(name, output, spec, {key: arrays[key] for key in names}, features)
+
+    def _ranker(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> ServedRanker:
+        tasks = ("click", "like") if name in ("shared_bottom", "infnet") else ("click",)
+        inputs = replace(self.inputs, tasks=tasks)
+        ranker = build_ranker(name, inputs, known_values(RANKERS[name]))
+        shake(ranker)
+        logits = ranker({key: features[key] for key in inputs.tensors()}, training=False)
+        scores = {task: tf.sigmoid(logits[task]).numpy() for task in inputs.tasks}
+        users, candidates = arrays, {key: arrays[key] for key in CANDIDATE}
+        self.asked["predict"] = arrays
+        # Row by row its own candidate and the one before it.
+        beside = {key: np.stack([values, np.roll(values, 1, axis=0)], axis=1) for key, values in candidates.items()}
+        self.asked["rank"] = {**users, **beside}
+        self.expected = {"serving_default": scores, "predict": scores}
+        rolled = {key: np.roll(features[key].numpy(), 1, axis=0) for key in inputs.candidate_tensors}
+        others = ranker({key: rolled.get(key, features[key]) for key in inputs.tensors()}, training=False)
+        self.expected["rank"] = {
+            task: np.stack([scores[task], tf.sigmoid(others[task]).numpy()], axis=1) for task in tasks
+        }
+        return ServedRanker(ranker, output, spec, inputs, Description(candidate_sizes=(2, 4), max_rows=3))
+
+    def _matcher(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> ServedMatcher:
+        further = {"graph": graph_of(self.inputs)} if name == "kgat" else {}
+        matcher = build_matcher(name, self.inputs, known_values(MATCHERS[name]), catalogue_of(self.inputs), **further)
+        shake(matcher)
+        matcher.on_epoch_begin(1)
+        tensors = {key: features[key] for key in self.inputs.tensors()}
+        rows = [{"item": item, "category": f"c{number % 3}", "price": 1.0} for number, item in enumerate(IDS)]
+        of_items = transformed_features(output, rows)
+        encoded = {key: of_items[key].numpy() for key in self.inputs.candidate_tensors}
+        items = IndexedItems.of(matcher, np.array([item.encode() for item in IDS], object), encoded)
+        users = matcher.encode_user(tensors, training=False).numpy()
+        vectors = matcher.encode_items(tensors, training=False).numpy()
+        score = matcher(tensors, training=False).numpy()
+        of_user = {key: values for key, values in arrays.items() if key not in CANDIDATE}
+        self.asked["encode_user"] = of_user
+        self.asked["encode_items"] = {key: arrays[key] for key in CANDIDATE}
+        self.asked["retrieve"] = {**of_user, "k": np.full(len(ROWS), 3, np.int32)}
+        self.expected = {
+            "serving_default": {"user": users, "item": vectors, "score": score},
+            "encode_user": {"user": users},
+            "encode_items": {"item": vectors},
+            "retrieve": {"scores": best_scores(users, items, ROWS, 3)},
+        }
+        return ServedMatcher(matcher, output, spec, self.inputs, items, Description(max_rows=3))
+
+
+def known_values(model: Any) -> dict[str, Any]:
+    fields = model.Hyperparameters.model_fields
+    return {key: value for key, value in SMALL.items() if key in fields}
+
+
+def graph_of(inputs: ModelInputs) -> CollaborativeGraph:
+    """Every user took two items; every item is linked to one of three entities."""
+    count = inputs.item_rows - 1
+    items, entities = np.arange(count), count + np.arange(count) % 3
+    knowledge = KnowledgeGraph(
+        heads=np.concatenate([items, entities]),
+        relations=np.repeat([0, 1], count),
+        tails=np.concatenate([entities, items]),
+        entity_count=count + 3,
+        relation_count=2,
+        item_entities=np.arange(inputs.item_rows) - 1,
+    )
+    users = np.repeat(np.arange(1, inputs.user_rows), 2)
+    return CollaborativeGraph.of(inputs.user_rows, users, 1 + np.arange(len(users)) % count, knowledge)
+
+
+def examples_of(rows: list[dict[str, Any]]) -> np.ndarray:
+    texts = []
+    for row in rows:
+        example = tf.train.Example()
+        for name, value in row.items():
+            values = value if isinstance(value, list) else [value]
+            feature = example.features.feature[name]
+            if name == "price":
+                feature.float_list.value.extend(values)
+            elif name == "history_age":
+                feature.int64_list.value.extend(values)
+            else:
+                feature.bytes_list.value.extend(text.encode() for text in values)
+        texts.append(example.SerializeToString())
+    return np.array(texts, object)
+
+
+def best_scores(users: np.ndarray, items: IndexedItems, rows: list[dict[str, Any]], count: int) -> np.ndarray:
+    """The `count` highest scores of items that are not in a row's history; 0 where there are fewer."""
+    found = np.zeros((len(rows), count), np.float32)
+    for number, row in enumerate(rows):
+        seen = {item.encode() for item in row.get("history_item", [])}
+        scores = (users[number] @ items.vectors.T).max(axis=0)
+        left = np.sort(scores[[item not in seen for item in items.ids]])[::-1][:count]
+        found[number, : len(left)] = left
+    return found
+
+
+def write(case: Case, folder: Path, model: Path) -> None:
+    """Export the model of `case` to `model`, and the inputs of each signature to `folder`."""
+    case.module.save(str(model), {"name": case.name, "model": {"name": case.name}}, case.inputs.tasks)
+    folder.mkdir(parents=True, exist_ok=True)
+    for signature, arrays in case.asked.items():
+        np.savez(folder / f"{signature}.npz", **arrays)
