@@ -16,6 +16,8 @@ CONFIG_FOLDER, TLS_FOLDER = "/config", "/tls"
 MODELS_CONFIG, BATCHING_PARAMETERS, MONITORING_CONFIG = "models.config", "batching_parameters.txt", "monitoring.config"
 SSL_CONFIG = "ssl.config"
 METRICS = "/monitoring/prometheus/metrics"
+BUCKET_RETRIES, BUCKET_RETRY_SECONDS = 4, 15
+"""A minute in all, for a version to be complete."""
 CONNECTION_SECONDS, CONNECTION_GRACE_SECONDS = 30, 10
 """A connection ends after the first, and its last requests have the second. The client then connects anew, perhaps to
 another server."""
@@ -64,8 +66,7 @@ def server_flags(config: DeploymentConfig) -> list[str]:
         f"--monitoring_config_file={CONFIG_FOLDER}/{MONITORING_CONFIG}",
         # Requests beyond these are refused, and the default, four for each CPU, is too few for a busy pod.
         f"--grpc_max_threads={config.max_grpc_threads}",
-        # With the default, five retries a minute apart, a broken version keeps newer ones from being loaded.
-        "--max_num_load_retries=0",
+        *_load_retries(config),
         # When the server starts nothing is loaded yet, and it would end because of the labels.
         "--allow_version_labels_for_unavailable_models=true",
         # A client keeps to one connection, hence to one pod: new pods would get no requests, old ones could not end.
@@ -90,6 +91,21 @@ def server_image(config: DeploymentConfig) -> str:
 def metadata_path(name: str) -> str:
     """Return the REST path that is answered with 200 only while the model `name` has a version that serves."""
     return f"/v1/models/{name}/metadata"
+
+
+def _load_retries(config: DeploymentConfig) -> list[str]:
+    """Return how often TensorFlow Serving tries a version that does not load.
+
+    With the default, five retries a minute apart, a broken version keeps newer ones from being loaded for minutes. From
+    a folder none is needed, since a version is moved there whole. In a bucket it appears file by file: without a retry,
+    a version would be given up for good that is incomplete when the server looks.
+    """
+    if config.model_path.startswith("/"):
+        return ["--max_num_load_retries=0"]
+    return [
+        f"--max_num_load_retries={BUCKET_RETRIES}",
+        f"--load_retry_interval_micros={1_000_000 * BUCKET_RETRY_SECONDS}",
+    ]
 
 
 def _models_config(name: str, base_path: str, config: DeploymentConfig) -> str:

@@ -76,6 +76,12 @@ def model_of(config: DeploymentConfig, folder: Path) -> Any:
     return model
 
 
+def test_a_version_in_a_bucket_is_tried_again_until_its_last_file_is_there() -> None:
+    flags = server_flags(DeploymentConfig(model_path="gs://bucket/models", volume_claim=None))
+    assert {"--max_num_load_retries=4", "--load_retry_interval_micros=15000000"} <= set(flags)
+    assert "--max_num_load_retries=0" not in flags
+
+
 def test_files_word_for_word() -> None:
     assert files(DeploymentConfig()) == {"models.config": NEWEST, "monitoring.config": MONITORING}
     assert files(DeploymentConfig(batching=BatchingConfig())) == {
