@@ -6,7 +6,7 @@ UV_VERSION := 0.9.30
 # Beam looks for a compiler and TensorFlow is chatty: neither concerns the person who types `make demo`.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test test-fast check requirements clean
+.PHONY: help setup demo test test-fast check requirements protocol clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -40,6 +40,11 @@ check: setup  ## formatting, lint and types
 requirements: setup  ## pins requirements.txt anew from pyproject.toml
 	@$(RUN)/uv pip compile pyproject.toml --extra pipeline --extra development --universal --python-version 3.11 \
 		--no-header --no-annotate --quiet --output-file requirements.txt
+
+# An old compiler: its code runs with every protobuf that applications of the client may have, newer ones demand their own.
+protocol: setup  ## writes the client's messages anew from serving/client/protocol.proto
+	@$(RUN)/uv tool run --quiet --from grpcio-tools==1.62.3 --with "setuptools<81" --python 3.11 \
+		python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. serving/client/protocol.proto
 
 clean:  ## removes what setup and runs made
 	rm -rf .venv .wheels runs build *.egg-info

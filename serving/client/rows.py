@@ -16,7 +16,7 @@ import numpy as np
 
 from serving.client.client_error import ClientError
 from serving.client.metadata import Metadata, Tensor
-from serving.client.values import STRING, as_list, as_single, is_missing, to_column
+from serving.client.values import STRING, as_list, as_single, is_missing, missing_value, to_column
 from serving.description import Description
 from transforms.feature_names import HISTORY_ITEM, ITEM
 
@@ -269,7 +269,8 @@ def _first_values(values: list[Any], length: int) -> list[Any]:
 
 def _pad(name: str, dtype: str, lists: list[list[Any]], length: int) -> np.ndarray:
     """`[N, length]`, missing values after those of shorter lists."""
-    values = [value for items in lists for value in [*items, *[None] * (length - len(items))]]
+    padding = [missing_value(dtype)] * length
+    values = [value for items in lists for value in (*items, *padding[len(items) :])]
     return to_column(name, dtype, values).reshape(len(lists), length)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from serving.client.client_error import ClientError
 
 STRING = "string"
+_PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
+"""Types of single values that need no closer look."""
 
 
 def is_missing(value: Any) -> bool:
@@ -24,10 +26,12 @@ def is_missing(value: Any) -> bool:
 
 def as_list(value: Any) -> list[Any]:
     """Return the values of a list-valued feature; none where it is missing, one where it is a single value."""
+    if type(value) is list:
+        return value
     if hasattr(value, "tolist"):  # arrays of NumPy, and what holds them
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return list(value)
+        return [*value]
     return [] if value is None or (isinstance(value, float) and math.isnan(value)) else [value]
 
 
@@ -37,6 +41,8 @@ def as_single(name: str, value: Any) -> Any:
     Raises:
         ClientError: for several values.
     """
+    if type(value) in _PLAIN:
+        return value
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple | dict | set):
@@ -58,29 +64,34 @@ def to_column(name: str, dtype: str, values: Sequence[Any]) -> np.ndarray:
     Raises:
         ClientError: for a value that is not of that dtype.
     """
-    convert = _converter(name, dtype)
+    convert, plain = _converter(name, dtype)
     try:
-        converted = [convert(value) for value in values]
-        if dtype != STRING:
-            return np.array(converted, dtype)
+        # Most values are of the right type already, and there are hundreds in a request.
+        converted = [value if type(value) is plain else convert(value) for value in values]
+        return _to_array(dtype, converted)
     except (TypeError, ValueError, OverflowError):
         wrong = next((value for value in values if not _fits(value, convert, dtype)), None)
         raise ClientError(f"`{name}` should be {dtype}, received {wrong!r}") from None
-    column = np.empty(len(converted), object)
-    column[:] = converted
-    return column
 
 
-def _converter(name: str, dtype: str) -> Callable[[Any], Any]:
+def missing_value(dtype: str) -> Any:
+    """Return what stands for a missing value in a column."""
     if dtype == STRING:
-        return _to_text
+        return b""
+    return math.nan if _kind(dtype) == "f" else 0
+
+
+def _converter(name: str, dtype: str) -> tuple[Callable[[Any], Any], type]:
+    """Return what converts a value, and the type of those that are right as they are."""
     kind = _kind(dtype)
+    if dtype == STRING:
+        return _to_text, bytes
     if kind == "f":
-        return _to_float
+        return _to_float, float
     if kind in ("i", "u"):
-        return _to_integer
+        return _to_integer, int
     if kind == "b":
-        return _to_boolean
+        return _to_boolean, bool
     raise ClientError(f"`{name}` is {dtype}; rows can hold text, integers, floats and booleans")
 
 
@@ -92,21 +103,32 @@ def _kind(dtype: str) -> str:
         return ""
 
 
+def _to_array(dtype: str, values: list[Any]) -> np.ndarray:
+    if dtype == STRING:
+        array = np.empty(len(values), object)
+        array[:] = values
+        return array
+    kind = np.dtype(dtype)
+    if kind.kind in ("i", "u") and kind.itemsize < 8:  # of 64 bits NumPy checks it itself
+        limits = np.iinfo(kind)
+        if values and not limits.min <= min(values) <= max(values) <= limits.max:
+            raise OverflowError
+    return np.array(values, kind)
+
+
 def _fits(value: Any, convert: Callable[[Any], Any], dtype: str) -> bool:
     try:
-        converted = convert(value)
-        if dtype != STRING:
-            np.array([converted], dtype)
+        _to_array(dtype, [convert(value)])
     except (TypeError, ValueError, OverflowError):
         return False
     return True
 
 
 def _to_text(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
     if isinstance(value, str):
         return value.encode()
+    if isinstance(value, bytes):
+        return bytes(value)
     if is_missing(value):
         return b""
     if isinstance(value, list | tuple | dict | set):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from serving.client.client_error import ClientError
-from serving.client.values import as_list, as_single, is_missing, to_column
+from serving.client.values import as_list, as_single, is_missing, missing_value, to_column
 
 
 @pytest.mark.parametrize("value", [None, "", b"", math.nan, np.nan, np.float32("nan")])
@@ -39,6 +39,11 @@ def test_columns(dtype: str, values: list[Any], expected: list[Any]) -> None:
     column = to_column("x", dtype, values)
     assert column.dtype == (np.dtype(object) if dtype == "string" else np.dtype(dtype))
     np.testing.assert_array_equal(column, np.array(expected, column.dtype))
+
+
+@pytest.mark.parametrize("dtype", ["string", "int64", "float32", "bool"])
+def test_padding_is_what_a_missing_value_becomes(dtype: str) -> None:
+    np.testing.assert_array_equal(to_column("x", dtype, [missing_value(dtype)]), to_column("x", dtype, [None]))
 
 
 def test_a_column_without_rows() -> None:
