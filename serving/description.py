@@ -14,8 +14,18 @@ from typing import Any
 FORMAT = 1
 DESCRIBE = "describe"
 """The signature: `rows`, int32 `[N]`, to `description`, string `[N]`, which is the same JSON text in each."""
+RANK = "rank"
 CANDIDATE_SIZES = (10, 50, 100, 200, 500, 1000)
 MAX_ROWS = 128
+
+
+def sized_rank(count: int) -> str:
+    """The signature that ranks exactly `count` candidates, such as "rank_100".
+
+    Each size has a signature of its own, since servers keep a queue of batches for each signature and cannot join
+    requests of different sizes.
+    """
+    return f"{RANK}_{count}"
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,9 @@ class Description:
     Attributes:
         lengths: by name of each list-valued input, the length that requests pad it to. Features along the history are
             cut to their newest values, other lists to their first.
-        candidate_sizes: rising; the numbers of candidates that `rank` is asked with. The next larger one is filled up
-            with candidates whose `item` is empty, which score 0.
+        candidate_sizes: rising; the numbers of candidates that are ranked in one request, each by a signature of its
+            own (`sized_rank`). A request is filled up to the next of them with candidates whose `item` is empty, which
+            score 0.
         max_rows: the most rows of one request; more are split into several.
         always_given: single-valued features that no training example lacked.
     """

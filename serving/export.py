@@ -10,7 +10,7 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from models.inputs import ModelInputs
 from models.ranker import Ranker
-from serving.description import Description
+from serving.description import RANK, Description, sized_rank
 from serving.raw_inputs import from_named_tensors, missing, parsing_spec
 from serving.served_model import ServedModel
 from transforms.feature_names import HISTORY_ITEM, ITEM
@@ -82,12 +82,26 @@ class ServedRanker(ServedModel):
         serialized = tf.TensorSpec([None], tf.string, name="examples")
         named = {raw.name: raw.tensor_spec for raw in self._raw_inputs}
         ranked = {raw.name: raw.ranked_tensor_spec for raw in self._raw_inputs}
-        # Neither is converted by autograph: Keras 3 switches it off inside its models anyway.
+        # None is converted by autograph: Keras 3 switches it off inside its models anyway.
+        rank = tf.function(self.rank_tensors, autograph=False).get_concrete_function(**ranked)
         return {
             "serving_default": tf.function(self.score_examples, autograph=False).get_concrete_function(serialized),
             "predict": tf.function(self.score_tensors, autograph=False).get_concrete_function(**named),
-            "rank": tf.function(self.rank_tensors, autograph=False).get_concrete_function(**ranked),
+            RANK: rank,
+            **{sized_rank(count): self._sized(rank, count) for count in self.description.candidate_sizes},
         }
+
+    def _sized(self, rank: Any, count: int) -> Any:
+        """`rank` of exactly `count` candidates and histories of the model's length, in a graph that calls the same."""
+        specs = {}
+        for raw in self._raw_inputs:
+            shape = raw.ranked_tensor_spec.shape.as_list()
+            if raw.side == "candidate":
+                shape[1] = count
+            if raw.kind != "value":
+                shape[-1] = self.description.lengths.get(raw.name)
+            specs[raw.name] = tf.TensorSpec(shape, raw.dtype, name=raw.name)
+        return tf.function(lambda **tensors: rank(**tensors), autograph=False).get_concrete_function(**specs)
 
 
 def export(
@@ -99,13 +113,15 @@ def export(
     provenance: Mapping[str, Any],
     description: Description | None = None,
 ) -> None:
-    """Writes a SavedModel into `folder` with three signatures that give the same probabilities, float32 by task.
+    """Writes a SavedModel into `folder` with signatures that give the same probabilities, float32 by task.
 
     | signature | takes | gives |
     |---|---|---|
     | `serving_default` | `examples`, string `[N]`: serialized tf.Example with raw features | `[N]` |
     | `predict` | each raw feature by name, `[N]`, or `[N, L]` for lists, padded | `[N]` |
     | `rank` | the same, of users `[U]` and `[U, L]`, of candidates `[U, N]` and `[U, N, L]` | `[U, N]` |
+    | `rank_10`, ... | the same, of exactly so many candidates | `[U, 10]` |
+    | `describe` | `rows`, int32 `[N]` | `description`, string `[N]`, see `Description` |
 
     `from_named_tensors` describes the padding. The first axis is the same for all tensors of a request, so that a
     server may join several requests.

@@ -12,8 +12,15 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from serving.client.metadata import Metadata
-from serving.client.rows import pack_encode_items, pack_encode_user, pack_predict, pack_rank, pack_retrieve
-from serving.description import DESCRIBE, Description
+from serving.client.rows import (
+    pack_encode_items,
+    pack_encode_user,
+    pack_predict,
+    pack_rank,
+    pack_retrieve,
+    rank_signature,
+)
+from serving.description import DESCRIBE, RANK, Description
 from serving.raw_inputs import RawInput
 from serving.raw_rows import Row, example_of, parted
 from transforms.feature_names import ITEM
@@ -82,9 +89,12 @@ def warm_up_requests(
             yield _request(model, metadata, "encode_user", pack_encode_user(metadata, _cycled(users, count)))
         if "encode_items" in metadata.signatures:
             yield _request(model, metadata, "encode_items", pack_encode_items(metadata, _cycled(items, count)))
-    if "rank" in metadata.signatures:
+    if RANK in metadata.signatures:
+        smallest = description.candidate_sizes[0]
+        yield _request(model, metadata, RANK, pack_rank(metadata, users[0], _cycled(items, smallest)))
         for count in description.candidate_sizes:
-            yield _request(model, metadata, "rank", pack_rank(metadata, users[0], _cycled(items, count)))
+            arrays = pack_rank(metadata, users[0], _cycled(items, count))
+            yield _request(model, metadata, rank_signature(metadata, count), arrays)
     if "retrieve" in metadata.signatures:
         for count in RETRIEVED:
             yield _request(model, metadata, "retrieve", pack_retrieve(metadata, users[0], count))

@@ -126,7 +126,8 @@ class Conversation:
         """
         outputs: list[Outputs] = []
         for arrays in question.requests(self._to_pack(metadata)):
-            output = yield from self._predict(question.signature, arrays, version, deadline)
+            signature = question.signature_for(self._to_pack(metadata), arrays)
+            output = yield from self._predict(signature, arrays, version, deadline)
             if output.version not in (0, metadata.version):
                 answered = self._versions.get(output.version) or (yield from self.metadata(deadline))
                 if answered.version != output.version or not answered.has_same_interface(metadata):

@@ -28,6 +28,10 @@ class Question(Generic[Answer]):
 
     signature: str
 
+    def signature_for(self, metadata: Metadata, arrays: Arrays) -> str:
+        """Return the signature that answers one of the question's requests."""
+        return self.signature
+
     def missing(self, metadata: Metadata) -> tuple[str, ...]:
         """Return the features that training always had and that the question lacks."""
         raise NotImplementedError
@@ -108,11 +112,14 @@ class EncodeQuestion(Question[Vectors]):
 
 @dataclass(frozen=True)
 class RankQuestion(Question[Ranking]):
-    """Probabilities of one user's candidates by `rank`."""
+    """Probabilities of one user's candidates by `rank`, or its signature of their number."""
 
     user: Row
     candidates: Sequence[Row]
     signature = "rank"
+
+    def signature_for(self, metadata: Metadata, arrays: Arrays) -> str:
+        return packing.rank_signature(metadata, arrays[ITEM].shape[1])
 
     @classmethod
     def of(cls, user: Row, candidates: Sequence[Row | str]) -> RankQuestion:

@@ -17,7 +17,7 @@ import numpy as np
 from serving.client.client_error import ClientError
 from serving.client.metadata import Metadata, Tensor
 from serving.client.values import STRING, as_list, as_single, is_missing, missing_value, to_column
-from serving.description import Description
+from serving.description import Description, sized_rank
 from transforms.feature_names import HISTORY_ITEM, ITEM
 
 HISTORY = "history_"
@@ -68,6 +68,17 @@ def pack_rank(metadata: Metadata, user: Row, candidates: Sequence[Row]) -> Array
     padded = [*candidates, *[{}] * (candidate_count(metadata.description, len(candidates)) - len(candidates))]
     arrays = _pack(of_candidates, padded, metadata.description)
     return _pack(of_user, [user], metadata.description) | {name: array[np.newaxis] for name, array in arrays.items()}
+
+
+def rank_signature(metadata: Metadata, count: int) -> str:
+    """Return the signature that ranks `count` candidates: that of just this number where the model has one.
+
+    TensorFlow Serving keeps a queue of batches for each signature, and fails a batch of requests of unequal shapes. So
+    requests with different numbers of candidates should not be asked by the same one.
+    """
+    sized = sized_rank(count)
+    sizes = () if metadata.description is None else metadata.description.candidate_sizes
+    return sized if count in sizes and sized in metadata.signatures else "rank"
 
 
 def pack_retrieve(metadata: Metadata, user: Row, count: int) -> Arrays:

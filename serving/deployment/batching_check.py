@@ -11,10 +11,10 @@ from typing import Any
 
 from serving.deployment.config import BatchingConfig
 from serving.deployment.errors import ModelFolderError
-from serving.description import Description
+from serving.description import RANK, Description, sized_rank
 from serving.session_model import INIT_SIGNATURE
 
-RANK, PREDICT = "rank", "predict"
+PREDICT = "predict"
 
 
 def check_batching(
@@ -41,6 +41,13 @@ def check_batching(
             f"`deployment.batching.max_batch_size` should be at least {description.max_rows}, the rows that clients of "
             f"{folder} send in one request, received {batching.max_batch_size}"
         )
+    if RANK in signatures:
+        for count in description.candidate_sizes:
+            if sized_rank(count) not in signatures:
+                raise ModelFolderError(
+                    f"{folder} should have the signature {sized_rank(count)!r} for `deployment.batching`, as its "
+                    f"clients rank {count} candidates at once: export the model anew, or leave `batching` out"
+                )
     for key in sorted(signatures.keys() - {INIT_SIGNATURE}):
         for name, info in sorted(signatures[key].inputs.items()):
             place = f"{folder}, signature {key!r}, input {name!r}"

@@ -35,12 +35,17 @@ LENGTH = 9
 """Of all padded lists; longer than what the model reads."""
 
 
-def columns(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """All features of `rows` as the signatures take them, `[N]` and `[N, LENGTH]`."""
+def columns(rows: list[dict[str, Any]], described: bool = False) -> dict[str, np.ndarray]:
+    """All features of `rows` as the signatures take them, `[N]` and `[N, LENGTH]`.
+
+    With `described` lists have the lengths of the model's description, histories their newest steps.
+    """
+    lengths = {"tags": transformed.TAGS} if described else {}
 
     def listed(name: str, padding: Any, dtype: Any) -> np.ndarray:
-        lists = [list(row.get(name, [])) for row in rows]
-        return np.array([values + [padding] * (LENGTH - len(values)) for values in lists], dtype)
+        length = lengths.get(name, transformed.LENGTH if described else LENGTH)
+        lists = [list(row.get(name, []))[-length:] for row in rows]
+        return np.array([values + [padding] * (length - len(values)) for values in lists], dtype)
 
     def text(values: list[str]) -> np.ndarray:
         return np.array([value.encode() for value in values], object)
@@ -111,12 +116,18 @@ class Case:
         # Row by row its own candidate and the one before it.
         beside = {key: np.stack([values, np.roll(values, 1, axis=0)], axis=1) for key, values in candidates.items()}
         self.asked["rank"] = {**users, **beside}
+        described = {key: values for key, values in columns(ROWS, described=True).items() if key in arrays}
+        pairs = {key: np.stack([described[key], np.roll(described[key], 1, axis=0)], axis=1) for key in CANDIDATE}
+        self.asked["rank_2"] = {**described, **pairs}
+        self.asked["rank_4"] = {**described, **{key: np.concatenate([values] * 2, 1) for key, values in pairs.items()}}
         self.expected = {"serving_default": scores, "predict": scores}
         rolled = {key: np.roll(features[key].numpy(), 1, axis=0) for key in inputs.candidate_tensors}
         others = ranker({key: rolled.get(key, features[key]) for key in inputs.tensors()}, training=False)
         self.expected["rank"] = {
             task: np.stack([scores[task], tf.sigmoid(others[task]).numpy()], axis=1) for task in tasks
         }
+        self.expected["rank_2"] = self.expected["rank"]
+        self.expected["rank_4"] = {task: np.tile(values, [1, 2]) for task, values in self.expected["rank"].items()}
         return ServedRanker(ranker, output, spec, inputs, Description(candidate_sizes=(2, 4), max_rows=3))
 
     def _matcher(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> ServedMatcher:

@@ -20,6 +20,7 @@ from serving.client.rows import (
     pack_predict,
     pack_rank,
     pack_retrieve,
+    rank_signature,
 )
 from serving.description import Description
 
@@ -236,3 +237,13 @@ def test_candidates_without_an_item_are_named(candidates: Any, says: str) -> Non
 def test_candidates_are_ids_or_rows() -> None:
     assert as_candidates(["a", {"item": "b"}, 0]) == [{"item": "a"}, {"item": "b"}, {"item": 0}]
     assert as_candidates(np.array(["a", "b"])) == [{"item": "a"}, {"item": "b"}]
+
+
+def test_each_number_of_candidates_has_a_signature_of_its_own_where_the_model_has_them() -> None:
+    """A server cannot batch requests of different sizes, and keeps a queue for each signature."""
+    size = DESCRIPTION.candidate_sizes[0]
+    sized = {**SIGNATURES, f"rank_{size}": SIGNATURES["rank"]}
+    assert rank_signature(Metadata(1, sized, DESCRIPTION), size) == f"rank_{size}"
+    assert rank_signature(Metadata(1, sized, DESCRIPTION), size + 1) == "rank"
+    assert rank_signature(Metadata(1, sized), size) == "rank"  # nothing was padded
+    assert rank_signature(DESCRIBED, size) == "rank"  # exported before there were such signatures

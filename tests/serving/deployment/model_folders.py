@@ -12,13 +12,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from serving.deployment.config import DeploymentConfig
-from serving.description import Description
+from serving.description import Description, sized_rank
 from serving.provenance import PROVENANCE
 from serving.warm_up import write_warm_up
 
 LENGTHS = {"history_item": 3, "tags": 2}
 DESCRIPTION = Description(lengths=LENGTHS, candidate_sizes=(2, 4), max_rows=8)
-CANDIDATES = 2
 
 
 class SmallRanker(tf.Module):
@@ -57,7 +56,15 @@ class SmallRanker(tf.Module):
         return {"click": self.factor * tf.cast(tf.strings.length(item) + lengths, tf.float32)}
 
     def signatures(self) -> dict[str, Any]:
-        return {"serving_default": self.score_examples, "predict": self.predict, "rank": self.rank}
+        sized = {sized_rank(count): self._sized(count) for count in DESCRIPTION.candidate_sizes}
+        return {"serving_default": self.score_examples, "predict": self.predict, "rank": self.rank, **sized}
+
+    def _sized(self, count: int) -> Any:
+        return tf.function(lambda item, history_item, tags: self.rank(item, history_item, tags)).get_concrete_function(
+            item=tf.TensorSpec([None, count], tf.string, name="item"),
+            history_item=tf.TensorSpec([None, LENGTHS["history_item"]], tf.string, name="history_item"),
+            tags=tf.TensorSpec([None, count, LENGTHS["tags"]], tf.string, name="tags"),
+        )
 
 
 def write_ranker(base: Path, version: int, *, description: Description | None = DESCRIPTION) -> Path:
@@ -79,14 +86,19 @@ def write_description(folder: Path, description: Description | None) -> None:
 def ranker_requests(rows: int = 1) -> list[predict_pb2.PredictRequest]:
     """One request to each signature, the one to `predict` of so many rows."""
     history, tags = np.full([rows, 3], "i1", object), np.full([rows, 2], "t", object)
+    ranked = {"rank": DESCRIPTION.candidate_sizes[0]}
+    ranked |= {sized_rank(count): count for count in DESCRIPTION.candidate_sizes}
     return [
         request("", examples=np.array([b""], object)),
         request("predict", item=np.full([rows], "i2", object), history_item=history, tags=tags),
-        request(
-            "rank",
-            item=np.full([1, CANDIDATES], "i2", object),
-            history_item=history[:1],
-            tags=np.full([1, CANDIDATES, 2], "t", object),
+        *(
+            request(
+                signature,
+                item=np.full([1, count], "i2", object),
+                history_item=history[:1],
+                tags=np.full([1, count, 2], "t", object),
+            )
+            for signature, count in ranked.items()
         ),
     ]
 

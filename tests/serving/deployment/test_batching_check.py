@@ -63,6 +63,15 @@ def test_candidates_without_sizes(models: Path) -> None:
     )
 
 
+def test_a_number_of_candidates_without_a_signature(models: Path) -> None:
+    """Requests of other sizes would meet in the queue of `rank`, and fail one another."""
+    with_description(models, replace(DESCRIPTION, candidate_sizes=(2, 4, 6)))
+    assert refusal(models) == (
+        f"{models}/3 should have the signature 'rank_6' for `deployment.batching`, as its clients rank 6 candidates at "
+        "once: export the model anew, or leave `batching` out"
+    )
+
+
 def test_requests_with_more_rows_than_a_batch(models: Path) -> None:
     with_description(models, replace(DESCRIPTION, max_rows=9))
     assert refusal(models) == (

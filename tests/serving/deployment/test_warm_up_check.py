@@ -76,7 +76,7 @@ def test_a_signature_that_is_not_used(models: Path) -> None:
 
 def test_a_signature_that_is_not_there(models: Path) -> None:
     path = replace(models, [*ranker_requests(), request("nothing", item=np.array(["i1"], object))])
-    assert refusal(models, PLAIN) == (f"{path}, request 3 should use a signature of the model, received 'nothing'")
+    assert refusal(models, PLAIN) == (f"{path}, request 5 should use a signature of the model, received 'nothing'")
 
 
 def test_the_name_of_another_model_is_allowed(models: Path) -> None:
