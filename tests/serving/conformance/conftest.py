@@ -4,10 +4,13 @@
 
     python tests/serving/conformance/prepare.py FOLDER                # writes models.config and prints the flags
     tensorflow_model_server FLAGS                                     # as printed
-    pytest tests/serving/conformance --target HOST:8500 --rest-target HOST:8501
+    python tests/serving/conformance/prepare.py FOLDER --batching     # the same for a second server, which batches
+    tensorflow_model_server FLAGS
+    pytest tests/serving/conformance --target HOST:8500 --rest-target HOST:8501 --batching-target HOST:8510 \\
+        --folder FOLDER
 
-That server answers test_protocol.py and the recordings made without special flags. Each other recording wants a server
-with flags and folders of its own, just started:
+These servers answer test_protocol.py, test_exported_models.py and the recordings made without special flags. Each other
+recording wants a server with flags and folders of its own, just started:
 
     python tests/serving/conformance/prepare.py FOLDER --recording batching
     tensorflow_model_server FLAGS
@@ -42,8 +45,9 @@ from serving.server.server import Server
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", help="host:port of the gRPC server to test instead of the project's own")
     parser.addoption("--rest-target", help="host:port of that server's REST API")
+    parser.addoption("--batching-target", help="host:port of a server that prepare.py --batching was run for")
     parser.addoption("--recording", help="the recording that the target was started for, e.g. batching")
-    parser.addoption("--folder", help="the folder that prepare.py wrote for that recording")
+    parser.addoption("--folder", help="the folder that prepare.py wrote")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Writes what a server needs for the conformance tests, and prints the flags for TensorFlow Serving.
 
 python tests/serving/conformance/prepare.py FOLDER                        # for the tests that share a server
+python tests/serving/conformance/prepare.py FOLDER --batching             # for batches of exported models
 python tests/serving/conformance/prepare.py FOLDER --recording batching   # for one recording
 """
 
@@ -15,8 +16,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from google.protobuf import text_format
 from replay.recordings import MODELS, NAMES, Folders, load_recording
 from tensorflow_serving.config import model_server_config_pb2
+from write_exported import FAMILIES, write_exported
 from write_models import write
 
+BATCHING = "max_batch_size { value: 128 }\nbatch_timeout_micros { value: 20000 }\nnum_batch_threads { value: 2 }\n"
+"""Requests that come within 20 ms meet in a batch."""
 PLAIN = ("grpc_predict", "grpc_inference", "grpc_metadata_status", "rest")
 """Recordings of one server without special flags, which serves the models of `write_models.py` as well."""
 
@@ -25,6 +29,32 @@ def folders_below(folder: Path) -> Folders:
     """Return the folders of a recording that is played below `folder`."""
     folder = folder.resolve()
     return Folders(models=MODELS, work=folder / "work", setup=folder / "setup")
+
+
+def exported_config(folder: Path) -> str:
+    """Return the `models.config` of the models that `write_exported` wrote below `folder`."""
+    config = model_server_config_pb2.ModelServerConfig()
+    for name in FAMILIES:
+        config.model_config_list.config.add(
+            name=name, base_path=str(folder.resolve() / name), model_platform="tensorflow"
+        )
+    return text_format.MessageToString(config)
+
+
+def prepare_batching(folder: Path) -> list[str]:
+    """Prepare the server of exported models that batches; returns its flags, with the ports after the shared one's."""
+    setup = folder.resolve() / "setup"
+    setup.mkdir(parents=True, exist_ok=True)
+    (setup / "exported.config").write_text(exported_config(folder / "exported"))
+    (setup / "batching_parameters.txt").write_text(BATCHING)
+    return [
+        "--port=8510",
+        "--rest_api_port=8511",
+        f"--model_config_file={setup}/exported.config",
+        "--enable_batching=true",
+        f"--batching_parameters_file={setup}/batching_parameters.txt",
+        "--grpc_max_threads=64",
+    ]
 
 
 def prepare_shared(folder: Path) -> list[str]:
@@ -38,16 +68,22 @@ def prepare_shared(folder: Path) -> list[str]:
     for model in scaled.model_config_list.config:
         if model.name not in names:  # both have a model `labelled` with the same signatures
             config.model_config_list.config.add().CopyFrom(model)
+    for name, base_path in write_exported(folder / "exported").items():
+        config.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
     path.write_text(text_format.MessageToString(config))
-    return flags
+    # A version that is broken on purpose is to end at once, rather than be tried again for minutes.
+    return [*flags, "--max_num_load_retries=0"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder to write to; the server should see it under the same path")
     parser.add_argument("--recording", choices=NAMES, help="recording that the server is started for")
+    parser.add_argument("--batching", action="store_true", help="prepare the server that batches exported models")
     arguments = parser.parse_args()
-    if arguments.recording is None:
+    if arguments.batching:
+        flags = prepare_batching(arguments.folder)
+    elif arguments.recording is None:
         flags = prepare_shared(arguments.folder)
     else:
         flags = load_recording(arguments.recording).prepare(folders_below(arguments.folder))
