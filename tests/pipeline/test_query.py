@@ -41,7 +41,7 @@ def test_candidates_are_shown_the_best_first(ranker: str) -> None:
         answer = ask(client, {"user": USER, "candidates": CANDIDATES}, 3)
         ranking = client.rank(USER, CANDIDATES)
     heading, *rows = lines(answer)
-    assert heading == ["candidate", "click", "columns", "rows", "steps", "tags"]
+    assert heading == ["candidate", "click", "columns", "rows", "sized", "steps", "tags"]
     assert answer.table.title == "described, version 1"
     assert [(row[0], row[1]) for row in rows] == [(item, f"{score:.6f}") for item, score in ranking.best(3)]
     assert answer.missing == ()

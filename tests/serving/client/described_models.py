@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving.description import Description
+from serving.description import Description, sized_rank
 from serving.server.configuration import ServerOptions, one_model
 from serving.server.server import Server
 
@@ -33,11 +33,13 @@ def _user(device: bool = True) -> dict[str, tf.TensorSpec]:
     return specs
 
 
-def _item(axes: int) -> dict[str, tf.TensorSpec]:
+def _item(axes: int, size: int | None = None) -> dict[str, tf.TensorSpec]:
+    """`size`: of the last axis before that of lists."""
+    shape = [*[None] * (axes - 1), size]
     return {
-        "item": _spec(tf.string, "item", axes),
-        "price": _spec(tf.float32, "price", axes),
-        "tags": _spec(tf.string, "tags", axes + 1),
+        "item": tf.TensorSpec(shape, tf.string, name="item"),
+        "price": tf.TensorSpec(shape, tf.float32, name="price"),
+        "tags": tf.TensorSpec([*shape, None], tf.string, name="tags"),
     }
 
 
@@ -78,14 +80,17 @@ class Described(tf.Module):
 class DescribedRanker(Described):
     """`click`: of item, first `TAGS` tags and newest `LENGTH` steps of the history.
 
-    `columns`, `steps`, `tags` and `rows` are the sizes of the request's axes.
+    `columns`, `steps`, `tags` and `rows` are the sizes of the request's axes; `sized` is the number in the name of the
+    signature, 0 where it has none.
     """
 
     def __init__(self, version: int = 1, description: Description | str | None = RANKER, extra: str = "hour") -> None:
         super().__init__(version, description)
         user = _user() | {extra: _spec(tf.float32, extra, 1)}
         self._add("predict", self._predict, **user, **_item(1))
-        self._add("rank", self._rank, **user, **_item(2))
+        self._add("rank", self._ranked_by(0), **user, **_item(2))
+        for size in description.candidate_sizes if isinstance(description, Description) else ():
+            self._add(sized_rank(size), self._ranked_by(size), **user, **_item(2, size))
 
     def _history(self, features: dict[str, Any]) -> tf.Tensor:
         steps = features["history_item"] != ""
@@ -111,9 +116,12 @@ class DescribedRanker(Described):
         click = self._click(features, self._history(features))
         return {"click": click, **self._sizes(features, click)}
 
-    def _rank(self, **features: Any) -> dict[str, tf.Tensor]:
-        click = self._click(features, self._history(features)[:, tf.newaxis])
-        return {"click": click, **self._sizes(features, click)}
+    def _ranked_by(self, size: int) -> Any:
+        def rank(**features: Any) -> dict[str, tf.Tensor]:
+            click = self._click(features, self._history(features)[:, tf.newaxis])
+            return {"click": click, "sized": tf.fill(tf.shape(click), float(size)), **self._sizes(features, click)}
+
+        return rank
 
 
 class DescribedMatcher(Described):

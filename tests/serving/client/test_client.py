@@ -89,7 +89,7 @@ def test_rows_are_scored(client: Client, scorer: Scorer) -> None:
 def test_what_the_model_takes(client: Client) -> None:
     metadata = client.metadata()
     assert metadata.version == 1
-    assert set(metadata.signatures) == {"serving_default", "predict", "rank", "describe"}
+    assert set(metadata.signatures) == {"serving_default", "predict", "rank", "rank_4", "rank_8", "describe"}
     assert metadata.signature("rank").inputs["item"] == Tensor("string", (None, None))
     assert metadata.signature("rank").outputs == {"click": Tensor("float32", (None, None))}
     assert metadata.candidate_inputs() == {"item", "category", "price", "tags"}

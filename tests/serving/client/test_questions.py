@@ -58,6 +58,8 @@ def test_histories_and_candidates_are_padded(ranker: str, user: dict, count: int
     assert len(set(padded.by_task["click"])) == count
     np.testing.assert_array_equal(padded.by_task["columns"], [columns] * count)
     np.testing.assert_array_equal(expected.by_task["columns"], [count] * count)
+    np.testing.assert_array_equal(padded.by_task["sized"], [columns] * count)
+    np.testing.assert_array_equal(expected.by_task["sized"], [0] * count)
     np.testing.assert_array_equal(padded.by_task["steps"], [LENGTH] * count)
     np.testing.assert_array_equal(expected.by_task["steps"], [len(user.get("history_item", ()))] * count)
     np.testing.assert_array_equal(padded.by_task["tags"], [2] * count)
@@ -69,6 +71,7 @@ def test_more_candidates_than_the_largest_size_are_split(ranker: str) -> None:
         padded, expected = padding.rank(USER, CANDIDATES), as_it_is.rank(USER, CANDIDATES)
     np.testing.assert_array_equal(padded.by_task["click"], expected.by_task["click"])
     np.testing.assert_array_equal(padded.by_task["columns"], [5] * 10 + [3] * 2)
+    np.testing.assert_array_equal(padded.by_task["sized"], [5] * 10 + [3] * 2)
     np.testing.assert_array_equal(expected.by_task["columns"], [12] * 12)
     assert padded.best(1) == expected.best(1)
 
@@ -95,8 +98,9 @@ def test_a_ranking_equals_the_scores_of_its_rows(ranker: str) -> None:
 def test_what_is_empty_is_answered_without_asking(ranker: str) -> None:
     with client(ranker) as asked:
         scores, ranking = asked.score([]), asked.rank(USER, [])
+        assert scores.by_task.keys() == {"click", "columns", "rows", "steps", "tags"}
+        assert ranking.by_task.keys() == {*scores.by_task, "sized"}
         for by_task in (scores.by_task, ranking.by_task):
-            assert by_task.keys() == {"click", "columns", "rows", "steps", "tags"}
             for values in by_task.values():
                 assert (values.shape, values.dtype) == ((0,), np.float32)
         assert ranking.best() == []
@@ -219,7 +223,9 @@ def test_vectors_are_padded_and_split(matcher: str) -> None:
 def test_a_signature_that_a_model_lacks_is_named(ranker: str, matcher: str) -> None:
     with client(ranker) as asked:
         for ask in (lambda: asked.retrieve({}, 1), lambda: asked.encode_user([]), lambda: asked.encode_items(["a"])):
-            with pytest.raises(ClientError, match=r"the model has no signature .*; it has describe, predict, rank"):
+            with pytest.raises(
+                ClientError, match=r"the model has no signature .*; it has describe, predict, rank, rank_3, rank_5"
+            ):
                 ask()
     with client(matcher) as asked, pytest.raises(ClientError, match="the model has no signature 'predict'"):
         asked.score([])
