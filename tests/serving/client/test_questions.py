@@ -5,19 +5,33 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from described_models import CATALOGUE, LENGTH, NAME, RANKER, DescribedMatcher, DescribedRanker, serve
 
 from serving.client import Client, ClientError
+from serving.server.configuration import Batching
 
 USER = {"device": "tv", "hour": 3.0, "history_item": ["i1", "i2"], "history_age": [20, 10]}
 LONG = USER | {"history_item": [f"i{step}" for step in range(9)], "history_age": list(range(9, 0, -1))}
 CANDIDATES = [{"item": f"c{number}", "price": number, "tags": ["x", "y", "z"][:number]} for number in range(1, 13)]
+
+
+def click(user: dict, candidate: dict) -> float:
+    """What the model answers, computed here."""
+
+    def code(text: str) -> int:
+        return int(tf.strings.to_hash_bucket_fast(text, 96)) + 1
+
+    history = list(zip(user["history_item"], user["history_age"], strict=True))[-LENGTH:]
+    tags = sum(code(tag) for tag in candidate["tags"][:2])
+    return code(candidate["item"]) + candidate["price"] + tags + sum(code(item) * age for item, age in history)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +100,23 @@ def test_more_rows_than_the_most_are_split(ranker: str) -> None:
     # Without padding the rows are split all the same, and the lists of each request are as long as its longest.
     np.testing.assert_array_equal(expected.by_task["rows"], [4] * 8 + [3] * 3)
     np.testing.assert_array_equal(expected.by_task["steps"], [2] * 8 + [9] * 3)
+
+
+def test_questions_of_any_size_meet_in_batches(tmp_path: Path) -> None:
+    """A server that batches fails requests of unequal shapes, and padding leaves none."""
+    DescribedRanker().write(tmp_path)
+    histories = [{**USER, "history_item": ["i1"] * length, "history_age": [1] * length} for length in range(9)]
+    questions = [(user, CANDIDATES[: 1 + number % 12]) for number, user in enumerate(histories * 12)]
+    batching = Batching(max_batch_size=16, batch_timeout_micros=20_000, num_batch_threads=1, max_enqueued_batches=100)
+    with serve(tmp_path, batching=batching) as address, client(address) as asked, ThreadPoolExecutor(12) as threads:
+        rankings = list(threads.map(lambda question: asked.rank(*question), questions))
+        scores = list(threads.map(lambda question: asked.score([{**question[0], **question[1][0]}] * 3), questions))
+    for (user, candidates), ranking, scored in zip(questions, rankings, scores, strict=True):
+        expected = [click(user, candidate) for candidate in candidates]
+        np.testing.assert_array_equal(ranking.by_task["click"], expected)
+        np.testing.assert_array_equal(scored.by_task["click"], [expected[0]] * 3)
+    # Some did meet: a batch of `rank` has a row for each user.
+    assert max(ranking.by_task["rows"].max() for ranking in rankings) > 1
 
 
 def test_a_ranking_equals_the_scores_of_its_rows(ranker: str) -> None:
