@@ -45,7 +45,7 @@ from serving.client import Client, ClientError
 from serving.client.arrays import fill_tensor_proto
 from serving.client.protocol_pb2 import PredictRequest, PredictResponse
 from serving.client.rows import pack_rank
-from serving.raw_rows import Row, example_of, parted, row_of
+from serving.raw_rows import Row, example_of, row_of, split_row
 from serving.scorer import Scorer
 
 NAME, CANDIDATES, PARITY_ROWS = "bench", 100, 10_000
@@ -151,8 +151,8 @@ def at_a_time(address: str, requests: Sequence[PredictRequest], concurrency: int
 def speed(model: str, address: str, rows: list[Row]) -> bool:
     scorer = Scorer(model)
     longest = sorted(rows, key=lambda row: -len(row.get("history_item", [])))[:20]
-    chosen = [parted(row, scorer.inputs)[1] for row in rows[:CANDIDATES]]
-    users = [parted(row, scorer.inputs)[0] for row in longest]
+    chosen = [split_row(row, scorer.inputs)[1] for row in rows[:CANDIDATES]]
+    users = [split_row(row, scorer.inputs)[0] for row in longest]
     tensors = [pack_rank(scorer.metadata, user, chosen) for user in users]
     requests = [request_of("rank", arrays) for arrays in tensors]
     turn = itertools.count()
@@ -248,7 +248,7 @@ def batches(model: str, base: Path, rows: list[Row]) -> bool:
     """Rankings of many sizes at once on a server that batches, beside the same ones alone on one that does not."""
     inputs = Scorer(model).inputs
     random = np.random.default_rng(7)
-    parts = [parted(row, inputs) for row in rows[: 4 * LARGEST]]
+    parts = [split_row(row, inputs) for row in rows[: 4 * LARGEST]]
     asked = []
     for _ in range(MIXED_REQUESTS):
         user, _ = parts[random.integers(len(parts))]
@@ -290,8 +290,8 @@ def batches(model: str, base: Path, rows: list[Row]) -> bool:
 
 def swaps(model: str, rows: list[Row], seconds: float, every: float) -> bool:
     scorer = Scorer(model)
-    chosen = [parted(row, scorer.inputs)[1] for row in rows[:CANDIDATES]]
-    request = request_of("rank", pack_rank(scorer.metadata, parted(rows[0], scorer.inputs)[0], chosen))
+    chosen = [split_row(row, scorer.inputs)[1] for row in rows[:CANDIDATES]]
+    request = request_of("rank", pack_rank(scorer.metadata, split_row(rows[0], scorer.inputs)[0], chosen))
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary) / NAME
         shutil.copytree(model, base / "1")

@@ -14,7 +14,7 @@ from serving.client import Client
 from serving.config import ServingGateConfig
 from serving.item_embeddings import PARQUET
 from serving.raw_inputs import RawInput
-from serving.raw_rows import Row, parted
+from serving.raw_rows import Row, split_row
 from serving.scorer import Scorer
 
 ASKED = 20
@@ -39,7 +39,7 @@ def retrieval_problems(client: Client, scorer: Scorer, rows: Sequence[Row], conf
     vectors = np.stack(table["vector"].to_numpy())
     place = {item: number for number, item in enumerate(ids)}
     for number in range(0, len(rows), max(1, len(rows) // ASKED)):
-        user = parted(rows[number], scorer.inputs)[0]
+        user = split_row(rows[number], scorer.inputs)[0]
         scores = (scorer.encode_user([user])[0] @ vectors.T).max(axis=0)
         seen = {item.decode() if isinstance(item, bytes) else item for item in user.get("history_item", ())}
         scores[[place[item] for item in seen if item in place]] = -np.inf
@@ -67,7 +67,7 @@ def retrieval_milliseconds(
     client: Client, rows: Sequence[Row], inputs: Sequence[RawInput], config: ServingGateConfig
 ) -> np.ndarray:
     """Of each request to retrieve items for one user."""
-    users = [parted(row, inputs)[0] for row in rows]
+    users = [split_row(row, inputs)[0] for row in rows]
     client.retrieve(users[0], config.candidates)
     taken = []
     for number in range(config.requests):

@@ -18,7 +18,7 @@ from serving.client import Client, ClientError
 from serving.config import ServingGateConfig
 from serving.provenance import ScoringError
 from serving.raw_inputs import RawInput
-from serving.raw_rows import Row, parted, row_of
+from serving.raw_rows import Row, row_of, split_row
 from serving.scorer import Scorer
 from serving.served_model import copy_folder
 from serving.server.configuration import ServerOptions, one_model
@@ -212,7 +212,7 @@ def _rank_differs(client: Client, expected: Expected, inputs: Sequence[RawInput]
     """A reason where a candidate that is ranked does not score as its example does."""
     count = len(expected.rows)
     for position in range(0, count, max(1, count // 20)):
-        user, candidate = parted(expected.rows[position], inputs)
+        user, candidate = split_row(expected.rows[position], inputs)
         if not candidate.get("item"):
             continue
         for task, scores in client.rank(user, [candidate]).by_task.items():
@@ -229,8 +229,8 @@ def _timed_rank(
     client: Client, rows: Sequence[Row], inputs: Sequence[RawInput], config: ServingGateConfig
 ) -> np.ndarray:
     """Milliseconds of each request to rank candidates for one user."""
-    users = [parted(row, inputs)[0] for row in rows]
-    candidates = [row for row in (parted(row, inputs)[1] for row in rows) if row.get("item")]
+    users = [split_row(row, inputs)[0] for row in rows]
+    candidates = [row for row in (split_row(row, inputs)[1] for row in rows) if row.get("item")]
     chosen = [candidates[number % len(candidates)] for number in range(config.candidates)]
     client.rank(users[0], chosen)
     taken = []

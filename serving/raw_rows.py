@@ -56,7 +56,7 @@ def example_of(row: Mapping[str, Any], inputs: Sequence[RawInput]) -> tf.train.E
     return example
 
 
-def parted(row: Row, inputs: Sequence[RawInput]) -> tuple[Row, Row]:
+def split_row(row: Row, inputs: Sequence[RawInput]) -> tuple[Row, Row]:
     """Split a row into what it says of the user and the request, and of the candidate."""
     candidate = {raw.name for raw in inputs if raw.side == "candidate"}
     return (

@@ -22,7 +22,7 @@ from serving.client.rows import (
 )
 from serving.description import DESCRIBE, RANK, Description
 from serving.raw_inputs import RawInput
-from serving.raw_rows import Row, example_of, parted
+from serving.raw_rows import Row, example_of, split_row
 from transforms.feature_names import ITEM
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
@@ -78,8 +78,8 @@ def warm_up_requests(
         rows: raw features to ask with, taken again and again; at least one of them has an item.
     """
     description = metadata.description or NO_DESCRIPTION
-    users = [parted(row, raw_inputs)[0] for row in rows]
-    items = [row for row in (parted(row, raw_inputs)[1] for row in rows) if row.get(ITEM)]
+    users = [split_row(row, raw_inputs)[0] for row in rows]
+    items = [row for row in (split_row(row, raw_inputs)[1] for row in rows) if row.get(ITEM)]
     for count in (1, description.max_rows):
         if "serving_default" in metadata.signatures:
             yield _request(model, metadata, "serving_default", _examples(_cycled(rows, count), raw_inputs))
