@@ -15,9 +15,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Connect again as soon as a request is sent again; by default gRPC waits a second first, then up to two minutes.
+    # Connect again when a request is sent again; by default gRPC waits a second first, then up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", int(FIRST_PAUSE * 1000)),
-    ("grpc.min_reconnect_backoff_ms", int(FIRST_PAUSE * 1000)),
     ("grpc.max_reconnect_backoff_ms", int(LONGEST_PAUSE * 1000)),
 ]
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
