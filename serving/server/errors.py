@@ -10,6 +10,7 @@ import tensorflow as tf
 MAX_MESSAGE_BYTES = 2000
 """A status message travels in the headers, of which gRPC accepts 8 KB and in which bytes beyond ASCII take three."""
 CODES = {code.value[0]: code for code in grpc.StatusCode}
+FUNCTIONS = re.compile(r"^(\{\{function_node [^}]*\}\}\s*)+")
 FIRST_ROOT_ERROR = re.compile(r"^\d+ root error\(s\) found\.\s*\(0\) [A-Z_]+: (?P<message>[^\n]*)")
 
 
@@ -49,7 +50,10 @@ def graph_error(error: tf.errors.OpError | UnicodeDecodeError) -> ServingError:
     """
     if isinstance(error, UnicodeDecodeError):
         return invalid(_first_sentence(error.object.decode("utf-8", "backslashreplace")))
-    return ServingError(CODES.get(error.error_code, grpc.StatusCode.INTERNAL), _first_sentence(error.message or ""))
+    message = _first_sentence(error.message or "")
+    if isinstance(error, tf.errors.CancelledError):  # by another operation, which failed
+        return invalid(message)
+    return ServingError(CODES.get(error.error_code, grpc.StatusCode.INTERNAL), message)
 
 
 def shorten(message: str) -> str:
@@ -61,9 +65,8 @@ def shorten(message: str) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """TensorFlow's message without the node and the stack that follow it."""
+    """TensorFlow's message without the functions before it, and the node and the stack that follow it."""
     root = FIRST_ROOT_ERROR.match(text)
-    if root is not None:
-        return root["message"].strip()
+    text = FUNCTIONS.sub("", text if root is None else root["message"])
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0] if lines else "the model's graph failed without a message"

@@ -51,9 +51,11 @@ class Servable:
             key: FeatureCheck(signature, notes.always_given) for key, signature in self.signatures.items()
         }
         self._filters: set[tuple[str, ...]] = set()
+        self._closed = False
 
     def close(self) -> None:
-        """Free the session; no request may run in it any longer."""
+        """Free the session. A request that still comes is answered UNAVAILABLE."""
+        self._closed = True
         self._model.close()
 
     def signature(self, key: str) -> Any:
@@ -118,13 +120,16 @@ class Servable:
         """Return the outputs with the names `outputs`, or all, of the signature `key`.
 
         Raises:
-            ServingError: with the status of TensorFlow's own error.
+            ServingError: with the status of TensorFlow's own error; UNAVAILABLE once it is closed.
         """
         key = key or DEFAULT_SIGNATURE
         names = self.outputs(key) if outputs is None else tuple(outputs)
         try:
             return self._model.run(key, inputs, self._computed(key, tuple(names)))
         except (tf.errors.OpError, UnicodeDecodeError) as error:
+            if self._closed:
+                message = f"Servable is unloaded: version {self.version} of {self.name}"
+                raise ServingError(grpc.StatusCode.UNAVAILABLE, message) from error
             raise graph_error(error) from error
 
     def _computed(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:

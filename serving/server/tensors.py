@@ -13,8 +13,8 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.server.errors import invalid
 
-MAX_AXES = 32
-"""Of an array; TensorFlow itself allows more, of which no kernel makes use."""
+MAX_AXES = 8
+"""Axes of a tensor in a request; kernels of TensorFlow have no implementation for more."""
 
 # The field that holds the values of each dtype, and the dtype of the numbers in it.
 FIELDS: dict[int, tuple[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Every call of the protocol, on a real server and a real socket, and what it answers where it cannot."""
+"""The server as a whole, on real sockets: what it tells of itself, what it refuses, and how it stops."""
 
 from __future__ import annotations
 
@@ -15,19 +15,13 @@ import small_models
 import tensorflow as tf
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from small_models import Asking, options, request
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    inference_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis import get_model_status_pb2
 
 from serving.server.configuration import one_model
 from serving.server.errors import ServerConfigurationError
 from serving.server.server import Server
 
-INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +34,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def asking(base: Path) -> Iterator[Asking]:
-    """A server of versions 2 and 3, of which `canary` is the newer, and of a model of the older methods."""
-    small_models.write_labelled(base.parent / "labelled")
+    """A server of versions 2 and 3."""
     models = one_model("scaled", str(base))
-    (model,) = models.model_config_list.config
-    model.model_version_policy.all.SetInParent()
-    model.version_labels["stable"], model.version_labels["canary"] = 2, 3
-    models.model_config_list.config.add(name="labelled", base_path=str(base.parent / "labelled"))
+    models.model_config_list.config[0].model_version_policy.all.SetInParent()
     with Server(options(base, models=models)) as server, Asking(server.port) as asking:
         yield asking
 
@@ -55,153 +45,6 @@ def refused(call: Any) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.RpcError) as raised:
         call()
     return raised.value.code(), raised.value.details()
-
-
-def examples(kind: Any, *values: float, name: str = "labelled", signature: str = "") -> Any:
-    found = kind()
-    found.model_spec.name, found.model_spec.signature_name = name, signature
-    for value in values:
-        found.input.example_list.examples.add().features.feature["x"].float_list.value.append(value)
-    return found
-
-
-def test_the_newest_version_answers_unless_another_is_asked_for(asking: Asking) -> None:
-    assert asking.scaled([1.0, 2.0]) == [3.0, 6.0]
-    assert asking.scaled([1.0], version=2) == [2.0]
-    assert asking.scaled([1.0], label="stable") == [2.0]
-    assert asking.scaled([1.0], label="canary") == [3.0]
-
-
-def test_an_answer_says_what_gave_it_and_holds_what_was_asked_for(asking: Asking) -> None:
-    response = asking.prediction.Predict(request(x=np.float32([1.0]), outputs=("factor",)))
-    assert list(response.outputs) == ["factor"]
-    spec = response.model_spec
-    assert (spec.name, spec.version.value, spec.signature_name) == ("scaled", 3, "serving_default")
-
-
-def test_texts_and_empty_tensors(asking: Asking) -> None:
-    texts = np.array([[b"a", "東京".encode()], [b"", b"abc"]], object)
-    response = asking.prediction.Predict(request(signature="lengths", texts=texts))
-    np.testing.assert_array_equal(tf.make_ndarray(response.outputs["lengths"]), [[1, 6], [0, 3]])
-    np.testing.assert_array_equal(tf.make_ndarray(response.outputs["texts"]), texts)
-    assert asking.scaled([]) == []
-
-
-def test_numbers_may_come_as_values_as_well_as_bytes(asking: Asking) -> None:
-    asked = request()
-    proto = asked.inputs["x"]
-    proto.dtype = tf.float32.as_datatype_enum
-    proto.tensor_shape.dim.add(size=3)
-    proto.float_val.extend([1.0, 2.0, 3.0])
-    assert tf.make_ndarray(asking.prediction.Predict(asked).outputs["y"]).tolist() == [3.0, 6.0, 9.0]
-    del proto.float_val[1:]  # one value stands for all
-    assert tf.make_ndarray(asking.prediction.Predict(asked).outputs["y"]).tolist() == [3.0, 3.0, 3.0]
-
-
-@pytest.mark.parametrize(
-    ("asked", "code", "says"),
-    [
-        (request(name="nobody", x=np.float32([1])), NOT_FOUND, "Latest(nobody)"),
-        (request(version=9, x=np.float32([1])), NOT_FOUND, "Specific(scaled, 9)"),
-        (request(label="beta", x=np.float32([1])), INVALID, "Unrecognized servable version label: beta"),
-        (request(name="", x=np.float32([1])), INVALID, "`model_spec.name`"),
-        (request(signature="train", x=np.float32([1])), INVALID, "'train' not found; the model has fails, lengths"),
-        (request(x=np.float64([1])), INVALID, "`x` should be DT_FLOAT, received DT_DOUBLE"),
-        (request(x=np.float32([[1]])), INVALID, "`x` should have the shape [?], received [1, 1]"),
-        (request(x=np.float32(1)), INVALID, "`x` should have the shape [?], received []"),
-        (request(y=np.float32([1])), INVALID, "the inputs should be x, received missing x; unknown y"),
-        (request(x=np.float32([1]), outputs=("z",)), INVALID, "`output_filter` has z; the outputs are factor, y"),
-        (request(signature="fails", x=np.float32([-1])), INVALID, "`x` should not be negative"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_what_cannot_be_answered_is_named(asking: Asking, asked: Any, code: grpc.StatusCode, says: str) -> None:
-    found, details = refused(lambda: asking.prediction.Predict(asked))
-    assert found == code
-    assert says in details
-    assert "Traceback" not in details
-    assert asking.scaled([1.0]) == [3.0]
-
-
-def test_shapes_that_lie_are_refused_before_anything_is_allocated(asking: Asking) -> None:
-    def with_shape(*sizes: int, **fields: Any) -> Any:
-        asked = request()
-        proto = asked.inputs["x"]
-        proto.dtype = tf.float32.as_datatype_enum
-        for size in sizes:
-            proto.tensor_shape.dim.add(size=size)
-        for name, value in fields.items():
-            if isinstance(value, bytes):
-                setattr(proto, name, value)
-            else:
-                getattr(proto, name).extend(value)
-        return asked
-
-    wrong = {
-        "`x` should have at most": with_shape(2**40, float_val=[1.0]),
-        "received [?]": with_shape(-1, float_val=[1.0]),
-        "`x` should have 8 bytes of content": with_shape(2, tensor_content=b"abc"),
-        "`x` should have 3 values": with_shape(3, float_val=[1.0, 2.0]),
-    }
-    for says, asked in wrong.items():
-        code, details = refused(lambda asked=asked: asking.prediction.Predict(asked))
-        assert code == INVALID, says
-        assert says in details
-
-
-def test_classify_and_regress(asking: Asking) -> None:
-    found = asking.prediction.Classify(examples(classification_pb2.ClassificationRequest, 0.25, 0.75))
-    assert [[(c.label, c.score) for c in row.classes] for row in found.result.classifications] == [
-        [("yes", 0.25), ("no", 0.75)], [("yes", 0.75), ("no", 0.25)],
-    ]  # fmt: skip
-    found = asking.prediction.Regress(examples(regression_pb2.RegressionRequest, 0.25, signature="value"))
-    assert [row.value for row in found.result.regressions] == [2.5]
-
-
-def test_a_context_is_part_of_every_example(asking: Asking) -> None:
-    asked = regression_pb2.RegressionRequest()
-    asked.model_spec.name, asked.model_spec.signature_name = "labelled", "value"
-    listed = asked.input.example_list_with_context
-    listed.context.features.feature["x"].float_list.value.append(0.5)
-    listed.examples.add()
-    listed.examples.add().features.feature["x"].float_list.value.append(1.0)
-    assert [row.value for row in asking.prediction.Regress(asked).result.regressions] == [5.0, 10.0]
-
-
-def test_a_method_that_the_signature_is_not_of(asking: Asking) -> None:
-    code, says = refused(lambda: asking.prediction.Classify(
-        examples(classification_pb2.ClassificationRequest, 1.0, name="scaled")))  # fmt: skip
-    assert code == INVALID
-    assert "Expected the method tensorflow/serving/classify" in says
-    code, says = refused(lambda: asking.prediction.Regress(examples(regression_pb2.RegressionRequest, 1.0)))
-    assert code == INVALID
-    code, says = refused(lambda: asking.prediction.Classify(examples(classification_pb2.ClassificationRequest)))
-    assert (code, "received neither" in says or "received none" in says) == (INVALID, True)
-
-
-def test_several_tasks_on_the_same_examples(asking: Asking) -> None:
-    asked = inference_pb2.MultiInferenceRequest()
-    for key, method in (("serving_default", "classify"), ("value", "regress")):
-        task = asked.tasks.add(method_name=f"tensorflow/serving/{method}")
-        task.model_spec.name, task.model_spec.signature_name = "labelled", key
-    asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(0.5)
-    first, second = asking.prediction.MultiInference(asked).results
-    assert [c.label for c in first.classification_result.classifications[0].classes] == ["yes", "no"]
-    assert second.regression_result.regressions[0].value == 5.0
-    assert refused(lambda: asking.prediction.MultiInference(inference_pb2.MultiInferenceRequest()))[0] == INVALID
-
-
-def test_metadata_has_the_signatures(asking: Asking) -> None:
-    asked = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-    asked.model_spec.name = "scaled"
-    response = asking.prediction.GetModelMetadata(asked)
-    assert response.model_spec.version.value == 3
-    signatures = get_model_metadata_pb2.SignatureDefMap()
-    assert response.metadata["signature_def"].Unpack(signatures)
-    assert set(signatures.signature_def) == {"serving_default", "lengths", "fails"}
-    assert signatures.signature_def["serving_default"].inputs["x"].dtype == tf.float32.as_datatype_enum
-    asked.metadata_field[:] = ["graph"]
-    assert refused(lambda: asking.prediction.GetModelMetadata(asked))[0] == INVALID
 
 
 def test_status_of_versions(asking: Asking) -> None:

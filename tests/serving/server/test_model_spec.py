@@ -1,0 +1,47 @@
+"""Which model a request names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_models
+from small_models import Server, options, request
+from tensorflow_serving.apis import model_pb2, predict_pb2
+
+from serving.server.errors import ServingError
+from serving.server.model_spec import answered_by, servable_of, spec_of
+
+
+def failure(call: Any) -> str:
+    with pytest.raises(ServingError) as raised:
+        call()
+    assert raised.value.code.name == "INVALID_ARGUMENT"
+    return raised.value.message
+
+
+def test_a_request_should_name_a_model() -> None:
+    assert spec_of(request()).name == "scaled"
+    assert failure(lambda: spec_of(predict_pb2.PredictRequest())) == "Missing ModelSpec"
+
+
+def test_a_spec_gives_the_version_that_it_names(tmp_path: Path) -> None:
+    for version in (1, 2):
+        small_models.write_scaled(tmp_path, version)
+    with Server(options(tmp_path, poll_seconds=0)) as server:
+        spec = model_pb2.ModelSpec(name="scaled")
+        with servable_of(server.manager, spec) as servable:
+            answer = model_pb2.ModelSpec()
+            answered_by(servable, "", answer)
+            assert (answer.name, answer.version.value, answer.signature_name) == ("scaled", 2, "serving_default")
+            answered_by(servable, None, answer := model_pb2.ModelSpec())
+            assert answer.signature_name == ""
+
+        def enter(spec: model_pb2.ModelSpec) -> None:
+            with servable_of(server.manager, spec):
+                raise AssertionError
+
+        assert failure(lambda: enter(model_pb2.ModelSpec())) == "ModelSpec has no name specified."
+        spec.version_label = ""
+        assert failure(lambda: enter(spec)) == "Unrecognized servable version label: "
