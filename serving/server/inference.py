@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
+import numpy as np
+from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
 from serving.server.batching import Runner
@@ -11,9 +13,13 @@ from serving.server.errors import invalid
 from serving.server.example_inference import classify, multi_inference, regress
 from serving.server.manager import Manager
 from serving.server.model_spec import answered_by, servable_of, spec_of
+from serving.server.servable import Servable
 from serving.server.tensors import encode
 
-__all__ = ["SIGNATURE_DEF", "classify", "get_model_metadata", "multi_inference", "predict", "regress", "servable_of"]
+__all__ = [
+    "SIGNATURE_DEF", "classify", "get_model_metadata", "multi_inference", "predict", "regress", "run_signature",
+    "servable_of",
+]  # fmt: skip
 SIGNATURE_DEF = "signature_def"
 
 
@@ -38,17 +44,34 @@ def predict(
     """
     with servable_of(manager, spec_of(request)) as servable:
         key = request.model_spec.signature_name
-        inputs = servable.inputs(key, request.inputs)
-        wanted = servable.outputs(key, request.output_filter)
-        if observe_missing is not None:
-            for feature in servable.missing_features(key, inputs):
-                observe_missing(servable.name, feature)
-        outputs = runner.run(servable, key, inputs, wanted)
+        outputs = run_signature(servable, runner, key, request.inputs, request.output_filter, observe_missing)
         response = predict_pb2.PredictResponse()
         answered_by(servable, key, response.model_spec)
-        for name in wanted:
-            encode(outputs[name], response.outputs[name], as_content)
+        for name, array in outputs.items():
+            encode(array, response.outputs[name], as_content)
         return response
+
+
+def run_signature(
+    servable: Servable,
+    runner: Runner,
+    key: str,
+    tensors: Mapping[str, tensor_pb2.TensorProto],
+    wanted: Collection[str] = (),
+    observe_missing: Callable[[str, str], None] | None = None,
+) -> dict[str, np.ndarray]:
+    """Return the outputs of a signature for the tensors of a request: those with the names `wanted`, or all.
+
+    Raises:
+        ServingError: for what cannot be answered.
+    """
+    inputs = servable.inputs(key, tensors)
+    names = servable.outputs(key, wanted)
+    if observe_missing is not None:
+        for feature in servable.missing_features(key, inputs):
+            observe_missing(servable.name, feature)
+    outputs = runner.run(servable, key, inputs, names)
+    return {name: outputs[name] for name in names}
 
 
 def get_model_metadata(
