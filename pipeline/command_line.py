@@ -205,6 +205,12 @@ def serve(
         AllowReload, typer.Option(help="Who may change the models by HandleReloadConfigRequest.")
     ] = "never",
     max_message_megabytes: Annotated[int, typer.Option(min=1, help="Largest request accepted, in MB.")] = 64,
+    max_candidates: Annotated[
+        int, typer.Option(min=1, help="Most candidates, rows or list values that a request may stand for.")
+    ] = 10_000,
+    max_expanded_megabytes: Annotated[
+        int, typer.Option(min=1, help="Memory of a request's tensors, repeated values written out, in MB.")
+    ] = 64,
     grpc_max_threads: Annotated[int, typer.Option(min=2, help="Threads of gRPC; calls beyond them are rejected.")] = 64,
     max_concurrent_requests: Annotated[
         int, typer.Option(min=1, help="REST requests in flight before new ones are rejected.")
@@ -244,6 +250,8 @@ def serve(
                 load_retry_seconds=load_retry_seconds,
                 allow_reload=allow_reload,
                 max_message_bytes=max_message_megabytes * 2**20,
+                max_candidates=max_candidates,
+                max_expanded_bytes=max_expanded_megabytes * 2**20,
                 grpc_max_threads=grpc_max_threads,
                 max_concurrent_requests=max_concurrent_requests,
                 drain_seconds=grace_seconds,
