@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -120,6 +121,8 @@ class Loader:
             servable, version.servable = version.servable, None
         if servable is not None:
             servable.close()
+            del servable
+            gc.collect()  # graphs refer to themselves; without this some megabytes of each version stay for long
         with self._changed:
             version.state = State.END
             self._changed.notify_all()

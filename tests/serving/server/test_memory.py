@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 from pathlib import Path
@@ -11,8 +12,10 @@ import tensorflow as tf
 from small_models import Asking, Server, options
 from test_manager import eventually
 
+from serving.server.configuration import one_model
 from serving.server.model_state import MAX_ENDED
 
+RANKER = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "ranker" / "1"
 MEGABYTE = 2**20
 WEIGHT_MEGABYTES = 32
 SWAPS = 20
@@ -30,6 +33,10 @@ class Weighty(tf.Module):
         return {"y": x + self.weights[0]}
 
 
+def count_graphs() -> int:
+    return sum(isinstance(found, tf.Graph) for found in gc.get_objects())
+
+
 def resident_megabytes() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / MEGABYTE
@@ -37,6 +44,18 @@ def resident_megabytes() -> float:
 
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
+
+
+def test_the_graphs_of_versions_that_left_are_gone(tmp_path: Path) -> None:
+    base = tmp_path / "ranker"
+    base.mkdir()
+    with Server(options(base, models=one_model("ranker", str(base)), poll_seconds=0)) as server:
+        before = count_graphs()
+        for version in range(1, 9):
+            (base / str(version)).symlink_to(RANKER)
+            server.manager.poll()
+            assert server.manager.available() == {"ranker": [version]}
+        assert count_graphs() <= before + 2
 
 
 def test_twenty_versions_take_the_memory_of_two(tmp_path: Path) -> None:
