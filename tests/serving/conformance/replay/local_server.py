@@ -9,6 +9,7 @@ from typing import Any
 
 from replay.recordings import Folders, Recording
 from serving.server.configuration import ServerOptions, one_model, read_batching, read_models
+from serving.server.metrics import PATH
 from serving.server.server import Server
 
 POLL_SECONDS = 0.1
@@ -20,7 +21,7 @@ def _is_true(text: str) -> bool:
 
 
 # A flag's option and the conversion of its value. Two kinds of flags are not here: those that say which models are
-# served, and those that a local server does without, since it takes free ports and always serves metrics.
+# served, and those that a local server does without, since it takes free ports.
 OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--batching_parameters_file": ("batching", read_batching),
     "--grpc_max_threads": ("grpc_max_threads", int),
@@ -31,12 +32,15 @@ OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--max_num_load_retries": ("load_retries", int),
     "--rest_api_enable_cors_support": ("cors", _is_true),
     "--rest_api_timeout_in_ms": ("rest_timeout_seconds", lambda text: int(text) / 1000),
+    "--monitoring_config_file": ("metrics_path", lambda _: PATH),
 }
 # What TensorFlow Serving does where the flag is not given, and the local server's defaults do not.
-DEFAULTS = {"allow_labels_for_unavailable_versions": False, "health_service": False, "load_retries": 5}
+DEFAULTS = {
+    "allow_labels_for_unavailable_versions": False, "health_service": False, "load_retries": 5, "metrics_path": None,
+}  # fmt: skip
 WITHOUT_OPTION = {
     "--port", "--rest_api_port", "--file_system_poll_wait_seconds", "--model_config_file", "--model_name",
-    "--model_base_path", "--enable_batching", "--monitoring_config_file",
+    "--model_base_path", "--enable_batching",
 }  # fmt: skip
 
 
