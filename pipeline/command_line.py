@@ -215,6 +215,19 @@ def serve(
     max_concurrent_requests: Annotated[
         int, typer.Option(min=1, help="REST requests in flight before new ones are rejected.")
     ] = 256,
+    rest_timeout_seconds: Annotated[
+        float, typer.Option(min=0, help="Longest time that a REST request may run; 0 for no limit.")
+    ] = 30.0,
+    cors: Annotated[bool, typer.Option("--cors", help="Let pages of other origins ask over REST.")] = False,
+    max_http_connections: Annotated[
+        int | None, typer.Option(min=1, help="Most open HTTP connections; half of the file descriptors by default.")
+    ] = None,
+    http_header_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Longest time for an HTTP client to send the headers of a request.")
+    ] = 10.0,
+    http_body_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Longest time for an HTTP client to send a body, or to read an answer.")
+    ] = 30.0,
     grace_seconds: Annotated[
         float, typer.Option(min=0, help="Seconds that running requests have to end at SIGTERM.")
     ] = 30.0,
@@ -254,6 +267,11 @@ def serve(
                 max_expanded_bytes=max_expanded_megabytes * 2**20,
                 grpc_max_threads=grpc_max_threads,
                 max_concurrent_requests=max_concurrent_requests,
+                rest_timeout_seconds=rest_timeout_seconds,
+                cors=cors,
+                max_http_connections=max_http_connections,
+                http_header_seconds=http_header_seconds,
+                http_body_seconds=http_body_seconds,
                 drain_seconds=grace_seconds,
                 tls=build_tls(tls_certificate, tls_key, tls_client_authority),
             )
