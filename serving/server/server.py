@@ -18,8 +18,9 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from serving.certificates import CertificateError, ServerCertificates, read_certificates
 from serving.server.batching import Batcher, Unbatched
+from serving.server.call_guard import CallGuard
 from serving.server.configuration import TLS, ServerOptions
-from serving.server.descriptors import http_connection_limit, raise_descriptor_limit
+from serving.server.descriptors import connection_limit, raise_descriptor_limit
 from serving.server.errors import ServerConfigurationError
 from serving.server.health_reporter import HealthReporter
 from serving.server.manager import Manager
@@ -27,6 +28,7 @@ from serving.server.metrics import ServerMetrics
 from serving.server.model_service import ModelService
 from serving.server.models_file import ModelsFile
 from serving.server.reloader import Reloader
+from serving.server.request_interceptor import RequestInterceptor
 from serving.server.rest import RestServer
 from serving.server.services import PredictionService
 from serving.server.warm_up_replay import replay_warm_up
@@ -39,6 +41,9 @@ for _name in ("prediction_service_pb2", "model_service_pb2"):
 
 log = logging.getLogger("interestflow.serving")
 SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+HANDSHAKE_MILLISECONDS = 10_000
+IDLE_MILLISECONDS = 300_000
+"""Time after which a connection without a call is closed; clients connect anew when they need it."""
 END_SECONDS = 1.0
 """Time that each part of the server has to end once the grace period is over."""
 
@@ -70,7 +75,7 @@ class Server:
         check_options(options)
         descriptors = raise_descriptor_limit()
         if options.max_http_connections is None:
-            options = dataclasses.replace(options, max_http_connections=http_connection_limit(descriptors))
+            options = dataclasses.replace(options, max_http_connections=connection_limit(descriptors))
         self.options = options
         self.metrics = ServerMetrics()
         self.runner: Batcher | Unbatched = (
@@ -86,6 +91,7 @@ class Server:
         self._rest: RestServer | None = None
         self._stopped = threading.Event()
         self._health = HealthReporter(self.manager)
+        self._guard = CallGuard(options.grpc_request_seconds)
         self._grpc = self._build_grpc(descriptors)
 
     def start(self) -> None:
@@ -103,6 +109,7 @@ class Server:
         try:
             self.port = self._listen(certificates)
             self._grpc.start()
+            self._guard.start()
             if self.options.rest_port is not None:
                 self._rest = RestServer(self.manager, self.runner, self.metrics, self.options)
                 self.rest_port = self._rest.port
@@ -146,6 +153,7 @@ class Server:
         has_ended = _run_until(parts, end)
         # The batches that requests wait for run until all requests have ended.
         has_ended = _run_until([("batches", self.runner.stop)], end + END_SECONDS / 2) and has_ended
+        self._guard.stop()
         self._stopped.set()
         return has_ended and not self.manager.in_use()
 
@@ -160,11 +168,15 @@ class Server:
         options = self.options
         server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=options.grpc_max_threads, thread_name_prefix="grpc"),
+            interceptors=[self._guard, RequestInterceptor(options.max_expanded_bytes, self.metrics)],
             # As in TensorFlow Serving, one of the threads accepts calls.
             maximum_concurrent_rpcs=max(options.grpc_max_threads - 1, 1),
             options=[
                 ("grpc.max_receive_message_length", options.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
+                ("grpc.max_allowed_incoming_connections", connection_limit(descriptors)),
+                ("grpc.server_handshake_timeout_ms", HANDSHAKE_MILLISECONDS),
+                ("grpc.max_connection_idle_ms", IDLE_MILLISECONDS),
                 ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared
             ],
         )

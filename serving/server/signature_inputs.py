@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from serving.server.errors import invalid
 from serving.server.limits import RequestLimits, expanded_bytes
 from serving.server.tensors import check_dtype, decode, shape_of
+
+MAX_NAMES = 100
+"""Names that no signature has and that an error repeats; a request can have any number."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,11 @@ class SignatureInputs:
 
     def _mismatch(self, received: Collection[str]) -> Exception:
         """The error of a request with other inputs, in TensorFlow Serving's words."""
-        names = set(received)
+        extra = set(islice((name for name in received if name not in self._names), MAX_NAMES))
+        names = {name for name in self._names if name in received} | extra
         return invalid(
-            f"input size does not match signature: {len(names)}!={len(self.specs)} len({_braced(names)}) != "
-            f"len({_braced(self._names)}). Sent extra: {_braced(names - self._names)}. "
+            f"input size does not match signature: {len(received)}!={len(self.specs)} len({_braced(names)}) != "
+            f"len({_braced(self._names)}). Sent extra: {_braced(extra)}. "
             f"Missing but required: {_braced(self._required - names)}."
         )
 

@@ -1,102 +1,192 @@
-"""Requests that nobody should send: each gets a proper status, and the server goes on."""
+"""Requests that nobody should send, to a server in a process of its own: each gets a status, and memory is bounded."""
 
 from __future__ import annotations
 
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
+import hostile_requests as hostile
 import numpy as np
 import pytest
-import small_models
-from small_models import Asking, options, request
-from tensorflow.core.framework import types_pb2
+from serve_process import ServeProcess
+from small_models import request
+from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
 
-from serving.server.server import Server
+RECORDED = Path(__file__).parents[1] / "conformance" / "recordings" / "models"
+MODELS = ("double", "ranker", "matcher", "labelled")
+RANDOM_REQUESTS = 3000
+MADE_UP_NAMES = 3000
+MAX_MEGABYTES = 1024
+"""Memory that no request may take beyond that of the idle server."""
+PYTHON_TYPES = ("Error", "Exception", "Traceback", "object", "numpy", "ndarray", "dict", "NoneType")
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+NO_MESSAGE = (grpc.StatusCode.INTERNAL, "Exception deserializing request!")
+"""What gRPC itself answers to bytes that are no message; TensorFlow Serving's gRPC has the same status."""
 
-TRIED = 3000
-PROPER = {
-    grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.INTERNAL,  # what gRPC itself answers to bytes that are no message
-}  # fmt: skip
+
+class HostileClient:
+    """A client of a server process, which notes the process's memory."""
+
+    def __init__(self, process: ServeProcess) -> None:
+        self._process = process
+        unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{process.port()}", unlimited)
+        self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self.models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        process.wait_for("labelled: version")
+        for asked in (hostile.ranking(), hostile.pointwise(1), hostile.retrieval(1), hostile.of_examples(b"")):
+            self.prediction.Predict(asked, timeout=60)
+        self.idle_megabytes = self.megabytes("VmHWM")
+        self.peaks: dict[str, float] = {}
+
+    def send(self, content: bytes | Any, method: str = "Predict") -> tuple[grpc.StatusCode, str]:
+        """Send a request, or bytes of one; return its status and message."""
+        if not isinstance(content, bytes):
+            content = content.SerializeToString()
+        call = self._channel.unary_unary(f"/tensorflow.serving.PredictionService/{method}")
+        try:
+            call(content, timeout=120)
+        except grpc.RpcError as error:
+            return error.code(), error.details()
+        return grpc.StatusCode.OK, ""
+
+    def is_answered(self) -> bool:
+        """Return whether the server still answers rightly."""
+        response = self.prediction.Predict(
+            request(name="double", signature="only", x=np.float32([1.0])), timeout=20
+        )  # fmt: skip
+        return list(response.outputs["y"].float_val) == [4.0]
+
+    def note_peak(self, name: str) -> float:
+        """Return the memory that the server has taken beyond that of the idle one since it was last noted."""
+        peak = self.megabytes("VmHWM") - self.idle_megabytes
+        self.peaks[name] = peak
+        Path(f"/proc/{self._process.process.pid}/clear_refs").write_text("5")  # the peak is counted anew
+        return peak
+
+    def megabytes(self, kind: str) -> float:
+        text = Path(f"/proc/{self._process.process.pid}/status").read_text()
+        return int(text.split(f"{kind}:")[1].split()[0]) / 1024
+
+    def metrics(self) -> str:
+        url = f"http://127.0.0.1:{self._process.port('REST')}/monitoring/prometheus/metrics"
+        with urllib.request.urlopen(url, timeout=20) as page:
+            return page.read().decode()
+
+    def close(self) -> None:
+        self._channel.close()
 
 
 @pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
-    base = tmp_path_factory.mktemp("models")
-    small_models.write_scaled(base, 3)
-    with Server(options(base, max_message_bytes=2**22)) as server, Asking(server.port) as asking:
-        yield asking
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileClient]:
+    config = tmp_path_factory.mktemp("models") / "models.config"
+    entries = "".join(
+        f'  config {{ name: "{name}" base_path: "{RECORDED / name}" model_platform: "tensorflow" }}\n'
+        for name in MODELS
+    )
+    config.write_text(f"model_config_list {{\n{entries}}}\n")
+    process = ServeProcess(config, "--rest-port", "0")
+    client = HostileClient(process)
+    yield client
+    worst = max(client.peaks, key=lambda name: client.peaks[name])
+    print(f"\nidle {client.idle_megabytes:.0f} MB; most beyond it: {client.peaks[worst]:.0f} MB by {worst}")
+    client.close()
+    assert process.terminate(60) == 0
 
 
-def hostile(random: np.random.Generator) -> bytes:
-    """A request with something wrong, or bytes that are none."""
-    asked = request(x=np.float32([1.0, 2.0]))
-    proto = asked.inputs["x"]
-    kind = random.integers(0, 9)
-    if kind == 0:
-        proto.dtype = int(random.integers(-3, 130))
-    elif kind == 1:
-        del proto.tensor_shape.dim[:]
-        for size in random.integers(-(2**62), 2**62, random.integers(1, 5)):
-            proto.tensor_shape.dim.add(size=int(size))
-    elif kind == 2:
-        proto.tensor_content = random.bytes(int(random.integers(0, 100)))
-    elif kind == 3:
-        proto.tensor_shape.unknown_rank = True
-    elif kind == 4:
-        asked.model_spec.signature_name = random.bytes(8).hex()
-    elif kind == 5:
-        asked.model_spec.version.value = int(random.integers(-(2**62), 2**62))
-    elif kind == 6:
-        asked.inputs[random.bytes(4).hex()].CopyFrom(proto)
-    elif kind == 7:
-        proto.dtype = types_pb2.DT_STRING
-        proto.string_val.append(random.bytes(10))
-    content = asked.SerializeToString()
-    if kind == 8:
-        if random.random() < 0.5:
-            return content[: random.integers(1, len(content))]
-        return random.bytes(int(random.integers(1, 200)))
-    return content
+@pytest.mark.parametrize("name", hostile.REFUSED)
+def test_what_is_the_clients_fault_is_named(client: HostileClient, name: str) -> None:
+    code, message = client.send(hostile.REFUSED[name]())
+    assert (code, message != "") == (INVALID, True), message
+    assert not [kind for kind in PYTHON_TYPES if kind in message], message
+    assert client.is_answered()
+    assert client.note_peak(name) < MAX_MEGABYTES
 
 
-def resident_megabytes() -> float:
-    text = Path("/proc/self/status").read_text()
-    return int(text.split("VmRSS:")[1].split()[0]) / 1024
+@pytest.mark.parametrize("name", hostile.GROWING)
+def test_messages_that_grow_when_they_are_parsed(client: HostileClient, name: str) -> None:
+    code, message = client.send(hostile.GROWING[name]())
+    assert code == INVALID
+    assert message.startswith("a request should have at most 1,048,576 fields and values in it")
+    assert client.is_answered()
+    assert client.note_peak(name) < MAX_MEGABYTES
 
 
-def test_thousands_of_them(asking: Asking) -> None:
-    send = asking.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+@pytest.mark.parametrize("name", hostile.ANSWERED)
+def test_requests_at_the_limits_are_answered(client: HostileClient, name: str) -> None:
+    assert client.send(hostile.ANSWERED[name]()) == (grpc.StatusCode.OK, "")
+    assert client.note_peak(name) < MAX_MEGABYTES
+
+
+def test_a_negative_number_of_items(client: HostileClient) -> None:
+    code, message = client.send(hostile.retrieval(-1, -(2**31)))
+    assert code in (grpc.StatusCode.OK, INVALID), message
+    assert client.is_answered()
+
+
+def test_examples_of_other_services(client: HostileClient) -> None:
+    garbage = {
+        "no bytes": b"", "a wrong type": hostile.feature_named(b"x"), "nested": hostile.nested(5000),
+        "no utf-8": hostile.feature_named(b"\xff"), "noise": b"\xff" * 1000,
+    }  # fmt: skip
+    for name, example in garbage.items():
+        code, message = client.send(hostile.classification(example), "Classify")
+        assert code == INVALID or (code, message) == NO_MESSAGE, name
+        assert not [kind for kind in PYTHON_TYPES if kind in message] or (code, message) == NO_MESSAGE
+    assert client.is_answered()
+    assert client.note_peak("examples of Classify") < MAX_MEGABYTES
+
+
+def test_thousands_of_random_ones(client: HostileClient) -> None:
     random = np.random.default_rng(7)
     answers: Counter[grpc.StatusCode] = Counter()
-    before = 0.0
-    for number in range(TRIED):
-        try:
-            send(hostile(random), timeout=20)
-            answers[grpc.StatusCode.OK] += 1  # such as half of a message that is one too
-        except grpc.RpcError as error:
-            answers[error.code()] += 1
-        if number == TRIED // 3:
-            before = resident_megabytes()
-    assert set(answers) <= PROPER | {grpc.StatusCode.OK}, answers
-    assert answers[grpc.StatusCode.INVALID_ARGUMENT] > TRIED / 2
-    assert asking.scaled([1.0]) == [3.0]
-    assert resident_megabytes() - before < 100.0, "memory should return"
+    for _ in range(RANDOM_REQUESTS):
+        code, message = client.send(hostile.random_request(random))
+        answers[code] += 1
+        assert code != grpc.StatusCode.INTERNAL or (code, message) == NO_MESSAGE
+    assert set(answers) <= {
+        grpc.StatusCode.OK, INVALID, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.INTERNAL,
+    }, answers  # fmt: skip
+    assert answers[INVALID] > RANDOM_REQUESTS / 2
+    assert client.is_answered()
+    assert client.note_peak(f"{RANDOM_REQUESTS} random requests") < MAX_MEGABYTES
 
 
-def test_a_message_of_a_hundred_megabytes(asking: Asking) -> None:
-    before = resident_megabytes()
+def test_names_that_are_made_up_make_no_metrics(client: HostileClient) -> None:
+    client.send(request(name="nobody"))
+    client.send(request(name="nobody", label="stable"))
+    before = len(client.metrics().splitlines())
+    for index in range(MADE_UP_NAMES):
+        asked = request(name=f"nobody-{index}", x=np.float32([1.0]))
+        if index % 3 == 1:
+            asked.model_spec.version_label = f"label-{index}"
+        elif index % 3 == 2:
+            asked.model_spec.name, asked.model_spec.signature_name = "double", f"signature-{index}"
+        assert client.send(asked)[0] != grpc.StatusCode.OK
+    page = client.metrics()
+    assert len(page.splitlines()) < before + 50
+    assert "nobody-" not in page
+    assert client.note_peak(f"{MADE_UP_NAMES} made-up names") < MAX_MEGABYTES
+
+
+def test_a_message_above_the_limit(client: HostileClient) -> None:
     for _ in range(3):
-        with pytest.raises(grpc.RpcError) as raised:
-            asking.prediction.Predict(request(x=np.zeros(25_000_000, np.float32)), timeout=60)
-        assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert asking.scaled([1.0]) == [3.0]
-    assert resident_megabytes() - before < 300.0, "three such messages should not be kept"
+        code, message = client.send(request(name="double", signature="only", x=np.zeros(25_000_000, np.float32)))
+        assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "larger than max" in message
+    assert client.is_answered()
+    assert client.note_peak("a message of 100 MB") < MAX_MEGABYTES
 
 
-def test_numbers_that_are_none_are_answered_as_they_are(asking: Asking) -> None:
-    response = asking.scaled([float("nan"), float("inf"), 1.0])
-    assert np.isnan(response[0])
-    assert response[1:] == [float("inf"), 3.0]
+def test_empty_requests_of_every_method(client: HostileClient) -> None:
+    for method in ("Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"):
+        code, message = client.send(b"", method)
+        assert (code, "ModelSpec" in message) == (INVALID, True), method
+    with pytest.raises(grpc.RpcError) as raised:
+        client.models.GetModelStatus(predict_pb2.PredictRequest(), timeout=20)
+    assert raised.value.code() == INVALID
