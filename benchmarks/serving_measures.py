@@ -340,7 +340,7 @@ def main() -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("--runs-folder")
     parser.add_argument("--swap-seconds", type=float, default=60.0)
-    parser.add_argument("--swap-every", type=float, default=4.0)
+    parser.add_argument("--swap-every", type=float, default=10.0)
     arguments = parser.parse_args()
     folders = Folders.local(load(arguments.config), arguments.runs_folder)
     models = pushed_models(folders.serving)

@@ -113,8 +113,8 @@ class SessionModel:
         names = sorted(definition.inputs)
         fetches = [definition.outputs[name].name for name in wanted]
         feeds = [definition.inputs[name].name for name in names]
-        # `Session.make_callable` goes through `Session.run` where there are feeds: it looks at the fetches again in each
-        # call, and refuses shapes that TensorFlow Serving leaves to the graph.
+        # `Session.make_callable` goes through `Session.run` where there are feeds: it looks at the fetches again in
+        # each call, and refuses shapes that TensorFlow Serving leaves to the graph.
         options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
         with self._lock:
             call = self._session._make_callable_from_options(options)

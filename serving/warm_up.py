@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.lib.io._pywrap_record_io import RecordIterator
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from serving.client.metadata import Metadata
@@ -62,7 +63,8 @@ def read_warm_up(folder: str | Path) -> Iterator[prediction_log_pb2.PredictionLo
     path = f"{folder}/{WARM_UP}"
     if not tf.io.gfile.exists(path):
         return
-    for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+    # Not by tf.data, which goes through all functions of this process first: seconds, where a model was just exported.
+    for record in RecordIterator(path, ""):
         yield prediction_log_pb2.PredictionLog.FromString(record)
 
 
