@@ -80,6 +80,7 @@ class ServerOptions:
         max_expanded_bytes: memory of a request's tensors together, once repeated values are written out.
         grpc_max_threads: threads of gRPC. As in TensorFlow Serving, one of them accepts calls, and calls beyond the
             others get RESOURCE_EXHAUSTED.
+        grpc_request_seconds: longest time for a client to send the message of a gRPC call.
         max_concurrent_requests: REST requests in flight before new ones are rejected.
         max_http_connections: most open HTTP connections; None leaves half of the process's file descriptors to gRPC.
             A further one takes the place of the one that has kept the server waiting longest, and is rejected where
@@ -106,6 +107,7 @@ class ServerOptions:
     max_expanded_bytes: int = 64 * 2**20
     max_concurrent_requests: int = 256
     grpc_max_threads: int = 64
+    grpc_request_seconds: float = 30.0
     tls: TLS | None = None
     drain_seconds: float = 30.0
     models_path: str | None = None

@@ -6,7 +6,7 @@ import resource
 
 RESERVED = 128
 """Descriptors for the process itself: models that are loaded, logs, the event loops."""
-MAX_HTTP_CONNECTIONS = 10_000
+MAX_CONNECTIONS = 10_000
 MAX_DESCRIPTORS = 65_536
 """Limit that is asked for at most; far higher ones only cost memory."""
 
@@ -28,6 +28,6 @@ def raise_descriptor_limit() -> int:
     return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
-def http_connection_limit(descriptors: int) -> int:
-    """Return how many of `descriptors` HTTP connections may use: half of those that are not reserved."""
-    return max(1, min((descriptors - RESERVED) // 2, MAX_HTTP_CONNECTIONS))
+def connection_limit(descriptors: int) -> int:
+    """Return how many of `descriptors` the connections of HTTP may use, and as many those of gRPC."""
+    return max(1, min((descriptors - RESERVED) // 2, MAX_CONNECTIONS))

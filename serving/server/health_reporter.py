@@ -27,6 +27,7 @@ class HealthReporter:
     def __init__(self, manager: Manager) -> None:
         self.servicer = health.HealthServicer()
         self._manager = manager
+        self._status: int | None = None
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -44,6 +45,9 @@ class HealthReporter:
         available = self._manager.available()
         is_serving = bool(available) and all(available.values())
         status = health_pb2.HealthCheckResponse.SERVING if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        if status == self._status:
+            return  # whoever watches is told of changes alone
+        self._status = status
         for name in SERVICES:
             self.servicer.set(name, status)
 

@@ -8,14 +8,12 @@ import sys
 
 import pytest
 
-from serving.server.descriptors import MAX_HTTP_CONNECTIONS, http_connection_limit
+from serving.server.descriptors import MAX_CONNECTIONS, connection_limit
 
 
-@pytest.mark.parametrize(
-    ("descriptors", "connections"), [(1024, 448), (256, 64), (100, 1), (65_536, MAX_HTTP_CONNECTIONS)]
-)
-def test_half_of_the_descriptors_are_left_to_grpc(descriptors: int, connections: int) -> None:
-    assert http_connection_limit(descriptors) == connections
+@pytest.mark.parametrize(("descriptors", "connections"), [(1024, 448), (256, 64), (100, 1), (65_536, MAX_CONNECTIONS)])
+def test_http_and_grpc_share_the_descriptors(descriptors: int, connections: int) -> None:
+    assert connection_limit(descriptors) == connections
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one() -> None:

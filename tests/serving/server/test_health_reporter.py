@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import threading
+import time
 from pathlib import Path
 
 import grpc
@@ -10,6 +14,8 @@ import small_models
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from small_models import Asking, Server, options
 from test_manager import eventually
+
+from serving.server.health_reporter import CHECK_SECONDS
 
 Status = health_pb2.HealthCheckResponse
 
@@ -38,3 +44,25 @@ def test_the_service_can_be_left_out(tmp_path: Path) -> None:
         with pytest.raises(grpc.RpcError) as raised:
             check(asking, "")
         assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_who_watches_is_told_of_changes_alone(tmp_path: Path) -> None:
+    small_models.write_scaled(tmp_path, 1)
+    statuses: list[int] = []
+    with Server(options(tmp_path)) as server, Asking(server.port) as asking:
+        watch = health_pb2_grpc.HealthStub(asking.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+
+        def read() -> None:
+            with contextlib.suppress(grpc.RpcError):
+                for response in watch:
+                    statuses.append(response.status)
+
+        reading = threading.Thread(target=read)
+        reading.start()
+        assert eventually(lambda: statuses == [Status.SERVING])
+        time.sleep(3 * CHECK_SECONDS)
+        assert statuses == [Status.SERVING]
+        shutil.rmtree(tmp_path / "1")
+        assert eventually(lambda: statuses == [Status.SERVING, Status.NOT_SERVING])
+        watch.cancel()
+        reading.join(20)

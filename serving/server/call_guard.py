@@ -1,0 +1,107 @@
+"""Keeps clients that send nothing from taking all threads of gRPC."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+
+MAX_STREAMS = 8
+"""Streams (of reflection and of the health service) at the same time; each takes a thread until it ends."""
+CHECKS = 10
+"""Checks within the time that a client has."""
+
+
+class CallGuard(grpc.ServerInterceptor):
+    """Ends calls whose next message does not come, and bounds how many streams there are.
+
+    gRPC's Python server waits for the message of a call in the thread that will answer it, for as long as the client
+    likes. Here such a call is cancelled after a while.
+
+    Args:
+        seconds: longest time for a client to send a message.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._streams = threading.BoundedSemaphore(MAX_STREAMS)
+        self._lock = threading.Lock()
+        self._waiting: dict[grpc.ServicerContext, float] = {}
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Check from now on, in a thread."""
+        threading.Thread(target=self._keep_checking, name="calls", daemon=True).start()
+
+    def stop(self) -> None:
+        """Check no longer."""
+        self._stopping.set()
+
+    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+        """Return the handler of a call, guarded."""
+        handler = continuation(handler_call_details)
+        if handler is None:
+            return None
+        parse, write = handler.request_deserializer, handler.response_serializer
+        # A call of one message is taken as a stream of one, since waiting for a stream can be ended.
+        if handler.unary_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(self._guard_call(handler.unary_unary), parse, write)
+        behavior = handler.stream_stream or handler.unary_stream
+        return grpc.stream_stream_rpc_method_handler(
+            self._guard_stream(behavior, handler.request_streaming), parse, write
+        )
+
+    def _guard_call(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
+        def call(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+            return behavior(self._receive_one(requests, context), context)
+
+        return call
+
+    def _guard_stream(self, behavior: Callable[..., Any], takes_stream: bool) -> Callable[..., Any]:
+        def stream(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+            if not self._streams.acquire(blocking=False):
+                context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"there are {MAX_STREAMS} streams already")
+            try:
+                taken = self._receive_all(requests, context) if takes_stream else self._receive_one(requests, context)
+                yield from behavior(taken, context)
+            finally:
+                self._streams.release()
+
+        return stream
+
+    def _receive_all(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        while True:
+            with self._wait(context):
+                request = next(requests, None)
+            if request is None:
+                return
+            yield request
+
+    def _receive_one(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        with self._wait(context):
+            request = next(requests, None)
+        if request is None:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call should have a request, received none")
+        return request
+
+    @contextmanager
+    def _wait(self, context: grpc.ServicerContext) -> Iterator[None]:
+        with self._lock:
+            self._waiting[context] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._waiting[context]
+
+    def _keep_checking(self) -> None:
+        while not self._stopping.wait(self._seconds / CHECKS):
+            oldest = time.monotonic() - self._seconds
+            with self._lock:
+                late = [context for context, since in self._waiting.items() if since < oldest]
+            for context in late:
+                context.cancel()

@@ -1,0 +1,110 @@
+"""Calls without a message do not keep others from being answered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import small_models
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from small_models import Asking, Server, options, request
+from test_manager import eventually
+
+from serving.server.call_guard import MAX_STREAMS
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("models")
+    small_models.write_scaled(base, 1)
+    return base
+
+
+def silence(left: threading.Event) -> Iterator[bytes]:
+    """Send nothing until `left` is set."""
+    left.wait(60)
+    yield from ()
+
+
+def is_refused(asking: Asking) -> bool:
+    try:
+        return asking.scaled([1.0]) != [1.0]
+    except grpc.RpcError as error:
+        return bool(error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
+def test_calls_whose_request_does_not_come_are_ended(base: Path) -> None:
+    left = threading.Event()
+    with (
+        Server(options(base, grpc_max_threads=5, grpc_request_seconds=1.0)) as server,
+        Asking(server.port) as asking,
+        Asking(server.port) as hostile,
+    ):
+        stalled = [hostile.channel.stream_unary(PREDICT).future(silence(left)) for _ in range(4)]
+        assert eventually(lambda: is_refused(asking))
+        assert {call.code() for call in stalled} == {grpc.StatusCode.CANCELLED}
+        assert eventually(lambda: not is_refused(asking))
+        left.set()
+
+
+def test_a_call_without_a_request_is_refused(base: Path) -> None:
+    with Server(options(base)) as server, Asking(server.port) as asking:
+        with pytest.raises(grpc.RpcError) as raised:
+            asking.channel.stream_unary(PREDICT)(iter(()), timeout=20)
+        assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert raised.value.details() == "the call should have a request, received none"
+        assert asking.scaled([1.0]) == [1.0]
+
+
+def test_a_request_that_is_no_message_is_an_error_of_its_own(base: Path) -> None:
+    with Server(options(base)) as server, Asking(server.port) as asking:
+        with pytest.raises(grpc.RpcError):
+            asking.channel.unary_unary(PREDICT)(b"\xff\xff\xff", timeout=20)
+        assert asking.scaled([1.0]) == [1.0]
+
+
+def test_a_request_may_take_longer_to_answer_than_to_send(base: Path) -> None:
+    with Server(options(base, grpc_request_seconds=0.2)) as server, Asking(server.port) as asking:
+        with server.manager._changed:  # holds the request where it looks for its version
+            call = asking.prediction.Predict.future(request(x=np.float32([1])))
+            threading.Event().wait(1.0)
+        assert call.result(20).outputs["y"].float_val[:] == [1.0]
+
+
+def test_streams_leave_threads_to_requests(base: Path) -> None:
+    left = threading.Event()
+
+    def keep_open() -> Iterator[Any]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        left.wait(60)
+
+    with Server(options(base)) as server, Asking(server.port) as asking:
+        reflection = reflection_pb2_grpc.ServerReflectionStub(asking.channel)
+        streams = [reflection.ServerReflectionInfo(keep_open()) for _ in range(MAX_STREAMS)]
+        for stream in streams:
+            assert next(stream).list_services_response.service
+        watch = health_pb2_grpc.HealthStub(asking.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+        with pytest.raises(grpc.RpcError) as raised:
+            next(watch)
+        assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert asking.scaled([1.0]) == [1.0]
+        left.set()
+        for stream in streams:
+            assert list(stream) == []
+
+        def watched() -> int | None:
+            try:
+                found = health_pb2_grpc.HealthStub(asking.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+                return int(next(found).status)
+            except grpc.RpcError:
+                return None
+
+        assert eventually(lambda: watched() == health_pb2.HealthCheckResponse.SERVING)
