@@ -71,14 +71,16 @@ class RequestLimits:
     def check_examples(self, name: str, examples: np.ndarray) -> None:
         """Check the lists inside serialized `tf.Example`s, whatever else the strings may be.
 
-        Only strings with more bytes than a list may have values are parsed.
+        A value takes a byte at least, so only strings with more bytes than a list may have values are parsed.
 
         Raises:
             ServingError: INVALID_ARGUMENT, naming the feature.
         """
-        for example in examples.flat:
-            if len(example) > self.max_candidates:
-                self._check_lists(name, example)
+        strings = examples.ravel().tolist()
+        if max(map(len, strings), default=0) > self.max_candidates:
+            for example in strings:
+                if len(example) > self.max_candidates:
+                    self._check_lists(name, example)
 
     def _check_lists(self, name: str, example: bytes) -> None:
         try:

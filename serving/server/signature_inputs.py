@@ -68,26 +68,23 @@ class SignatureInputs:
             ServingError: INVALID_ARGUMENT for missing or unknown inputs, and for a tensor that has another dtype, is
                 malformed, or exceeds the limits.
         """
-        received = protos.keys()
-        if received != self._names and not self._required <= received <= self._names:
-            raise self._mismatch(received)
+        sent = {name: protos[name] for name in self.specs if name in protos}
+        if len(sent) < len(protos) or not self._required <= sent.keys():
+            raise self._mismatch(protos.keys())
         shapes = {}
         expanded = 0
-        for name, spec in self.specs.items():
-            if name not in received:
-                continue
-            proto = protos[name]
+        for name, proto in sent.items():
+            spec = self.specs[name]
             check_dtype(name, proto, spec.dtype)
             shapes[name] = shape_of(name, proto)
             limits.check_shape(name, shapes[name], spec.sizes, spec.has_candidates)
             expanded += expanded_bytes(proto, shapes[name])
             limits.check_bytes(name, expanded)
-        arrays = {name: decode(name, protos[name], shape) for name, shape in shapes.items()}
+        arrays = {name: decode(name, proto, shapes[name]) for name, proto in sent.items()}
         for name, array in arrays.items():
             if self.specs[name].dtype == types_pb2.DT_STRING:
                 limits.check_examples(name, array)
-        if len(arrays) < len(self.specs):
-            sent = arrays.keys()
+        if len(sent) < len(self.specs):
             arrays |= {name: spec.default for name, spec in self.specs.items() if name not in sent}
         return arrays
 

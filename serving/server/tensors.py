@@ -47,10 +47,10 @@ def shape_of(name: str, proto: tensor_pb2.TensorProto) -> tuple[int, ...]:
     Raises:
         ServingError: INVALID_ARGUMENT for a shape that no tensor has.
     """
-    sizes = tuple(dimension.size for dimension in proto.tensor_shape.dim)
+    sizes = tuple([dimension.size for dimension in proto.tensor_shape.dim])
     if len(sizes) > MAX_AXES:
         raise invalid(f"`{name}` should have at most {MAX_AXES} axes, received {len(sizes):,}")
-    if any(size < 0 for size in sizes):
+    if min(sizes, default=0) < 0:
         raise invalid(f"`{name}` should have no negative sizes, received the shape {list(sizes)}")
     if sizes and proto.tensor_shape.unknown_rank:
         raise invalid(f"`{name}` should have either a shape or an unknown rank, received both")
