@@ -195,7 +195,7 @@ def serve(
     batching: Annotated[
         Path | None, typer.Option("--batching-parameters", help="A batching_parameters.txt; no batching without it.")
     ] = None,
-    poll_seconds: Annotated[float, typer.Option(help="Seconds between checks for new versions.")] = 1.0,
+    poll_seconds: Annotated[float, typer.Option(min=0, help="Seconds between checks for new versions.")] = 1.0,
     models_config_poll_seconds: Annotated[
         float, typer.Option(min=0, help="Seconds between checks of models.config for changes; 0 reads it once.")
     ] = 0.0,
