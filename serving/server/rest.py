@@ -61,10 +61,7 @@ class RestServer:
     """
 
     def __init__(self, manager: Manager, runner: Runner, metrics: ServerMetrics, options: ServerOptions) -> None:
-        self._api = RestApi(
-            manager, runner, metrics, max_body_bytes=options.max_message_bytes, cors=options.cors,
-            metrics_path=options.metrics_path,
-        )  # fmt: skip
+        self._api = RestApi(manager, runner, metrics, options)
         self._seconds = options.rest_timeout_seconds or None
         self._requests = threading.BoundedSemaphore(options.max_concurrent_requests)
         self._threads = ThreadPoolExecutor(min(options.max_concurrent_requests, THREADS), "rest")
@@ -89,6 +86,8 @@ class RestServer:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     def _submit(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -112,13 +111,15 @@ class RestServer:
                 log.warning("an HTTP connection could not be accepted: %s", error.strerror)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            connection = Connection(self._web, self._table, self._timeouts, self._loop)
+            connection = Connection(self._web, self._table, self._timeouts, accepted)
             if self._table.add(connection):
                 connection.opening = self._spawn(self._open(connection, accepted))
             else:
                 _reject(accepted, in_plain_text=self._ssl is None)
+            await asyncio.sleep(0)  # those that are open come before further ones
 
     async def _open(self, connection: Connection, accepted: socket.socket) -> None:
+        connection.accepted = None
         seconds = {} if self._ssl is None else {
             "ssl_handshake_timeout": self._timeouts.headers, "ssl_shutdown_timeout": CLOSE_SECONDS,
         }  # fmt: skip

@@ -20,12 +20,14 @@ from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    input_pb2,
     model_pb2,
     regression_pb2,
 )
 
 from serving.server import inference
 from serving.server.batching import Runner
+from serving.server.configuration import ServerOptions
 from serving.server.errors import ServingError, invalid
 from serving.server.manager import Manager
 from serving.server.metrics import ServerMetrics
@@ -102,25 +104,13 @@ class RestApi:
         manager: of the models.
         runner: of requests.
         metrics: where requests are counted.
-        max_body_bytes: size of the largest body once decompressed.
-        cors: whether answers allow other origins.
-        metrics_path: path of the metrics, or None.
+        options: of the server.
     """
 
-    def __init__(
-        self,
-        manager: Manager,
-        runner: Runner,
-        metrics: ServerMetrics,
-        *,
-        max_body_bytes: int,
-        cors: bool,
-        metrics_path: str | None,
-    ) -> None:
-        self._manager, self._runner, self._metrics = manager, runner, metrics
-        self._max_body_bytes = max_body_bytes
-        self._headers = CORS_HEADERS if cors else {}
-        self._metrics_path = metrics_path
+    def __init__(self, manager: Manager, runner: Runner, metrics: ServerMetrics, options: ServerOptions) -> None:
+        self._manager, self._runner, self._metrics, self._options = manager, runner, metrics, options
+        self._headers = CORS_HEADERS if options.cors else {}
+        self._metrics_path = options.metrics_path
         self._large_body = threading.Lock()
 
     def has_path(self, path: str) -> bool:
@@ -194,13 +184,14 @@ class RestApi:
             return convert(content)
 
     def _decompress(self, request: Request) -> bytes:
+        max_bytes = self._options.max_message_bytes
         decompressor = zlib.decompressobj(wbits=31)
         try:
-            content = decompressor.decompress(request.body, self._max_body_bytes + 1)
+            content = decompressor.decompress(request.body, max_bytes + 1)
         except zlib.error:
             raise invalid("the body should be gzip, as Content-Encoding says; it cannot be decompressed") from None
-        if len(content) > self._max_body_bytes:
-            raise invalid(f"the body should have at most {self._max_body_bytes:,} bytes once decompressed")
+        if len(content) > max_bytes:
+            raise invalid(f"the body should have at most {max_bytes:,} bytes once decompressed")
         if not decompressor.eof:
             raise invalid("the body should be gzip, as Content-Encoding says; its end is missing")
         if not request.hold(len(content)):
@@ -222,14 +213,19 @@ class RestApi:
         return write_outputs(outputs, by_row)
 
     def _classify(self, spec: model_pb2.ModelSpec, request: Request) -> bytes:
-        examples = self._convert(spec, request, read_input)
+        examples = self._convert(spec, request, self._read_examples)
         asked = classification_pb2.ClassificationRequest(model_spec=spec, input=examples)
-        return write_classifications(inference.classify(self._manager, self._runner, asked).result)
+        check = self._options.check_method_name
+        return write_classifications(inference.classify(self._manager, self._runner, asked, check).result)
 
     def _regress(self, spec: model_pb2.ModelSpec, request: Request) -> bytes:
-        examples = self._convert(spec, request, read_input)
+        examples = self._convert(spec, request, self._read_examples)
         asked = regression_pb2.RegressionRequest(model_spec=spec, input=examples)
-        return write_regressions(inference.regress(self._manager, self._runner, asked).result)
+        check = self._options.check_method_name
+        return write_regressions(inference.regress(self._manager, self._runner, asked, check).result)
+
+    def _read_examples(self, body: dict[str, Any]) -> input_pb2.Input:
+        return read_input(body, self._options.max_candidates)
 
     def _status(self, spec: model_pb2.ModelSpec) -> bytes:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -81,13 +83,15 @@ class Connection(web.RequestHandler):
     Attributes:
         phase: what it is doing.
         since: when it began that, in the loop's time.
-        opening: the task that opens it, for as long as TLS is agreed on.
+        accepted: its socket, until asyncio takes it over.
+        opening: the task in which asyncio takes it over, with TLS if it is asked for; None afterwards.
         on_written: called when the answer to a request has been handed over to the network, or cannot be.
     """
 
     def __init__(
-        self, server: web.Server, table: ConnectionTable, timeouts: Timeouts, loop: asyncio.AbstractEventLoop
+        self, server: web.Server, table: ConnectionTable, timeouts: Timeouts, accepted: socket.socket | None = None
     ) -> None:
+        loop = asyncio.get_running_loop()
         # aiohttp's own deadline of idle connections is set aside: it has none for the first bytes of a request, and
         # it closes gently, which waits for clients that do not read.
         super().__init__(
@@ -96,6 +100,7 @@ class Connection(web.RequestHandler):
         )  # fmt: skip
         self._clock, self._table, self._timeouts = loop, table, timeouts
         self.phase, self.since = Phase.HEADERS, loop.time()
+        self.accepted = accepted
         self.opening: asyncio.Task[None] | None = None
         self.on_written: Callable[[], None] = _ignore
         self._deadline: asyncio.TimerHandle | None = None
@@ -122,8 +127,12 @@ class Connection(web.RequestHandler):
     def abort(self) -> None:
         """Close the connection without waiting for the client in any way."""
         transport = self.transport
+        if self.accepted is not None:
+            self.accepted.close()
         if transport is None and self.opening is not None:
             self.opening.cancel()
+        if transport is not None and self.phase is Phase.WRITING:  # what the client does not read is not kept either
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.force_close()
         if transport is not None:
             transport.abort()

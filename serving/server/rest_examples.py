@@ -24,14 +24,16 @@ from serving.server.rest_json import (
     write_rows,
 )
 
+MAX_FEATURES = 2**18
+"""Of all examples of a request together. As a message each takes half a kilobyte."""
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
-def read_input(body: dict[str, Any]) -> input_pb2.Input:
+def read_input(body: dict[str, Any], max_examples: int = 10_000) -> input_pb2.Input:
     """Return the examples of a body, with the `context` that they share if there is one.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, naming the feature that is wrong.
+        ServingError: INVALID_ARGUMENT, naming the feature that is wrong, or the limit that is passed.
     """
     context = _read_example(body["context"]) if "context" in body else None
     if "examples" not in body:
@@ -41,6 +43,11 @@ def read_input(body: dict[str, Any]) -> input_pb2.Input:
         raise format_error(body, "Expecting 'examples' value to be an list/array")
     if not rows:
         raise format_error(body, "'examples' value is an empty array")
+    if len(rows) > max_examples:
+        raise invalid(f"'examples' should be at most {max_examples:,} (`max_candidates`), received {len(rows):,}")
+    count = sum(len(row) for row in rows if isinstance(row, dict))
+    if count > MAX_FEATURES:
+        raise invalid(f"'examples' should have at most {MAX_FEATURES:,} features together, received {count:,}")
     examples = [_read_example(row) for row in rows]
     if context is None:
         return input_pb2.Input(example_list=input_pb2.ExampleList(examples=examples))

@@ -10,7 +10,7 @@ from tensorflow.core.example import example_pb2
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
 from serving.server.errors import ServingError
-from serving.server.rest_examples import read_input, write_classifications, write_regressions
+from serving.server.rest_examples import MAX_FEATURES, read_input, write_classifications, write_regressions
 
 
 def example(text: str) -> example_pb2.Example:
@@ -64,6 +64,17 @@ def test_a_context_is_kept_apart() -> None:
 )
 def test_what_is_no_example(body: dict[str, Any], message: str) -> None:
     assert refusal(body) == message
+
+
+def test_the_number_of_examples_and_features_is_bounded() -> None:
+    assert len(read_input({"examples": [{}] * 10_000}).example_list.examples) == 10_000
+    with pytest.raises(ServingError) as raised:
+        read_input({"examples": [{}] * 4}, max_examples=3)
+    assert raised.value.message == "'examples' should be at most 3 (`max_candidates`), received 4"
+    row = dict.fromkeys(map(str, range(MAX_FEATURES // 2 + 1)), 1)
+    assert refusal({"examples": [row, row]}) == (
+        f"'examples' should have at most {MAX_FEATURES:,} features together, received {MAX_FEATURES + 2:,}"
+    )
 
 
 def test_answers() -> None:
