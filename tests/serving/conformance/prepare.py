@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -59,6 +60,11 @@ def prepare_batching(folder: Path) -> list[str]:
 
 def prepare_shared(folder: Path) -> list[str]:
     """Prepare the server that most tests share; returns its flags."""
+    return write_shared(folder, write_exported(folder / "exported"))
+
+
+def write_shared(folder: Path, exported: Mapping[str, str]) -> list[str]:
+    """Write the configuration of that server, with `exported` models by name; returns its flags."""
     folders = folders_below(folder)
     flags = load_recording(PLAIN[0]).prepare(folders)
     path = folders.setup / "models.config"
@@ -68,7 +74,7 @@ def prepare_shared(folder: Path) -> list[str]:
     for model in scaled.model_config_list.config:
         if model.name not in names:  # both have a model `labelled` with the same signatures
             config.model_config_list.config.add().CopyFrom(model)
-    for name, base_path in write_exported(folder / "exported").items():
+    for name, base_path in exported.items():
         config.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
     path.write_text(text_format.MessageToString(config))
     # A version that is broken on purpose is to end at once, rather than be tried again for minutes.

@@ -107,7 +107,7 @@ def test_every_recorded_flag_has_an_option(name: str, tmp_path: Path) -> None:
 
 
 def test_the_shared_server_has_the_models_of_all_tests(tmp_path: Path) -> None:
-    options = server_options(prepare.prepare_shared(tmp_path))
+    options = server_options(prepare.write_shared(tmp_path, {"exported_ranker": "/models/exported_ranker"}))
     names = [model.name for model in options.models.model_config_list.config]
-    assert names == ["double", "ranker", "tasks", "matcher", "labelled", "scaled"]
+    assert names == ["double", "ranker", "tasks", "matcher", "labelled", "scaled", "exported_ranker"]
     assert {tuple(load_recording(name).flags) for name in prepare.PLAIN} == {load_recording("rest").flags}

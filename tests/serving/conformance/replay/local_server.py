@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -61,14 +60,7 @@ def server_options(flags: list[str]) -> ServerOptions:
     options = DEFAULTS | {
         OPTIONS[flag][0]: OPTIONS[flag][1](value) for flag, value in values.items() if flag in OPTIONS
     }
-    known = {field.name for field in dataclasses.fields(ServerOptions)}
-    return ServerOptions(
-        models,
-        rest_port=0,
-        poll_seconds=POLL_SECONDS,
-        allow_reload="anyone",
-        **{name: value for name, value in options.items() if name in known},
-    )
+    return ServerOptions(models, rest_port=0, poll_seconds=POLL_SECONDS, allow_reload="anyone", **options)
 
 
 @contextmanager
