@@ -198,6 +198,16 @@ class PipelineConfig(IngestionConfig):
         return self
 
     @model_validator(mode="after")
+    def _batches_hold_requests(self) -> PipelineConfig:
+        batching, rows = self.deployment.batching, self.serving.max_rows
+        if batching is not None and batching.max_batch_size < rows:
+            raise ValueError(
+                f"`deployment.batching.max_batch_size` should be at least `serving.max_rows`, {rows}, the rows that "
+                f"clients send in one request, received {batching.max_batch_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _can_be_compiled(self) -> PipelineConfig:
         own = "training" if self.baseline_training is None else "baseline_training"
         trained = (("model", self.model, "training"), ("baseline", self.baseline, own))

@@ -302,6 +302,17 @@ ONE_MISTAKE = {
         "  epochs: 2\ngenerate: {items: 20, categories: 30}",
         "`generate.items` should be at least `categories`, 30, received 20 (small.yaml, line 30)",
     ),
+    "batches that are too small for the requests": (
+        "  epochs: 2",
+        "  epochs: 2\nserving: {max_rows: 100}\ndeployment: {batching: {max_batch_size: 64}}",
+        "`deployment.batching.max_batch_size` should be at least `serving.max_rows`, 100, the rows that clients send in "
+        "one request, received 64 (small.yaml, line 31)",
+    ),
+    "numbers of candidates that fall": (
+        "  epochs: 2",
+        "  epochs: 2\nserving: {candidate_sizes: [50, 10]}",
+        "`serving.candidate_sizes` should rise, received 50, 10 (small.yaml, line 30)",
+    ),
     # YAML itself
     "given twice": (
         "  epochs: 2",
