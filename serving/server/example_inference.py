@@ -22,6 +22,7 @@ from serving.server.example_signatures import (
     classify_outputs,
     regress_outputs,
 )
+from serving.server.limits import RequestLimits
 from serving.server.manager import Manager
 from serving.server.model_spec import answered_by, servable_of, spec_of
 from serving.server.servable import DEFAULT_SIGNATURE, Servable
@@ -46,7 +47,7 @@ def classify(
         signature = _signature(servable, key, "No signature was found with the name: ")
         task = ExampleTask(servable, runner, key, classify_outputs(signature, check_method))
         response = classification_pb2.ClassificationResponse()
-        task.classify(serialize_examples(request.input), response.result)
+        task.classify(serialize_examples(request.input, servable.limits), response.result)
         answered_by(servable, key, response.model_spec)
         return response
 
@@ -70,7 +71,7 @@ def regress(
         signature = _signature(servable, key, "No signature was found with the name: ")
         task = ExampleTask(servable, runner, key, regress_outputs(signature, check_method))
         response = regression_pb2.RegressionResponse()
-        task.regress(serialize_examples(request.input), response.result)
+        task.regress(serialize_examples(request.input, servable.limits), response.result)
         answered_by(servable, key, response.model_spec)
         return response
 
@@ -93,7 +94,7 @@ def multi_inference(
     response = inference_pb2.MultiInferenceResponse()
     with servable_of(manager, spec) as servable:
         outputs = _check_tasks(servable, request, check_method)
-        examples = serialize_examples(request.input)
+        examples = serialize_examples(request.input, servable.limits)
         for asked, names in zip(request.tasks, outputs, strict=True):
             task = ExampleTask(servable, runner, asked.model_spec.signature_name, names)
             result = response.results.add()
@@ -105,11 +106,12 @@ def multi_inference(
     return response
 
 
-def serialize_examples(request: input_pb2.Input) -> list[bytes]:
+def serialize_examples(request: input_pb2.Input, limits: RequestLimits | None = None) -> list[bytes]:
     """Return the examples of a request; a context comes before each, whose own features win.
 
     Raises:
-        ServingError: INVALID_ARGUMENT where there is none.
+        ServingError: INVALID_ARGUMENT where there is none, and where a context makes the examples longer than a
+            request's tensors may be.
     """
     kind = request.WhichOneof("kind")
     listed: Any = getattr(request, kind).examples if kind is not None else ()
@@ -117,6 +119,7 @@ def serialize_examples(request: input_pb2.Input) -> list[bytes]:
         raise invalid("Input is empty.")
     has_context = kind == "example_list_with_context"
     context = request.example_list_with_context.context.SerializeToString() if has_context else b""
+    (limits or RequestLimits()).check_bytes(INPUTS, len(context) * len(listed))
     return [context + example.SerializeToString() for example in listed]
 
 

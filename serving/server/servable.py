@@ -32,6 +32,7 @@ class Servable:
         limits: of its requests.
 
     Attributes:
+        limits: of its requests.
         signatures: SignatureDef by key, with that of the initialisation operation, as TensorFlow Serving has them.
 
     Raises:
@@ -42,7 +43,7 @@ class Servable:
         self.name = name
         self.version = version
         self.folder = folder
-        self._limits = limits or RequestLimits()
+        self.limits = limits or RequestLimits()
         self._model = SessionModel(folder)
         self.signatures = self._model.signatures
         notes = read_notes(folder)
@@ -77,7 +78,7 @@ class Servable:
                 malformed tensors, and tensors beyond the limits.
         """
         self.signature(key)
-        return self._inputs[key or DEFAULT_SIGNATURE].decode(protos, self._limits)
+        return self._inputs[key or DEFAULT_SIGNATURE].decode(protos, self.limits)
 
     def outputs(self, key: str, wanted: Collection[str] = ()) -> list[str]:
         """Return the names of the outputs to compute: those that are wanted, or all.

@@ -54,6 +54,14 @@ def test_a_context_comes_before_each_example() -> None:
     assert failure(lambda: serialize_examples(input_pb2.Input())) == "Input is empty."
 
 
+def test_a_context_that_is_repeated_too_often_is_refused_before_it_is() -> None:
+    context = tf.train.Example()
+    context.features.feature["x"].bytes_list.value.append(b"x" * 2**20)
+    listed = input_pb2.ExampleListWithContext(context=context, examples=[tf.train.Example()] * 1000)  # for 1 GB
+    with pytest.raises(ServingError, match=r"should take at most 67,108,864 bytes \(`max_expanded_bytes`\)"):
+        serialize_examples(input_pb2.Input(example_list_with_context=listed))
+
+
 def test_classes_scores_or_both() -> None:
     classes = np.array([[b"yes", b"no"], [b"\xff", b"no"]], object)
     scores = np.float32([[0.75, 0.25], [0.5, 0.5]])
