@@ -22,7 +22,10 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from google.protobuf import text_format
 from prepare import BATCHING, exported_config
+from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
+from tensorflow_serving.config import model_server_config_pb2
 from write_exported import FAMILIES, read_arrays, write_exported
 
 from serving.client import Client, ClientError
@@ -39,11 +42,12 @@ NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
 @dataclass(frozen=True)
 class Served:
-    """Addresses of a server's gRPC and REST, and the folder below which its models lie."""
+    """Addresses of a server's gRPC and REST, the folder below which its models lie, and its configuration of them."""
 
     address: str
     rest_address: str | None
     folder: Path
+    models_config: Path
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +66,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def started(folder: Path, **options: Any) -> Iterator[Served]:
     models = folder / "local.config"
     models.write_text(exported_config(folder))
-    with Server(ServerOptions(read_models(models), rest_port=0, poll_seconds=0.1, **options)) as server:
-        yield Served(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folder)
+    options = {"rest_port": 0, "poll_seconds": 0.1, "allow_reload": "anyone"} | options
+    with Server(ServerOptions(read_models(models), **options)) as server:
+        yield Served(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folder, models)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +77,8 @@ def served(request: pytest.FixtureRequest, folder: Path) -> Iterator[Served]:
     if target is not None:
         if request.config.getoption("--recording") is not None:
             pytest.skip("the target serves the models of a recording alone")
-        yield Served(target, request.config.getoption("--rest-target"), folder)
+        models = folder.parent / "setup" / "models.config"
+        yield Served(target, request.config.getoption("--rest-target"), folder, models)
         return
     with started(folder) as found:
         yield found
@@ -198,6 +204,42 @@ def test_batches_of_unequal_shapes_fail(batching: str) -> None:
     for number, answer in enumerate(outcomes):
         if not isinstance(answer, ClientError):
             np.testing.assert_allclose(answer, expected[number % 40], rtol=0, atol=1e-6)
+
+
+def test_a_reload_gives_labels_to_versions_that_are_there(served: Served) -> None:
+    """A label on a version that is loaded answers; one that moves to a version that is not is refused as a whole."""
+    asked = read_arrays(served.folder / "asked" / "exported_ranker")["predict"]
+
+    def reload(**labels: int) -> Any:
+        config = text_format.Parse(served.models_config.read_text(), model_server_config_pb2.ModelServerConfig())
+        for model in config.model_config_list.config:
+            if model.name == "exported_ranker":
+                model.version_labels.update(labels)
+        request = model_management_pb2.ReloadConfigRequest(config=config)
+        with grpc.insecure_channel(served.address) as channel:
+            try:
+                model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=60)
+            except grpc.RpcError as error:
+                return error.code()
+        return None
+
+    def answers(label: str) -> bool:
+        with Client(served.address, "exported_ranker", label=label) as client:
+            try:
+                return client.run("predict", asked).version == 1
+            except ClientError as error:
+                code = error.code
+        if code != INVALID:
+            raise AssertionError(f"an unknown label should be INVALID_ARGUMENT, received {code}")
+        return False
+
+    assert not answers("stable")
+    assert reload(stable=1) is None
+    assert answers("stable")
+    assert reload(stable=7) == FAILED
+    assert answers("stable")
+    assert reload() is None
+    assert not answers("stable")
 
 
 def test_a_broken_newest_version_leaves_the_one_before(served: Served) -> None:
