@@ -1,14 +1,16 @@
-"""The HTTP server in front of the REST API, which no client should be able to bring down."""
+"""The HTTP server of the REST API, which keeps answering whatever single clients do."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import math
 import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -27,14 +29,15 @@ from serving.server.rest_connection import Connection, ConnectionTable, Phase, T
 
 log = logging.getLogger("interestflow.serving")
 MAX_CONNECTIONS = 256
+"""Most open connections where the options do not say."""
 THREADS = 32
 BACKLOG = 128
 HELD_BODIES = 2
-"""Bodies of the greatest size that are held at the same time."""
+"""Bodies of the largest size that may be in memory at the same time."""
 CLOSE_SECONDS = 0.5
-"""For connections to end once they are cut off."""
+"""Time that connections have to end once they are aborted."""
 RETRY_SECONDS = 0.1
-"""Until the next attempt to accept a connection, where the process has no file descriptor left."""
+"""Time between attempts to accept a connection while the process has no file descriptor left."""
 TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 38\r\n"
     b'Connection: close\r\n\r\n{"error": "too many open connections"}'
@@ -42,19 +45,16 @@ TOO_MANY = (
 
 
 class RestServer:
-    """Answers over HTTP, from a thread of its own, with the functions that answer gRPC.
-
-    A client has `http_header_seconds` to send headers, `http_body_seconds` to send a body or to read an answer, and
-    `http_idle_seconds` until its next request. There are at most `max_http_connections`.
+    """Serves the REST API over HTTP. Its event loop runs in a thread of its own, and requests run in a pool of threads.
 
     Args:
-        manager: of the models.
-        runner: of requests.
-        metrics: where requests are counted.
-        options: of the server.
+        manager: manager of the models.
+        runner: runner of requests, with or without batching.
+        metrics: metrics that count the requests.
+        options: options of the server, among them the timeouts and limits of HTTP clients.
 
     Attributes:
-        port: on which it listens.
+        port: port that the server listens on.
 
     Raises:
         ServerConfigurationError: where the port or the certificate cannot be used.
@@ -80,8 +80,8 @@ class RestServer:
         self._submit(self._start()).result()
 
     def stop(self, grace: float) -> None:
-        """Stop listening, let requests end, and cut off what is left once `grace` seconds are over."""
-        with contextlib.suppress(Exception):  # whatever a connection does, the server ends
+        """Stop listening, let running requests end, and abort what is left once `grace` seconds are over."""
+        with contextlib.suppress(Exception):  # no connection should keep the server from its end
             self._submit(self._drain(max(grace - CLOSE_SECONDS, 0.0))).result(grace + CLOSE_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -104,11 +104,15 @@ class RestServer:
         return task
 
     async def _accept(self, listener: socket.socket) -> None:
+        has_failed = False
         while True:
             try:
                 accepted, _ = await self._loop.sock_accept(listener)
+                has_failed = False
             except OSError as error:
-                log.warning("an HTTP connection could not be accepted: %s", error.strerror)
+                if not has_failed:
+                    log.warning("an HTTP connection cannot be accepted: %s", error.strerror)
+                has_failed = True
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             connection = Connection(self._web, self._table, self._timeouts, accepted)
@@ -116,7 +120,7 @@ class RestServer:
                 connection.opening = self._spawn(self._open(connection, accepted))
             else:
                 _reject(accepted, in_plain_text=self._ssl is None)
-            await asyncio.sleep(0)  # those that are open come before further ones
+            await asyncio.sleep(0)  # open connections take precedence over further ones
 
     async def _open(self, connection: Connection, accepted: socket.socket) -> None:
         connection.accepted = None
@@ -125,11 +129,10 @@ class RestServer:
         }  # fmt: skip
         try:
             await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=self._ssl, **seconds)
-        except OSError:  # TLS was not agreed on
+        except BaseException as error:
             self._table.remove(connection)
-        except BaseException:
-            self._table.remove(connection)
-            raise
+            if not isinstance(error, OSError):  # which is raised where TLS is not agreed on
+                raise
         finally:
             connection.opening = None
 
@@ -170,16 +173,22 @@ class RestServer:
             return response
         connection.enter(Phase.RUNNING)
         asked = Request(
-            request.method, path, body, gzipped="gzip" in request.headers.get("Content-Encoding", ""),
-            origin=request.headers.get("Origin", ""), hold=partial(self._budget.add, held),
+            request.method, path, body,
+            gzipped="gzip" in request.headers.get("Content-Encoding", ""),
+            origin=request.headers.get("Origin", ""),
+            deadline=time.monotonic() + (self._seconds or math.inf),
+            reserve=partial(self._budget.add, held),
         )  # fmt: skip
         answer = await self._answer(asked, held)
-        written = HeldBody(connection, self._loop.time())
-        self._budget.add(written, len(answer.body), even_if_full=True)
-        connection.on_written = partial(self._budget.release, written)
+        self._hold_until_written(answer, connection)
+        return _response(answer)
+
+    def _hold_until_written(self, answer: Answer, connection: Connection) -> None:
+        held = HeldBody(connection, self._loop.time())
+        self._budget.add(held, len(answer.body), even_if_full=True)
+        connection.on_written = partial(self._budget.release, held)
         while self._budget.is_full() and self._budget.cut_off_slowest(self._loop.time()):
             pass
-        return _response(answer)
 
     async def _answer(self, request: Request, held: HeldBody) -> Answer:
         if not self._requests.acquire(blocking=False):
@@ -198,12 +207,12 @@ class RestServer:
         future.add_done_callback(end)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._seconds)
-        except TimeoutError:  # the thread goes on to its end, but nobody waits for it
+        except TimeoutError:  # the thread runs to its end, but nobody waits for it
             return self._api.timed_out()
 
 
 def _target(request: web.BaseRequest) -> str:
-    """The path of a request with its query, as sent; bytes that are not UTF-8 are replaced."""
+    """Return the path and query of a request as they were sent; bytes that are not UTF-8 are replaced."""
     target = re.sub(r"^https?://[^/]*", "", request.raw_path, flags=re.IGNORECASE)
     return target.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
@@ -214,7 +223,7 @@ def _response(answer: Answer) -> web.Response:
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on each address that `host` has; all have one port.
+    """Listen on each address of `host`, all with the same port.
 
     Raises:
         ServerConfigurationError: where the port cannot be used.
@@ -248,7 +257,11 @@ def _reject(accepted: socket.socket, in_plain_text: bool) -> None:
 
 
 def _ssl_context(tls: TLS | None) -> ssl.SSLContext | None:
-    """Raises ServerConfigurationError for files that OpenSSL does not take."""
+    """Return the context that serves TLS, or None for plain text.
+
+    Raises:
+        ServerConfigurationError: for files that OpenSSL does not accept.
+    """
     if tls is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -1,11 +1,13 @@
-"""TensorFlow Serving's REST API: paths and bodies to the calls that gRPC makes, and their results to JSON."""
+"""TensorFlow Serving's REST API, answered by the functions that answer gRPC."""
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import threading
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
@@ -46,6 +48,9 @@ STATUS_PATH = re.compile(
 API_PATH = re.compile(r"/v1/.*", re.IGNORECASE)
 T = TypeVar("T")
 LARGE_BODY_BYTES = 2**20
+"""Size from which bodies are converted one after the other."""
+TIMED_OUT = "Timed out waiting for notification"
+TOO_MANY_BODIES = "too many bodies are being received or answered"
 JSON = "application/json"
 TEXT = "text/plain"
 HTTP_STATUS = {
@@ -74,19 +79,23 @@ class Answer:
 
 
 def error_answer(status: int, message: str) -> Answer:
-    """Return an answer that says in JSON what is wrong."""
+    """Return an answer that says in JSON what is wrong; what is not UTF-8 in the message is replaced."""
     text = json.dumps({"error": message}, ensure_ascii=False, indent=4)
-    return Answer(status, text.encode("utf-8", "surrogateescape"))
+    return Answer(status, text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
 
 
 @dataclass(frozen=True)
 class Request:
     """A request over HTTP.
 
-    path: as it was sent, with the query.
-    gzipped: whether the body is compressed.
-    origin: page that asks, if a browser says.
-    hold: takes bytes of the memory for bodies; False where there are too few.
+    Attributes:
+        method: of HTTP, in capitals.
+        path: path and query as they were sent.
+        body: the body as it was sent.
+        gzipped: whether the body is compressed.
+        origin: the header Origin, by which browsers name the page that asks.
+        deadline: time of `time.monotonic` after which nobody waits for the answer.
+        reserve: reserves bytes of memory for the decompressed body; returns False where there are too few.
     """
 
     method: str
@@ -94,11 +103,12 @@ class Request:
     body: bytes | bytearray = b""
     gzipped: bool = False
     origin: str = ""
-    hold: Callable[[int], bool] = lambda _: True
+    deadline: float = math.inf
+    reserve: Callable[[int], bool] = lambda _: True
 
 
 class RestApi:
-    """Answers requests, each in the thread that calls `answer`.
+    """Answers requests. Several threads may call `answer` at the same time.
 
     Args:
         manager: of the models.
@@ -114,11 +124,11 @@ class RestApi:
         self._large_body = threading.Lock()
 
     def has_path(self, path: str) -> bool:
-        """Whether something is answered below `path`; everything else is 404 whatever its body."""
+        """Tell whether the API or the metrics answer below `path`; other paths are 404, whatever the body."""
         return API_PATH.fullmatch(path) is not None or path == "/v1/models" or self._is_metrics(path)
 
     def answer(self, request: Request) -> Answer:
-        """Return the answer to a request, also where it is wrong or fails."""
+        """Return the answer to a request. What is wrong with the request, or fails, is an answer too."""
         if self._is_metrics(request.path):
             return self._answer_metrics(request.path)
         if not self.has_path(request.path):
@@ -130,14 +140,14 @@ class RestApi:
             answer = Answer(200, self._call(request))
         except ServingError as error:
             answer = error_answer(HTTP_STATUS.get(error.code, 500), error.message)
-        except Exception:  # one request must not end the server
+        except Exception:
             log.exception("a REST request failed")
             answer = error_answer(500, "the request failed; the server's log says why")
         return Answer(answer.status, answer.body, answer.content_type, self._headers)
 
     def timed_out(self) -> Answer:
-        """Return the answer to a request that took too long."""
-        answer = error_answer(504, "Timed out waiting for notification")
+        """Return the answer to a request that takes too long."""
+        answer = error_answer(504, TIMED_OUT)
         return Answer(answer.status, answer.body, answer.content_type, self._headers)
 
     def _is_metrics(self, path: str) -> bool:
@@ -162,17 +172,20 @@ class RestApi:
                 return call(spec)
         calls = {"predict": ("Predict", self._predict), "classify": ("Classify", self._classify),
                  "regress": ("Regress", self._regress)}  # fmt: skip
-        if found[4] not in calls:  # the same word in capitals
+        if found[4] not in calls:  # as in TensorFlow Serving, the pattern lets capitals pass
             raise invalid(f"Malformed request: {request.method} {request.path}")
         name, process = calls[found[4]]
         with self._metrics.request(spec.name, name):
-            return process(spec, request)
+            _check_deadline(request)
+            content = process(spec, request)
+            _check_deadline(request)
+            return content
 
     def _convert(self, spec: model_pb2.ModelSpec, request: Request, convert: Callable[[dict[str, Any]], T]) -> T:
-        """Return what `convert` makes of the body, as an object; `spec` gets its signature's name.
+        """Return what `convert` makes of the parsed body, and set the signature name that it has in `spec`.
 
-        Large bodies are converted one after the other: each takes hundreds of megabytes for a moment, and the
-        interpreter converts one at a time anyway.
+        Large bodies are converted one after the other. Each takes hundreds of megabytes for a moment, and Python
+        converts one at a time anyway.
         """
         is_large = request.gzipped or len(request.body) > LARGE_BODY_BYTES
         with self._large_body if is_large else nullcontext():
@@ -194,8 +207,8 @@ class RestApi:
             raise invalid(f"the body should have at most {max_bytes:,} bytes once decompressed")
         if not decompressor.eof:
             raise invalid("the body should be gzip, as Content-Encoding says; its end is missing")
-        if not request.hold(len(content)):
-            raise ServingError(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many bodies are being received or answered")
+        if not request.reserve(len(content)):
+            raise ServingError(grpc.StatusCode.RESOURCE_EXHAUSTED, TOO_MANY_BODIES)
         return content
 
     def _predict(self, spec: model_pb2.ModelSpec, request: Request) -> bytes:
@@ -203,7 +216,9 @@ class RestApi:
 
             def read(body: dict[str, Any]) -> tuple[Servable, dict[str, tensor_pb2.TensorProto], bool]:
                 servable = stack.enter_context(inference.servable_of(self._manager, spec))
-                return servable, *read_inputs(body, _signature_inputs(servable, spec.signature_name))
+                return servable, *read_inputs(
+                    body, _signature_inputs(servable, spec.signature_name), self._options.max_candidates
+                )
 
             servable, tensors, by_row = self._convert(spec, request, read)
             outputs = inference.run_signature(
@@ -242,8 +257,13 @@ class RestApi:
         return f'{{"model_spec": {spec_text}, "metadata": {{"signature_def": {signatures_text}}}}}'.encode()
 
 
+def _check_deadline(request: Request) -> None:
+    if time.monotonic() >= request.deadline:
+        raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, TIMED_OUT)
+
+
 def _signature_inputs(servable: Servable, name: str) -> Mapping[str, Any]:
-    """TensorInfo of each input of a signature."""
+    """Return TensorInfo of each input of a signature."""
     key = name or DEFAULT_SIGNATURE
     if key not in servable.signatures:
         raise invalid(f'Serving signature name: "{key}" not found in signature def')

@@ -1,4 +1,4 @@
-"""Reads the bodies of HTTP requests within a time, a size, and a sum over all of them."""
+"""Bounds the memory of bodies: how large one may be, how long it may take, and how many bytes all take together."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from serving.server.rest_api import Answer, error_answer
+from serving.server.rest_api import TOO_MANY_BODIES, Answer, error_answer
 from serving.server.rest_connection import Connection, Phase
 
 PATIENCE_SECONDS = 1.0
-"""That a client may take for a body before it may be cut off in favour of others."""
+"""Time that a client has for a body before it may be cut off in favour of others."""
 
 
 @dataclass(eq=False)
 class HeldBody:
-    """The body of a request or of an answer, which takes memory.
+    """Memory of the body of a request or of an answer.
 
-    size: in bytes, of what has been received, and of what that was decompressed to.
+    Attributes:
+        connection: the client's connection.
+        since: time of the event loop at which the body began to be received or written.
+        size: bytes held, both as received and as decompressed.
     """
 
     connection: Connection
@@ -28,10 +31,10 @@ class HeldBody:
 
 
 class BodyBudget:
-    """Bytes of bodies in memory. Any thread may add and release.
+    """Counts the bytes of all bodies in memory. Safe to use from several threads.
 
     Args:
-        max_bytes: that may be held at the same time.
+        max_bytes: most bytes to hold at the same time.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -40,7 +43,7 @@ class BodyBudget:
         self._lock = threading.Lock()
 
     def add(self, body: HeldBody, count: int, even_if_full: bool = False) -> bool:
-        """Hold `count` more bytes of a body; False where these are too many, and then none are held."""
+        """Hold `count` more bytes of a body; return False, and hold none of them, where these are too many."""
         with self._lock:
             if not even_if_full and sum(each.size for each in self._bodies) + count > self._max_bytes:
                 return False
@@ -49,20 +52,23 @@ class BodyBudget:
             return True
 
     def is_full(self) -> bool:
-        """Whether more bytes are held than should be."""
+        """Tell whether more bytes are held than there should be."""
         with self._lock:
             return sum(each.size for each in self._bodies) > self._max_bytes
 
     def release(self, body: HeldBody) -> None:
-        """Let go of a body."""
+        """Release all bytes of a body."""
         with self._lock:
             self._bodies.discard(body)
             body.size = 0
 
     def cut_off_slowest(self, now: float) -> bool:
-        """Close the connection that has been sending or reading its body longest; False where none is slow.
+        """Close the connection whose client has been sending or reading a body longest.
 
-        Only the event loop's thread may call this.
+        Only the thread of the event loop may call this.
+
+        Returns:
+            False where no client has taken longer than `PATIENCE_SECONDS`.
         """
         with self._lock:
             slow = [
@@ -78,12 +84,12 @@ class BodyBudget:
 
 
 class BodyReader:
-    """Reads bodies within a size and a time. Where too much is held, the slowest client is cut off.
+    """Reads the bodies of requests. Where too many bytes are held, it cuts off the slowest client.
 
     Args:
-        budget: of the bytes held.
-        max_bytes: size of the largest body.
-        seconds: for a client to send a body.
+        budget: counts the bytes held.
+        max_bytes: size of the largest body accepted.
+        seconds: longest time for a client to send a body.
     """
 
     def __init__(self, budget: BodyBudget, max_bytes: int, seconds: float) -> None:
@@ -92,7 +98,7 @@ class BodyReader:
     async def read(self, request: web.BaseRequest, held: HeldBody) -> bytearray | Answer:
         """Return the body of a request, or the answer to one that is too large, too slow or broken.
 
-        What is read is held in the budget until the caller releases it.
+        The bytes read are held in the budget until the caller releases `held`.
         """
         if (request.content_length or 0) > self._max_bytes:
             return self._too_large()
@@ -107,14 +113,14 @@ class BodyReader:
                     if len(body) + len(chunk) > self._max_bytes:
                         return self._too_large()
                     if not self._hold(held, len(chunk)):
-                        return error_answer(429, "too many bodies are being received or answered")
+                        return error_answer(429, TOO_MANY_BODIES)
                     body += chunk
         except TimeoutError:
             return error_answer(408, f"the body should be sent within {self._seconds:g} seconds")
         except web.RequestPayloadError:
             return error_answer(400, "the body is not encoded as its headers say")
         except BaseException:
-            body.clear()  # the error's traceback would keep it for longer
+            body.clear()  # the traceback of the error would keep it until the next garbage collection
             raise
         return body
 

@@ -1,4 +1,4 @@
-"""Connections of HTTP clients, each with a deadline for what it is waited for, and a limit on their number."""
+"""Connections of HTTP clients, with a deadline for all that the server waits for, and a limit on their number."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from aiohttp import web
 
 log = logging.getLogger("interestflow.serving")
 LINGERING_SECONDS = 2.0
-"""That the rest of a rejected body is read for, so that the client gets to read why."""
+"""Time for which the rest of a rejected body is read and dropped, so that the client gets to read the answer."""
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds that the server waits for a client.
+    """Longest times that the server waits for a client, in seconds.
 
-    headers: for the headers of a request.
-    body: for a body, and for the client to read an answer.
-    idle: for the next request.
+    Attributes:
+        headers: time for a client to send the headers of a request.
+        body: time for a client to send a body, and to read an answer.
+        idle: time until the next request on a connection.
     """
 
     headers: float
@@ -44,7 +45,7 @@ class Phase(Enum):
 
 
 class ConnectionTable:
-    """The open connections, at most `limit`."""
+    """The open connections, of which there are `limit` at most."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -57,10 +58,10 @@ class ConnectionTable:
         return iter(list(self._connections))
 
     def add(self, connection: Connection) -> bool:
-        """Add a connection, in place of the one that has kept the server waiting longest if there are too many.
+        """Add a connection. Where there are too many, abort the one that has kept the server waiting longest.
 
         Returns:
-            False where there is no place, since all others are being answered.
+            False where the connection is not added, because all others are being answered.
         """
         if len(self._connections) >= self._limit:
             waiting = [each for each in self._connections if each.phase is not Phase.RUNNING]
@@ -78,22 +79,28 @@ class ConnectionTable:
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's connection with deadlines that it does not have.
+    """A connection of aiohttp's, with deadlines that aiohttp does not have.
+
+    Args:
+        server: aiohttp's server.
+        table: the table that the connection is in.
+        timeouts: deadlines.
+        accepted: the socket.
 
     Attributes:
-        phase: what it is doing.
-        since: when it began that, in the loop's time.
-        accepted: its socket, until asyncio takes it over.
-        opening: the task in which asyncio takes it over, with TLS if it is asked for; None afterwards.
-        on_written: called when the answer to a request has been handed over to the network, or cannot be.
+        phase: what the connection is doing.
+        since: time of the event loop at which the phase began.
+        accepted: the socket until asyncio takes it over; None afterwards.
+        opening: the task in which asyncio takes the socket over and agrees on TLS; None afterwards.
+        on_written: function to call once an answer has been handed to the network, or cannot be.
     """
 
     def __init__(
         self, server: web.Server, table: ConnectionTable, timeouts: Timeouts, accepted: socket.socket | None = None
     ) -> None:
         loop = asyncio.get_running_loop()
-        # aiohttp's own deadline of idle connections is set aside: it has none for the first bytes of a request, and
-        # it closes gently, which waits for clients that do not read.
+        # aiohttp's own timeout of idle connections is out of use: it does not cover a request whose headers are
+        # incomplete, and it closes a connection gently, which waits for clients that do not read.
         super().__init__(
             server, loop=loop, keepalive_timeout=10**9, lingering_time=LINGERING_SECONDS, auto_decompress=False,
             access_log=None,  # type: ignore[arg-type]
@@ -107,9 +114,9 @@ class Connection(web.RequestHandler):
         self._is_draining = False
 
     def enter(self, phase: Phase) -> None:
-        """Begin a phase, with its deadline in place of the one before.
+        """Begin a phase, and replace the deadline of the one before.
 
-        Those of BODY and RUNNING are the caller's, who answers when they are over.
+        BODY and RUNNING have no deadline here: the caller has one, and answers the client when it is over.
         """
         self.phase, self.since = phase, self._clock.time()
         self._cancel_deadline()
@@ -119,7 +126,7 @@ class Connection(web.RequestHandler):
             self._deadline = self._clock.call_later(seconds, self.abort)
 
     def drain(self) -> None:
-        """Close the connection once what it asked for is answered; at once if that is nothing."""
+        """Close the connection once the request under way is answered, or at once where there is none."""
         self._is_draining = True
         if self.phase in (Phase.IDLE, Phase.HEADERS):
             self.abort()
@@ -131,7 +138,8 @@ class Connection(web.RequestHandler):
             self.accepted.close()
         if transport is None and self.opening is not None:
             self.opening.cancel()
-        if transport is not None and self.phase is Phase.WRITING:  # what the client does not read is not kept either
+        if transport is not None and self.phase is Phase.WRITING:
+            # The kernel drops what the client has not read, instead of keeping it for a client that never will.
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.force_close()
         if transport is not None:
@@ -174,9 +182,9 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what is not HTTP, in JSON and without aiohttp's traceback in the log."""
+        """Return the answer to what is not HTTP: JSON, without the traceback that aiohttp would log."""
         log.debug("a REST request could not be read", exc_info=exc)
-        # The parser's message begins with a few words; what it shows after them is bytes as Python writes them.
+        # The parser's message begins with a few words. After them it shows bytes as Python writes them.
         words = re.match(r"[\w `'/-]*", message or "")
         reason = words[0] if words and words[0] and status < 500 else "the request failed"
         response = web.json_response({"error": f"the request cannot be read: {reason}"}, status=status)

@@ -1,4 +1,4 @@
-"""Examples of a REST `classify` or `regress` body, read with TensorFlow Serving's rules and words, and its answer."""
+"""Bodies of REST `classify` and `regress` requests, which hold examples, and the bodies of their answers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb
 
 from serving.server.errors import invalid
 from serving.server.rest_json import (
-    TOO_BIG,
     MismatchError,
     decode_base64,
     encode_text,
     format_error,
     is_base64,
-    is_too_big,
+    to_doubles,
     type_name,
     write_array,
     write_list,
@@ -25,17 +24,16 @@ from serving.server.rest_json import (
 )
 
 MAX_FEATURES = 2**18
-"""Of all examples of a request together. As a message each takes half a kilobyte."""
+"""Most features in all examples of a request together. Each takes half a kilobyte once it is a message."""
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
 def read_input(body: dict[str, Any], max_examples: int = 10_000) -> input_pb2.Input:
-    """Return the examples of a body, with the `context` that they share if there is one.
+    """Return the examples of a body, and the `context` that they share if it has one.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, naming the feature that is wrong, or the limit that is passed.
+        ServingError: INVALID_ARGUMENT, naming the feature that is wrong or the limit that is exceeded.
     """
-    context = _read_example(body["context"]) if "context" in body else None
     if "examples" not in body:
         raise format_error(body, "When method is classify, key 'examples' is expected and was not found")
     rows = body["examples"]
@@ -45,19 +43,21 @@ def read_input(body: dict[str, Any], max_examples: int = 10_000) -> input_pb2.In
         raise format_error(body, "'examples' value is an empty array")
     if len(rows) > max_examples:
         raise invalid(f"'examples' should be at most {max_examples:,} (`max_candidates`), received {len(rows):,}")
-    count = sum(len(row) for row in rows if isinstance(row, dict))
+    count = sum(len(row) for row in [*rows, body.get("context")] if isinstance(row, dict))
     if count > MAX_FEATURES:
         raise invalid(f"'examples' should have at most {MAX_FEATURES:,} features together, received {count:,}")
-    examples = [_read_example(row) for row in rows]
-    if context is None:
+    if "context" not in body:
+        examples = [_read_example(row) for row in rows]
         return input_pb2.Input(example_list=input_pb2.ExampleList(examples=examples))
+    context = _read_example(body["context"])
+    examples = [_read_example(row) for row in rows]
     return input_pb2.Input(
         example_list_with_context=input_pb2.ExampleListWithContext(examples=examples, context=context)
     )
 
 
 def write_classifications(result: classification_pb2.ClassificationResult) -> bytes:
-    """Return the body of an answer: `[label, score]` for each class of each example.
+    """Return the body of an answer, which has `[label, score]` for each class of each example.
 
     Raises:
         ServingError: INVALID_ARGUMENT for an empty result.
@@ -74,7 +74,7 @@ def write_classifications(result: classification_pb2.ClassificationResult) -> by
 
 
 def write_regressions(result: regression_pb2.RegressionResult) -> bytes:
-    """Return the body of an answer: a number for each example.
+    """Return the body of an answer, which has a number for each example.
 
     Raises:
         ServingError: INVALID_ARGUMENT for an empty result.
@@ -93,13 +93,13 @@ def _read_example(row: Any) -> example_pb2.Example:
         try:
             name_text = encode_text(name).decode()
         except UnicodeDecodeError:
-            raise invalid(f"Feature names should be UTF-8, received {name!r}") from None
+            raise invalid("Feature names should be UTF-8, received one that is not") from None
         example.features.feature[name_text].CopyFrom(_feature(name_text, value if isinstance(value, list) else [value]))
     return example
 
 
 def _feature(name: str, values: list[Any]) -> feature_pb2.Feature:
-    """The values of one feature, whose first value says of which kind the others should be."""
+    """Return the feature of these values, which should all be of the kind of the first."""
     kinds = list(map(_kind, values))
     if None in kinds:
         value = values[kinds.index(None)]
@@ -116,14 +116,15 @@ def _feature(name: str, values: list[Any]) -> feature_pb2.Feature:
             raise invalid(f"Feature: {name} has uint64 element. Only int64 is supported.")
         feature.int64_list.value.extend(map(int, values))
     else:
-        feature.float_list.value.extend(_floats(values))
+        with np.errstate(over="ignore"):  # a double that no float can hold becomes infinite
+            feature.float_list.value.extend(to_doubles(values).astype(np.float32).tolist())
     return feature
 
 
 def _kind(value: Any) -> str | None:
     if isinstance(value, str) or is_base64(value):
         return "bytes_list"
-    if isinstance(value, int):  # a bool too; integers beyond 64 bits are floats, as they are to RapidJSON
+    if isinstance(value, int):  # a bool is one too; integers beyond 64 bits are doubles to TensorFlow Serving's parser
         return "int64_list" if -(2**63) <= value < 2**64 else "float_list"
     return "float_list" if isinstance(value, float) else None
 
@@ -133,14 +134,3 @@ def _bytes(value: Any) -> bytes:
         return encode_text(value) if isinstance(value, str) else decode_base64(value)
     except MismatchError as error:
         raise invalid(str(error)) from None
-
-
-def _floats(values: list[Any]) -> list[float]:
-    try:
-        array = np.array(values, np.float64)
-    except OverflowError:
-        raise invalid(TOO_BIG) from None
-    if np.isinf(array).any() and any(map(is_too_big, values)):
-        raise invalid(TOO_BIG)
-    with np.errstate(over="ignore"):
-        return array.astype(np.float32).tolist()

@@ -15,15 +15,16 @@ import numpy as np
 from serving.server.errors import ServingError, invalid
 
 MAX_VALUES = 2**21
-"""Most values in a body. A parsed value takes some hundred bytes, so that this bounds the memory, at about 400 MB."""
+"""Most values in a body. A parsed value takes up to two hundred bytes, so this bounds the memory at about 400 MB."""
 MAX_SHOWN = 400
-"""Characters of a value that an error message shows."""
+"""Most characters of a value that an error message shows."""
 CONSTANTS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+"""Numbers that TensorFlow Serving reads and writes although JSON does not have them."""
 TOO_BIG = "JSON Parse error: Number too big to be stored in double."
 NESTED_TOO_DEEP = "JSON Parse error: values are nested too deep"
 _NOT_FINITE = {b"nan": b"NaN", b"inf": b"Infinity", b"-inf": b"-Infinity"}
 _ESCAPED = re.compile(rb'["\\\x00-\x1f]')
-# What RapidJSON, and so TensorFlow Serving, says in each case.
+# What RapidJSON, the parser of TensorFlow Serving, says where Python's parser says something else.
 _MESSAGES = {
     "Expecting value": "Invalid value.",
     "Expecting ',' delimiter": "Missing a comma or a closing bracket after a value.",
@@ -38,14 +39,14 @@ _MESSAGES = {
 
 
 class MismatchError(Exception):
-    """A value that is not what is asked for; the message is TensorFlow Serving's."""
+    """A value of another type or shape than the signature asks for; the message is TensorFlow Serving's."""
 
 
 def parse_object(body: bytes | bytearray) -> dict[str, Any]:
     """Parse a JSON object as TensorFlow Serving does.
 
-    Of a key that is given twice the first counts. NaN, Infinity and -Infinity are numbers, namely the ones of
-    `CONSTANTS`. Bytes that are not UTF-8 pass, as surrogates that `encode_text` turns back.
+    Where a key is given twice, the first value counts. NaN, Infinity and -Infinity become the numbers of `CONSTANTS`.
+    Bytes that are not UTF-8 become surrogates, which `encode_text` turns back into the bytes.
 
     Raises:
         ServingError: INVALID_ARGUMENT for what is not JSON, is not an object, or has more than `MAX_VALUES` values.
@@ -71,7 +72,7 @@ def parse_object(body: bytes | bytearray) -> dict[str, Any]:
 
 
 def encode_text(text: str) -> bytes:
-    """Return the bytes of a text of a parsed body.
+    """Return the UTF-8 bytes of a text of a parsed body.
 
     Raises:
         ServingError: INVALID_ARGUMENT for half a surrogate pair.
@@ -83,7 +84,7 @@ def encode_text(text: str) -> bytes:
 
 
 def is_base64(value: Any) -> bool:
-    """Whether a value is `{"b64": "..."}`, which stands for bytes."""
+    """Tell whether a value is an object `{"b64": "..."}`, which stands for bytes."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
@@ -102,19 +103,28 @@ def decode_base64(value: Any) -> bytes:
         raise MismatchError("Unable to base64 decode") from None
 
 
-def is_too_big(number: float) -> bool:
-    """Tell a number beyond the doubles, such as 1e400, from an Infinity that is written as such."""
-    is_infinite = number in (CONSTANTS["Infinity"], CONSTANTS["-Infinity"])
-    return is_infinite and number is not CONSTANTS["Infinity"] and number is not CONSTANTS["-Infinity"]
+def to_doubles(numbers: Sequence[float]) -> np.ndarray:
+    """Return parsed numbers as float64.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT for a number beyond the doubles, such as 1e400. Infinity is none.
+    """
+    try:
+        array = np.array(numbers, np.float64)
+    except OverflowError:  # an integer
+        raise invalid(TOO_BIG) from None
+    if np.isinf(array).any() and any(map(_is_too_big, numbers)):
+        raise invalid(TOO_BIG)
+    return array
 
 
 def format_error(value: Any, what: str) -> ServingError:
-    """An INVALID_ARGUMENT error that shows the value and says what is wrong with it."""
+    """Return an INVALID_ARGUMENT error that shows the value and says what is wrong with it."""
     return invalid(f"JSON Value: {show(value)} {what}")
 
 
 def show(value: Any) -> str:
-    """Return a value as TensorFlow Serving's messages show it, cut to `MAX_SHOWN` characters."""
+    """Return a value as TensorFlow Serving's messages show it; `MAX_SHOWN` characters of it at most."""
     text = ""
     for piece in _pieces(value, 0):
         text += piece
@@ -124,7 +134,7 @@ def show(value: Any) -> str:
 
 
 def type_name(value: Any) -> str:
-    """Return the JSON type of a value in TensorFlow Serving's words."""
+    """Return the name that TensorFlow Serving has for the JSON type of a value."""
     if isinstance(value, bool):
         return str(value)
     names = {dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
@@ -132,30 +142,30 @@ def type_name(value: Any) -> str:
 
 
 def write_object(members: Mapping[str, bytes]) -> bytes:
-    """Return the JSON object of members that are JSON already."""
+    """Write an object whose members are JSON already."""
     return b"{" + b", ".join(_write_string(name.encode()) + b": " + member for name, member in members.items()) + b"}"
 
 
 def write_list(items: Iterable[bytes]) -> bytes:
-    """Return the JSON list of items that are JSON already."""
+    """Write a list whose items are JSON already."""
     return b"[" + b", ".join(items) + b"]"
 
 
 def write_array(array: np.ndarray, is_bytes: bool) -> bytes:
-    """Return an array as JSON, lists within lists; see `write_rows` for its values."""
+    """Write an array as lists within lists, with the values that `write_rows` describes."""
     if array.ndim == 0:
         return _write_values(array.reshape(1), is_bytes)[0]
     return write_list(write_rows(array, is_bytes))
 
 
 def write_rows(array: np.ndarray, is_bytes: bool) -> list[bytes]:
-    """Return each element along the first axis as JSON.
+    """Write each element along the first axis.
 
-    Numbers have as many digits as tell them apart from others of their type. Texts are written as they are, or as
-    base64 in an object `{"b64": ...}` where `is_bytes`.
+    Numbers get as many digits as tell them apart from all others of their dtype. Strings are written as they are, or
+    as objects `{"b64": ...}` if `is_bytes`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for a type without JSON, such as bfloat16.
+        ServingError: INVALID_ARGUMENT for a dtype that JSON has no form for, such as bfloat16.
     """
     items = _write_values(array.reshape(-1), is_bytes)
     for axis in range(array.ndim - 1, 0, -1):
@@ -187,6 +197,12 @@ def _write_bytes(value: bytes) -> bytes:
     return b'{"b64": "%b"}' % base64.b64encode(value)
 
 
+def _is_too_big(number: float) -> bool:
+    """Tell a number that Python parsed as infinite from an Infinity of the body, which is one of `CONSTANTS`."""
+    is_infinite = number in (CONSTANTS["Infinity"], CONSTANTS["-Infinity"])
+    return is_infinite and number is not CONSTANTS["Infinity"] and number is not CONSTANTS["-Infinity"]
+
+
 def _first_values(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
@@ -197,7 +213,7 @@ def _first_values(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _pieces(value: Any, level: int) -> Iterator[str]:
-    """Yield the text of a value piece by piece: members of objects on lines of their own, arrays on one line."""
+    """Yield the text of a value piece by piece, each member of an object on a line of its own and lists on one line."""
     if isinstance(value, dict) and value:
         indent = "    " * (level + 1)
         yield "{"

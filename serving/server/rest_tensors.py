@@ -1,59 +1,50 @@
-"""Tensors of a REST `predict` body, read with TensorFlow Serving's rules and words, and the body of its answer."""
+"""Bodies of REST `predict` requests, with tensors by row or by column, and the bodies of their answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any
 
 import grpc
 import numpy as np
-import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorflow.core.framework import tensor_pb2
 
 from serving.server.errors import ServingError, invalid
 from serving.server.rest_json import (
-    TOO_BIG,
     MismatchError,
-    decode_base64,
-    encode_text,
     format_error,
     is_base64,
-    is_too_big,
     show,
-    type_name,
     write_array,
     write_list,
     write_object,
     write_rows,
 )
-from serving.server.tensors import MAX_AXES
+from serving.server.rest_values import DTYPES, dtype_name, read_tensor, shape_of
 
-_FLOATS = {types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE}
-# Least and greatest number of each type. TensorFlow Serving reads the small ones as int32, so that 256 is 0 as uint8.
-_INT32 = (-(2**31), 2**31 - 1)
-_RANGES = {
-    types_pb2.DT_INT8: _INT32, types_pb2.DT_UINT8: _INT32, types_pb2.DT_INT16: _INT32, types_pb2.DT_INT32: _INT32,
-    types_pb2.DT_INT64: (-(2**63), 2**63 - 1), types_pb2.DT_UINT32: (0, 2**32 - 1), types_pb2.DT_UINT64: (0, 2**64 - 1),
-}  # fmt: skip
-_NAMES = {types_pb2.DT_FLOAT: "float", types_pb2.DT_DOUBLE: "double"}
+PLAIN_LIST = "is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map"
+PLAIN_VALUE = "is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map"
 
 
-def read_inputs(body: dict[str, Any], inputs: Mapping[str, Any]) -> tuple[dict[str, tensor_pb2.TensorProto], bool]:
+def read_inputs(
+    body: dict[str, Any], inputs: Mapping[str, Any], max_rows: int = 10_000
+) -> tuple[dict[str, tensor_pb2.TensorProto], bool]:
     """Return the tensors of a `predict` body, and whether it has them by row (`instances`).
 
     Args:
-        body: as parsed.
+        body: the parsed body.
         inputs: TensorInfo of each of the signature's inputs.
+        max_rows: most rows of `instances`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, naming the element that is wrong; UNIMPLEMENTED for a type without JSON.
+        ServingError: INVALID_ARGUMENT, naming the element that is wrong, or UNIMPLEMENTED for an input whose dtype has
+            no form in JSON.
     """
     dtypes = {name: inputs[name].dtype for name in sorted(inputs)}
     for name, dtype in dtypes.items():
-        if dtype not in _RANGES and dtype not in _FLOATS and dtype not in (types_pb2.DT_STRING, types_pb2.DT_BOOL):
+        if dtype not in DTYPES:
             raise ServingError(
-                grpc.StatusCode.UNIMPLEMENTED, f"Conversion of JSON to type: {_name(dtype)}, of input {name}"
+                grpc.StatusCode.UNIMPLEMENTED, f"Conversion of JSON to type: {dtype_name(dtype)}, of input {name}"
             )
     if "instances" not in body:
         if "inputs" not in body:
@@ -66,14 +57,16 @@ def read_inputs(body: dict[str, Any], inputs: Mapping[str, Any]) -> tuple[dict[s
         raise format_error(body, "Expecting 'instances' to be an list/array")
     if not rows:
         raise format_error(body, "No values in 'instances' array")
+    if len(rows) > max_rows:
+        raise invalid(f"'instances' should have at most {max_rows:,} rows (`max_candidates`), received {len(rows):,}")
     return _read_rows(rows, dtypes), True
 
 
 def write_outputs(outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
-    """Return the body of an answer: `predictions` with an element for each row, or `outputs` with an array each.
+    """Return the body of an answer, with `predictions` by row or `outputs` by name.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for outputs by row that do not have one row each.
+        ServingError: INVALID_ARGUMENT where outputs by row do not all have the same number of rows.
     """
     if not outputs:
         raise invalid("Cannot convert empty tensor map to JSON")
@@ -104,17 +97,14 @@ def _check_rows(outputs: Mapping[str, np.ndarray]) -> None:
 def _read_columns(value: Any, dtypes: Mapping[str, int]) -> dict[str, tensor_pb2.TensorProto]:
     if not isinstance(value, dict) or is_base64(value):
         if len(dtypes) > 1:
-            raise invalid(
-                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
-                "tensorinfo_map"
-            )
+            raise invalid(f"inputs {PLAIN_VALUE}")
         value = {next(iter(dtypes)): value}
     tensors = {}
     for name, dtype in dtypes.items():
         if name not in value:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
         try:
-            tensors[name] = _read_tensor(value[name], dtype)
+            tensors[name] = read_tensor(value[name], dtype)
         except MismatchError as error:
             raise invalid(str(error)) from None
     return tensors
@@ -122,20 +112,18 @@ def _read_columns(value: Any, dtypes: Mapping[str, int]) -> dict[str, tensor_pb2
 
 def _read_rows(rows: list[Any], dtypes: Mapping[str, int]) -> dict[str, tensor_pb2.TensorProto]:
     if not isinstance(rows[0], dict) and len(dtypes) > 1:
-        raise invalid(
-            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
-            "tensorinfo_map"
-        )
+        raise invalid(f"instances {PLAIN_LIST}")
     try:
         if not _is_named(rows[0]):
             if any(map(_is_named, rows)):
                 raise MismatchError
-            return {name: _read_tensor(rows, dtype) for name, dtype in dtypes.items()}
+            return {name: read_tensor(rows, dtype) for name, dtype in dtypes.items()}
         if not all(isinstance(row, dict) and row.keys() == dtypes.keys() for row in rows):
             raise MismatchError
-        return {name: _read_tensor([row[name] for row in rows], dtype) for name, dtype in dtypes.items()}
+        return {name: read_tensor([row[name] for row in rows], dtype) for name, dtype in dtypes.items()}
     except MismatchError as error:
-        for index, row in enumerate(rows):  # where the columns do not fit, the row to blame is looked for
+        # Columns are converted as a whole, which is fast. Only where that fails is the row found that is to blame.
+        for index, row in enumerate(rows):
             _check_row(index, row, rows[0], dtypes)
         raise invalid(f"Failed to process 'instances' list. Error: INVALID_ARGUMENT: {error}") from None
 
@@ -173,124 +161,19 @@ def _check_row(index: int, row: Any, first: Any, dtypes: Mapping[str, int]) -> N
 
 
 def _row_problem(value: Any, first: Any, dtype: int) -> str | None:
-    """What is wrong with a row's value, alone and beside that of the first row."""
+    """Return what is wrong with the value of a row, by itself or beside that of the first row."""
     try:
-        shape = [dim.size for dim in _read_tensor(value, dtype).tensor_shape.dim]
+        shape = [dim.size for dim in read_tensor(value, dtype).tensor_shape.dim]
     except MismatchError as error:
         return str(error)
-    expected = _shape(first)
+    expected = shape_of(first)
     size, expected_size = int(np.prod(shape, dtype=np.int64)), int(np.prod(expected, dtype=np.int64))
     if size != expected_size:
         return f"Expecting tensor size: {expected_size} but got: {size}"
     if shape != expected:
-        return f"Expecting shape {_shown(expected)} but got: {_shown(shape)}"
+        return f"Expecting shape {_show_shape(expected)} but got: {_show_shape(shape)}"
     return None
 
 
-def _read_tensor(value: Any, dtype: int) -> tensor_pb2.TensorProto:
-    """Return the tensor of a value, which is one element or lists within lists."""
-    shape = _shape(value)
-    if len(shape) > MAX_AXES:
-        raise MismatchError(f"lists should be nested at most {MAX_AXES} deep")
-    proto = tensor_pb2.TensorProto(dtype=dtype)
-    proto.tensor_shape.dim.extend(tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in shape)
-    elements = _flatten(value, shape)
-    if elements is not None and dtype == types_pb2.DT_STRING:
-        texts = _strings(elements)
-        if texts is not None:
-            proto.string_val.extend(texts)
-            return proto
-    elif elements is not None:
-        array = _numbers(elements, dtype)
-        if array is not None:
-            proto.tensor_content = array.tobytes()
-            return proto
-    raise MismatchError(_problem(value, 0, shape, dtype) or f"expected values of type: {_name(dtype)}")
-
-
-def _shape(value: Any) -> list[int]:
-    """Lengths of the lists at the beginning of each level."""
-    shape = []
-    while isinstance(value, list):
-        shape.append(len(value))
-        if not value:
-            break
-        value = value[0]
-    return shape
-
-
-def _flatten(value: Any, shape: list[int]) -> list[Any] | None:
-    """All elements below lists of the given lengths, or None where a list has another length."""
-    level = [value]
-    for size in shape:
-        if not all(type(each) is list and len(each) == size for each in level):
-            return None
-        level = list(chain.from_iterable(level))
-    return level
-
-
-def _strings(values: list[Any]) -> list[bytes] | None:
-    """The values as bytes, or None where one of them is neither text nor an object."""
-    if set(map(type, values)) <= {str}:
-        return list(map(encode_text, values))
-    if not all(isinstance(value, str | dict) for value in values):
-        return None
-    return [encode_text(value) if isinstance(value, str) else decode_base64(value) for value in values]
-
-
-def _numbers(values: list[Any], dtype: int) -> np.ndarray | None:
-    """The values as an array, or None where one of them is not of the type."""
-    types = set(map(type, values))
-    if dtype == types_pb2.DT_BOOL:
-        return np.array(values, bool) if types <= {bool} else None
-    numpy_dtype = tf.as_dtype(dtype).as_numpy_dtype
-    if dtype in _RANGES:
-        lowest, highest = _RANGES[dtype]
-        if not types <= {int} or (values and not lowest <= min(values) <= max(values) <= highest):
-            return None
-        return np.array(values, np.uint64 if highest >= 2**63 else np.int64).astype(numpy_dtype)
-    if not types <= {int, float}:
-        return None
-    try:
-        array = np.array(values, np.float64)
-    except OverflowError:  # an integer beyond the doubles
-        raise invalid(TOO_BIG) from None
-    if np.isinf(array).any() and any(map(is_too_big, values)):
-        raise invalid(TOO_BIG)
-    with np.errstate(over="ignore"):  # beyond the floats a double is infinite
-        return array.astype(numpy_dtype)
-
-
-def _problem(value: Any, level: int, shape: list[int], dtype: int) -> str | None:
-    """What TensorFlow Serving says of the first element that is wrong."""
-    if isinstance(value, list):
-        if level >= len(shape):
-            return f"Encountered list at unexpected level: {level} expected < {len(shape)}"
-        if len(value) != shape[level]:
-            return f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
-        for each in value:
-            problem = _problem(each, level + 1, shape, dtype)
-            if problem is not None:
-                return problem
-        return None
-    if level != len(shape):
-        return (
-            f"JSON Value: {show(value)} found at incorrect level: {level + 1} in the JSON DOM. Expected at level: "
-            f"{len(shape)}"
-        )
-    try:
-        is_right = (_strings([value]) if dtype == types_pb2.DT_STRING else _numbers([value], dtype)) is not None
-    except MismatchError as error:
-        return str(error)
-    if is_right:
-        return None
-    return f"JSON Value: {show(value)} Type: {type_name(value)} is not of expected type: {_name(dtype)}"
-
-
-def _name(dtype: int) -> str:
-    """TensorFlow's name of a type."""
-    return _NAMES.get(dtype) or str(tf.as_dtype(dtype).name)
-
-
-def _shown(shape: list[int]) -> str:
+def _show_shape(shape: list[int]) -> str:
     return f"[{','.join(map(str, shape))}]"

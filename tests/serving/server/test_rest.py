@@ -121,6 +121,9 @@ def test_a_request_that_runs_too_long_is_answered_that_it_did() -> None:
         status, body = ask(rest_port_of(server), slow(2.0))
         assert (status, json.loads(body)) == (504, {"error": "Timed out waiting for notification"})
         assert ask(rest_port_of(server), slow(0.0))[0] == 200
+        time.sleep(2.0)  # for the thread that nobody waits for to end
+        _, metrics = ask(rest_port_of(server), b"GET /monitoring/prometheus/metrics HTTP/1.1\r\nHost: local\r\n\r\n")
+        assert b'requests_total{method="Predict",model="double",status="DEADLINE_EXCEEDED"} 1.0' in metrics
     with Server(recorded(rest_timeout_seconds=0)) as server:
         assert ask(rest_port_of(server), slow(0.5))[0] == 200
 

@@ -192,6 +192,14 @@ def test_compressed_bodies(port: int) -> None:
     assert answer_to(bomb) == (400, "the body should have at most 1,048,576 bytes once decompressed")
 
 
+def test_a_message_is_text_whatever_it_shows(port: int) -> None:
+    for name in (b"\\ud800", b"\xff"):  # half a surrogate pair, and a byte that is not UTF-8
+        body = b'{"instances": [{"' + name + b'": 1}]}'
+        status, answer, _ = send(port, "POST", "/v1/models/scaled:predict", body)
+        assert status == 400
+        assert "JSON object: does not have named input: " in json.loads(answer.decode("utf-8"))["error"]
+
+
 def test_metrics_are_as_prometheus_reads_them(port: int) -> None:
     for name in ("scaled", "somebody", "nobody"):
         post(port, f"/v1/models/{name}:predict", {"inputs": [1.0]})

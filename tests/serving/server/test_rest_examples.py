@@ -59,7 +59,7 @@ def test_a_context_is_kept_apart() -> None:
         ({"examples": [{"x": {"b64": "!"}}]}, "Unable to base64 decode"),
         ({"examples": [{"x": float("1e400")}]}, "JSON Parse error: Number too big to be stored in double."),
         ({"examples": [{"x": 10**400}]}, "JSON Parse error: Number too big to be stored in double."),
-        ({"examples": [{"\udcff": 1}]}, "Feature names should be UTF-8, received '\\udcff'"),
+        ({"examples": [{"\udcff": 1}]}, "Feature names should be UTF-8, received one that is not"),
     ],
 )
 def test_what_is_no_example(body: dict[str, Any], message: str) -> None:
@@ -72,6 +72,8 @@ def test_the_number_of_examples_and_features_is_bounded() -> None:
         read_input({"examples": [{}] * 4}, max_examples=3)
     assert raised.value.message == "'examples' should be at most 3 (`max_candidates`), received 4"
     row = dict.fromkeys(map(str, range(MAX_FEATURES // 2 + 1)), 1)
+    assert len(read_input({"examples": [row], "context": {}}).example_list_with_context.examples) == 1
+    assert refusal({"examples": [{}], "context": row | {f"{key}+": 1 for key in row}}).endswith("received 262,146")
     assert refusal({"examples": [row, row]}) == (
         f"'examples' should have at most {MAX_FEATURES:,} features together, received {MAX_FEATURES + 2:,}"
     )
