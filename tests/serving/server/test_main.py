@@ -38,11 +38,12 @@ def stall_grpc_upload(process: ServeProcess) -> Callable[[], None]:
         left.wait(CLIENT_SECONDS)
         yield b""
 
-    channel.stream_unary(PREDICT).future(requests())
+    call = channel.stream_unary(PREDICT).future(requests())  # a call that nobody holds is cancelled
     time.sleep(0.5)
 
     def leave() -> None:
         left.set()
+        assert call.code() == grpc.StatusCode.UNAVAILABLE
         channel.close()
 
     return leave
@@ -61,9 +62,14 @@ def ask_slowly(process: ServeProcess) -> Callable[[], None]:
     channel = grpc.insecure_channel(f"127.0.0.1:{process.port()}")
     grpc.channel_ready_future(channel).result(20)
     asked = request(name="double", signature="slow", seconds=np.float32([CLIENT_SECONDS]))
-    channel.unary_unary(PREDICT, request_serializer=type(asked).SerializeToString).future(asked)
+    call = channel.unary_unary(PREDICT, request_serializer=type(asked).SerializeToString).future(asked)
     time.sleep(1.0)
-    return channel.close
+
+    def leave() -> None:
+        assert call.code() == grpc.StatusCode.UNAVAILABLE
+        channel.close()
+
+    return leave
 
 
 def ask_slowly_over_rest(process: ServeProcess) -> Callable[[], None]:
