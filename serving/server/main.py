@@ -95,9 +95,9 @@ def log_to(console: Console) -> None:
 
 
 def _load(server: Server, events: queue.SimpleQueue[int]) -> None:
-    server.load()
-    # What is there by now stays. Left out of later collections, one of which follows each version that is unloaded,
-    # it makes them ten times as short.
+    # What was imported stays. Left out of later collections, one of which follows each version that is unloaded, it
+    # makes them ten times as short. Models must not be left out, or they would never be freed.
     gc.collect()
     gc.freeze()
+    server.load()
     events.put(LOADED)

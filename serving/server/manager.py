@@ -153,7 +153,10 @@ class Manager:
             except Exception:  # the next look may succeed, and what is loaded goes on answering
                 log.exception("looking for versions failed")
             self._has_looked.set()
-            if self._options.poll_seconds <= 0 or self._stopping.wait(self._options.poll_seconds):
+            seconds = self._options.poll_seconds
+            if seconds <= 0 and any(model.in_state(State.LOADING) for model in list(self._models.values())):
+                seconds = self._options.load_retry_seconds  # a version is still to be tried again
+            if seconds <= 0 or self._stopping.wait(seconds):
                 return
 
     def _find(self, name: str, version: int | None, label: str | None) -> Version:

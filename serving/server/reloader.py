@@ -101,13 +101,13 @@ class Reloader:
         return all(State.AVAILABLE in each or each <= {State.END} for each in states)
 
     def _check_loaded(self, names: list[str]) -> None:
-        available = self._manager.available()
-        failed = [name for name in names if not available.get(name)]
+        aspired = {name: self._manager.aspired(name) for name in names}
+        failed = [name for name in names if all(version.state != State.AVAILABLE for version in aspired[name])]
         if failed:
             reasons = [
                 f"version {version.number} of {name}: {version.code.name}: {version.error}"
                 for name in failed
-                for version in self._manager.aspired(name)
+                for version in aspired[name]
             ]
             raise ServingError(
                 grpc.StatusCode.UNKNOWN, f"{len(failed)} model(s) did not become available: {'; '.join(reasons)}"

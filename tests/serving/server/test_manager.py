@@ -214,6 +214,14 @@ def test_retries_end_and_a_newer_version_is_loaded(written: Path, tmp_path: Path
         assert eventually(lambda: asking.scaled([1.0]) == [4.0])
 
 
+def test_a_server_that_looks_once_retries_all_the_same(written: Path, tmp_path: Path) -> None:
+    push_broken(tmp_path, 7)
+    once = options(tmp_path, poll_seconds=0, load_retries=2, load_retry_seconds=0.01)
+    with Server(once) as server:
+        assert eventually(lambda: states(server) == {7: State.END})
+        assert server.manager.statuses("scaled")[0].attempts == 3
+
+
 def test_a_version_that_is_repaired_does_not_wait_for_its_retry(written: Path, tmp_path: Path) -> None:
     push(written, tmp_path, 1)
     with Server(options(tmp_path, load_retries=5, load_retry_seconds=3600)) as server, Asking(server.port) as asking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,17 @@ def test_a_new_model_that_cannot_be_loaded_is_an_error_and_stays_configured(
     assert message.startswith("1 model(s) did not become available: version 1 of broken: DATA_LOSS: Can't parse")
     assert manager.available() == {"scaled": [2], "broken": []}
     reloader.reload(both)  # it is no new model any longer
+
+
+def test_an_older_version_that_stands_in_is_no_success(base: Path, tmp_path: Path, manager: Manager) -> None:
+    shutil.copytree(base / "other" / "3", tmp_path / "broken" / "3")
+    (tmp_path / "broken" / "4").mkdir()
+    both = config(base, scaled=())
+    both.model_config_list.config.append(one_model("broken", str(tmp_path / "broken")).model_config_list.config[0])
+    code, message = refusal(Reloader(manager, allow_unavailable_labels=True), both)
+    assert code == grpc.StatusCode.UNKNOWN
+    assert message.startswith("1 model(s) did not become available: version 4 of broken: NOT_FOUND: ")
+    assert manager.available() == {"scaled": [2], "broken": [3]}
 
 
 def test_a_reload_waits_for_its_turn_no_longer_than_its_client(base: Path, tmp_path: Path) -> None:
