@@ -18,7 +18,7 @@ import tensorflow as tf
 from random_features import make_features, make_labels, with_longer_padding, without_history
 
 from models.ranker import Ranker
-from serving.saved_model_writer import write_saved_model
+from serving.saved_model_writer import ExportError, write_saved_model
 from serving.session_model import SessionModel
 
 Build = Callable[[], Ranker]
@@ -141,7 +141,10 @@ def exported_it_is_the_same(build: Build, folder: Path) -> None:
         for name, values in pairs.items()
     }
     rank = tf.function(lambda **tensors: ranker.rank(tensors), autograph=False).get_concrete_function(**specs)
-    write_saved_model({"rank": rank}, None, str(folder))
+    try:
+        write_saved_model({"rank": rank}, None, str(folder))
+    except ExportError as error:
+        raise AssertionError(str(error)) from error
     ranked = SessionModel(folder).run("rank", pairs)
     expected = logits(ranker, features)
     for number in range(2):

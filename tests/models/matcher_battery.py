@@ -17,7 +17,7 @@ from battery import LONGER, ROWS, assert_finite, unchanged
 from random_features import make_features, with_longer_padding, without_history
 
 from models.matcher import Matcher
-from serving.saved_model_writer import write_saved_model
+from serving.saved_model_writer import ExportError, write_saved_model
 from serving.session_model import SessionModel
 
 Build = Callable[[], Matcher]
@@ -153,7 +153,10 @@ def exported_it_is_the_same(build: Build, folder: Path) -> None:
         encode = getattr(matcher, name)
         function = tf.function(lambda encode=encode, **given: {"vectors": encode(given)}, autograph=False)
         signatures[name] = function.get_concrete_function(**specs)
-    write_saved_model(signatures, None, str(folder))
+    try:
+        write_saved_model(signatures, None, str(folder))
+    except ExportError as error:
+        raise AssertionError(str(error)) from error
     reloaded = SessionModel(folder)
     expected = encoded(matcher, features)
     for name, key in (("encode_user", "users"), ("encode_items", "items")):

@@ -305,8 +305,8 @@ ONE_MISTAKE = {
     "batches that are too small for the requests": (
         "  epochs: 2",
         "  epochs: 2\nserving: {max_rows: 100}\ndeployment: {batching: {max_batch_size: 64}}",
-        "`deployment.batching.max_batch_size` should be at least `serving.max_rows`, 100, the rows that clients send in "
-        "one request, received 64 (small.yaml, line 31)",
+        "`deployment.batching.max_batch_size` should be at least `serving.max_rows`, 100, the rows that clients send "
+        "in one request, received 64 (small.yaml, line 31)",
     ),
     "numbers of candidates that fall": (
         "  epochs: 2",
