@@ -6,12 +6,15 @@ import gzip
 import http.client
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import small_models
 from small_models import options
 
+from serving.description import Description
+from serving.provenance import PROVENANCE
 from serving.server.configuration import one_model
 from serving.server.server import Server
 
@@ -214,12 +217,23 @@ def test_metrics_are_as_prometheus_reads_them(port: int) -> None:
     assert 'interestflow_version_loaded{model="scaled",version="3"} 1.0' in text
 
 
-def test_without_a_path_there_are_no_metrics(tmp_path: Any) -> None:
+def test_features_that_a_row_lacks_are_counted(tmp_path: Path) -> None:
+    notes = small_models.write_scaled(tmp_path, 3) / PROVENANCE
+    notes.parent.mkdir()
+    notes.write_text(json.dumps({"description": Description(always_given=("x",)).as_json()}))
+    with Server(options(tmp_path, rest_port=0)) as server:
+        for body in (b'{"instances": [NaN, NaN]}', b'{"instances": [1.0]}'):
+            assert send(server.rest_port or 0, "POST", "/v1/models/scaled:predict", body)[0] == 200
+        counted = 'interestflow_requests_missing_feature_total{feature="x",model="scaled"} 1.0'
+        assert counted in server.metrics.text().decode()
+
+
+def test_without_a_path_there_are_no_metrics(tmp_path: Path) -> None:
     with Server(options(tmp_path, rest_port=0, metrics_path=None)) as server:
         assert send(server.rest_port or 0, "GET", "/monitoring/prometheus/metrics")[0] == 404
 
 
-def test_other_origins_are_allowed_where_asked_for(port: int, tmp_path: Any) -> None:
+def test_other_origins_are_allowed_where_asked_for(port: int, tmp_path: Path) -> None:
     origin = {"Origin": "https://shop.example"}
     _, _, headers = send(port, "GET", "/v1/models/scaled", headers=origin)
     assert not ALLOWED_ORIGIN.keys() & headers.keys()
