@@ -71,15 +71,17 @@ def test_a_model_that_answers_as_it_does_offline_is_blessed(made: tuple[Path, li
 def test_what_is_pushed_has_the_requests_that_it_answered(made: tuple[Path, list[str]], tmp_path: Path) -> None:
     found = verdict(made, tmp_path / "served")
     requests = [log.predict_log.request for log in read_warm_up(tmp_path / "served")]
-    assert len(requests) == found.warm_up_requests == 11
+    assert len(requests) == found.warm_up_requests == 12
     signatures = [request.model_spec.signature_name for request in requests]
-    assert signatures == ["serving_default", "predict"] * 2 + ["rank"] * 6 + ["describe"]
+    sizes = [10, 50, 100, 200, 500, 1000]
+    ranked = ["rank", *(f"rank_{size}" for size in sizes)]
+    assert signatures == ["serving_default", "predict"] * 2 + ranked + ["describe"]
     rows = [request.inputs[name].tensor_shape.dim[0].size for request in requests[:4] for name in ("examples", "item")
             if name in request.inputs]  # fmt: skip
     assert rows == [1, 1, 128, 128]
-    candidates = [request.inputs["item"].tensor_shape.dim[-1].size for request in requests[4:10]]
-    assert candidates == [10, 50, 100, 200, 500, 1000]
-    assert {request.inputs["history_item"].tensor_shape.dim[-1].size for request in requests[4:10]} == {4}
+    candidates = [request.inputs["item"].tensor_shape.dim[-1].size for request in requests[4:11]]
+    assert candidates == [10, *sizes]
+    assert {request.inputs["history_item"].tensor_shape.dim[-1].size for request in requests[4:11]} == {4}
     # They are fit for a server that reads them before anything else.
     base = tmp_path / "shop"
     shutil.copytree(tmp_path / "served", base / "1")
