@@ -95,10 +95,10 @@ def multi_inference(
     with servable_of(manager, spec) as servable:
         outputs = _check_tasks(servable, request, check_method)
         examples = serialize_examples(request.input, servable.limits)
-        for asked, names in zip(request.tasks, outputs, strict=True):
-            task = ExampleTask(servable, runner, asked.model_spec.signature_name, names)
+        for requested, names in zip(request.tasks, outputs, strict=True):
+            task = ExampleTask(servable, runner, requested.model_spec.signature_name, names)
             result = response.results.add()
-            if asked.method_name == CLASSIFY:
+            if requested.method_name == CLASSIFY:
                 task.classify(examples, result.classification_result)
             else:
                 task.regress(examples, result.regression_result)

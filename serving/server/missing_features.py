@@ -38,9 +38,9 @@ class FeatureCheck:
         """
         if self._takes_examples:
             return self._missing_in_examples(inputs[EXAMPLES]) if self._in_examples else []
-        found = [name for name in self._strings if _has_gap(inputs[name], inputs[name] == b"", inputs)]
-        found += [name for name in self._floats if _has_gap(inputs[name], np.isnan(inputs[name]), inputs)]
-        return found
+        names = [name for name in self._strings if _has_gap(inputs[name], inputs[name] == b"", inputs)]
+        names += [name for name in self._floats if _has_gap(inputs[name], np.isnan(inputs[name]), inputs)]
+        return names
 
     def _missing_in_examples(self, examples: np.ndarray) -> list[str]:
         """The features that one of the examples does not have; bytes that are no example have none to lack."""

@@ -23,9 +23,11 @@ def test_answers_are_as_recorded(name: str, connect_to_server: Connect, pace: Pa
     recording = load_recording(name)
     known = known_cases(load_differences(), name) if is_local else []
     with connect_to_server(recording) as (asker, folders):
-        found = play(recording, asker, folders, pace, known)
-    report = [f"{case}: {text}" for case, text in found.items() if case not in known]
-    report += [f"{case}: is listed in differences.json and does not differ" for case in known if case not in found]
+        differences = play(recording, asker, folders, pace, known)
+    report = [f"{case}: {text}" for case, text in differences.items() if case not in known]
+    report += [
+        f"{case}: is listed in differences.json and does not differ" for case in known if case not in differences
+    ]
     assert not report, "\n".join([f"{len(report)} cases of {name}:", *report])
 
 

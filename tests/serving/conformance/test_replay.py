@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import prepare
 import pytest
 import tensorflow as tf
+from replay.asking import connect
 from replay.comparison import difference, metric_names
-from replay.local_server import server_options
+from replay.local_server import serve_recording, server_options
 from replay.messages import request_bytes
+from replay.player import LOCAL, play
 from replay.recordings import MODELS, NAMES, Folders, change_files, load_recording
 from tensorflow_serving.apis import predict_pb2
 
@@ -111,3 +114,20 @@ def test_the_shared_server_has_the_models_of_all_tests(tmp_path: Path) -> None:
     names = [model.name for model in options.models.model_config_list.config]
     assert names == ["double", "ranker", "tasks", "matcher", "labelled", "scaled", "exported_ranker"]
     assert {tuple(load_recording(name).flags) for name in prepare.PLAIN} == {load_recording("rest").flags}
+
+
+def test_playing_a_recording_reports_the_cases_that_are_answered_otherwise(tmp_path: Path) -> None:
+    recording = load_recording("health_methods")
+    folders = prepare.folders_below(tmp_path)
+    wrong = {"health/all": {"code": "OK", "status": "NOT_SERVING"}, "classify/ranker": {"code": "OK", "response": {}}}
+    cases = [{**case, "answer": wrong.get(case["id"], case["answer"])} for case in recording.cases]
+    with (
+        serve_recording(recording, folders) as server,
+        connect(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folders) as asker,
+    ):
+        differences = play(dataclasses.replace(recording, cases=cases), asker, folders, LOCAL)
+    assert differences == {
+        "health/all": "recorded code 'OK', status 'NOT_SERVING', received code 'OK', status 'SERVING'",
+        "classify/ranker": differences["classify/ranker"],
+    }
+    assert "received code 'INVALID_ARGUMENT'" in differences["classify/ranker"]

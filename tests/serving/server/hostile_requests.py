@@ -51,8 +51,8 @@ def repeated(shape: list[int], value: Any = b"i1") -> tensor_pb2.TensorProto:
 
 def ranking(rows: int = 1, candidates: int = 2, steps: int = 3, **changes: tensor_pb2.TensorProto) -> Any:
     """A request for `rank` of the recorded ranker, all of one value."""
-    asked = predict_pb2.PredictRequest()
-    asked.model_spec.name, asked.model_spec.signature_name = "ranker", "rank"
+    message = predict_pb2.PredictRequest()
+    message.model_spec.name, message.model_spec.signature_name = "ranker", "rank"
     tensors = {
         "user": repeated([rows], b"u1"),
         "history_item": repeated([rows, steps]),
@@ -64,24 +64,24 @@ def ranking(rows: int = 1, candidates: int = 2, steps: int = 3, **changes: tenso
         "tags": repeated([rows, candidates, 2], b"t1"),
     }
     for name, proto in (tensors | changes).items():
-        asked.inputs[name].CopyFrom(proto)
-    return asked
+        message.inputs[name].CopyFrom(proto)
+    return message
 
 
 def pointwise(rows: int, steps: int = 3) -> Any:
     """A request for `predict` of the recorded ranker, all of one value."""
-    asked = ranking(rows, 2, steps)
-    asked.model_spec.signature_name = "predict"
+    message = ranking(rows, 2, steps)
+    message.model_spec.signature_name = "predict"
     for name, value in (("item", b"i1"), ("category", b"c1"), ("price", 1.5)):
-        asked.inputs[name].CopyFrom(repeated([rows], value))
-    asked.inputs["tags"].CopyFrom(repeated([rows, 2], b"t1"))
-    return asked
+        message.inputs[name].CopyFrom(repeated([rows], value))
+    message.inputs["tags"].CopyFrom(repeated([rows, 2], b"t1"))
+    return message
 
 
 def retrieval(*k: int) -> Any:
     """A request for `retrieve` of the recorded matcher."""
-    asked = predict_pb2.PredictRequest()
-    asked.model_spec.name, asked.model_spec.signature_name = "matcher", "retrieve"
+    message = predict_pb2.PredictRequest()
+    message.model_spec.name, message.model_spec.signature_name = "matcher", "retrieve"
     rows = len(k)
     tensors = {
         "user": repeated([rows], b"u1"),
@@ -91,21 +91,21 @@ def retrieval(*k: int) -> Any:
         "k": tf.make_tensor_proto(np.int32(k)),
     }
     for name, proto in tensors.items():
-        asked.inputs[name].CopyFrom(proto)
-    return asked
+        message.inputs[name].CopyFrom(proto)
+    return message
 
 
 def of_examples(*examples: bytes) -> Any:
-    asked = predict_pb2.PredictRequest()
-    asked.model_spec.name = "ranker"
-    asked.inputs["examples"].CopyFrom(
+    message = predict_pb2.PredictRequest()
+    message.model_spec.name = "ranker"
+    message.inputs["examples"].CopyFrom(
         tensor_pb2.TensorProto(
             dtype=types_pb2.DT_STRING,
             string_val=examples,
             tensor_shape={"dim": [{"size": len(examples)}]},
         )
     )
-    return asked
+    return message
 
 
 def tensor_fields(dtype: int, values: bytes, size: int) -> bytes:
@@ -128,10 +128,10 @@ def feature_named(name: bytes) -> bytes:
 
 
 def changed(proto: tensor_pb2.TensorProto, **fields: Any) -> tensor_pb2.TensorProto:
-    found = tensor_pb2.TensorProto()
-    found.CopyFrom(proto)
-    found.MergeFrom(tensor_pb2.TensorProto(**fields))
-    return found
+    copy = tensor_pb2.TensorProto()
+    copy.CopyFrom(proto)
+    copy.MergeFrom(tensor_pb2.TensorProto(**fields))
+    return copy
 
 
 ITEM = repeated([1, 2])
@@ -208,8 +208,8 @@ def classification(example: bytes) -> bytes:
 
 def random_request(random: np.random.Generator) -> bytes:
     """A request with something wrong, or bytes that are none."""
-    asked = request(name="double", signature="only", x=np.float32([1.0, 2.0]))
-    proto = asked.inputs["x"]
+    message = request(name="double", signature="only", x=np.float32([1.0, 2.0]))
+    proto = message.inputs["x"]
     kind = random.integers(0, 9)
     if kind == 0:
         proto.dtype = int(random.integers(-3, 130))
@@ -222,15 +222,15 @@ def random_request(random: np.random.Generator) -> bytes:
     elif kind == 3:
         proto.tensor_shape.unknown_rank = True
     elif kind == 4:
-        asked.model_spec.signature_name = random.bytes(8).hex()
+        message.model_spec.signature_name = random.bytes(8).hex()
     elif kind == 5:
-        asked.model_spec.version.value = int(random.integers(-(2**62), 2**62))
+        message.model_spec.version.value = int(random.integers(-(2**62), 2**62))
     elif kind == 6:
-        asked.inputs[random.bytes(4).hex()].CopyFrom(proto)
+        message.inputs[random.bytes(4).hex()].CopyFrom(proto)
     elif kind == 7:
         proto.dtype = types_pb2.DT_STRING
         proto.string_val.append(random.bytes(10))
-    content = asked.SerializeToString()
+    content = message.SerializeToString()
     if kind == 8:
         if random.random() < 0.5:
             return content[: random.integers(1, len(content))]

@@ -38,13 +38,13 @@ class HostileClient:
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self._channel)
         process.wait_for("labelled: version")
-        for asked in (hostile.ranking(), hostile.pointwise(1), hostile.retrieval(1), hostile.of_examples(b"")):
-            self.prediction.Predict(asked, timeout=60)
+        for message in (hostile.ranking(), hostile.pointwise(1), hostile.retrieval(1), hostile.of_examples(b"")):
+            self.prediction.Predict(message, timeout=60)
         self.idle_megabytes = self.megabytes("VmHWM")
         self.peaks: dict[str, float] = {}
 
     def send(self, content: bytes | Any, method: str = "Predict") -> tuple[grpc.StatusCode, str]:
-        """Send a request, or bytes of one; return its status and message."""
+        """Send a request, or bytes of one; return its status and details."""
         if not isinstance(content, bytes):
             content = content.SerializeToString()
         call = self._channel.unary_unary(f"/tensorflow.serving.PredictionService/{method}")
@@ -100,18 +100,18 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileClient]:
 
 @pytest.mark.parametrize("name", hostile.REFUSED)
 def test_what_is_the_clients_fault_is_named(client: HostileClient, name: str) -> None:
-    code, message = client.send(hostile.REFUSED[name]())
-    assert (code, message != "") == (INVALID, True), message
-    assert not [kind for kind in PYTHON_TYPES if kind in message], message
+    code, details = client.send(hostile.REFUSED[name]())
+    assert (code, details != "") == (INVALID, True), details
+    assert not [kind for kind in PYTHON_TYPES if kind in details], details
     assert client.is_answered()
     assert client.note_peak(name) < MAX_MEGABYTES
 
 
 @pytest.mark.parametrize("name", hostile.GROWING)
 def test_messages_that_grow_when_they_are_parsed(client: HostileClient, name: str) -> None:
-    code, message = client.send(hostile.GROWING[name]())
+    code, details = client.send(hostile.GROWING[name]())
     assert code == INVALID
-    assert message.startswith("a request should have at most 1,048,576 fields and values in it")
+    assert details.startswith("a request should have at most 1,048,576 fields and values in it")
     assert client.is_answered()
     assert client.note_peak(name) < MAX_MEGABYTES
 
@@ -123,8 +123,8 @@ def test_requests_at_the_limits_are_answered(client: HostileClient, name: str) -
 
 
 def test_a_negative_number_of_items(client: HostileClient) -> None:
-    code, message = client.send(hostile.retrieval(-1, -(2**31)))
-    assert code in (grpc.StatusCode.OK, INVALID), message
+    code, details = client.send(hostile.retrieval(-1, -(2**31)))
+    assert code in (grpc.StatusCode.OK, INVALID), details
     assert client.is_answered()
 
 
@@ -134,9 +134,9 @@ def test_examples_of_other_services(client: HostileClient) -> None:
         "no utf-8": hostile.feature_named(b"\xff"), "noise": b"\xff" * 1000,
     }  # fmt: skip
     for name, example in garbage.items():
-        code, message = client.send(hostile.classification(example), "Classify")
-        assert code == INVALID or (code, message) == NO_MESSAGE, name
-        assert not [kind for kind in PYTHON_TYPES if kind in message] or (code, message) == NO_MESSAGE
+        code, details = client.send(hostile.classification(example), "Classify")
+        assert code == INVALID or (code, details) == NO_MESSAGE, name
+        assert not [kind for kind in PYTHON_TYPES if kind in details] or (code, details) == NO_MESSAGE
     assert client.is_answered()
     assert client.note_peak("examples of Classify") < MAX_MEGABYTES
 
@@ -145,9 +145,9 @@ def test_thousands_of_random_ones(client: HostileClient) -> None:
     random = np.random.default_rng(7)
     answers: Counter[grpc.StatusCode] = Counter()
     for _ in range(RANDOM_REQUESTS):
-        code, message = client.send(hostile.random_request(random))
+        code, details = client.send(hostile.random_request(random))
         answers[code] += 1
-        assert code != grpc.StatusCode.INTERNAL or (code, message) == NO_MESSAGE
+        assert code != grpc.StatusCode.INTERNAL or (code, details) == NO_MESSAGE
     assert set(answers) <= {
         grpc.StatusCode.OK, INVALID, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.INTERNAL,
@@ -162,12 +162,12 @@ def test_names_that_are_made_up_make_no_metrics(client: HostileClient) -> None:
     client.send(request(name="nobody", label="stable"))
     before = len(client.metrics().splitlines())
     for index in range(MADE_UP_NAMES):
-        asked = request(name=f"nobody-{index}", x=np.float32([1.0]))
+        message = request(name=f"nobody-{index}", x=np.float32([1.0]))
         if index % 3 == 1:
-            asked.model_spec.version_label = f"label-{index}"
+            message.model_spec.version_label = f"label-{index}"
         elif index % 3 == 2:
-            asked.model_spec.name, asked.model_spec.signature_name = "double", f"signature-{index}"
-        assert client.send(asked)[0] != grpc.StatusCode.OK
+            message.model_spec.name, message.model_spec.signature_name = "double", f"signature-{index}"
+        assert client.send(message)[0] != grpc.StatusCode.OK
     page = client.metrics()
     assert len(page.splitlines()) < before + 50
     assert "nobody-" not in page
@@ -176,17 +176,17 @@ def test_names_that_are_made_up_make_no_metrics(client: HostileClient) -> None:
 
 def test_a_message_above_the_limit(client: HostileClient) -> None:
     for _ in range(3):
-        code, message = client.send(request(name="double", signature="only", x=np.zeros(25_000_000, np.float32)))
+        code, details = client.send(request(name="double", signature="only", x=np.zeros(25_000_000, np.float32)))
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert "larger than max" in message
+        assert "larger than max" in details
     assert client.is_answered()
     assert client.note_peak("a message of 100 MB") < MAX_MEGABYTES
 
 
 def test_empty_requests_of_every_method(client: HostileClient) -> None:
     for method in ("Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata"):
-        code, message = client.send(b"", method)
-        assert (code, "ModelSpec" in message) == (INVALID, True), method
+        code, details = client.send(b"", method)
+        assert (code, "ModelSpec" in details) == (INVALID, True), method
     with pytest.raises(grpc.RpcError) as raised:
         client.models.GetModelStatus(predict_pb2.PredictRequest(), timeout=20)
     assert raised.value.code() == INVALID

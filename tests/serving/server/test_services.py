@@ -65,11 +65,11 @@ def error_of(call: Any) -> tuple[grpc.StatusCode, str]:
 
 def examples(kind: Any, *values: float, name: str = "labelled", signature: str = "") -> Any:
     """A request of a kind that takes examples, with the feature `x` in each."""
-    asked = kind()
-    asked.model_spec.name, asked.model_spec.signature_name = name, signature
+    message = kind()
+    message.model_spec.name, message.model_spec.signature_name = name, signature
     for value in values:
-        asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(value)
-    return asked
+        message.input.example_list.examples.add().features.feature["x"].float_list.value.append(value)
+    return message
 
 
 def test_the_newest_version_answers_unless_another_is_asked_for(asking: Asking) -> None:
@@ -110,7 +110,7 @@ def test_answers_hold_values_unless_bytes_are_asked_for(asking: Asking, base: Pa
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "says"),
+    ("message", "code", "words"),
     [
         (predict_pb2.PredictRequest(), INVALID, "Missing ModelSpec"),
         (request(name="", x=X), INVALID, "ModelSpec has no name specified."),
@@ -134,17 +134,17 @@ def test_answers_hold_values_unless_bytes_are_asked_for(asking: Asking, base: Pa
         "assertion", "operation",
     ],
 )  # fmt: skip
-def test_what_cannot_be_answered_is_named(asking: Asking, asked: Any, code: grpc.StatusCode, says: str) -> None:
-    received, message = error_of(lambda: asking.prediction.Predict(asked))
+def test_what_cannot_be_answered_is_named(asking: Asking, message: Any, code: grpc.StatusCode, words: str) -> None:
+    received, details = error_of(lambda: asking.prediction.Predict(message))
     assert received == code
-    assert says in message
+    assert words in details
     assert asking.scaled([1.0]) == [3.0]
 
 
 def test_an_empty_label_is_no_label(asking: Asking) -> None:
-    asked = request(x=X)
-    asked.model_spec.version_label = ""
-    assert error_of(lambda: asking.prediction.Predict(asked)) == (INVALID, "Unrecognized servable version label: ")
+    message = request(x=X)
+    message.model_spec.version_label = ""
+    assert error_of(lambda: asking.prediction.Predict(message)) == (INVALID, "Unrecognized servable version label: ")
 
 
 def test_classify_and_regress(asking: Asking) -> None:
@@ -159,13 +159,13 @@ def test_classify_and_regress(asking: Asking) -> None:
 
 
 def test_a_context_is_part_of_every_example(asking: Asking) -> None:
-    asked = regression_pb2.RegressionRequest()
-    asked.model_spec.name, asked.model_spec.signature_name = "labelled", "value"
-    listed = asked.input.example_list_with_context
+    message = regression_pb2.RegressionRequest()
+    message.model_spec.name, message.model_spec.signature_name = "labelled", "value"
+    listed = message.input.example_list_with_context
     listed.context.features.feature["x"].float_list.value.append(0.5)
     listed.examples.add()
     listed.examples.add().features.feature["x"].float_list.value.append(1.0)
-    assert [row.value for row in asking.prediction.Regress(asked).result.regressions] == [5.0, 10.0]
+    assert [row.value for row in asking.prediction.Regress(message).result.regressions] == [5.0, 10.0]
 
 
 def test_what_cannot_be_classified_or_regressed_is_named(asking: Asking) -> None:
@@ -181,42 +181,42 @@ def test_what_cannot_be_classified_or_regressed_is_named(asking: Asking) -> None
             examples(regress, 1.0, signature="none")
         ),
     }
-    for says, call in calls.items():
-        code, message = error_of(call)
-        assert code == INVALID, says
-        assert says in message
+    for words, call in calls.items():
+        code, details = error_of(call)
+        assert code == INVALID, words
+        assert words in details
 
 
 def test_the_method_of_a_signature_counts_where_it_is_checked(base: Path, models: Any) -> None:
     with Server(options(base, models=models, check_method_name=True)) as server, Asking(server.port) as asking:
-        asked = examples(classification_pb2.ClassificationRequest, 0.25, signature="value")
-        code, message = error_of(lambda: asking.prediction.Classify(asked))
+        message = examples(classification_pb2.ClassificationRequest, 0.25, signature="value")
+        code, details = error_of(lambda: asking.prediction.Classify(message))
         assert code == INVALID
-        assert "method_name to be tensorflow/serving/classify. Was: tensorflow/serving/regress" in message
-        asked = examples(regression_pb2.RegressionRequest, 0.25, signature="value")
-        assert [row.value for row in asking.prediction.Regress(asked).result.regressions] == [2.5]
+        assert "method_name to be tensorflow/serving/classify. Was: tensorflow/serving/regress" in details
+        message = examples(regression_pb2.RegressionRequest, 0.25, signature="value")
+        assert [row.value for row in asking.prediction.Regress(message).result.regressions] == [2.5]
 
 
 def tasks(*pairs: tuple[str, str], name: str = "labelled") -> inference_pb2.MultiInferenceRequest:
     """Tasks by signature and method, on one example."""
-    asked = inference_pb2.MultiInferenceRequest()
+    message = inference_pb2.MultiInferenceRequest()
     for key, method in pairs:
-        task = asked.tasks.add(method_name=f"tensorflow/serving/{method}")
+        task = message.tasks.add(method_name=f"tensorflow/serving/{method}")
         task.model_spec.name, task.model_spec.signature_name = name, key
-    asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(0.5)
-    return asked
+    message.input.example_list.examples.add().features.feature["x"].float_list.value.append(0.5)
+    return message
 
 
 def test_several_tasks_on_the_same_examples(asking: Asking) -> None:
-    asked = tasks(("serving_default", "classify"), ("value", "regress"))
-    first, second = asking.prediction.MultiInference(asked).results
+    message = tasks(("serving_default", "classify"), ("value", "regress"))
+    first, second = asking.prediction.MultiInference(message).results
     assert [c.label for c in first.classification_result.classifications[0].classes] == ["yes", "no"]
     assert second.regression_result.regressions[0].value == 5.0
     assert (first.model_spec.signature_name, second.model_spec.signature_name) == ("serving_default", "value")
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "says"),
+    ("message", "code", "words"),
     [
         (tasks(), INVALID, "ModelSpec has no name specified."),
         (tasks(("value", "regress"), ("value", "regress")), INVALID, "Duplicate evaluation of signature: value"),
@@ -226,24 +226,24 @@ def test_several_tasks_on_the_same_examples(asking: Asking) -> None:
     ],
     ids=["none", "twice", "signature", "method", "model"],
 )
-def test_wrong_tasks(asking: Asking, asked: Any, code: grpc.StatusCode, says: str) -> None:
-    received, message = error_of(lambda: asking.prediction.MultiInference(asked))
-    assert (received, says in message) == (code, True), message
+def test_wrong_tasks(asking: Asking, message: Any, code: grpc.StatusCode, words: str) -> None:
+    received, details = error_of(lambda: asking.prediction.MultiInference(message))
+    assert (received, words in details) == (code, True), details
 
 
 def test_tasks_of_two_models_are_refused(asking: Asking) -> None:
-    asked = tasks(("value", "regress"), ("serving_default", "classify"))
-    asked.tasks[1].model_spec.name = "scaled"
-    assert error_of(lambda: asking.prediction.MultiInference(asked)) == (
+    message = tasks(("value", "regress"), ("serving_default", "classify"))
+    message.tasks[1].model_spec.name = "scaled"
+    assert error_of(lambda: asking.prediction.MultiInference(message)) == (
         INVALID,
         "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
     )
 
 
 def metadata_request(*fields: str, name: str = "scaled") -> get_model_metadata_pb2.GetModelMetadataRequest:
-    asked = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
-    asked.model_spec.name = name
-    return asked
+    message = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=fields)
+    message.model_spec.name = name
+    return message
 
 
 def test_metadata_has_all_signatures_and_names_none(asking: Asking) -> None:
@@ -294,7 +294,7 @@ def test_a_failure_on_the_server_s_side_tells_no_client_its_kind(base: Path, mod
     with Server(options(base, models=models)) as server, Asking(server.port) as asking:
         with server.manager.use("scaled") as servable:
             servable._inputs.clear()
-        code, message = error_of(lambda: asking.prediction.Predict(request(x=X)))
-    assert (code, message) == (
+        code, details = error_of(lambda: asking.prediction.Predict(request(x=X)))
+    assert (code, details) == (
         grpc.StatusCode.INTERNAL, "Predict failed on the server's side; its log says why",
     )  # fmt: skip

@@ -31,14 +31,14 @@ def fewest_fields(content: bytes) -> int:
 
 
 def test_fields_are_counted_wherever_they_are() -> None:
-    asked = predict_pb2.PredictRequest(output_filter=["a", "b"])
-    assert fewest_fields(asked.SerializeToString()) == 2
-    asked.model_spec.name = "ranker"
-    asked.model_spec.version.value = 300
-    assert fewest_fields(asked.SerializeToString()) == 2 + 1 + 2 + 1
-    asked.inputs["x"].CopyFrom(tf.make_tensor_proto(["a", "b", "c"]))
+    message = predict_pb2.PredictRequest(output_filter=["a", "b"])
+    assert fewest_fields(message.SerializeToString()) == 2
+    message.model_spec.name = "ranker"
+    message.model_spec.version.value = 300
+    assert fewest_fields(message.SerializeToString()) == 2 + 1 + 2 + 1
+    message.inputs["x"].CopyFrom(tf.make_tensor_proto(["a", "b", "c"]))
     # The entry, its key and value; dtype, shape, axis and its size; three texts.
-    assert fewest_fields(asked.SerializeToString()) == 6 + 3 + 4 + 3
+    assert fewest_fields(message.SerializeToString()) == 6 + 3 + 4 + 3
 
 
 def test_texts_and_contents_are_one_value_whatever_they_hold() -> None:

@@ -64,9 +64,9 @@ def _difference_together(case: dict[str, Any], answers: list[dict[str, Any]]) ->
         codes = [sorted(answer["code"] for answer in side) for side in (recorded, answers)]
         return None if codes[0] == codes[1] else f"recorded {codes[0]}, received {codes[1]}"
     for index, (request, expected, answer) in enumerate(zip(case["requests"], recorded, answers, strict=True)):
-        found = difference({"api": "grpc", **request, "answer": expected}, answer)
-        if found is not None:
-            return f"request {index}: {found}"
+        mismatch = difference({"api": "grpc", **request, "answer": expected}, answer)
+        if mismatch is not None:
+            return f"request {index}: {mismatch}"
     return None
 
 

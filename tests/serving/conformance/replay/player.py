@@ -53,9 +53,9 @@ def play(
             change_files(folders, case["do"])
             continue
         seconds = pace.known_seconds if case["id"] in known else pace.patience_seconds
-        found = _ask_patiently(case, asker, pace, seconds)
-        if found is not None:
-            differences[case["id"]] = found
+        mismatch = _ask_patiently(case, asker, pace, seconds)
+        if mismatch is not None:
+            differences[case["id"]] = mismatch
     return differences
 
 
@@ -65,8 +65,8 @@ def _ask_patiently(case: dict[str, Any], asker: Asker, pace: Pace, patience_seco
     end = time.monotonic() + min(case.get("within", 0.0), patience_seconds)
     attempts = ATTEMPTS_TOGETHER if case["api"] == "together" else 1
     while True:
-        found = difference(case, asker.ask(case))
+        mismatch = difference(case, asker.ask(case))
         attempts -= 1
-        if found is None or (attempts <= 0 and time.monotonic() >= end):
-            return found
+        if mismatch is None or (attempts <= 0 and time.monotonic() >= end):
+            return mismatch
         time.sleep(RETRY_SECONDS)
