@@ -68,8 +68,6 @@ def test_every_variable_is_there_once(cases: tuple[dict[str, Case], Path], name:
     assert len(set(handles)) == len(handles)
     # TensorFlow keeps the path of each asset file in a variable too, which the initialisation fills.
     assert len(names) == len(handles) - len(graph.asset_file_def)
-    size = sum(int(np.prod(shape)) * 4 for _, shape in tf.train.list_variables(str(folder / "variables" / "variables")))
-    assert (folder / "variables" / "variables.data-00000-of-00001").stat().st_size < 1.2 * size + 4096
 
 
 @pytest.mark.parametrize("name", [*RANKERS, *MATCHERS])
