@@ -101,19 +101,23 @@ def test_interests_are_told_apart_that_training_had_no_need_to() -> None:
 
     Attention has learned what training asked for; centres compete all the same. Mean cosine between interests, mean
     best cosine of a behaviour to one, and targets found among 15 items: ComiRec about 0.95, 0.62 and 0.45, HCN -0.05,
-    0.81 and 0.57. Trained on users of four groups both tell them apart.
+    0.81 and 0.53, means over three seeds, since what one seed finds differs from processor to processor (HCN 0.47 to
+    0.62). Trained on users of four groups both tell them apart.
     """
     training, many = log(4000, 1, 1), log(500, 2, 4)
     sizes = {"embedding_dimension": 8, "interests": 4, "normalize": True, "temperature": 0.1}
     found = {}
     for name, options in (("comirec", {}), ("hcn", {"recent": LENGTH})):
-        model: Any = train(name, INPUTS, sizes | options, training, epochs=4, batch_size=250)
-        interests = model.interests(many)[0] if isinstance(model, HCN) else model.interests(many)
-        interests, history = (np.asarray(unit_vectors(x)) for x in (interests, model.space.history(many)[0]))
-        interests = interests[:, :4]  # HCN's others are of before what is recent: of nothing
-        pairs = np.einsum("bkd,bld->bkl", interests, interests)[:, ~np.eye(4, dtype=bool)]
-        coverage = np.einsum("bkd,btd->bkt", interests, history).max(axis=1)
-        found[name] = float(pairs.mean()), float(coverage.mean()), recall(model, many, 15)
+        figures = []
+        for seed in (1, 2, 3):
+            model: Any = train(name, INPUTS, sizes | options, training, epochs=4, batch_size=250, seed=seed)
+            interests = model.interests(many)[0] if isinstance(model, HCN) else model.interests(many)
+            interests, history = (np.asarray(unit_vectors(x)) for x in (interests, model.space.history(many)[0]))
+            interests = interests[:, :4]  # HCN's others are of before what is recent: of nothing
+            pairs = np.einsum("bkd,bld->bkl", interests, interests)[:, ~np.eye(4, dtype=bool)]
+            coverage = np.einsum("bkd,btd->bkt", interests, history).max(axis=1)
+            figures.append((float(pairs.mean()), float(coverage.mean()), recall(model, many, 15)))
+        found[name] = tuple(np.mean(figures, axis=0))
     assert found["hcn"][0] < found["comirec"][0] - 0.4, found
     assert found["hcn"][1] > found["comirec"][1] + 0.1, found
     assert found["hcn"][2] > found["comirec"][2] + 0.03, found
