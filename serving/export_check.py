@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from serving.saved_model_writer import ExportError
-from serving.session_model import INIT_SIGNATURE, ModelLoadError, SessionModel
+from serving.session_model import INIT_SIGNATURE, ModelLoadError, SessionModel, first_line
 from serving.warm_up import read_warm_up
 
 TOLERANCE = 1e-4
@@ -48,8 +48,7 @@ def _check_request(model: SessionModel, signatures: Mapping[str, Any], log: Any)
     try:
         answers = model.run(key, inputs)
     except tf.errors.OpError as error:
-        reason = (error.message or "").splitlines()[0]
-        raise ExportError(f"signature {key} of the exported model fails in a session: {reason}") from error
+        raise ExportError(f"signature {key} of the exported model fails in a session: {first_line(error)}") from error
     for name, answer in answers.items():
         difference = _difference(answer, expected[name].numpy())
         if not difference <= TOLERANCE:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from serving.description import Description
 from serving.raw_inputs import RawInput
+from serving.session_model import SAVED_MODEL
 
 PROVENANCE = "assets.extra/interestflow.json"
 """Under the model's folder: where it comes from and what it is asked with."""
@@ -25,9 +26,23 @@ def read_provenance(folder: str | Path) -> dict[str, Any]:
     Raises:
         ScoringError: where there is no exported model in `folder`.
     """
-    if not tf.io.gfile.exists(f"{folder}/saved_model.pb") or not tf.io.gfile.exists(f"{folder}/{PROVENANCE}"):
-        raise ScoringError(f"{folder} should hold saved_model.pb and {PROVENANCE}, as the pipeline exports them")
-    with tf.io.gfile.GFile(f"{folder}/{PROVENANCE}") as file:
+    content = load_provenance(folder) if tf.io.gfile.exists(f"{folder}/{SAVED_MODEL}") else None
+    if content is None:
+        raise ScoringError(f"{folder} should hold {SAVED_MODEL} and {PROVENANCE}, as the pipeline exports them")
+    return content
+
+
+def load_provenance(folder: str | Path) -> dict[str, Any] | None:
+    """Return the content of the JSON file beside the model in `folder`; None where there is no such file.
+
+    Raises:
+        tf.errors.OpError: where it cannot be read.
+        ValueError: where it is not JSON.
+    """
+    path = f"{folder}/{PROVENANCE}"
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
         content: dict[str, Any] = json.load(file)
     return content
 

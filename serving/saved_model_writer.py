@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2, node_def_pb2
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.checkpoint.trackable_view import TrackableView
 
 PYTHON_OPERATIONS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
@@ -54,11 +54,6 @@ def read_saved_model(folder: str) -> saved_model_pb2.SavedModel:
     """The message in `saved_model.pb` of `folder`."""
     with tf.io.gfile.GFile(tf.io.gfile.join(folder, "saved_model.pb"), "rb") as file:
         return saved_model_pb2.SavedModel.FromString(file.read())
-
-
-def meta_graph_of(folder: str) -> meta_graph_pb2.MetaGraphDef:
-    """The only graph of a SavedModel that was written here."""
-    return read_saved_model(folder).meta_graphs[0]
 
 
 def operations(saved: saved_model_pb2.SavedModel) -> set[str]:

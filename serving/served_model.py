@@ -18,7 +18,8 @@ from serving.description import DESCRIBE, Description
 from serving.export_check import check_export
 from serving.provenance import PROVENANCE
 from serving.raw_inputs import RawInput, raw_inputs
-from serving.saved_model_writer import meta_graph_of, write_saved_model
+from serving.saved_model_writer import write_saved_model
+from serving.session_model import read_meta_graph
 from serving.warm_up import synthetic_row, warm_up_requests, write_warm_up
 
 MODEL_NAME = "model"
@@ -74,7 +75,7 @@ class ServedModel(tf.Module):
         with tempfile.TemporaryDirectory() as temporary:
             write_saved_model(signatures, self._transform.__dict__, temporary)
             _write_text(f"{temporary}/{PROVENANCE}", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-            metadata = Metadata.of_signatures(0, meta_graph_of(temporary).signature_def, self.description)
+            metadata = Metadata.of_signatures(0, read_meta_graph(temporary).signature_def, self.description)
             row = synthetic_row(self._raw_inputs, self.description)
             write_warm_up(temporary, warm_up_requests(MODEL_NAME, metadata, self._raw_inputs, [row]))
             check_export(temporary, signatures)

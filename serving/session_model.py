@@ -76,7 +76,7 @@ class SessionModel:
             self._initialize(meta_graph)
         except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
             self._session.close()
-            raise ModelLoadError(f"{self.folder} cannot be loaded: {_first_line(error)}", _code(error)) from error
+            raise ModelLoadError(f"{self.folder} cannot be loaded: {first_line(error)}", _code(error)) from error
         self._lock = threading.Lock()
         self._callables: dict[tuple[str, tuple[str, ...]], tuple[list[str], Callable[..., list[np.ndarray]]]] = {}
 
@@ -157,7 +157,7 @@ def read_meta_graph(folder: str, tags: Collection[str] = (SERVE_TAG,)) -> meta_g
         message = f"{path} is no SavedModel: its bytes cannot be parsed"
         raise InvalidSavedModelError(message, tf.errors.DATA_LOSS) from None
     except tf.errors.OpError as error:
-        raise ModelLoadError(f"{path} cannot be read: {_first_line(error)}", error.error_code) from None
+        raise ModelLoadError(f"{path} cannot be read: {first_line(error)}", error.error_code) from None
     for meta_graph in saved.meta_graphs:
         if set(meta_graph.meta_info_def.tags) == set(tags):
             return meta_graph
@@ -184,8 +184,8 @@ def _code(error: Exception) -> int:
     return int(error.error_code) if isinstance(error, tf.errors.OpError) else int(tf.errors.INVALID_ARGUMENT)
 
 
-def _first_line(error: Exception) -> str:
-    """The sentence of an error of TensorFlow that says what is wrong, without the stack that follows."""
+def first_line(error: Exception) -> str:
+    """Return the sentence of an error of TensorFlow that says what is wrong, without the stack that follows."""
     text = error.message if isinstance(error, tf.errors.OpError) else str(error)
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -7,9 +7,6 @@ instead. They read files and load no model.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
@@ -18,10 +15,10 @@ from serving.deployment.config import DeploymentConfig
 from serving.deployment.errors import ModelFolderError
 from serving.deployment.warm_up_check import check_warm_up
 from serving.description import Description
-from serving.provenance import PROVENANCE
-from serving.session_model import VARIABLES, ModelLoadError, read_meta_graph
+from serving.provenance import description_of, load_provenance
+from serving.server.versions import version_folders
+from serving.session_model import VARIABLES, ModelLoadError, first_line, read_meta_graph
 
-LARGEST_VERSION = 2**63 - 1
 VARIABLE_OPERATIONS = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 
@@ -51,15 +48,14 @@ def _version_folders(folder: str) -> dict[int, str]:
     try:
         if not tf.io.gfile.stat(folder).is_directory:
             raise ModelFolderError(f"{folder} should be a folder with versions of the model, received a file")
-        names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+        names = tf.io.gfile.listdir(folder)
     except tf.errors.NotFoundError:
         raise ModelFolderError(
             f"{folder} should be a folder with versions of the model, received no such folder"
         ) from None
     except tf.errors.OpError as error:
-        raise ModelFolderError(f"{folder} cannot be read: {_first_line(error)}") from None
-    versions = {int(name): f"{folder.rstrip('/')}/{name}" for name in names if name.isascii() and name.isdecimal()}
-    versions = {version: versions[version] for version in sorted(versions) if version <= LARGEST_VERSION}
+        raise ModelFolderError(f"{folder} cannot be read: {first_line(error)}") from None
+    versions = version_folders(folder, names)
     if not versions:
         raise ModelFolderError(f"{folder} should hold a version of the model, received a folder without one")
     return versions
@@ -90,7 +86,7 @@ def _check_version(folder: str, config: DeploymentConfig) -> None:
     except ModelLoadError as error:
         raise ModelFolderError(str(error)) from None
     except tf.errors.OpError as error:
-        raise ModelFolderError(f"{folder} cannot be read: {_first_line(error)}") from None
+        raise ModelFolderError(f"{folder} cannot be read: {first_line(error)}") from None
 
 
 def _check_weights(folder: str, graph: meta_graph_pb2.MetaGraphDef) -> None:
@@ -104,16 +100,7 @@ def _check_weights(folder: str, graph: meta_graph_pb2.MetaGraphDef) -> None:
 
 def _read_description(folder: str) -> Description | None:
     """Return the description in the JSON file beside the model; None where there is none that can be read."""
-    path = f"{folder}/{PROVENANCE}"
-    if not tf.io.gfile.exists(path):
-        return None
     try:
-        with tf.io.gfile.GFile(path) as file:
-            return Description.from_json(json.load(file)["description"])
+        return description_of(load_provenance(folder) or {})
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _first_line(error: tf.errors.OpError) -> str:
-    lines: Sequence[str] = (error.message or type(error).__name__).splitlines()
-    return lines[0]

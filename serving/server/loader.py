@@ -11,7 +11,7 @@ from typing import Protocol
 
 import grpc
 
-from serving.server.errors import ServingError
+from serving.server.errors import CODES, ServingError
 from serving.server.limits import RequestLimits
 from serving.server.model_state import Model, State, Version
 from serving.server.servable import Servable
@@ -19,7 +19,6 @@ from serving.server.versions import folder_state
 from serving.session_model import SAVED_MODEL, InvalidSavedModelError, MissingSavedModelError, ModelLoadError
 
 log = logging.getLogger("interestflow.serving")
-CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Observer(Protocol):

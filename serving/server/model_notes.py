@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from serving.description import Description
-from serving.provenance import PROVENANCE
+from serving.provenance import PROVENANCE, description_of, load_provenance
 
 log = logging.getLogger("interestflow.serving")
 
@@ -31,21 +29,18 @@ class ModelNotes:
 
 def read_notes(folder: str) -> ModelNotes:
     """Read the notes of the model in `folder`. A file that cannot be read is logged: the model answers without it."""
-    path = f"{folder}/{PROVENANCE}"
     try:
-        if not tf.io.gfile.exists(path):
-            return ModelNotes()
-        with tf.io.gfile.GFile(path) as file:
-            return _parse(json.loads(file.read()))
+        content = load_provenance(folder)
+        return ModelNotes() if content is None else _parse(content)
     except (tf.errors.OpError, ValueError, TypeError, KeyError, AttributeError) as error:
-        log.warning("%s cannot be read, so missing features are not counted: %s", path, error)
+        log.warning("%s/%s cannot be read, so missing features are not counted: %s", folder, PROVENANCE, error)
         return ModelNotes()
 
 
 def _parse(content: Any) -> ModelNotes:
     """Older exports have no description; their inputs still tell which are lists."""
     lists = {raw["name"] for raw in content.get("raw_inputs", []) if raw["kind"] != "value"}
-    description = Description.from_json(content["description"]) if "description" in content else None
+    description = description_of(content)
     if description is None:
         return ModelNotes(frozenset(lists) if "raw_inputs" in content else None)
     return ModelNotes(frozenset(lists | description.lengths.keys()), description.always_given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -16,10 +17,7 @@ MAX_VERSION = 2**63 - 1
 
 
 def list_versions(base_path: str) -> dict[int, str] | None:
-    """List the folders below `base_path` whose name is a version number.
-
-    As in TensorFlow Serving, `007` is version 7, a folder counts before its model is complete, and of two folders with
-    the same number the one whose name sorts last is taken.
+    """List the folders below `base_path` whose name is a version number; one counts before its model is complete.
 
     Args:
         base_path: absolute path, or URI of a file system that TensorFlow reads.
@@ -30,9 +28,22 @@ def list_versions(base_path: str) -> dict[int, str] | None:
     try:
         if not tf.io.gfile.exists(base_path):
             return None
-        names = sorted(name.rstrip("/") for name in tf.io.gfile.listdir(base_path))
+        return version_folders(base_path, tf.io.gfile.listdir(base_path))
     except tf.errors.OpError:
         return None
+
+
+def version_folders(base_path: str, names: Iterable[str]) -> dict[int, str]:
+    """Return the folders by version, rising, of those among `names` that are version numbers.
+
+    As in TensorFlow Serving, `007` is version 7, and of two folders with the same number the one whose name sorts last
+    is taken.
+
+    Args:
+        base_path: the folder that they are in.
+        names: of all that is there, perhaps with a slash at the end.
+    """
+    names = sorted(name.rstrip("/") for name in names)
     numbers = {name: int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 100}
     folders = {number: name for name, number in numbers.items() if number <= MAX_VERSION}
     return {number: f"{base_path.rstrip('/')}/{folders[number]}" for number in sorted(folders)}

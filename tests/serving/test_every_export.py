@@ -16,7 +16,7 @@ import transformed
 from exported_cases import Case, write
 
 from models.registry import MATCHERS, RANKERS
-from serving.saved_model_writer import meta_graph_of
+from serving.session_model import read_meta_graph
 
 TOLERANCE = 1e-5
 OURS = ("PYTHONPATH", "TF_USE_LEGACY_KERAS")
@@ -47,7 +47,7 @@ def answers(folder: Path, name: str, signature: str) -> Mapping[str, np.ndarray]
 @pytest.mark.parametrize("name", [*RANKERS, *MATCHERS])
 def test_a_session_answers_as_keras_does(cases: tuple[dict[str, Case], Path], name: str) -> None:
     case, folder = cases[0][name], cases[1]
-    asked = set(meta_graph_of(str(folder / name / "model")).signature_def) - {"__saved_model_init_op"}
+    asked = set(read_meta_graph(str(folder / name / "model")).signature_def) - {"__saved_model_init_op"}
     assert asked == set(case.asked)
     for signature, outputs in case.expected.items():
         given = answers(folder, name, signature)
@@ -63,7 +63,7 @@ def test_a_session_answers_as_keras_does(cases: tuple[dict[str, Case], Path], na
 def test_every_variable_is_there_once(cases: tuple[dict[str, Case], Path], name: str) -> None:
     folder = cases[1] / name / "model"
     names = [key for key, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if key[0] != "_"]
-    graph = meta_graph_of(str(folder))
+    graph = read_meta_graph(str(folder))
     handles = [node.attr["shared_name"].s for node in graph.graph_def.node if node.op == "VarHandleOp"]
     assert len(set(handles)) == len(handles)
     # TensorFlow keeps the path of each asset file in a variable too, which the initialisation fills.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.saved_model_writer import ExportError, meta_graph_of, operations, read_saved_model, write_saved_model
-from serving.session_model import SessionModel
+from serving.saved_model_writer import ExportError, operations, read_saved_model, write_saved_model
+from serving.session_model import SessionModel, read_meta_graph
 
 
 def concrete(function: Any, dtype: tf.DType = tf.float32) -> Any:
@@ -49,7 +49,7 @@ def test_a_table_is_written_with_its_file_but_not_where_that_lay(tmp_path: Path)
     assert [path.name for path in (tmp_path / "model" / "assets").iterdir()] == ["words"]
     creators = [
         node
-        for function in meta_graph_of(str(tmp_path / "model")).graph_def.library.function
+        for function in read_meta_graph(str(tmp_path / "model")).graph_def.library.function
         for node in function.node_def
         if node.op == "HashTableV2"
     ]
