@@ -17,18 +17,21 @@ from pipeline.stored import Stored
 from serving.client import Client, ClientError
 from serving.config import ServingGateConfig
 from serving.provenance import ScoringError
+from serving.publish import copy_folder, publish_version
 from serving.raw_inputs import RawInput
 from serving.raw_rows import Row, row_of, split_row
 from serving.scorer import Scorer
-from serving.served_model import copy_folder
 from serving.server.configuration import ServerOptions, one_model
 from serving.server.server import Server
+from serving.session_model import first_line
 from serving.warm_up import warm_up_requests, write_warm_up
 
 NAME = "candidate"
 BATCH = 64
 """Examples asked about at once."""
 POLL_SECONDS = 0.25
+SHARES = (50, 99)
+"""Percentiles of the time that a request takes, in percent."""
 
 
 class ServingVerdict(Stored):
@@ -70,29 +73,33 @@ def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence
     """
     copy_folder(model, output)
     figures: dict[str, Any] = {"megabytes": _bytes_of(output) / 2**20}
+    reasons = list(_too_large(config, figures["megabytes"]))
     try:
         scorer = Scorer(output)
         expected = Expected.of(scorer, _examples(test_files, config.examples))
         requests = warm_up_requests(NAME, scorer.metadata, scorer.inputs, expected.rows)
-        figures["warm_up_requests"] = write_warm_up(output, requests)
-        figures["examples"] = len(expected.examples)
-        reasons = list(_too_large(config, figures["megabytes"]))
+        figures |= {"examples": len(expected.examples), "warm_up_requests": write_warm_up(output, requests)}
         with _served(config, output) as (client, server):
-            figures["server"] = server
-            reasons += _answers_differ(client, expected, config.tolerance, figures)
+            difference = _largest_difference(client, expected)
+            figures |= {"server": server, "largest_difference": difference}
+            reasons += _too_different(config, difference)
+            milliseconds: np.ndarray | None = None
             if "rank" in scorer.metadata.signatures:
+                task = f"ranking {config.candidates} candidates"
                 reasons += _rank_differs(client, expected, scorer.inputs, config.tolerance)
                 milliseconds = _timed_rank(client, expected.rows, scorer.inputs, config)
-                reasons += _too_slow(config, milliseconds, f"ranking {config.candidates} candidates", figures)
             elif "retrieve" in scorer.metadata.signatures:
+                task, figures["asked"] = f"retrieving {config.candidates} items", "items retrieved"
                 reasons += retrieval_problems(client, scorer, expected.rows, config)
                 milliseconds = retrieval_milliseconds(client, expected.rows, scorer.inputs, config)
-                figures["asked"] = "items retrieved"
-                reasons += _too_slow(config, milliseconds, f"retrieving {config.candidates} items", figures)
+            if milliseconds is not None:
+                percentiles = {f"p{share}_milliseconds": float(np.percentile(milliseconds, share)) for share in SHARES}
+                figures |= {"candidates": config.candidates, **percentiles}
+                reasons += _too_slow(config, percentiles, task)
     except (ScoringError, ClientError) as error:
-        reasons = [*_too_large(config, figures["megabytes"]), str(error)]
+        reasons.append(str(error))
     except tf.errors.OpError as error:
-        reasons = [f"the model cannot score the test examples: {(error.message or '').splitlines()[0]}"]
+        reasons.append(f"the model cannot score the test examples: {first_line(error)}")
     return ServingVerdict(is_blessed=not reasons, reasons=tuple(reasons), **figures)
 
 
@@ -125,24 +132,20 @@ def _too_large(config: ServingGateConfig, megabytes: float) -> Iterator[str]:
         yield f"the model should have at most {config.megabytes:g} MB, it has {megabytes:,.1f} MB"
 
 
-def _too_slow(config: ServingGateConfig, milliseconds: np.ndarray, task: str, figures: dict[str, Any]) -> Iterator[str]:
-    figures["candidates"] = config.candidates
-    for name, share in (("p50_milliseconds", 50), ("p99_milliseconds", 99)):
-        figures[name] = float(np.percentile(milliseconds, share))
-        limit = getattr(config, name)
-        if limit is not None and figures[name] > limit:
-            yield f"{name[:3]} of {task} should be at most {limit:g} ms, it is {figures[name]:.2f} ms"
-
-
-def _answers_differ(client: Client, expected: Expected, tolerance: float, figures: dict[str, Any]) -> Iterator[str]:
-    difference = _largest_difference(client, expected)
-    figures["largest_difference"] = difference
+def _too_different(config: ServingGateConfig, difference: float) -> Iterator[str]:
     # Not "more than": a difference that is no number is no agreement either.
-    if not difference <= tolerance:
+    if not difference <= config.tolerance:
         yield (
-            f"answers over gRPC should be within {tolerance:g} of the offline ones, "
+            f"answers over gRPC should be within {config.tolerance:g} of the offline ones, "
             f"the largest difference is {difference:.3g}"
         )
+
+
+def _too_slow(config: ServingGateConfig, percentiles: Mapping[str, float], task: str) -> Iterator[str]:
+    for name, milliseconds in percentiles.items():
+        limit = getattr(config, name)
+        if limit is not None and milliseconds > limit:
+            yield f"{name[:3]} of {task} should be at most {limit:g} ms, it is {milliseconds:.2f} ms"
 
 
 @contextlib.contextmanager
@@ -167,12 +170,11 @@ def _served(config: ServingGateConfig, folder: str) -> Iterator[tuple[Client, st
 
 
 def _place(config: ServingGateConfig, folder: str) -> int:
-    """Copies the model to where the server that is named looks for versions, as the newest of them."""
+    """Put the model where the server that is named looks for versions, as the newest of them."""
     if config.base_path is None:
         raise ClientError("`serving.base_path` should be given with `serving.address`, received none")
-    base = config.base_path.rstrip("/")
     version = int(time.time())
-    copy_folder(folder, f"{base}/{version}")
+    publish_version(folder, config.base_path.rstrip("/"), version)
     return version
 
 

@@ -17,6 +17,7 @@ from serving.client.metadata import Metadata
 from serving.description import DESCRIBE, Description
 from serving.export_check import check_export
 from serving.provenance import PROVENANCE
+from serving.publish import copy_folder
 from serving.raw_inputs import RawInput, raw_inputs
 from serving.saved_model_writer import write_saved_model
 from serving.session_model import read_meta_graph
@@ -104,16 +105,6 @@ class ServedModel(tf.Module):
         shapes, rows = self._inputs.tensors(), self._inputs.rows()
         tensors = {name: tf.ensure_shape(transformed[name], [None, *shapes[name][0]]) for name in sorted(names)}
         return tensors | {name: _within(tensors[name], rows[name]) for name in sorted(rows.keys() & tensors.keys())}
-
-
-def copy_folder(source: str, target: str) -> None:
-    """Copy a folder with all that is below it, on any file systems that TensorFlow knows."""
-    for folder, _, files in tf.io.gfile.walk(source):
-        below = folder[len(source) :].strip("/")
-        destination = f"{target}/{below}".rstrip("/")
-        tf.io.gfile.makedirs(destination)
-        for file in files:
-            tf.io.gfile.copy(f"{folder.rstrip('/')}/{file}", f"{destination}/{file}", overwrite=True)
 
 
 def _lengths(raw: Collection[RawInput], inputs: ModelInputs) -> dict[str, int]:

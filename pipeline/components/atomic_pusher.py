@@ -13,8 +13,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-INCOMING = ".incoming"
-"""The folder beside the versions that a version is copied to first; servers look at folders named by numbers alone."""
+from serving.publish import INCOMING, can_move
+
 PUSHED, DESTINATION = "pushed", "pushed_destination"
 """Properties of the pushed model."""
 
@@ -22,9 +22,8 @@ PUSHED, DESTINATION = "pushed", "pushed_destination"
 class AtomicPusherExecutor(executor.Executor):
     """TFX's executor, which copies into the version's folder itself, with a move at the end.
 
-    TensorFlow Serving takes any folder named by a number for a version, complete or not. Without retries, as it is
-    deployed here, it gives a version that is incomplete when it looks up for good. Object stores have no move of a
-    folder: there the copy is made in place, `saved_model.pb` last, and the server is deployed with retries.
+    `serving.publish.publish_version` says why, and does the same for a model without artifacts. Where there is no move
+    of a folder, TFX copies in place, `saved_model.pb` last.
     """
 
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, Any], exec_properties: dict[str, Any]) -> None:
@@ -32,7 +31,7 @@ class AtomicPusherExecutor(executor.Executor):
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         base = destination.filesystem.base_directory.rstrip("/")
-        if "://" in base:
+        if not can_move(base):
             super().Do(input_dict, output_dict, exec_properties)
             return
         incoming = posixpath.join(base, INCOMING)

@@ -119,6 +119,15 @@ def test_a_server_that_already_runs_can_be_asked(made: tuple[Path, list[str]], t
         lost = verdict(made, tmp_path / "lost", address=address, base_path=str(tmp_path / "x"), timeout_seconds=1.0)
         assert not lost.is_blessed
         assert "within 1 s" in lost.reasons[0]
+        both = verdict(
+            made,
+            tmp_path / "both",
+            address=address,
+            base_path=str(tmp_path / "y"),
+            timeout_seconds=1.0,
+            megabytes=0.001,
+        )
+        assert [reason.partition(" should ")[0] for reason in both.reasons] == ["the model", "the server"]
 
 
 def test_a_server_that_answers_otherwise_is_found_out(made: tuple[Path, list[str]], tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-from pipeline.components.atomic_pusher import INCOMING, AtomicPusher
+from pipeline.components.atomic_pusher import AtomicPusher
+from serving.publish import INCOMING
 
 FILES = 400
 

@@ -1,0 +1,49 @@
+"""Copies models, and puts versions where servers look for them."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from serving.session_model import SAVED_MODEL
+
+INCOMING = ".incoming"
+"""The folder beside the versions that a version is copied to first; servers look at folders named by numbers alone."""
+
+
+def copy_folder(source: str, target: str) -> None:
+    """Copy a model with all that is below it, on any file systems that TensorFlow knows.
+
+    `saved_model.pb` is copied last: who finds it finds a whole model.
+    """
+    files = []
+    for folder, _, names in tf.io.gfile.walk(source):
+        below = folder[len(source) :].strip("/")
+        tf.io.gfile.makedirs(f"{target}/{below}".rstrip("/"))
+        files += [f"{below}/{name}".lstrip("/") for name in names]
+    for file in sorted(files, key=lambda file: (file == SAVED_MODEL, file)):
+        tf.io.gfile.copy(f"{source.rstrip('/')}/{file}", f"{target}/{file}", overwrite=True)
+
+
+def publish_version(source: str, base: str, version: int) -> None:
+    """Put the model in `source` where a server looks for versions of it, so that it never sees half of one.
+
+    TensorFlow Serving takes any folder named by a number for a version, complete or not. Without retries, as it is
+    deployed here, it gives a version up for good that is incomplete when it looks.
+
+    Args:
+        source: folder of the model.
+        base: folder of the versions.
+        version: number of the new one.
+    """
+    target = f"{base}/{version}"
+    if not can_move(base):
+        copy_folder(source, target)
+        return
+    copied = f"{base}/{INCOMING}/{version}"
+    copy_folder(source, copied)
+    tf.io.gfile.rename(copied, target)
+
+
+def can_move(base: str) -> bool:
+    """Whether a folder can be moved in `base`. Object stores have no move; a server retries loading from them."""
+    return "://" not in base
