@@ -42,7 +42,7 @@ from pipeline.config import load
 from pipeline.evaluation import files_of_test_split
 from pipeline.folders import Folders
 from serving.client import Client, ClientError
-from serving.client.arrays import fill_tensor_proto
+from serving.client.arrays import fill_inputs
 from serving.client.protocol_pb2 import PredictRequest, PredictResponse
 from serving.client.rows import pack_rank
 from serving.raw_rows import Row, example_of, row_of, split_row
@@ -120,8 +120,7 @@ def predict_of(channel: grpc.Channel) -> Callable[..., Any]:
 def request_of(signature: str, arrays: Mapping[str, np.ndarray]) -> PredictRequest:
     request = PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = NAME, signature
-    for name, array in arrays.items():
-        fill_tensor_proto(request.inputs[name], array)
+    fill_inputs(request, arrays)
     return request
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.python.lib.io._pywrap_record_io import RecordIterator
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from serving.client.arrays import fill_inputs
 from serving.client.metadata import Metadata
 from serving.client.rows import (
     pack_encode_items,
@@ -84,24 +85,24 @@ def warm_up_requests(
     items = [row for row in (split_row(row, raw_inputs)[1] for row in rows) if row.get(ITEM)]
     for count in (1, description.max_rows):
         if "serving_default" in metadata.signatures:
-            yield _request(model, metadata, "serving_default", _examples(_cycled(rows, count), raw_inputs))
+            yield _request(model, "serving_default", _examples(_cycled(rows, count), raw_inputs))
         if "predict" in metadata.signatures:
-            yield _request(model, metadata, "predict", pack_predict(metadata, _cycled(rows, count)))
+            yield _request(model, "predict", pack_predict(metadata, _cycled(rows, count)))
         if "encode_user" in metadata.signatures:
-            yield _request(model, metadata, "encode_user", pack_encode_user(metadata, _cycled(users, count)))
+            yield _request(model, "encode_user", pack_encode_user(metadata, _cycled(users, count)))
         if "encode_items" in metadata.signatures:
-            yield _request(model, metadata, "encode_items", pack_encode_items(metadata, _cycled(items, count)))
+            yield _request(model, "encode_items", pack_encode_items(metadata, _cycled(items, count)))
     if RANK in metadata.signatures:
         smallest = description.candidate_sizes[0]
-        yield _request(model, metadata, RANK, pack_rank(metadata, users[0], _cycled(items, smallest)))
+        yield _request(model, RANK, pack_rank(metadata, users[0], _cycled(items, smallest)))
         for count in description.candidate_sizes:
             arrays = pack_rank(metadata, users[0], _cycled(items, count))
-            yield _request(model, metadata, rank_signature(metadata, count), arrays)
+            yield _request(model, rank_signature(metadata, count), arrays)
     if "retrieve" in metadata.signatures:
         for count in RETRIEVED:
-            yield _request(model, metadata, "retrieve", pack_retrieve(metadata, users[0], count))
+            yield _request(model, "retrieve", pack_retrieve(metadata, users[0], count))
     if DESCRIBE in metadata.signatures:
-        yield _request(model, metadata, DESCRIBE, {"rows": np.zeros(1, np.int32)})
+        yield _request(model, DESCRIBE, {"rows": np.zeros(1, np.int32)})
 
 
 def synthetic_row(raw_inputs: Sequence[RawInput], description: Description) -> Row:
@@ -113,13 +114,10 @@ def synthetic_row(raw_inputs: Sequence[RawInput], description: Description) -> R
     }
 
 
-def _request(
-    model: str, metadata: Metadata, signature: str, arrays: Mapping[str, np.ndarray]
-) -> predict_pb2.PredictRequest:
+def _request(model: str, signature: str, arrays: Mapping[str, np.ndarray]) -> predict_pb2.PredictRequest:
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = model, signature
-    for name, tensor in metadata.signature(signature).inputs.items():
-        request.inputs[name].CopyFrom(tf.make_tensor_proto(arrays[name], tensor.dtype, arrays[name].shape))
+    fill_inputs(request, arrays)
     return request
 
 

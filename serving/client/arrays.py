@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,16 @@ def fill_tensor_proto(proto: Any, values: np.ndarray | Sequence[Any]) -> None:
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     getattr(proto, _FIELDS[number][1]).extend(flat)
+
+
+def fill_inputs(request: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write the inputs of a PredictRequest, this package's or TensorFlow Serving's own.
+
+    Raises:
+        ClientError: for an array that `fill_tensor_proto` refuses.
+    """
+    for name, array in arrays.items():
+        fill_tensor_proto(request.inputs[name], array)
 
 
 def to_array(name: str, proto: Any) -> np.ndarray:

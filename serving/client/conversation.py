@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from serving.client import protocol_pb2
 from serving.client.answers import Outputs
-from serving.client.arrays import fill_tensor_proto, to_array
+from serving.client.arrays import fill_inputs, to_array
 from serving.client.calls import Caller, Deadline, Steps
 from serving.client.channel import CHECK_HEALTH, GET_METADATA, GET_STATUS, PREDICT
 from serving.client.client_error import ClientError
@@ -208,8 +208,7 @@ class Conversation:
 
     def _predict(self, signature: str, arrays: Arrays, version: int | None, deadline: Deadline) -> Steps[Outputs]:
         request = protocol_pb2.PredictRequest(model_spec=self.model.spec(signature, version))
-        for name, array in arrays.items():
-            fill_tensor_proto(request.inputs[name], array)
+        fill_inputs(request, arrays)
         _check_rows(request)
         response = _parse(protocol_pb2.PredictResponse, (yield from self._caller.call(PREDICT, request, deadline)))
         outputs = {name: to_array(name, proto) for name, proto in sorted(response.outputs.items())}

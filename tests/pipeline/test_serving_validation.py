@@ -37,18 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     export(every_input.EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(folder), {"fingerprint": "abc"})
     file = tmp_path_factory.mktemp("examples") / "data.gz"
     with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
-        for row in transformed.rows() * 4:
-            example = tf.train.Example()
-            for name, value in row.items():
-                values = value if isinstance(value, list) else [value]
-                feature = example.features.feature[name]
-                if name == "price":
-                    feature.float_list.value.extend(values)
-                elif name == "history_age":
-                    feature.int64_list.value.extend(values)
-                else:
-                    feature.bytes_list.value.extend(each.encode() for each in values)
-            writer.write(example.SerializeToString())
+        for example in transformed.serialized(transformed.rows() * 4):
+            writer.write(example)
     return folder, [str(file)]
 
 

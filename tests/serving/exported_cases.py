@@ -60,14 +60,7 @@ def columns(rows: list[dict[str, Any]], described: bool = False) -> dict[str, np
 
 def transformed_features(output: TFTransformOutput, rows: list[dict[str, Any]]) -> dict[str, tf.Tensor]:
     """What the transform makes of `rows`, by TF Transform itself and without a signature."""
-
-    def ragged(name: str, dtype: tf.DType) -> tf.SparseTensor:
-        return tf.ragged.constant([row.get(name, []) for row in rows], dtype=dtype, ragged_rank=1).to_sparse()
-
-    raw = {name: tf.constant([row.get(name, "") for row in rows]) for name in ("user", "item", "category")}
-    raw["price"] = tf.constant([row.get("price", float("nan")) for row in rows], tf.float32)
-    raw |= {name: ragged(name, tf.string) for name in ("tags", "history_item", "history_category")}
-    raw["history_age"] = ragged("history_age", tf.int64)
+    raw = transformed.parsed(rows)
     raw["label_click"] = tf.zeros(len(rows))
     return output.transform_raw_features(raw, drop_unused_features=True)
 
@@ -100,7 +93,7 @@ class Case:
         spec = {key: transformed.RAW_SPEC[key] for key in names}
         self.asked: dict[str, dict[str, np.ndarray]] = {"describe": {"rows": np.zeros(2, np.int32)}}
         self.expected: dict[str, dict[str, np.ndarray]] = {}
-        self.asked["serving_default"] = {"examples": examples_of(ROWS)}
+        self.asked["serving_default"] = {"examples": np.array(transformed.serialized(ROWS), object)}
         make = self._matcher if name in MATCHERS else self._ranker
         self.module = make(name, output, spec, {key: arrays[key] for key in names}, features)
 
@@ -175,23 +168,6 @@ def graph_of(inputs: ModelInputs) -> CollaborativeGraph:
     )
     users = np.repeat(np.arange(1, inputs.user_rows), 2)
     return CollaborativeGraph.of(inputs.user_rows, users, 1 + np.arange(len(users)) % count, knowledge)
-
-
-def examples_of(rows: list[dict[str, Any]]) -> np.ndarray:
-    texts = []
-    for row in rows:
-        example = tf.train.Example()
-        for name, value in row.items():
-            values = value if isinstance(value, list) else [value]
-            feature = example.features.feature[name]
-            if name == "price":
-                feature.float_list.value.extend(values)
-            elif name == "history_age":
-                feature.int64_list.value.extend(values)
-            else:
-                feature.bytes_list.value.extend(text.encode() for text in values)
-        texts.append(example.SerializeToString())
-    return np.array(texts, object)
 
 
 def best_scores(users: np.ndarray, items: IndexedItems, rows: list[dict[str, Any]], count: int) -> np.ndarray:

@@ -73,15 +73,7 @@ def fresh(served: tuple[ServedRanker, Path], tmp_path_factory: pytest.TempPathFa
 
 def in_pipeline(module: ServedRanker, rows: list[dict[str, Any]]) -> np.ndarray:
     """Scores with the transform and the ranker as they are in memory, asked with tensors rather than examples."""
-
-    def ragged(name: str, dtype: tf.DType) -> tf.SparseTensor:
-        return tf.ragged.constant([row.get(name, []) for row in rows], dtype=dtype, ragged_rank=1).to_sparse()
-
-    raw = {name: tf.constant([row.get(name, "") for row in rows]) for name in ("user", "item", "category")}
-    raw["price"] = tf.constant([row.get("price", float("nan")) for row in rows], tf.float32)
-    raw |= {name: ragged(name, tf.string) for name in ("tags", "history_item", "history_category")}
-    raw["history_age"] = ragged("history_age", tf.int64)
-    return module.probabilities(raw)["click"].numpy()
+    return module.probabilities(transformed.parsed(rows))["click"].numpy()
 
 
 def test_a_fresh_process_gives_the_scores_of_the_pipeline(

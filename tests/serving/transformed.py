@@ -83,6 +83,37 @@ def rows() -> list[dict[str, Any]]:
     return made
 
 
+def parsed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The raw features of `rows` as parsing gives them, labels not among them."""
+
+    def ragged(name: str, dtype: tf.DType) -> tf.SparseTensor:
+        return tf.ragged.constant([row.get(name, []) for row in rows], dtype=dtype, ragged_rank=1).to_sparse()
+
+    raw = {name: tf.constant([row.get(name, "") for row in rows]) for name in ("user", "item", "category")}
+    raw["price"] = tf.constant([row.get("price", float("nan")) for row in rows], tf.float32)
+    raw |= {name: ragged(name, tf.string) for name in ("tags", "history_item", "history_category")}
+    raw["history_age"] = ragged("history_age", tf.int64)
+    return raw
+
+
+def serialized(rows: list[dict[str, Any]]) -> list[bytes]:
+    """`rows` as serialized examples, written without the code under test."""
+    texts = []
+    for row in rows:
+        example = tf.train.Example()
+        for name, value in row.items():
+            values = value if isinstance(value, list) else [value]
+            feature = example.features.feature[name]
+            if name == "price":
+                feature.float_list.value.extend(values)
+            elif name == "history_age":
+                feature.int64_list.value.extend(values)
+            else:
+                feature.bytes_list.value.extend(text.encode() for text in values)
+        texts.append(example.SerializeToString())
+    return texts
+
+
 def inputs(transform_output: tft.TFTransformOutput, with_users: bool = False) -> ModelInputs:
     """Rows of a table: the vocabulary, one out-of-vocabulary bucket, padding."""
     size = {name: transform_output.vocabulary_size_by_name(name) + 2 for name in ("item", "category", "tags", "user")}

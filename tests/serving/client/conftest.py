@@ -1,4 +1,4 @@
-"""An exported ranker, and a server of it on a real socket."""
+"""Servers of an exported ranker and of small described models, on real sockets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 import transformed
+from described_models import DescribedMatcher, DescribedRanker, serve
 from every_input import EveryInput
 
 from serving.description import Description
@@ -39,3 +40,21 @@ def port(shop: Path) -> Iterator[int]:
     """The port of a server of the model `shop`."""
     with Server(ServerOptions(one_model("shop", str(shop)), poll_seconds=0.1)) as server:
         yield server.port
+
+
+@pytest.fixture(scope="session")
+def ranker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of `DescribedRanker`."""
+    base = tmp_path_factory.mktemp("ranker")
+    DescribedRanker().write(base)
+    with serve(base) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def matcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of `DescribedMatcher`."""
+    base = tmp_path_factory.mktemp("matcher")
+    DescribedMatcher().write(base)
+    with serve(base) as address:
+        yield address

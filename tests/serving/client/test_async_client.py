@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-from described_models import NAME, DescribedMatcher, serve
+from described_models import NAME
 from scripted_server import Refusal, ScriptedServer
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
@@ -21,14 +20,6 @@ from serving.client import AsyncClient, Client, ClientError, ClientTLS, protocol
 
 USER = {"user": "u1", "history_item": ["i0", "i1"] * 5, "history_age": list(range(10, 0, -1))}
 CANDIDATES = [{"item": f"i{number}", "price": number / 3} for number in range(11)]
-
-
-@pytest.fixture(scope="module")
-def matcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    base = tmp_path_factory.mktemp("matcher")
-    DescribedMatcher().write(base)
-    with serve(base) as address:
-        yield address
 
 
 def assert_equal(answer: Any, expected: Any) -> None:

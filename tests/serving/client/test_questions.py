@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from described_models import CATALOGUE, LENGTH, NAME, RANKER, DescribedMatcher, DescribedRanker, serve
+from described_models import CATALOGUE, LENGTH, NAME, RANKER, DescribedRanker, serve
 
 from serving.client import Client, ClientError
 from serving.server.configuration import Batching
@@ -32,22 +31,6 @@ def click(user: dict, candidate: dict) -> float:
     history = list(zip(user["history_item"], user["history_age"], strict=True))[-LENGTH:]
     tags = sum(code(tag) for tag in candidate["tags"][:2])
     return code(candidate["item"]) + candidate["price"] + tags + sum(code(item) * age for item, age in history)
-
-
-@pytest.fixture(scope="module")
-def ranker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    base = tmp_path_factory.mktemp("ranker")
-    DescribedRanker().write(base)
-    with serve(base) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def matcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    base = tmp_path_factory.mktemp("matcher")
-    DescribedMatcher().write(base)
-    with serve(base) as address:
-        yield address
 
 
 def client(address: str, **options: Any) -> Client:
