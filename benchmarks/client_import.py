@@ -23,7 +23,7 @@ SECONDS_BEFORE, MODULES_BEFORE = 8.5, 4474
 PROCESSES = 5
 PROGRAM = """
 import json, sys, time
-from serving.client import Client
+from interestflow.serving.client import Client
 with Client(sys.argv[1], sys.argv[2], timeout=60) as client:
     ranking = client.rank({}, [f"i{number}" for number in range(10)])
 print(json.dumps([time.process_time(), len(sys.modules), len(ranking.best())]))
@@ -47,8 +47,8 @@ def main() -> int:
     parser.add_argument("folder", help="Folder of a ranker's versions, such as runs/demo/serving/demo.")
     arguments = parser.parse_args()
 
-    from serving.server.configuration import ServerOptions, one_model
-    from serving.server.server import Server
+    from interestflow.serving.server.configuration import ServerOptions, one_model
+    from interestflow.serving.server.server import Server
 
     with Server(ServerOptions(one_model(MODEL, arguments.folder))) as server:
         measured = [measure(f"127.0.0.1:{server.port}") for _ in range(PROCESSES)]
@@ -61,5 +61,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path[0] = str(ROOT)  # this folder has a serving.py
     sys.exit(main())

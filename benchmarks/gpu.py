@@ -43,10 +43,10 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from benchmarks.synthetic_batches import make_batches
-from benchmarks.synthetic_inputs import synthetic_inputs
+from benchmarks.support.synthetic_batches import make_batches
+from benchmarks.support.synthetic_inputs import synthetic_inputs
 from benchmarks.training import MODELS
-from models.registry import build_ranker
+from interestflow.models.registry import build_ranker
 
 PRECISIONS = {"float32": jnp.float32, "mixed_bfloat16": jnp.bfloat16}
 AHEAD = 2

@@ -49,10 +49,10 @@ def measure(edges: int) -> dict[str, float]:
     import numpy as np
     import tensorflow as tf
 
-    from models.inputs import ModelInputs
-    from models.kgat import KGAT
-    from models.kgat_config import KGATHyperparameters
-    from models.knowledge_graph import CollaborativeGraph, KnowledgeGraph
+    from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, KnowledgeGraph
+    from interestflow.models.inputs import ModelInputs
+    from interestflow.models.matchers.kgat import KGAT
+    from interestflow.models.matchers.kgat_hyperparameters import KGATHyperparameters
 
     random = np.random.default_rng(0)
     # Half of the edges are interactions, half triples, each beside its inverse.

@@ -27,8 +27,8 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
-from transforms.log_generator import generate, write
-from transforms.log_generator_config import LogGeneratorConfig
+from interestflow.transforms.generator.config import LogGeneratorConfig
+from interestflow.transforms.generator.generate import generate, write
 
 VARIANTS = Path(__file__).with_name("ingest_variants.py")
 EVENTS = 800_261

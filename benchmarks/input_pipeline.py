@@ -24,12 +24,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import tensorflow as tf
 
-from models.config import OptimizerConfig, TrainingConfig
-from models.inputs import CategoricalInput, ModelInputs
-from models.optimizers import build_optimizer
-from models.registry import build_ranker
-from pipeline.ranker_training import RankerTraining
-from pipeline.training_data import Split
+from interestflow.models.inputs import CategoricalInput, ModelInputs
+from interestflow.models.optimizers import build_optimizer
+from interestflow.models.registry import build_ranker
+from interestflow.models.training_config import OptimizerConfig, TrainingConfig
+from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.ranker import RankerTraining
 
 LENGTH, FILES, BATCH, TURNS = 50, 8, 1024, 3
 BARS = {"memory": 0.9, "files": 0.75}

@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import hypergeom
 
-from pipeline.config import PipelineConfig, load
-from pipeline.retrieval_evaluation import query_ranker, shards_of
-from transforms.config import SplitConfig
+from interestflow.pipeline.config import PipelineConfig, load
+from interestflow.pipeline.evaluation.matchers import query_ranker, shards_of
+from interestflow.transforms.config import SplitConfig
 
 CUTOFF, NEGATIVES, DAY = 10, 99, 86_400
 PUBLISHED = {"S3Rec without pre-training": (0.4651, 0.3142), "FMLP-Rec": (0.4935, 0.3317)}

@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
 
-from benchmarks.programs_in_turns import Program, run_in_turns
+from benchmarks.support.programs_in_turns import Program, run_in_turns
 
 LENGTHS = (50, 200, 1000)
 BAR = 1.3
@@ -45,12 +45,12 @@ def train(model: str, length: int, steps: int) -> None:
     """The worker: see `serve_windows`."""
     import keras
 
-    from benchmarks.synthetic_batches import make_batches
-    from benchmarks.synthetic_inputs import synthetic_inputs
-    from benchmarks.timed_windows import serve_windows
-    from models.config import OptimizerConfig
-    from models.optimizers import build_optimizer
-    from models.registry import build_ranker
+    from benchmarks.support.synthetic_batches import make_batches
+    from benchmarks.support.synthetic_inputs import synthetic_inputs
+    from benchmarks.support.timed_windows import serve_windows
+    from interestflow.models.optimizers import build_optimizer
+    from interestflow.models.registry import build_ranker
+    from interestflow.models.training_config import OptimizerConfig
 
     keras.utils.set_random_seed(17)
     inputs = synthetic_inputs(ITEMS, length, users=False)

@@ -37,16 +37,16 @@ from quality_data import Prepared, TestSplit
 from rich.console import Console
 from rich.table import Table
 
-from models.config import HYPERPARAMETERS, EarlyStoppingConfig, ModelConfig, TrainingConfig
-from models.ranker import Ranker
-from models.registry import build_ranker
-from pipeline import fingerprint
-from pipeline.config import load
-from pipeline.metrics.measures import expected_calibration_error, grouped_auc, log_loss
-from pipeline.training import train
-from pipeline.training_data import Split
-from transforms.area_under_curve import area_under_curve
-from transforms.best_possible import best_possible
+from interestflow.models.rankers.base import Ranker
+from interestflow.models.registry import build_ranker
+from interestflow.models.training_config import HYPERPARAMETERS, EarlyStoppingConfig, ModelConfig, TrainingConfig
+from interestflow.pipeline.config import load
+from interestflow.pipeline.dag import fingerprints as fingerprint
+from interestflow.pipeline.metrics.ranking import expected_calibration_error, grouped_auc, log_loss
+from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.loop import train
+from interestflow.transforms.area_under_curve import area_under_curve
+from interestflow.transforms.generator.best_possible import best_possible
 
 MODELS = ("pooled", "din", "dien", "tin", "diffumin", "infnet")
 SEARCH = [

@@ -28,11 +28,11 @@ from over_seeds import mean_and_spread
 from rich.console import Console
 from rich.table import Table
 
-from models.matcher_config import MATCHER_HYPERPARAMETERS
-from pipeline.beam_arguments import BEAM_ARGUMENTS
-from pipeline.config import PipelineConfig, load
-from pipeline.evaluation_result import TaskMetrics
-from pipeline.retrieval_evaluation import evaluate_matcher
+from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS
+from interestflow.pipeline.config import PipelineConfig, load
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+from interestflow.pipeline.evaluation.matchers import evaluate_matcher
+from interestflow.pipeline.evaluation.result import TaskMetrics
 
 SHOWN = ("recall_10", "recall_20", "recall_50", "ndcg_10", "ndcg_20", "ndcg_50", "coverage_50")
 BASELINE, POPULARITY = "two_tower", "popularity"

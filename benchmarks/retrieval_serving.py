@@ -30,8 +30,8 @@ from resident_memory import resident_megabytes
 from rich.console import Console
 from rich.table import Table
 
-from serving.exact_index import ExactIndex
-from serving.session_model import SessionModel
+from interestflow.serving.export.exact_index import ExactIndex
+from interestflow.serving.session_model import SessionModel
 
 DIMENSION, INTERESTS, COUNT, HISTORY = 64, 4, 50, 50
 BAR = 1.5

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
 
-from benchmarks.programs_in_turns import ROOT, Program, run_in_turns
+from benchmarks.support.programs_in_turns import ROOT, Program, run_in_turns
 
 PEERS = ROOT / "benchmarks/peers"
 DEEPCTR, FUXICTR = PEERS / ".venv/bin/python", PEERS / ".venv-fuxictr/bin/python"
@@ -43,7 +43,7 @@ def programs(models: list[str], items: int, steps: int, ids: str) -> list[Compar
     shape = [f"--items={items}", f"--steps={steps}", f"--ids={ids}"]
 
     def ours(model: str) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.training_worker", f"--model={model}", *shape]
+        return [sys.executable, "-m", "benchmarks.support.training_worker", f"--model={model}", *shape]
 
     running = [Compared(model, ours(model)) for model in models]
     if len(models) == 1:

@@ -34,14 +34,14 @@ from tfx.utils import io_utils, json_utils, proto_utils
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from tfx_bsl.public import tfxio
 
-from pipeline.beam_arguments import BEAM_ARGUMENTS
-from pipeline.quiet import libraries_to_log
-from transforms import feature_names
-from transforms.config import IngestionConfig
-from transforms.expected_schema import expected_schema
-from transforms.preprocessing import transform_splits_config
-from transforms.raw_schema import raw_feature_spec
-from transforms.statistics import statistics_options
+from interestflow.pipeline.cli.library_logs import libraries_to_log
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+from interestflow.transforms import feature_names
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.feature_spec import raw_feature_spec
+from interestflow.transforms.preprocessing import transform_splits_config
+from interestflow.transforms.schema.expected_schema import expected_schema
+from interestflow.transforms.schema.statistics_options import statistics_options
 
 BAR = 5_000
 LENGTH, FILES = 50, 4
@@ -72,7 +72,7 @@ def transform_seconds(config: IngestionConfig, examples: Any, folder: Path) -> f
         "transformed_examples": [artifact(standard_artifacts.Examples, folder / "transformed")],
     }
     properties = {
-        "preprocessing_fn": "transforms.preprocessing.preprocessing_fn",
+        "preprocessing_fn": "interestflow.transforms.preprocessing.preprocessing_fn",
         "custom_config": json_utils.dumps({"ingestion": config.model_dump_json()}),
         "splits_config": proto_utils.proto_to_json(transform_splits_config()),
         "disable_statistics": 1,

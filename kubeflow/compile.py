@@ -11,10 +11,10 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from pipeline.beam_arguments import BEAM_ARGUMENTS
-from pipeline.config import PipelineConfig
-from pipeline.folders import Folders
-from pipeline.graph import Fingerprints, build_components
+from interestflow.pipeline.config import PipelineConfig
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+from interestflow.pipeline.dag.build import Fingerprints, build_components
+from interestflow.pipeline.folders import Folders
 
 ResourceSpec = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec
 

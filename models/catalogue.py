@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from models.inputs import ModelInputs
-from models.layers.embedding_table import gather_rows
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.layers.embedding.embedding_table import gather_rows
 
 
 @dataclass(frozen=True)

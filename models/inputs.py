@@ -30,7 +30,7 @@ Side = Literal["item", "user", "event"]
 class QuotientRemainder:
     """The layout of a table in two small ones, of `ceil(rows / buckets)` and of `buckets` rows.
 
-    See `models/layers/quotient_remainder.py`.
+    See `models/layers/embedding/quotient_remainder.py`.
     """
 
     buckets: int

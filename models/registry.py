@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from models.bpr_mf import BPRMF
-from models.catalogue import Catalogue
-from models.comirec import ComiRec
-from models.config import HYPERPARAMETERS, Section
-from models.desmil import DESMIL
-from models.dien import DIEN
-from models.diffumin import DiffuMIN
-from models.din import DIN
-from models.hcn import HCN
-from models.hcn_ranker import HCNRanker
-from models.idnp import IDNP
-from models.infnet import INFNet
-from models.inputs import ModelInputs
-from models.kgat import KGAT
-from models.knowledge_graph import CollaborativeGraph
-from models.matcher import Matcher
-from models.pooled import PooledRanker
-from models.popularity import Popularity
-from models.ranker import Ranker
-from models.shared_bottom import SharedBottom
-from models.tin import TIN
-from models.two_tower import TwoTower
+from interestflow.models.catalogue import Catalogue
+from interestflow.models.graphs.collaborative_graph import CollaborativeGraph
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.matchers.base import Matcher
+from interestflow.models.matchers.bpr_mf import BPRMF
+from interestflow.models.matchers.comirec import ComiRec
+from interestflow.models.matchers.desmil import DESMIL
+from interestflow.models.matchers.hcn import HCN
+from interestflow.models.matchers.idnp import IDNP
+from interestflow.models.matchers.kgat import KGAT
+from interestflow.models.matchers.popularity import Popularity
+from interestflow.models.matchers.two_tower import TwoTower
+from interestflow.models.rankers.base import Ranker
+from interestflow.models.rankers.dien import DIEN
+from interestflow.models.rankers.diffumin import DiffuMIN
+from interestflow.models.rankers.din import DIN
+from interestflow.models.rankers.hcn_ranker import HCNRanker
+from interestflow.models.rankers.infnet import INFNet
+from interestflow.models.rankers.pooled import PooledRanker
+from interestflow.models.rankers.shared_bottom import SharedBottom
+from interestflow.models.rankers.tin import TIN
+from interestflow.models.training_config import HYPERPARAMETERS, Section
 
 RANKERS: dict[str, type[Ranker]] = {
     "pooled": PooledRanker,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from models.config import OptimizerConfig
-from models.layers.embedding_table import DeclaredTable, declared_alone
-from models.optimizers import build_optimizer, slot_bytes
+from interestflow.models.layers.embedding.embedding_table import DeclaredTable, declared_alone
+from interestflow.models.optimizers import build_optimizer, slot_bytes
+from interestflow.models.training_config import OptimizerConfig
 
 FLOAT_BYTES = 4
 

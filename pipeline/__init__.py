@@ -11,12 +11,12 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
 def __getattr__(name: str) -> Any:
-    """`pipeline.Champion` and the like: where TFX on Kubeflow looks for an artifact's class, by its type's name.
+    """`interestflow.pipeline.Champion` and the like: where TFX on Kubeflow looks for an artifact's class, by its type's name.
 
     Found only when asked for, so that importing the package does not import TFX.
     """
     if name.startswith("_") or not name[0].isupper():
-        raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
-    from pipeline import artifacts
+        raise AttributeError(f"module 'interestflow.pipeline' has no attribute {name!r}")
+    from interestflow.pipeline.artifacts import types as artifacts
 
     return getattr(artifacts, name)

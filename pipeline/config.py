@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from models.config import EmbeddingConfig, ModelConfig, TrainingConfig
-from models.matcher_config import MATCHER_HYPERPARAMETERS
-from pipeline.config_errors import describe, repeated_keys
-from serving.config import ServingGateConfig
-from serving.deployment.config import DeploymentConfig
-from transforms.config import IngestionConfig, Section
-from transforms.log_generator_config import LogGeneratorConfig
+from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS
+from interestflow.models.training_config import EmbeddingConfig, ModelConfig, TrainingConfig
+from interestflow.pipeline.config_errors import describe, repeated_keys
+from interestflow.serving.config import ServingGateConfig
+from interestflow.serving.deployment.config import DeploymentConfig
+from interestflow.transforms.config import IngestionConfig, Section
+from interestflow.transforms.generator.config import LogGeneratorConfig
 
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
 RUNS_FOLDER_VARIABLE = "INTERESTFLOW_RUNS"

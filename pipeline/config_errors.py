@@ -12,7 +12,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from models.config import HYPERPARAMETERS, ModelConfig
+from interestflow.models.training_config import HYPERPARAMETERS, ModelConfig
 
 EXPECTATIONS = {
     "greater_than_equal": "at least {ge:g}",

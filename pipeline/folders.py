@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import RUNS_FOLDER_VARIABLE, PipelineConfig
+from interestflow.pipeline.config import RUNS_FOLDER_VARIABLE, PipelineConfig
 
 TRAINING_SUMMARY = "training_summary.json"
 """In the folder of a training's logs; in short also in the exported model's provenance."""

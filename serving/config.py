@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from serving.description import CANDIDATE_SIZES, MAX_ROWS
+from interestflow.serving.description import CANDIDATE_SIZES, MAX_ROWS
 
 PositiveInt = Annotated[int, Field(ge=1)]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving.description import Description
-from serving.raw_inputs import RawInput
-from serving.session_model import SAVED_MODEL
+from interestflow.serving.description import Description
+from interestflow.serving.raw_inputs import RawInput
+from interestflow.serving.session_model import SAVED_MODEL
 
 PROVENANCE = "assets.extra/interestflow.json"
 """Under the model's folder: where it comes from and what it is asked with."""

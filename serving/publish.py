@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from serving.session_model import SAVED_MODEL
+from interestflow.serving.session_model import SAVED_MODEL
 
 INCOMING = ".incoming"
 """The folder beside the versions that a version is copied to first; servers look at folders named by numbers alone."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from transforms import feature_names
+from interestflow.transforms import feature_names
 
 DEFAULTS: dict[str, Any] = {"string": "", "int64": 0, "float32": math.nan}
 """Of a single value that a request leaves out and for which the transform names no default of its own."""

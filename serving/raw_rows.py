@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving.client.values import as_list, as_single, is_missing, to_column
-from serving.raw_inputs import RawInput
+from interestflow.serving.client.values import as_list, as_single, is_missing, to_column
+from interestflow.serving.raw_inputs import RawInput
 
 Row = dict[str, Any]
 

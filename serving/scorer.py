@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.client import ClientError
-from serving.client.metadata import Metadata
-from serving.client.rows import Row, as_candidates, check_known, pack_encode_user, pack_predict, pack_rank
-from serving.provenance import ScoringError, description_of, raw_inputs_of, read_provenance
-from serving.raw_rows import example_of
-from serving.session_model import ModelLoadError, SessionModel
+from interestflow.serving.client import ClientError
+from interestflow.serving.client.metadata import Metadata
+from interestflow.serving.client.rows import Row, as_candidates, check_known, pack_encode_user, pack_predict, pack_rank
+from interestflow.serving.provenance import ScoringError, description_of, raw_inputs_of, read_provenance
+from interestflow.serving.raw_rows import example_of
+from interestflow.serving.session_model import ModelLoadError, SessionModel
 
 
 class Scorer:

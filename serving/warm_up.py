@@ -12,9 +12,9 @@ import tensorflow as tf
 from tensorflow.python.lib.io._pywrap_record_io import RecordIterator
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from serving.client.arrays import fill_inputs
-from serving.client.metadata import Metadata
-from serving.client.rows import (
+from interestflow.serving.client.arrays import fill_inputs
+from interestflow.serving.client.metadata import Metadata
+from interestflow.serving.client.rows import (
     pack_encode_items,
     pack_encode_user,
     pack_predict,
@@ -22,10 +22,10 @@ from serving.client.rows import (
     pack_retrieve,
     rank_signature,
 )
-from serving.description import DESCRIBE, RANK, Description
-from serving.raw_inputs import RawInput
-from serving.raw_rows import Row, example_of, split_row
-from transforms.feature_names import ITEM
+from interestflow.serving.description import DESCRIBE, RANK, Description
+from interestflow.serving.raw_inputs import RawInput
+from interestflow.serving.raw_rows import Row, example_of, split_row
+from interestflow.transforms.feature_names import ITEM
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 MOST = 1000

@@ -5,4 +5,4 @@ import os
 # Files run beside one another: TensorFlow's threads would only wait for each other's processor.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-import pipeline  # noqa: F401  sets what TF Recommenders needs before TFX asks for `tf.keras`
+import interestflow.pipeline  # noqa: F401  sets what TF Recommenders needs before TFX asks for `tf.keras`

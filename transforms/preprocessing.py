@@ -1,6 +1,6 @@
 """From raw examples to what a model reads: one TensorFlow graph for training and for serving.
 
-TFX's Transform is given `preprocessing_fn="transforms.preprocessing.preprocessing_fn"`. What is learned from data
+TFX's Transform is given `preprocessing_fn="interestflow.transforms.preprocessing.preprocessing_fn"`. What is learned from data
 (vocabularies, quantiles, means) is learned from the training split, and from what was logged: a sampled negative says
 nothing about how often an item is met.
 """
@@ -13,11 +13,10 @@ from typing import Any
 import tensorflow as tf
 from tfx.proto import transform_pb2
 
-from transforms import feature_names
-from transforms.catalogue_examples import ITEMS_SPLIT
-from transforms.config import AttributeConfig, IngestionConfig
-from transforms.encodings import age_buckets, bucket_encoder, identity_encoder, standardized
-from transforms.flat_values import (
+from interestflow.transforms import feature_names
+from interestflow.transforms.config import AttributeConfig, IngestionConfig
+from interestflow.transforms.encoding.encoders import age_buckets, bucket_encoder, identity_encoder, standardized
+from interestflow.transforms.encoding.flat_values import (
     FlatValues,
     encode,
     first_of_list,
@@ -25,6 +24,7 @@ from transforms.flat_values import (
     newest_of_list_history,
     single,
 )
+from interestflow.transforms.examples.catalogue import ITEMS_SPLIT
 
 
 def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:

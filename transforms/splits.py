@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from transforms.config import EventsConfig, SplitConfig
-from transforms.files import TableError
-from transforms.timestamps import MICROSECONDS
+from interestflow.transforms.config import EventsConfig, SplitConfig
+from interestflow.transforms.reading.files import TableError
+from interestflow.transforms.reading.timestamps import MICROSECONDS
 
 SPLITS = ("train", "validation", "test")
 HOUR = 3_600_000_000

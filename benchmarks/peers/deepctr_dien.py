@@ -1,7 +1,7 @@
 """DeepCTR 0.9.4's DIEN on the batches that ours gets; runs in the environment of `benchmarks/peers/setup.sh`.
 
 AUGRU with sampled negatives, its own defaults for all else but the tower's units. Speaks as
-`benchmarks/training_worker.py` does.
+`benchmarks/support/training_worker.py` does.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The model is the one of the package's `model_zoo.LongCTR`, with the units that all programs have, its own choices for
 all else (Dice in the attention, ReLU in the tower, no softmax) and PyTorch's Adagrad over its dense tables. Its own
-training step runs, without its reading of files. Speaks as `benchmarks/training_worker.py` does.
+training step runs, without its reading of files. Speaks as `benchmarks/support/training_worker.py` does.
 """
 
 from __future__ import annotations

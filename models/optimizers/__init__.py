@@ -6,10 +6,10 @@ import math
 
 import keras
 
-from models.config import OptimizerConfig
-from models.optimizers.decoupled import Decoupled
-from models.optimizers.row_sparse import LazyAdam, RowSparse, SparseAdagrad
-from models.optimizers.rowwise_adagrad import RowwiseAdagrad
+from interestflow.models.optimizers.decoupled import Decoupled
+from interestflow.models.optimizers.row_sparse import LazyAdam, RowSparse, SparseAdagrad
+from interestflow.models.optimizers.rowwise_adagrad import RowwiseAdagrad
+from interestflow.models.training_config import OptimizerConfig
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "sparse_adagrad": SparseAdagrad,

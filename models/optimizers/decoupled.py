@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.layers.embedding_table import is_table
-from models.optimizers.row_sparse import RowSparse
+from interestflow.models.layers.embedding.embedding_table import is_table
+from interestflow.models.optimizers.row_sparse import RowSparse
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

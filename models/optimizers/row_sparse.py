@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from models.large_pages import on_large_pages
+from interestflow.models.layers.embedding.huge_pages import on_large_pages
 
 
 def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:

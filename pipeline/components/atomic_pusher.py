@@ -13,7 +13,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from serving.publish import INCOMING, can_move
+from interestflow.serving.publish import INCOMING, can_move
 
 PUSHED, DESTINATION = "pushed", "pushed_destination"
 """Properties of the pushed model."""
@@ -22,7 +22,7 @@ PUSHED, DESTINATION = "pushed", "pushed_destination"
 class AtomicPusherExecutor(executor.Executor):
     """TFX's executor, which copies into the version's folder itself, with a move at the end.
 
-    `serving.publish.publish_version` says why, and does the same for a model without artifacts. Where there is no move
+    `interestflow.serving.publish.publish_version` says why, and does the same for a model without artifacts. Where there is no move
     of a folder, TFX copies in place, `saved_model.pb` last.
     """
 

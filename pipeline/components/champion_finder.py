@@ -2,8 +2,8 @@
 
 from tfx.v1.dsl.components import OutputArtifact, Parameter, component
 
-from pipeline import artifacts
-from pipeline.champion import find_champion
+from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.pipeline.gates.champion import find_champion
 
 
 @component

@@ -9,7 +9,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies
 
-from pipeline.data_gate import ANOMALIES_FILE, check_anomalies
+from interestflow.pipeline.gates.data import ANOMALIES_FILE, check_anomalies
 
 
 @component

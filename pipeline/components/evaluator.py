@@ -5,11 +5,11 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 from tfx.v1.dsl.components import BeamComponentParameter, InputArtifact, OutputArtifact, Parameter, component
 
-from pipeline import artifacts
-from pipeline.champion import Champion
-from pipeline.config import PipelineConfig
-from pipeline.evaluation import evaluate, files_of_test_split
-from pipeline.retrieval_evaluation import evaluate_matchers
+from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.pipeline.config import PipelineConfig
+from interestflow.pipeline.evaluation.matchers import evaluate_matchers
+from interestflow.pipeline.evaluation.rankers import evaluate, files_of_test_split
+from interestflow.pipeline.gates.champion import Champion
 
 
 @component(use_beam=True)

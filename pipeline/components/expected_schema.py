@@ -9,8 +9,8 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Schema
 
-from transforms.config import IngestionConfig
-from transforms.expected_schema import curated_schema, expected_schema
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.schema.expected_schema import curated_schema, expected_schema
 
 SCHEMA_FILE = "schema.pbtxt"
 """What TFX's own steps name the file of a schema."""

@@ -10,7 +10,7 @@ from tfx.types.component_spec import ChannelParameter
 from tfx.types.standard_component_specs import TrainerSpec
 from tfx.utils import json_utils
 
-from pipeline import artifacts
+from interestflow.pipeline.artifacts import types as artifacts
 
 KNOWLEDGE_GRAPH = "knowledge_graph"
 """The input, and the key of `custom_config` under which `run_fn` finds the graph's folder."""

@@ -3,9 +3,9 @@
 import apache_beam as beam
 from tfx.v1.dsl.components import BeamComponentParameter, OutputArtifact, Parameter, component
 
-from pipeline import artifacts
-from transforms.config import IngestionConfig
-from transforms.graph_ingestion import ingest_graph
+from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.knowledge_graph.job import ingest_graph
 
 
 @component(use_beam=True)

@@ -6,9 +6,9 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.types.standard_artifacts import Examples
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 
-from pipeline import artifacts
-from transforms.config import IngestionConfig
-from transforms.leak_check import check_files
+from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.leakage.check import check_files
 
 REPORT_FILE = "leak_check.json"
 

@@ -10,11 +10,11 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from pipeline.artifacts import IngestionReport
-from transforms.catalogue_examples import ITEMS_SPLIT
-from transforms.config import IngestionConfig
-from transforms.ingestion import ingest, remove_scratch
-from transforms.splits import SPLITS
+from interestflow.pipeline.artifacts.types import IngestionReport
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.examples.catalogue import ITEMS_SPLIT
+from interestflow.transforms.ingestion.job import ingest, remove_scratch
+from interestflow.transforms.splits import SPLITS
 
 
 @tfx.dsl.components.component(use_beam=True)

@@ -5,10 +5,10 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 
-from pipeline import artifacts
-from pipeline.config import GateConfig
-from pipeline.evaluation_result import Evaluation
-from pipeline.quality_gate import judge
+from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.pipeline.config import GateConfig
+from interestflow.pipeline.evaluation.result import Evaluation
+from interestflow.pipeline.gates.quality import judge
 
 
 @component

@@ -4,9 +4,9 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 
-from pipeline.evaluation import files_of_test_split
-from pipeline.serving_validation import validate_serving
-from serving.config import ServingGateConfig
+from interestflow.pipeline.evaluation.rankers import files_of_test_split
+from interestflow.pipeline.gates.serving import validate_serving
+from interestflow.serving.config import ServingGateConfig
 
 BLESSED, HAS_MODEL = "blessed", "has_model"
 """The properties by which TFX's Pusher knows a blessing, and that the model to push is in it."""

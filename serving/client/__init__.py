@@ -3,12 +3,12 @@
 It needs gRPC, protobuf and NumPy, and nothing of TensorFlow: `pip install 'interestflow[client]'`.
 """
 
-from serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
-from serving.client.async_client import AsyncClient
-from serving.client.channel import ClientTLS
-from serving.client.client import Client
-from serving.client.client_error import ClientError
-from serving.client.metadata import Metadata, Signature, Tensor
+from interestflow.serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
+from interestflow.serving.client.async_client import AsyncClient
+from interestflow.serving.client.channel import ClientTLS
+from interestflow.serving.client.client import Client
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.client.metadata import Metadata, Signature, Tensor
 
 __all__ = [
     "AsyncClient",

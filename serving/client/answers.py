@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.client.client_error import ClientError
+from interestflow.serving.client.client_error import ClientError
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.client import protocol_pb2
-from serving.client.client_error import ClientError
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.client_error import ClientError
 
 _FIELDS: dict[int, tuple[str, str]] = {
     protocol_pb2.DT_FLOAT: ("float32", "float_val"),

@@ -9,21 +9,27 @@ from typing import Any, TypeVar
 import grpc
 import numpy as np
 
-from serving.client import protocol_pb2
-from serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
-from serving.client.calls import Caller, Deadline, Pause, Steps
-from serving.client.channel import ClientTLS, callables, open_async_channel
-from serving.client.client import RETRIES, TIMEOUT
-from serving.client.conversation import Conversation, ModelChoice
-from serving.client.metadata import Metadata
-from serving.client.questions import EncodeQuestion, Question, RankQuestion, RetrieveQuestion, ScoreQuestion
-from serving.client.rows import Row
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
+from interestflow.serving.client.calls import Caller, Deadline, Pause, Steps
+from interestflow.serving.client.channel import ClientTLS, callables, open_async_channel
+from interestflow.serving.client.client import RETRIES, TIMEOUT
+from interestflow.serving.client.conversation import Conversation, ModelChoice
+from interestflow.serving.client.metadata import Metadata
+from interestflow.serving.client.questions import (
+    EncodeQuestion,
+    Question,
+    RankQuestion,
+    RetrieveQuestion,
+    ScoreQuestion,
+)
+from interestflow.serving.client.rows import Row
 
 Answer = TypeVar("Answer")
 
 
 class AsyncClient:
-    """Client of one model on a server, with the arguments and methods of `serving.client.Client`, to be awaited.
+    """Client of one model on a server, with the arguments and methods of `interestflow.serving.client.Client`, to be awaited.
 
     Example:
         async with AsyncClient("localhost:8500", "demo") as client:

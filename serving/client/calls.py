@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import grpc
 
-from serving.client.channel import FIRST_PAUSE, LONGEST_PAUSE
-from serving.client.client_error import client_error
+from interestflow.serving.client.channel import FIRST_PAUSE, LONGEST_PAUSE
+from interestflow.serving.client.client_error import client_error
 
 RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 """Codes of servers that are not there, are starting, or have no thread or place in a queue left. All that the client

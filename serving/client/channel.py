@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from serving.client.client_error import ClientError
+from interestflow.serving.client.client_error import ClientError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds before a request is sent again; they double from one attempt to the next."""

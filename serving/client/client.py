@@ -9,14 +9,20 @@ from typing import Any, TypeVar
 import grpc
 import numpy as np
 
-from serving.client import protocol_pb2
-from serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
-from serving.client.calls import Caller, Deadline, Pause, Steps
-from serving.client.channel import ClientTLS, callables, open_channel
-from serving.client.conversation import Conversation, ModelChoice
-from serving.client.metadata import Metadata
-from serving.client.questions import EncodeQuestion, Question, RankQuestion, RetrieveQuestion, ScoreQuestion
-from serving.client.rows import Row
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
+from interestflow.serving.client.calls import Caller, Deadline, Pause, Steps
+from interestflow.serving.client.channel import ClientTLS, callables, open_channel
+from interestflow.serving.client.conversation import Conversation, ModelChoice
+from interestflow.serving.client.metadata import Metadata
+from interestflow.serving.client.questions import (
+    EncodeQuestion,
+    Question,
+    RankQuestion,
+    RetrieveQuestion,
+    ScoreQuestion,
+)
+from interestflow.serving.client.rows import Row
 
 TIMEOUT = 5.0
 RETRIES = 5
@@ -177,7 +183,7 @@ class Client:
         """Send a PredictRequest as it is.
 
         Args:
-            request: `serving.client.protocol_pb2.PredictRequest`, or that of `tensorflow_serving.apis.predict_pb2`.
+            request: `interestflow.serving.client.protocol_pb2.PredictRequest`, or that of `tensorflow_serving.apis.predict_pb2`.
             timeout: seconds, instead of the client's own.
 
         Returns:

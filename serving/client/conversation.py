@@ -11,16 +11,16 @@ import grpc
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
-from serving.client import protocol_pb2
-from serving.client.answers import Outputs
-from serving.client.arrays import fill_inputs, to_array
-from serving.client.calls import Caller, Deadline, Steps
-from serving.client.channel import CHECK_HEALTH, GET_METADATA, GET_STATUS, PREDICT
-from serving.client.client_error import ClientError
-from serving.client.metadata import SIGNATURES, Metadata
-from serving.client.questions import Question
-from serving.client.rows import Arrays
-from serving.description import DESCRIBE, Description
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.answers import Outputs
+from interestflow.serving.client.arrays import fill_inputs, to_array
+from interestflow.serving.client.calls import Caller, Deadline, Steps
+from interestflow.serving.client.channel import CHECK_HEALTH, GET_METADATA, GET_STATUS, PREDICT
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.client.metadata import SIGNATURES, Metadata
+from interestflow.serving.client.questions import Question
+from interestflow.serving.client.rows import Arrays
+from interestflow.serving.description import DESCRIBE, Description
 
 ATTEMPTS = 5
 """For one question, where versions come and go while it is asked."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from serving.client import protocol_pb2
-from serving.client.arrays import dtype_name
-from serving.client.client_error import ClientError
-from serving.description import DESCRIBE, Description
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.arrays import dtype_name
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.description import DESCRIBE, Description
 
 INIT_OPERATION = "__saved_model_init_op"
 """TensorFlow Serving lists it among the signatures, although it cannot be asked."""

@@ -9,12 +9,12 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from serving.client import rows as packing
-from serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors, to_text
-from serving.client.client_error import ClientError
-from serving.client.metadata import Metadata, Tensor
-from serving.client.rows import Arrays, Row
-from transforms.feature_names import ITEM
+from interestflow.serving.client import rows as packing
+from interestflow.serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors, to_text
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.client.metadata import Metadata, Tensor
+from interestflow.serving.client.rows import Arrays, Row
+from interestflow.transforms.feature_names import ITEM
 
 Answer = TypeVar("Answer")
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from serving.client.client_error import ClientError
-from serving.client.metadata import Metadata, Tensor
-from serving.client.values import STRING, as_list, as_single, is_missing, missing_value, to_column
-from serving.description import Description, sized_rank
-from transforms.feature_names import HISTORY_ITEM, ITEM
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.client.metadata import Metadata, Tensor
+from interestflow.serving.client.values import STRING, as_list, as_single, is_missing, missing_value, to_column
+from interestflow.serving.description import Description, sized_rank
+from interestflow.transforms.feature_names import HISTORY_ITEM, ITEM
 
 HISTORY = "history_"
 COUNT = "k"

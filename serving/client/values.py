@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.client.client_error import ClientError
+from interestflow.serving.client.client_error import ClientError
 
 STRING = "string"
 _PLAIN = frozenset((str, bytes, int, float, bool, type(None)))

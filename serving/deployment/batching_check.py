@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serving.deployment.config import BatchingConfig
-from serving.deployment.errors import ModelFolderError
-from serving.description import RANK, Description, sized_rank
-from serving.session_model import INIT_SIGNATURE
+from interestflow.serving.deployment.config import BatchingConfig
+from interestflow.serving.deployment.errors import ModelFolderError
+from interestflow.serving.description import RANK, Description, sized_rank
+from interestflow.serving.session_model import INIT_SIGNATURE
 
 PREDICT = "predict"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving.deployment.config import DeploymentConfig
-from serving.deployment.tf_serving import (
+from interestflow.serving.deployment.config import DeploymentConfig
+from interestflow.serving.deployment.tf_serving import (
     CONFIG_FOLDER,
     GRPC_PORT,
     PROGRAM,

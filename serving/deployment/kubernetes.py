@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from serving.deployment.config import DeploymentConfig
-from serving.deployment.tf_serving import (
+from interestflow.serving.deployment.config import DeploymentConfig
+from interestflow.serving.deployment.tf_serving import (
     BATCHING_PARAMETERS,
     CONFIG_FOLDER,
     CONNECTION_GRACE_SECONDS,

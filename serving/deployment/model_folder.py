@@ -10,14 +10,14 @@ from __future__ import annotations
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.deployment.batching_check import check_batching
-from serving.deployment.config import DeploymentConfig
-from serving.deployment.errors import ModelFolderError
-from serving.deployment.warm_up_check import check_warm_up
-from serving.description import Description
-from serving.provenance import description_of, load_provenance
-from serving.server.versions import version_folders
-from serving.session_model import VARIABLES, ModelLoadError, first_line, read_meta_graph
+from interestflow.serving.deployment.batching_check import check_batching
+from interestflow.serving.deployment.config import DeploymentConfig
+from interestflow.serving.deployment.errors import ModelFolderError
+from interestflow.serving.deployment.warm_up_check import check_warm_up
+from interestflow.serving.description import Description
+from interestflow.serving.provenance import description_of, load_provenance
+from interestflow.serving.server.versions import version_folders
+from interestflow.serving.session_model import VARIABLES, ModelLoadError, first_line, read_meta_graph
 
 VARIABLE_OPERATIONS = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 

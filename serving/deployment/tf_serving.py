@@ -7,8 +7,8 @@ import json
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.certificates import ServerCertificates
-from serving.deployment.config import STOCK_IMAGE, BatchingConfig, DeploymentConfig
+from interestflow.serving.certificates import ServerCertificates
+from interestflow.serving.deployment.config import STOCK_IMAGE, BatchingConfig, DeploymentConfig
 
 GRPC_PORT, REST_PORT = 8500, 8501
 PROGRAM = "/usr/bin/tensorflow_model_server"

@@ -14,10 +14,10 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from serving.deployment.config import BatchingConfig
-from serving.deployment.errors import ModelFolderError
-from serving.session_model import INIT_SIGNATURE
-from serving.warm_up import MOST, WARM_UP, read_warm_up
+from interestflow.serving.deployment.config import BatchingConfig
+from interestflow.serving.deployment.errors import ModelFolderError
+from interestflow.serving.session_model import INIT_SIGNATURE
+from interestflow.serving.warm_up import MOST, WARM_UP, read_warm_up
 
 DEFAULT_SIGNATURE = "serving_default"
 

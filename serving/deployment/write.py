@@ -10,13 +10,13 @@ from pathlib import Path
 
 import yaml
 
-from serving.certificates import CertificateError, ServerCertificates, read_certificates
-from serving.deployment.compose import compose
-from serving.deployment.config import DeploymentConfig, TLSConfig
-from serving.deployment.errors import DeploymentError
-from serving.deployment.kubernetes import manifests, tls_secret_name
-from serving.deployment.model_folder import check_model_folder
-from serving.deployment.tf_serving import BATCHING_PARAMETERS, SSL_CONFIG, server_files, ssl_config
+from interestflow.serving.certificates import CertificateError, ServerCertificates, read_certificates
+from interestflow.serving.deployment.compose import compose
+from interestflow.serving.deployment.config import DeploymentConfig, TLSConfig
+from interestflow.serving.deployment.errors import DeploymentError
+from interestflow.serving.deployment.kubernetes import manifests, tls_secret_name
+from interestflow.serving.deployment.model_folder import check_model_folder
+from interestflow.serving.deployment.tf_serving import BATCHING_PARAMETERS, SSL_CONFIG, server_files, ssl_config
 
 LONGEST_NAME = 63 - len("-serving")
 """Kubernetes allows 63 characters; the ConfigMap's name is the longest."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import grpc
 import numpy as np
 
-from serving.server.errors import ServingError, invalid
+from interestflow.serving.server.errors import ServingError, invalid
 
 Arrays = Mapping[str, np.ndarray]
 MAX_PADDED_AXES = 6

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, Protocol
 import grpc
 import numpy as np
 
-from serving.server.batch_tensors import count_rows, join, split
-from serving.server.configuration import Batching
-from serving.server.errors import ServingError, invalid
-from serving.server.servable import Servable
+from interestflow.serving.server.batch_tensors import count_rows, join, split
+from interestflow.serving.server.configuration import Batching
+from interestflow.serving.server.errors import ServingError, invalid
+from interestflow.serving.server.servable import Servable
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.server.errors import ServerConfigurationError
+from interestflow.serving.server.errors import ServerConfigurationError
 
 MODEL_PLATFORM = "tensorflow"
 AllowReload = Literal["never", "with-certificate", "anyone"]

@@ -10,9 +10,9 @@ import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import classification_pb2, inference_pb2, input_pb2, model_pb2, regression_pb2
 
-from serving.server.batching import Runner
-from serving.server.errors import ServingError, invalid
-from serving.server.example_signatures import (
+from interestflow.serving.server.batching import Runner
+from interestflow.serving.server.errors import ServingError, invalid
+from interestflow.serving.server.example_signatures import (
     CLASSES,
     CLASSIFY,
     INPUTS,
@@ -22,10 +22,10 @@ from serving.server.example_signatures import (
     classify_outputs,
     regress_outputs,
 )
-from serving.server.limits import RequestLimits
-from serving.server.manager import Manager
-from serving.server.model_spec import answered_by, servable_of, spec_of
-from serving.server.servable import DEFAULT_SIGNATURE, Servable
+from interestflow.serving.server.limits import RequestLimits
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.model_spec import answered_by, servable_of, spec_of
+from interestflow.serving.server.servable import DEFAULT_SIGNATURE, Servable
 
 
 def classify(

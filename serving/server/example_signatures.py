@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving.server.errors import invalid
+from interestflow.serving.server.errors import invalid
 
 CLASSIFY = tf.saved_model.CLASSIFY_METHOD_NAME
 REGRESS = tf.saved_model.REGRESS_METHOD_NAME

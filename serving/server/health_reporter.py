@@ -6,7 +6,7 @@ import threading
 
 from grpc_health.v1 import health, health_pb2
 
-from serving.server.manager import Manager
+from interestflow.serving.server.manager import Manager
 
 SERVICES = ("", "PredictionService", "ModelService")
 CHECK_SECONDS = 0.5

@@ -8,13 +8,13 @@ import numpy as np
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
-from serving.server.batching import Runner
-from serving.server.errors import invalid
-from serving.server.example_inference import classify, multi_inference, regress
-from serving.server.manager import Manager
-from serving.server.model_spec import answered_by, servable_of, spec_of
-from serving.server.servable import Servable
-from serving.server.tensors import encode
+from interestflow.serving.server.batching import Runner
+from interestflow.serving.server.errors import invalid
+from interestflow.serving.server.example_inference import classify, multi_inference, regress
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.model_spec import answered_by, servable_of, spec_of
+from interestflow.serving.server.servable import Servable
+from interestflow.serving.server.tensors import encode
 
 __all__ = [
     "SIGNATURE_DEF", "classify", "get_model_metadata", "multi_inference", "predict", "regress", "run_signature",

@@ -10,7 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.server.errors import invalid
+from interestflow.serving.server.errors import invalid
 
 STRING_BYTES = 64
 """Memory of a string beside its characters: a Python object, the pointer to it, and TensorFlow's copy."""

@@ -11,12 +11,17 @@ from typing import Protocol
 
 import grpc
 
-from serving.server.errors import CODES, ServingError
-from serving.server.limits import RequestLimits
-from serving.server.model_state import Model, State, Version
-from serving.server.servable import Servable
-from serving.server.versions import folder_state
-from serving.session_model import SAVED_MODEL, InvalidSavedModelError, MissingSavedModelError, ModelLoadError
+from interestflow.serving.server.errors import CODES, ServingError
+from interestflow.serving.server.limits import RequestLimits
+from interestflow.serving.server.model_state import Model, State, Version
+from interestflow.serving.server.servable import Servable
+from interestflow.serving.server.versions import folder_state
+from interestflow.serving.session_model import (
+    SAVED_MODEL,
+    InvalidSavedModelError,
+    MissingSavedModelError,
+    ModelLoadError,
+)
 
 log = logging.getLogger("interestflow.serving")
 

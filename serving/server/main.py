@@ -11,8 +11,8 @@ import threading
 
 from rich.console import Console
 
-from serving.server.configuration import ServerOptions
-from serving.server.server import Server
+from interestflow.serving.server.configuration import ServerOptions
+from interestflow.serving.server.server import Server
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LOADED = 0

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.server.configuration import ServerOptions
-from serving.server.errors import ServingError, invalid, not_found
-from serving.server.limits import RequestLimits
-from serving.server.loader import Loader, Observer
-from serving.server.model_state import Model, State, Version
-from serving.server.servable import Servable
-from serving.server.versions import aspired_versions, folder_state, has_folder, list_versions
+from interestflow.serving.server.configuration import ServerOptions
+from interestflow.serving.server.errors import ServingError, invalid, not_found
+from interestflow.serving.server.limits import RequestLimits
+from interestflow.serving.server.loader import Loader, Observer
+from interestflow.serving.server.model_state import Model, State, Version
+from interestflow.serving.server.servable import Servable
+from interestflow.serving.server.versions import aspired_versions, folder_state, has_folder, list_versions
 
 log = logging.getLogger("interestflow.serving")
 

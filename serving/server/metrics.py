@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from serving.server.errors import ServingError
+from interestflow.serving.server.errors import ServingError
 
 PATH = "/monitoring/prometheus/metrics"
 """Where TensorFlow Serving's own monitoring configuration puts the page."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving.provenance import PROVENANCE, description_of, load_provenance
+from interestflow.serving.provenance import PROVENANCE, description_of, load_provenance
 
 log = logging.getLogger("interestflow.serving")
 

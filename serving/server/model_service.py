@@ -7,12 +7,12 @@ from typing import Any
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
 
-from serving.server.configuration import AllowReload
-from serving.server.errors import ServingError, invalid
-from serving.server.manager import Manager
-from serving.server.metrics import ServerMetrics
-from serving.server.reloader import Reloader
-from serving.server.services import answered
+from interestflow.serving.server.configuration import AllowReload
+from interestflow.serving.server.errors import ServingError, invalid
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.metrics import ServerMetrics
+from interestflow.serving.server.reloader import Reloader
+from interestflow.serving.server.services import answered
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):

@@ -8,9 +8,9 @@ from typing import Any
 
 from tensorflow_serving.apis import model_pb2
 
-from serving.server.errors import invalid
-from serving.server.manager import Manager
-from serving.server.servable import DEFAULT_SIGNATURE, Servable
+from interestflow.serving.server.errors import invalid
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.servable import DEFAULT_SIGNATURE, Servable
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.server.servable import Servable
-from serving.server.versions import Policy
+from interestflow.serving.server.servable import Servable
+from interestflow.serving.server.versions import Policy
 
 State = get_model_status_pb2.ModelVersionStatus.State
 MAX_ENDED = 16

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 
-from serving.server.configuration import read_models
-from serving.server.errors import ServerConfigurationError, ServingError
-from serving.server.reloader import Reloader
+from interestflow.serving.server.configuration import read_models
+from interestflow.serving.server.errors import ServerConfigurationError, ServingError
+from interestflow.serving.server.reloader import Reloader
 
 log = logging.getLogger("interestflow.serving")
 

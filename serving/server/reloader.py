@@ -8,11 +8,11 @@ from collections.abc import Callable
 import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.server.configuration import find_problem
-from serving.server.errors import ServingError, invalid
-from serving.server.manager import Manager
-from serving.server.model_state import State
-from serving.server.versions import aspired_versions, list_versions
+from interestflow.serving.server.configuration import find_problem
+from interestflow.serving.server.errors import ServingError, invalid
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.model_state import State
+from interestflow.serving.server.versions import aspired_versions, list_versions
 
 POLL_SECONDS = 0.1
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import grpc
 
-from serving.server.errors import ServingError
-from serving.server.metrics import ServerMetrics
-from serving.server.services import answered
-from serving.server.wire_check import SMALL_BYTES, check_fields
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.metrics import ServerMetrics
+from interestflow.serving.server.services import answered
+from interestflow.serving.server.wire_check import SMALL_BYTES, check_fields
 
 
 class RequestInterceptor(grpc.ServerInterceptor):

@@ -18,14 +18,14 @@ from typing import Any
 
 from aiohttp import web
 
-from serving.server.batching import Runner
-from serving.server.configuration import TLS, ServerOptions
-from serving.server.errors import ServerConfigurationError
-from serving.server.manager import Manager
-from serving.server.metrics import ServerMetrics
-from serving.server.rest_api import Answer, Request, RestApi, error_answer
-from serving.server.rest_body import BodyBudget, BodyReader, HeldBody
-from serving.server.rest_connection import Connection, ConnectionTable, Phase, Timeouts
+from interestflow.serving.server.batching import Runner
+from interestflow.serving.server.configuration import TLS, ServerOptions
+from interestflow.serving.server.errors import ServerConfigurationError
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.metrics import ServerMetrics
+from interestflow.serving.server.rest_api import Answer, Request, RestApi, error_answer
+from interestflow.serving.server.rest_body import BodyBudget, BodyReader, HeldBody
+from interestflow.serving.server.rest_connection import Connection, ConnectionTable, Phase, Timeouts
 
 log = logging.getLogger("interestflow.serving")
 MAX_CONNECTIONS = 256

@@ -27,17 +27,17 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.server import inference
-from serving.server.batching import Runner
-from serving.server.configuration import ServerOptions
-from serving.server.errors import ServingError, invalid
-from serving.server.manager import Manager
-from serving.server.metrics import ServerMetrics
-from serving.server.model_service import model_status
-from serving.server.rest_examples import read_input, write_classifications, write_regressions
-from serving.server.rest_json import encode_text, format_error, parse_object
-from serving.server.rest_tensors import read_inputs, write_outputs
-from serving.server.servable import DEFAULT_SIGNATURE, Servable
+from interestflow.serving.server import inference
+from interestflow.serving.server.batching import Runner
+from interestflow.serving.server.configuration import ServerOptions
+from interestflow.serving.server.errors import ServingError, invalid
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.metrics import ServerMetrics
+from interestflow.serving.server.model_service import model_status
+from interestflow.serving.server.rest_examples import read_input, write_classifications, write_regressions
+from interestflow.serving.server.rest_json import encode_text, format_error, parse_object
+from interestflow.serving.server.rest_tensors import read_inputs, write_outputs
+from interestflow.serving.server.servable import DEFAULT_SIGNATURE, Servable
 
 log = logging.getLogger("interestflow.serving")
 _MODEL = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from serving.server.rest_api import TOO_MANY_BODIES, Answer, error_answer
-from serving.server.rest_connection import Connection, Phase
+from interestflow.serving.server.rest_api import TOO_MANY_BODIES, Answer, error_answer
+from interestflow.serving.server.rest_connection import Connection, Phase
 
 PATIENCE_SECONDS = 1.0
 """Time that a client has for a body before it may be cut off in favour of others."""

@@ -8,8 +8,8 @@ import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
-from serving.server.errors import invalid
-from serving.server.rest_json import (
+from interestflow.serving.server.errors import invalid
+from interestflow.serving.server.rest_json import (
     MismatchError,
     decode_base64,
     encode_text,

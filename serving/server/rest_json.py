@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.server.errors import ServingError, invalid
+from interestflow.serving.server.errors import ServingError, invalid
 
 MAX_VALUES = 2**21
 """Most values in a body. A parsed value takes up to two hundred bytes, so this bounds the memory at about 400 MB."""

@@ -9,8 +9,8 @@ import grpc
 import numpy as np
 from tensorflow.core.framework import tensor_pb2
 
-from serving.server.errors import ServingError, invalid
-from serving.server.rest_json import (
+from interestflow.serving.server.errors import ServingError, invalid
+from interestflow.serving.server.rest_json import (
     MismatchError,
     format_error,
     is_base64,
@@ -20,7 +20,7 @@ from serving.server.rest_json import (
     write_object,
     write_rows,
 )
-from serving.server.rest_values import DTYPES, dtype_name, read_tensor, shape_of
+from interestflow.serving.server.rest_values import DTYPES, dtype_name, read_tensor, shape_of
 
 PLAIN_LIST = "is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map"
 PLAIN_VALUE = "is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map"

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
-from serving.server.rest_json import (
+from interestflow.serving.server.rest_json import (
     MismatchError,
     decode_base64,
     encode_text,
@@ -17,7 +17,7 @@ from serving.server.rest_json import (
     to_doubles,
     type_name,
 )
-from serving.server.tensors import MAX_AXES
+from interestflow.serving.server.tensors import MAX_AXES
 
 _FLOATS = {types_pb2.DT_FLOAT: "float", types_pb2.DT_DOUBLE: "double"}
 # The lowest and the highest number of each dtype. TensorFlow Serving reads small integers as int32 and keeps their

@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.server.errors import ServingError, graph_error, invalid
-from serving.server.limits import RequestLimits
-from serving.server.missing_features import FeatureCheck
-from serving.server.model_notes import read_notes
-from serving.server.signature_inputs import SignatureInputs
-from serving.session_model import SessionModel
+from interestflow.serving.server.errors import ServingError, graph_error, invalid
+from interestflow.serving.server.limits import RequestLimits
+from interestflow.serving.server.missing_features import FeatureCheck
+from interestflow.serving.server.model_notes import read_notes
+from interestflow.serving.server.signature_inputs import SignatureInputs
+from interestflow.serving.session_model import SessionModel
 
 DEFAULT_SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 MAX_FILTERS = 64

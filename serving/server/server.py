@@ -16,22 +16,22 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from serving.certificates import CertificateError, ServerCertificates, read_certificates
-from serving.server.batching import Batcher, Unbatched
-from serving.server.call_guard import CallGuard
-from serving.server.configuration import TLS, ServerOptions
-from serving.server.descriptors import connection_limit, raise_descriptor_limit
-from serving.server.errors import ServerConfigurationError
-from serving.server.health_reporter import HealthReporter
-from serving.server.manager import Manager
-from serving.server.metrics import ServerMetrics
-from serving.server.model_service import ModelService
-from serving.server.models_file import ModelsFile
-from serving.server.reloader import Reloader
-from serving.server.request_interceptor import RequestInterceptor
-from serving.server.rest import RestServer
-from serving.server.services import PredictionService
-from serving.server.warm_up_replay import replay_warm_up
+from interestflow.serving.certificates import CertificateError, ServerCertificates, read_certificates
+from interestflow.serving.server.batching import Batcher, Unbatched
+from interestflow.serving.server.call_guard import CallGuard
+from interestflow.serving.server.configuration import TLS, ServerOptions
+from interestflow.serving.server.descriptors import connection_limit, raise_descriptor_limit
+from interestflow.serving.server.errors import ServerConfigurationError
+from interestflow.serving.server.health_reporter import HealthReporter
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.metrics import ServerMetrics
+from interestflow.serving.server.model_service import ModelService
+from interestflow.serving.server.models_file import ModelsFile
+from interestflow.serving.server.reloader import Reloader
+from interestflow.serving.server.request_interceptor import RequestInterceptor
+from interestflow.serving.server.rest import RestServer
+from interestflow.serving.server.services import PredictionService
+from interestflow.serving.server.warm_up_replay import replay_warm_up
 
 # Under protobuf 6 these two cannot be imported to the end, but what reflection needs, their descriptors, is there by
 # then (docs/decisions.md).

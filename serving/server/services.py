@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving.server import inference
-from serving.server.batching import Runner
-from serving.server.errors import ServingError
-from serving.server.manager import Manager
-from serving.server.metrics import ServerMetrics
+from interestflow.serving.server import inference
+from interestflow.serving.server.batching import Runner
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.metrics import ServerMetrics
 
 log = logging.getLogger("interestflow.serving")
 Answer = TypeVar("Answer")

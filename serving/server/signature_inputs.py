@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.server.errors import invalid
-from serving.server.limits import RequestLimits, expanded_bytes
-from serving.server.tensors import check_dtype, decode, shape_of
+from interestflow.serving.server.errors import invalid
+from interestflow.serving.server.limits import RequestLimits, expanded_bytes
+from interestflow.serving.server.tensors import check_dtype, decode, shape_of
 
 MAX_NAMES = 100
 """Names that no signature has and that an error repeats; a request can have any number."""

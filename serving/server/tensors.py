@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.server.errors import invalid
+from interestflow.serving.server.errors import invalid
 
 MAX_AXES = 8
 """Axes of a tensor in a request; kernels of TensorFlow have no implementation for more."""

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_serving.config import file_system_storage_path_source_pb2
 
-from serving.session_model import SAVED_MODEL
+from interestflow.serving.session_model import SAVED_MODEL
 
 Policy: Any = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
 MAX_VERSION = 2**63 - 1

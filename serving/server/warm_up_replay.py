@@ -11,11 +11,11 @@ import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from serving.server import inference
-from serving.server.batching import Runner
-from serving.server.errors import ServingError, invalid
-from serving.server.servable import Servable
-from serving.warm_up import MOST, read_warm_up
+from interestflow.serving.server import inference
+from interestflow.serving.server.batching import Runner
+from interestflow.serving.server.errors import ServingError, invalid
+from interestflow.serving.server.servable import Servable
+from interestflow.serving.warm_up import MOST, read_warm_up
 
 log = logging.getLogger("interestflow.serving")
 # How a record of each kind is answered. One without a kind is passed over, as TensorFlow Serving does.

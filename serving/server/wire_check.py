@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from serving.server.errors import invalid
-from serving.server.limits import STRING_BYTES
+from interestflow.serving.server.errors import invalid
+from interestflow.serving.server.limits import STRING_BYTES
 
 SMALL_BYTES = 2**20
 """A message of fewer bytes is not measured; it takes less memory than that takes time."""

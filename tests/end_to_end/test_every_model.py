@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from commands import INTERESTFLOW, run
 
-from models.config import HYPERPARAMETERS
-from models.matcher_config import MATCHER_HYPERPARAMETERS
-from serving.client import Client
-from serving.server.configuration import ServerOptions, one_model
-from serving.server.server import Server
+from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS
+from interestflow.models.training_config import HYPERPARAMETERS
+from interestflow.serving.client import Client
+from interestflow.serving.server.configuration import ServerOptions, one_model
+from interestflow.serving.server.server import Server
+from tests.end_to_end.commands import INTERESTFLOW, run
 
 pytestmark = pytest.mark.end_to_end
 

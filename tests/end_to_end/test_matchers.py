@@ -4,7 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import run
+
+from tests.end_to_end.commands import run
 
 pytestmark = pytest.mark.end_to_end
 

@@ -10,9 +10,9 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 
-from kubeflow.compile import compile_pipeline
-from pipeline import artifacts
-from pipeline.config import load
+from interestflow.kubeflow.compile import compile_pipeline
+from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.pipeline.config import load
 
 pytestmark = pytest.mark.end_to_end
 

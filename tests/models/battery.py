@@ -15,11 +15,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from random_features import make_features, make_labels, with_longer_padding, without_history
 
-from models.ranker import Ranker
-from serving.saved_model_writer import ExportError, write_saved_model
-from serving.session_model import SessionModel
+from interestflow.models.rankers.base import Ranker
+from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
+from interestflow.serving.session_model import SessionModel
+from tests.models.random_features import make_features, make_labels, with_longer_padding, without_history
 
 Build = Callable[[], Ranker]
 ROWS, LONGER = 14, 3

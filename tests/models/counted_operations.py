@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from models.inputs import ModelInputs
+from interestflow.models.inputs import ModelInputs
 
 
 def growth(build: Callable[[ModelInputs], keras.Model]) -> float:

@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from two_replicas import save_of_one_and_two
 
-from models.inputs import ModelInputs
-from models.kgat import KGAT
-from models.kgat_config import KGATHyperparameters
-from models.knowledge_graph import CollaborativeGraph, KnowledgeGraph
+from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, KnowledgeGraph
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.matchers.kgat import KGAT
+from interestflow.models.matchers.kgat_hyperparameters import KGATHyperparameters
+from tests.models.two_replicas import save_of_one_and_two
 
 USERS, ITEMS = 5, 6
 INPUTS = ModelInputs(("click",), ITEMS, history_length=4, history_age_buckets=4, user_rows=USERS)

@@ -13,12 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from battery import LONGER, ROWS, assert_finite, unchanged
-from random_features import make_features, with_longer_padding, without_history
 
-from models.matcher import Matcher
-from serving.saved_model_writer import ExportError, write_saved_model
-from serving.session_model import SessionModel
+from interestflow.models.matchers.base import Matcher
+from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
+from interestflow.serving.session_model import SessionModel
+from tests.models.battery import LONGER, ROWS, assert_finite, unchanged
+from tests.models.random_features import make_features, with_longer_padding, without_history
 
 Build = Callable[[], Matcher]
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from random_features import RICH, make_catalogue, make_features
-from two_replicas import save_of_one_and_two
 
-from models.registry import build_matcher
+from interestflow.models.registry import build_matcher
+from tests.models.random_features import RICH, make_catalogue, make_features
+from tests.models.two_replicas import save_of_one_and_two
 
 ROWS = 24
 CASES: dict[str, tuple[str, dict[str, Any]]] = {

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.catalogue import Catalogue
-from models.inputs import ModelInputs
-from models.matcher import Matcher
-from models.optimizers.row_sparse import LazyAdam
-from models.registry import build_matcher
+from interestflow.models.catalogue import Catalogue
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.matchers.base import Matcher
+from interestflow.models.optimizers.row_sparse import LazyAdam
+from interestflow.models.registry import build_matcher
 
 
 def train(

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from models.catalogue import Catalogue
-from models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
-from models.knowledge_graph import CollaborativeGraph, KnowledgeGraph
+from interestflow.models.catalogue import Catalogue
+from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, KnowledgeGraph
+from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
 
 PLAIN = ModelInputs(tasks=("click",), item_rows=21, history_length=6, history_age_buckets=8)
 

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from random_features import RICH, make_features, make_labels
-from two_replicas import save_of_one_and_two
 
-from models.config import OptimizerConfig, TrainingConfig
-from models.layers.embedding_table import mark_as_table
-from models.optimizers import Decoupled, LazyAdam, RowwiseAdagrad
-from models.registry import build_ranker
-from pipeline.training import Trained, train
-from pipeline.training_data import Split
-from transforms import feature_names
+from interestflow.models.layers.embedding.embedding_table import mark_as_table
+from interestflow.models.optimizers import Decoupled, LazyAdam, RowwiseAdagrad
+from interestflow.models.registry import build_ranker
+from interestflow.models.training_config import OptimizerConfig, TrainingConfig
+from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.loop import Trained, train
+from interestflow.transforms import feature_names
+from tests.models.random_features import RICH, make_features, make_labels
+from tests.models.two_replicas import save_of_one_and_two
 
 ROWS, BATCH = 288, 48
 DIN = {

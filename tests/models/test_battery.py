@@ -6,17 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import battery
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from random_features import COMPACT, PLAIN, RICH
 
-from models.inputs import ModelInputs
-from models.pooled import PooledHyperparameters, PooledRanker
-from models.registry import RANKERS, build_ranker
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.rankers.pooled import PooledHyperparameters, PooledRanker
+from interestflow.models.registry import RANKERS, build_ranker
+from tests.models import battery
+from tests.models.random_features import COMPACT, PLAIN, RICH
 
 # Beside each ranker's defaults, which run by themselves on both inputs.
 VARIANTS: dict[str, list[dict[str, Any]]] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from random_features import RICH, make_catalogue
 
-from models.catalogue import Catalogue, CatalogueTensors
+from interestflow.models.catalogue import Catalogue, CatalogueTensors
+from tests.models.random_features import RICH, make_catalogue
 
 
 def test_an_item_has_the_tensors_of_its_row() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.knowledge_graph import INTERACT, INTERACTED_BY, CollaborativeGraph, KnowledgeGraph
+from interestflow.models.graphs.collaborative_graph import INTERACT, INTERACTED_BY, CollaborativeGraph, KnowledgeGraph
 
 # Entity 2 is item 1, entity 0 is item 3; entities 1 and 3 are none. (2, r0, 1) and (0, r1, 3) with their inverses.
 KNOWLEDGE = KnowledgeGraph(

@@ -1,12 +1,12 @@
 """What training by length needs: a graph traced once, for histories of any length, trains as the whole padding does."""
 
-import battery
 import numpy as np
 import pytest
 import tensorflow as tf
-from random_features import RICH, make_features, make_labels, with_longer_padding
 
-from models.registry import RANKERS, build_ranker
+from interestflow.models.registry import RANKERS, build_ranker
+from tests.models import battery
+from tests.models.random_features import RICH, make_features, make_labels, with_longer_padding
 
 ROWS, PADDED = 9, 6
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from random_features import COMPACT, PLAIN, RICH
-
-from models.inputs import ModelInputs
+from interestflow.models.inputs import ModelInputs
+from tests.models.random_features import COMPACT, PLAIN, RICH
 
 
 def test_tensors_by_name() -> None:

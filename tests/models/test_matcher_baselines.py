@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from matcher_training import recall, train
-from random_features import PLAIN, RICH, make_catalogue, make_features
 
-from models.catalogue import Catalogue
-from models.inputs import ModelInputs
-from models.registry import build_matcher
+from interestflow.models.catalogue import Catalogue
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.registry import build_matcher
+from tests.models.matcher_training import recall, train
+from tests.models.random_features import PLAIN, RICH, make_catalogue, make_features
 
 FEATURES = make_features(RICH, 9, full=True)
 

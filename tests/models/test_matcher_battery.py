@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import matcher_battery as battery
 import pytest
 from keras import ops
-from random_features import PLAIN, RICH, make_catalogue, random_graph
 
-from models.inputs import ModelInputs
-from models.matcher_config import TwoTowerHyperparameters
-from models.registry import MATCHERS, build_matcher
-from models.two_tower import TwoTower
+import tests.models.matcher_battery as battery
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.matchers.hyperparameters import TwoTowerHyperparameters
+from interestflow.models.matchers.two_tower import TwoTower
+from interestflow.models.registry import MATCHERS, build_matcher
+from tests.models.random_features import PLAIN, RICH, make_catalogue, random_graph
 
 # Beside each matcher's defaults, which run by themselves on both inputs.
 VARIANTS: dict[str, list[dict[str, Any]]] = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from two_replicas import found_by
+
+from tests.models.two_replicas import found_by
 
 
 @pytest.fixture(scope="module")
 def arrays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    return found_by("matcher_replicas_program.py", tmp_path_factory.mktemp("replicas"))
+    return found_by("matcher_replicas_program", tmp_path_factory.mktemp("replicas"))
 
 
 @pytest.mark.parametrize("case", ["in_batch", "soft", "sampled", "bpr"])

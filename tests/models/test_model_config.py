@@ -9,8 +9,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models.config import HYPERPARAMETERS, DINHyperparameters, ModelConfig, PooledHyperparameters, TrainingConfig
-from models.optimizers import OPTIMIZERS, build_optimizer
+from interestflow.models.optimizers import OPTIMIZERS, build_optimizer
+from interestflow.models.training_config import (
+    HYPERPARAMETERS,
+    DINHyperparameters,
+    ModelConfig,
+    PooledHyperparameters,
+    TrainingConfig,
+)
 
 
 def test_the_name_picks_the_hyperparameters() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_features import PLAIN, RICH, make_catalogue, make_features
 
-from models.config import HYPERPARAMETERS, DINHyperparameters
-from models.matcher_config import MATCHER_HYPERPARAMETERS, ComiRecHyperparameters
-from models.registry import MATCHERS, RANKERS, build_matcher, build_ranker
+from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS, ComiRecHyperparameters
+from interestflow.models.registry import MATCHERS, RANKERS, build_matcher, build_ranker
+from interestflow.models.training_config import HYPERPARAMETERS, DINHyperparameters
+from tests.models.random_features import PLAIN, RICH, make_catalogue, make_features
 
 
 def test_every_model_has_the_hyperparameters_of_its_name() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from two_replicas import found_by
 
-from models.replicas import gather_over_replicas, sum_over_replicas
+from interestflow.models.replicas import gather_over_replicas, sum_over_replicas
+from tests.models.two_replicas import found_by
 
 
 def test_two_replicas_end_as_one(tmp_path: Path) -> None:
     """DIN with Dice, batch normalisation, both penalties, a masked task, lists and clipped gradients; a bare table."""
-    arrays = found_by("replicas_program.py", tmp_path)
+    arrays = found_by("replicas_program", tmp_path)
     names = [name.removeprefix("1 ") for name in arrays if name.startswith("1 ")]
     assert len(names) > 30
     for name in names:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from random_features import PLAIN, make_features, make_labels
 
-from models.config import OptimizerConfig, TrainingConfig
-from models.ranker import Ranker
-from models.registry import build_ranker
-from pipeline.training import Trained, train
-from pipeline.training_data import Split
-from transforms import feature_names
+from interestflow.models.rankers.base import Ranker
+from interestflow.models.registry import build_ranker
+from interestflow.models.training_config import OptimizerConfig, TrainingConfig
+from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.loop import Trained, train
+from interestflow.transforms import feature_names
+from tests.models.random_features import PLAIN, make_features, make_labels
 
 ROWS, BATCH = 240, 40
 

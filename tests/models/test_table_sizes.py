@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from random_features import COMPACT, PLAIN, RICH, make_catalogue, random_graph
 
-from models.config import OptimizerConfig
-from models.inputs import ModelInputs
-from models.layers.embedding_table import is_table
-from models.ranker import Ranker
-from models.registry import RANKERS, build_matcher, build_ranker
-from models.table_sizes import TableSize, table_sizes
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.layers.embedding.embedding_table import is_table
+from interestflow.models.rankers.base import Ranker
+from interestflow.models.registry import RANKERS, build_matcher, build_ranker
+from interestflow.models.table_sizes import TableSize, table_sizes
+from interestflow.models.training_config import OptimizerConfig
+from tests.models.random_features import COMPACT, PLAIN, RICH, make_catalogue, random_graph
 
 
 def builder(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Callable[[], Ranker]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-HERE = Path(__file__).parent
+from tests.paths import PYTHON_PATH
 
 
 def found_by(program: str, folder: Path) -> dict[str, np.ndarray]:
@@ -26,10 +26,9 @@ def found_by(program: str, folder: Path) -> dict[str, np.ndarray]:
         folder: where it may write.
     """
     path = folder / "found.npz"
-    python_path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
     finished = subprocess.run(
-        [sys.executable, str(HERE / program), str(path)],
-        env={**os.environ, "PYTHONPATH": python_path, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        [sys.executable, "-m", f"tests.models.{program}", str(path)],
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH, "TF_CPP_MIN_LOG_LEVEL": "2"},
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-3000:]

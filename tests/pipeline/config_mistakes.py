@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.config import HYPERPARAMETERS
+from interestflow.models.training_config import HYPERPARAMETERS
 
 NAMES = ", ".join(sorted(HYPERPARAMETERS))
 

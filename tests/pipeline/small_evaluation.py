@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import PipelineConfig
-from serving.provenance import PROVENANCE
-from serving.raw_inputs import parsing_spec, raw_inputs
-from transforms.raw_schema import raw_feature_spec
+from interestflow.pipeline.config import PipelineConfig
+from interestflow.serving.provenance import PROVENANCE
+from interestflow.serving.raw_inputs import parsing_spec, raw_inputs
+from interestflow.transforms.feature_spec import raw_feature_spec
 
 CONFIG: dict[str, Any] = {
     "name": "small",

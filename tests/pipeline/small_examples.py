@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from models.inputs import CategoricalInput, ModelInputs, NumericInput
+from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInput
 
 INPUTS = ModelInputs(
     tasks=("click", "like"),

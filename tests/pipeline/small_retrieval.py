@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import small_evaluation
 import tensorflow as tf
 
-from pipeline.config import PipelineConfig
-from serving.provenance import PROVENANCE
-from serving.raw_inputs import raw_inputs
-from transforms.raw_schema import raw_feature_spec
+from interestflow.pipeline.config import PipelineConfig
+from interestflow.serving.provenance import PROVENANCE
+from interestflow.serving.raw_inputs import raw_inputs
+from interestflow.transforms.feature_spec import raw_feature_spec
+from tests.pipeline import small_evaluation
 
 ITEMS = 30
 VECTORS = np.random.default_rng(11).normal(size=(ITEMS + 10, 4)).astype(np.float32)

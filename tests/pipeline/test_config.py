@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from config_mistakes import ONE_MISTAKE
 
-from pipeline.config import ConfigurationError, PipelineConfig, load
+from interestflow.pipeline.config import ConfigurationError, PipelineConfig, load
+from tests.pipeline.config_mistakes import ONE_MISTAKE
 
 # Line numbers below, and in config_mistakes.py, are those of this text.
 BASE = """\

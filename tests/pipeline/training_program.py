@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import small_examples
 import tensorflow as tf
 
-from models.config import EarlyStoppingConfig, OptimizerConfig, TrainingConfig
-from pipeline.training import train
-from pipeline.training_data import Split
+from interestflow.models.training_config import EarlyStoppingConfig, OptimizerConfig, TrainingConfig
+from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.loop import train
+from tests.pipeline import small_examples
 
 
 def configuration() -> TrainingConfig:

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.config import PooledHyperparameters
-from models.inputs import ModelInputs
-from models.ranker import Ranker
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.rankers.base import Ranker
+from interestflow.models.training_config import PooledHyperparameters
 
 
 class EveryInput(Ranker):

@@ -9,16 +9,16 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import transformed
 from tensorflow_transform.output_wrapper import TFTransformOutput
 
-from models.catalogue import Catalogue
-from models.inputs import ModelInputs
-from models.knowledge_graph import CollaborativeGraph, KnowledgeGraph
-from models.registry import MATCHERS, RANKERS, build_matcher, build_ranker
-from serving.description import Description
-from serving.export import ServedRanker
-from serving.export_matcher import IndexedItems, ServedMatcher
+from interestflow.models.catalogue import Catalogue
+from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, KnowledgeGraph
+from interestflow.models.inputs import ModelInputs
+from interestflow.models.registry import MATCHERS, RANKERS, build_matcher, build_ranker
+from interestflow.serving.description import Description
+from interestflow.serving.export.matcher import IndexedItems, ServedMatcher
+from interestflow.serving.export.ranker import ServedRanker
+from tests.serving import transformed
 
 NEED_USERS = {"bpr_mf", "kgat"}
 SMALL = {"embedding_dimension": 4, "tower_units": (8,), "layer_units": (4,), "relation_dimension": 3, "interests": 2}

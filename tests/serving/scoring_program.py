@@ -10,7 +10,7 @@ from pathlib import Path
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from serving.scorer import Scorer
+from interestflow.serving.scorer import Scorer
 
 folder, rows_file, output = sys.argv[1:]
 rows = json.loads(Path(rows_file).read_text())

@@ -8,11 +8,12 @@ import json
 import sys
 from pathlib import Path
 
-UNWANTED = ("keras", "tf_keras", "tensorflow_transform", "tfx", "serving", "models", "transforms", "pipeline")
+UNWANTED = ("keras", "tf_keras", "tensorflow_transform", "tfx", "interestflow")
 sys.modules |= dict.fromkeys(UNWANTED)  # `import` fails for these; TensorFlow does without Keras
 
 import numpy as np  # noqa: E402
-from cpp_session import CppSession  # noqa: E402
+
+from tests.serving.cpp_session import CppSession  # noqa: E402
 
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     session = CppSession(folder / "model")

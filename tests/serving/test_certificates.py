@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
-from serving.certificates import CertificateError, ServerCertificates, read_certificates
+from interestflow.serving.certificates import CertificateError, ServerCertificates, read_certificates
 
 
 @pytest.fixture(scope="module")

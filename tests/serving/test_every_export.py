@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-import transformed
-from exported_cases import Case, write
 
-from models.registry import MATCHERS, RANKERS
-from serving.session_model import read_meta_graph
+from interestflow.models.registry import MATCHERS, RANKERS
+from interestflow.serving.session_model import read_meta_graph
+from tests.paths import PROJECT
+from tests.serving import transformed
+from tests.serving.exported_cases import Case, write
 
 TOLERANCE = 1e-5
 OURS = ("PYTHONPATH", "TF_USE_LEGACY_KERAS")
@@ -32,8 +33,9 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Case], Pa
     for name in (*RANKERS, *MATCHERS):
         found[name] = case = Case(name, output)
         write(case, folder / name, folder / name / "model")
-    program = [sys.executable, str(Path(__file__).parent / "session_program.py"), str(folder)]
+    program = [sys.executable, "-m", "tests.serving.session_program", str(folder)]
     environment = {key: value for key, value in os.environ.items() if key not in OURS}
+    environment["PYTHONPATH"] = str(PROJECT)  # for the program itself, which refuses to import interestflow
     finished = subprocess.run(program, env=environment, capture_output=True, text=True, cwd=folder, timeout=600)
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout.splitlines()[-1]) == []
@@ -76,7 +78,7 @@ def test_nothing_tells_where_it_was_built(cases: tuple[dict[str, Case], Path], n
     for file in folder.rglob("*"):
         if file.is_file():
             assert b"/tmp" not in file.read_bytes(), file
-            assert str(Path(__file__).parents[2]).encode() not in file.read_bytes(), file
+            assert str(PROJECT).encode() not in file.read_bytes(), file
             assert str(folder.parents[2]).encode() not in file.read_bytes(), file
     assert not (folder / "fingerprint.pb").exists()  # it would be that of the file as TensorFlow wrote it
 

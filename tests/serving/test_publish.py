@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.publish import INCOMING, copy_folder, publish_version
+from interestflow.serving.publish import INCOMING, copy_folder, publish_version
 
 FILES = 300
 

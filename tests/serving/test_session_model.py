@@ -9,11 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import small_models
 import tensorflow as tf
-from cpp_session import CppSession
 
-from serving.session_model import ModelLoadError, SessionModel, read_meta_graph
+from interestflow.serving.session_model import ModelLoadError, SessionModel, read_meta_graph
+from tests.serving.cpp_session import CppSession
+from tests.serving.server import small_models
 
 
 @pytest.fixture(scope="module")

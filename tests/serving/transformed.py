@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-from models.inputs import CategoricalInput, ModelInputs, NumericInput
+from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInput
 
 LENGTH, BUCKETS, TAGS = 4, 8, 2
 RAW_SPEC: dict[str, Any] = {

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 import tensorflow as tf
-from small_config import shop
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from transforms.config import IngestionConfig
-from transforms.example_files import ExampleFile
-from transforms.examples import Catalogue, Entities, ShardExamples, sorted_events
-from transforms.expected_examples import Features
-from transforms.files import list_files
-from transforms.leak_findings import compare
-from transforms.splits import SPLITS, find_boundaries
-from transforms.tables import read_entities, read_events
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.examples.shard import Catalogue, Entities, ShardExamples, sorted_events
+from interestflow.transforms.examples.tfrecord_writer import ExampleFile
+from interestflow.transforms.leakage.comparison import compare
+from interestflow.transforms.leakage.reference_examples import Features
+from interestflow.transforms.reading.files import list_files
+from interestflow.transforms.reading.tables import read_entities, read_events
+from interestflow.transforms.splits import SPLITS, find_boundaries
+from tests.transforms.small_config import shop
 
 EVENTS, USERS, ITEMS = 600, 12, 25
 ATTRIBUTES = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from transforms.config import IngestionConfig
+from interestflow.transforms.config import IngestionConfig
 
 SHOP = """
 data:

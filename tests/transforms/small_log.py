@@ -11,7 +11,7 @@ import tensorflow as tf
 import yaml
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from transforms.config import IngestionConfig
+from interestflow.transforms.config import IngestionConfig
 
 SECOND = 1_000_000
 

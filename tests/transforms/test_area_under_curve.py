@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.area_under_curve import area_under_curve
+from interestflow.transforms.area_under_curve import area_under_curve
 
 
 def test_area_under_curve_by_hand() -> None:

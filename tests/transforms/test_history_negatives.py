@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from small_log import SECOND, configuration, events
 from test_examples import made
 
-from transforms.config import IngestionConfig
-from transforms.splits import Boundaries
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.splits import Boundaries
+from tests.transforms.small_log import SECOND, configuration, events
 
 ATTRIBUTES = [
     {"name": "genre", "from": "items", "use": ["target", "history"]},

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from examples_of_a_log import VARIANTS, Written, configuration, write_log
 
-from transforms.expected_examples import Features
-from transforms.leak_findings import compare
+from interestflow.transforms.leakage.comparison import compare
+from interestflow.transforms.leakage.reference_examples import Features
+from tests.transforms.examples_of_a_log import VARIANTS, Written, configuration, write_log
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow_transform as tft
-from transform_graph import apply, configuration, learn
 
-from transforms.config import IngestionConfig
-from transforms.preprocessing import transform_splits_config
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.preprocessing import transform_splits_config
+from tests.transforms.transform_graph import apply, configuration, learn
 
 NAN = math.nan
 SHOP = configuration(

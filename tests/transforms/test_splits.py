@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from small_config import shop
 
-from transforms.config import SplitConfig
-from transforms.files import TableError
-from transforms.splits import (
+from interestflow.transforms.config import SplitConfig
+from interestflow.transforms.reading.files import TableError
+from interestflow.transforms.splits import (
     HOUR,
     Boundaries,
     by_hour,
@@ -21,6 +20,7 @@ from transforms.splits import (
     find_boundaries,
     merged,
 )
+from tests.transforms.small_config import shop
 
 
 def boundaries(times: list[int], counts: list[int], unit: str = "s", **split: Any) -> Boundaries:

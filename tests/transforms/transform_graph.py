@@ -16,9 +16,9 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.saved import saved_transform_io_v2
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-from transforms.config import IngestionConfig
-from transforms.preprocessing import preprocessing_fn
-from transforms.raw_schema import raw_feature_spec
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.feature_spec import raw_feature_spec
+from interestflow.transforms.preprocessing import preprocessing_fn
 
 MISSING: dict[tf.DType, Any] = {tf.string: "", tf.float32: float("nan"), tf.int64: 0}
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.config import OptimizerConfig
-from models.layers.embedding_table import mark_as_table
-from models.optimizers import OPTIMIZERS, Decoupled, LazyAdam, build_optimizer, slot_bytes
+from interestflow.models.layers.embedding.embedding_table import mark_as_table
+from interestflow.models.optimizers import OPTIMIZERS, Decoupled, LazyAdam, build_optimizer, slot_bytes
+from interestflow.models.training_config import OptimizerConfig
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers.embedding_table import mark_as_table
-from models.optimizers.row_sparse import LazyAdam, SparseAdagrad, sum_duplicates
-from models.optimizers.rowwise_adagrad import RowwiseAdagrad
+from interestflow.models.layers.embedding.embedding_table import mark_as_table
+from interestflow.models.optimizers.row_sparse import LazyAdam, SparseAdagrad, sum_duplicates
+from interestflow.models.optimizers.rowwise_adagrad import RowwiseAdagrad
 
 ROWS, WIDTH = 6, 3
 START = np.random.default_rng(0).normal(size=(ROWS, WIDTH)).astype(np.float32)

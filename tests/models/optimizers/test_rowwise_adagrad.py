@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers.embedding_table import mark_as_table
-from models.optimizers.row_sparse import SparseAdagrad
-from models.optimizers.rowwise_adagrad import RowwiseAdagrad
+from interestflow.models.layers.embedding.embedding_table import mark_as_table
+from interestflow.models.optimizers.row_sparse import SparseAdagrad
+from interestflow.models.optimizers.rowwise_adagrad import RowwiseAdagrad
 
 
 def step(table: Any, optimizer: keras.optimizers.Optimizer, *gradients: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
 
-from pipeline.beam_arguments import BEAM_ARGUMENTS
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 
 
 def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Artifact], **properties: Any) -> None:

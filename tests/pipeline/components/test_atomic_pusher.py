@@ -7,14 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from step_execution import execute, made
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-from pipeline.components.atomic_pusher import AtomicPusher
-from serving.publish import INCOMING
+from interestflow.pipeline.components.atomic_pusher import AtomicPusher
+from interestflow.serving.publish import INCOMING
+from tests.pipeline.components.step_execution import execute, made
 
 FILES = 400
 

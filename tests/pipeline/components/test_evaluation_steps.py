@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from step_execution import execute, made
 from tfx.components.evaluator.constants import BLESSED_FILE_NAME, NOT_BLESSED_FILE_NAME
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # where the small examples and models are
-import small_evaluation as small
-
-from pipeline import artifacts
-from pipeline.champion import Champion
-from pipeline.components.atomic_pusher import AtomicPusher
-from pipeline.components.champion_finder import ChampionFinder
-from pipeline.components.evaluator import Evaluator
-from pipeline.components.quality_gate import QualityGate
-from pipeline.config import GateConfig
-from pipeline.evaluation_result import Evaluation
-from pipeline.quality_gate import Verdict
+import tests.pipeline.small_evaluation as small
+from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.pipeline.components.atomic_pusher import AtomicPusher
+from interestflow.pipeline.components.champion_finder import ChampionFinder
+from interestflow.pipeline.components.evaluator import Evaluator
+from interestflow.pipeline.components.quality_gate import QualityGate
+from interestflow.pipeline.config import GateConfig
+from interestflow.pipeline.evaluation.result import Evaluation
+from interestflow.pipeline.gates.champion import Champion
+from interestflow.pipeline.gates.quality import Verdict
+from tests.pipeline.components.step_execution import execute, made
 
 
 @pytest.fixture(scope="module")

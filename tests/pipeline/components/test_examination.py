@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorflow as tf
-from step_execution import execute, made
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, json_utils
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "transforms"))  # where rows become whole
-from transform_graph import configuration, filled
-
-from pipeline.components.data_gate import DataGate
-from pipeline.components.expected_schema import ExpectedSchema
-from pipeline.data_gate import DataGateError
-from transforms.expected_schema import ExpectedSchemaError
-from transforms.raw_schema import raw_feature_spec
-from transforms.statistics import statistics_options
+from interestflow.pipeline.components.data_gate import DataGate
+from interestflow.pipeline.components.expected_schema import ExpectedSchema
+from interestflow.pipeline.gates.data import DataGateError
+from interestflow.transforms.feature_spec import raw_feature_spec
+from interestflow.transforms.schema.expected_schema import ExpectedSchemaError
+from interestflow.transforms.schema.statistics_options import statistics_options
+from tests.pipeline.components.step_execution import execute, made
+from tests.transforms.transform_graph import configuration, filled
 
 SHOP = configuration(attributes=[{"name": "device", "from": "events"}])
 ROWS: list[dict[str, Any]] = [

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import keras
 import pytest
-import transformed
-from described_models import DescribedMatcher, DescribedRanker, serve
-from every_input import EveryInput
 
-from serving.description import Description
-from serving.export import export
-from serving.server.configuration import ServerOptions, one_model
-from serving.server.server import Server
+from interestflow.serving.description import Description
+from interestflow.serving.export.ranker import export
+from interestflow.serving.server.configuration import ServerOptions, one_model
+from interestflow.serving.server.server import Server
+from tests.serving import transformed
+from tests.serving.client.described_models import DescribedMatcher, DescribedRanker, serve
+from tests.serving.every_input import EveryInput
 
 LENGTHS = {
     **dict.fromkeys(("history_item", "history_category", "history_age"), transformed.LENGTH),

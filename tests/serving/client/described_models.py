@@ -10,9 +10,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving.description import Description, sized_rank
-from serving.server.configuration import ServerOptions, one_model
-from serving.server.server import Server
+from interestflow.serving.description import Description, sized_rank
+from interestflow.serving.server.configuration import ServerOptions, one_model
+from interestflow.serving.server.server import Server
 
 NAME = "described"
 LENGTH, TAGS = 4, 2

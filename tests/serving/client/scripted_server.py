@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.client import protocol_pb2
-from serving.client.arrays import fill_tensor_proto
-from serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.arrays import fill_tensor_proto
+from interestflow.serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
 
 REQUESTS = {
     PREDICT: protocol_pb2.PredictRequest,

@@ -7,11 +7,11 @@ from typing import Any
 
 import grpc
 import numpy as np
-from scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
 
-from serving.client import protocol_pb2
-from serving.client.channel import GET_METADATA
-from serving.description import Description
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.channel import GET_METADATA
+from interestflow.serving.description import Description
+from tests.serving.client.scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
 
 STRING, FLOAT, INT32 = protocol_pb2.DT_STRING, protocol_pb2.DT_FLOAT, protocol_pb2.DT_INT32
 INPUTS = {"item": (STRING, [-1]), "history_item": (STRING, [-1, -1])}

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.client import protocol_pb2
-from serving.client.arrays import dtype_name, fill_tensor_proto, to_array
-from serving.client.client_error import ClientError
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.arrays import dtype_name, fill_tensor_proto, to_array
+from interestflow.serving.client.client_error import ClientError
 
 ARRAYS = [
     *[np.array([[1, 0, 3], [4, 5, 100]], dtype) for dtype in ("int8", "int16", "int32", "int64")],

@@ -11,12 +11,12 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from described_models import NAME
-from scripted_server import Refusal, ScriptedServer
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from serving.client import AsyncClient, Client, ClientError, ClientTLS, protocol_pb2
+from interestflow.serving.client import AsyncClient, Client, ClientError, ClientTLS, protocol_pb2
+from tests.serving.client.described_models import NAME
+from tests.serving.client.scripted_server import Refusal, ScriptedServer
 
 USER = {"user": "u1", "history_item": ["i0", "i1"] * 5, "history_age": list(range(10, 0, -1))}
 CANDIDATES = [{"item": f"i{number}", "price": number / 3} for number in range(11)]

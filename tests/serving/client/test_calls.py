@@ -7,10 +7,10 @@ from typing import Any
 import grpc
 import pytest
 
-from serving.client.calls import Call, Caller, Deadline, Pause, is_transient, retry_pauses
-from serving.client.channel import GET_STATUS
-from serving.client.client_error import ClientError
-from serving.client.protocol_pb2 import GetModelStatusRequest
+from interestflow.serving.client.calls import Call, Caller, Deadline, Pause, is_transient, retry_pauses
+from interestflow.serving.client.channel import GET_STATUS
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.client.protocol_pb2 import GetModelStatusRequest
 
 REQUEST = GetModelStatusRequest()
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-import transformed
 
-from serving.client import Client, ClientError, ClientTLS, Tensor
-from serving.scorer import Scorer
-from serving.server.configuration import ServerOptions, one_model
-from serving.server.server import Server
+from interestflow.serving.client import Client, ClientError, ClientTLS, Tensor
+from interestflow.serving.scorer import Scorer
+from interestflow.serving.server.configuration import ServerOptions, one_model
+from interestflow.serving.server.server import Server
+from tests.serving import transformed
 
 USER = {"user": "u1", "history_item": ["i0", "東京"], "history_category": ["c0", "c1"], "history_age": [500, 20]}
 CANDIDATES = [

@@ -8,11 +8,21 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
-from scripted_versions import DESCRIBE, FLOAT, INPUTS, INVALID, NOT_FOUND, ROWS, Versions, asked, short
 
-from serving.client import Client, ClientError
-from serving.client.channel import GET_METADATA, PREDICT
+from interestflow.serving.client import Client, ClientError
+from interestflow.serving.client.channel import GET_METADATA, PREDICT
+from tests.serving.client.scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
+from tests.serving.client.scripted_versions import (
+    DESCRIBE,
+    FLOAT,
+    INPUTS,
+    INVALID,
+    NOT_FOUND,
+    ROWS,
+    Versions,
+    asked,
+    short,
+)
 
 
 def test_the_model_is_asked_once_what_it_takes() -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import recorded
 from google.protobuf import json_format
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from serving.client import protocol_pb2
-from serving.client.client_error import ClientError
-from serving.client.metadata import Metadata, Signature, Tensor
-from serving.description import Description
+from interestflow.serving.client import protocol_pb2
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.client.metadata import Metadata, Signature, Tensor
+from interestflow.serving.description import Description
+from tests.serving.client import recorded
 
 ANSWERED = [
     case

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from described_models import CATALOGUE, LENGTH, NAME, RANKER, DescribedRanker, serve
 
-from serving.client import Client, ClientError
-from serving.server.configuration import Batching
+from interestflow.serving.client import Client, ClientError
+from interestflow.serving.server.configuration import Batching
+from tests.serving.client.described_models import CATALOGUE, LENGTH, NAME, RANKER, DescribedRanker, serve
 
 USER = {"device": "tv", "hour": 3.0, "history_item": ["i1", "i2"], "history_age": [20, 10]}
 LONG = USER | {"history_item": [f"i{step}" for step in range(9)], "history_age": list(range(9, 0, -1))}

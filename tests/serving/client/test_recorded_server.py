@@ -12,16 +12,16 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import recorded
 from google.protobuf import json_format
-from scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
-from serving.client import Client, ClientError, protocol_pb2
-from serving.client.answers import to_text
-from serving.client.arrays import to_array
-from serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
-from serving.client.metadata import Metadata
+from interestflow.serving.client import Client, ClientError, protocol_pb2
+from interestflow.serving.client.answers import to_text
+from interestflow.serving.client.arrays import to_array
+from interestflow.serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
+from interestflow.serving.client.metadata import Metadata
+from tests.serving.client import recorded
+from tests.serving.client.scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
 
 MESSAGES = {
     "PredictionService/Predict": (PREDICT, predict_pb2.PredictRequest, predict_pb2.PredictResponse),

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.client.client_error import ClientError
-from serving.client.metadata import Metadata, Signature, Tensor
-from serving.client.rows import (
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.client.metadata import Metadata, Signature, Tensor
+from interestflow.serving.client.rows import (
     as_candidates,
     candidate_count,
     cut_off_items,
@@ -22,7 +22,7 @@ from serving.client.rows import (
     pack_retrieve,
     rank_signature,
 )
-from serving.description import Description
+from interestflow.serving.description import Description
 
 USER = {
     "device": Tensor("string", (None,)),

@@ -8,12 +8,12 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
-from scripted_versions import FLOAT, INPUTS, ROWS, Versions, asked, short
 from tensorflow_serving.apis import predict_pb2
 
-from serving.client import Client, ClientError, protocol_pb2
-from serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
+from interestflow.serving.client import Client, ClientError, protocol_pb2
+from interestflow.serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
+from tests.serving.client.scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
+from tests.serving.client.scripted_versions import FLOAT, INPUTS, ROWS, Versions, asked, short
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])

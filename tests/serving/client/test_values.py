@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.client.client_error import ClientError
-from serving.client.values import as_list, as_single, is_missing, missing_value, to_column
+from interestflow.serving.client.client_error import ClientError
+from interestflow.serving.client.values import as_list, as_single, is_missing, missing_value, to_column
 
 
 @pytest.mark.parametrize("value", [None, "", b"", math.nan, np.nan, np.float32("nan")])

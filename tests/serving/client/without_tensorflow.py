@@ -28,7 +28,7 @@ class Forbid:
 
 def main(address: str, model: str, user: str, candidates: str) -> None:
     sys.meta_path.insert(0, Forbid())  # type: ignore[arg-type]
-    from serving.client import Client
+    from interestflow.serving.client import Client
 
     with Client(address, model, timeout=20) as client:
         ranking = client.rank(json.loads(user), json.loads(candidates))

@@ -21,7 +21,6 @@ recording wants a server with flags and folders of its own, just started:
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -29,17 +28,14 @@ from pathlib import Path
 import grpc
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from prepare import PLAIN, folders_below
-from replay.asking import Asker, connect
-from replay.local_server import serve_recording
-from replay.player import LOCAL, REMOTE, Pace
-from replay.recordings import Folders, Recording
-from write_models import write
-
-from serving.server.configuration import ServerOptions, read_models
-from serving.server.server import Server
+from interestflow.serving.server.configuration import ServerOptions, read_models
+from interestflow.serving.server.server import Server
+from tests.serving.conformance.prepare import PLAIN, folders_below
+from tests.serving.conformance.replay.asking import Asker, connect
+from tests.serving.conformance.replay.local_server import serve_recording
+from tests.serving.conformance.replay.player import LOCAL, REMOTE, Pace
+from tests.serving.conformance.replay.recordings import Folders, Recording
+from tests.serving.conformance.write_models import write
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,17 +8,15 @@ python tests/serving/conformance/prepare.py FOLDER --recording batching   # for 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 from google.protobuf import text_format
-from replay.recordings import MODELS, NAMES, Folders, load_recording
 from tensorflow_serving.config import model_server_config_pb2
-from write_exported import FAMILIES, write_exported
-from write_models import write
+
+from tests.serving.conformance.replay.recordings import MODELS, NAMES, Folders, load_recording
+from tests.serving.conformance.write_exported import FAMILIES, write_exported
+from tests.serving.conformance.write_models import write
 
 BATCHING = "max_batch_size { value: 128 }\nbatch_timeout_micros { value: 20000 }\nnum_batch_threads { value: 2 }\n"
 """Requests that come within 20 ms meet in a batch."""

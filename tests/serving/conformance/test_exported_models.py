@@ -23,14 +23,14 @@ import grpc
 import numpy as np
 import pytest
 from google.protobuf import text_format
-from prepare import BATCHING, exported_config
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
-from write_exported import FAMILIES, read_arrays, write_exported
 
-from serving.client import Client, ClientError
-from serving.server.configuration import ServerOptions, read_batching, read_models
-from serving.server.server import Server
+from interestflow.serving.client import Client, ClientError
+from interestflow.serving.server.configuration import ServerOptions, read_batching, read_models
+from interestflow.serving.server.server import Server
+from tests.serving.conformance.prepare import BATCHING, exported_config
+from tests.serving.conformance.write_exported import FAMILIES, read_arrays, write_exported
 
 TOLERANCE = 1e-5
 TOGETHER = 16

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from replay.asking import Asker
-from replay.differences import MAX_SHARE, known_cases, load_differences
-from replay.player import Pace, play
-from replay.recordings import NAMES, Folders, Recording, load_recording
+
+from tests.serving.conformance.replay.asking import Asker
+from tests.serving.conformance.replay.differences import MAX_SHARE, known_cases, load_differences
+from tests.serving.conformance.replay.player import Pace, play
+from tests.serving.conformance.replay.recordings import NAMES, Folders, Recording, load_recording
 
 DOCS = Path(__file__).parents[3] / "docs" / "serve.md"
 Connect = Callable[[Recording], AbstractContextManager[tuple[Asker, Folders]]]

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import prepare
 import pytest
 import tensorflow as tf
-from replay.asking import connect
-from replay.comparison import difference, metric_names
-from replay.local_server import serve_recording, server_options
-from replay.messages import request_bytes
-from replay.player import LOCAL, play
-from replay.recordings import MODELS, NAMES, Folders, change_files, load_recording
 from tensorflow_serving.apis import predict_pb2
+
+from tests.serving.conformance import prepare
+from tests.serving.conformance.replay.asking import connect
+from tests.serving.conformance.replay.comparison import difference, metric_names
+from tests.serving.conformance.replay.local_server import serve_recording, server_options
+from tests.serving.conformance.replay.messages import request_bytes
+from tests.serving.conformance.replay.player import LOCAL, play
+from tests.serving.conformance.replay.recordings import MODELS, NAMES, Folders, change_files, load_recording
 
 PREDICT = "PredictionService/Predict"
 

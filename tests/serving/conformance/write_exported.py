@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import numpy as np
-import transformed
-from exported_cases import Case, write
+
+from tests.serving import transformed
+from tests.serving.exported_cases import Case, write
 
 FAMILIES = {
     "exported_ranker": "din",

@@ -8,9 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "server"))
-
-from small_models import write_labelled, write_scaled
+from tests.serving.server.small_models import write_labelled, write_scaled
 
 CONFIG = """\
 model_config_list {

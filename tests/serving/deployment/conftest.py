@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from deployment.model_folders import write_ranker
 
 

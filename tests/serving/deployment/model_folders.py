@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from serving.deployment.config import DeploymentConfig
-from serving.description import Description, sized_rank
-from serving.provenance import PROVENANCE
-from serving.warm_up import write_warm_up
+from interestflow.serving.deployment.config import DeploymentConfig
+from interestflow.serving.description import Description, sized_rank
+from interestflow.serving.provenance import PROVENANCE
+from interestflow.serving.warm_up import write_warm_up
 
 LENGTHS = {"history_item": 3, "tags": 2}
 DESCRIPTION = Description(lengths=LENGTHS, candidate_sizes=(2, 4), max_rows=8)

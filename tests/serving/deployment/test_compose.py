@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from serving.deployment.compose import compose, health_command
-from serving.deployment.config import DeploymentConfig, TLSConfig
-from serving.deployment.tf_serving import server_flags
-from serving.server.configuration import ServerOptions, one_model
-from serving.server.server import Server
+from interestflow.serving.deployment.compose import compose, health_command
+from interestflow.serving.deployment.config import DeploymentConfig, TLSConfig
+from interestflow.serving.deployment.tf_serving import server_flags
+from interestflow.serving.server.configuration import ServerOptions, one_model
+from interestflow.serving.server.server import Server
 
 
 def service_of(config: DeploymentConfig, models: str = "/runs/shop") -> dict[str, Any]:

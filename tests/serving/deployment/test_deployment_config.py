@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipeline.config import ConfigurationError, load
-from serving.deployment.config import BatchingConfig, DeploymentConfig, TLSConfig
+from interestflow.pipeline.config import ConfigurationError, load
+from interestflow.serving.deployment.config import BatchingConfig, DeploymentConfig, TLSConfig
 
 CONFIG = """
 name: shop

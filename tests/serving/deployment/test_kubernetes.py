@@ -8,9 +8,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from serving.deployment.config import BatchingConfig, DeploymentConfig, TLSConfig
-from serving.deployment.kubernetes import manifests, tls_secret_name
-from serving.deployment.tf_serving import server_files, server_flags
+from interestflow.serving.deployment.config import BatchingConfig, DeploymentConfig, TLSConfig
+from interestflow.serving.deployment.kubernetes import manifests, tls_secret_name
+from interestflow.serving.deployment.tf_serving import server_files, server_flags
 
 CASES = {
     "volume": DeploymentConfig(),

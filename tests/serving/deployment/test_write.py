@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 import trustme
 import yaml
+from deployment.start_rules import ssl_config_message
 from google.protobuf import text_format
 from typer.testing import CliRunner
 
-from deployment.start_rules import ssl_config_message
-from pipeline.command_line import app
-from serving.deployment.compose import compose
-from serving.deployment.config import DeploymentConfig, TLSConfig
-from serving.deployment.errors import DeploymentError, ModelFolderError
-from serving.deployment.kubernetes import manifests
-from serving.deployment.tf_serving import server_files
-from serving.deployment.write import write_deployment
+from interestflow.pipeline.cli.main import app
+from interestflow.serving.deployment.compose import compose
+from interestflow.serving.deployment.config import DeploymentConfig, TLSConfig
+from interestflow.serving.deployment.errors import DeploymentError, ModelFolderError
+from interestflow.serving.deployment.kubernetes import manifests
+from interestflow.serving.deployment.tf_serving import server_files
+from interestflow.serving.deployment.write import write_deployment
 
 CONFIG = """
 name: shop

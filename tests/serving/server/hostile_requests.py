@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from small_models import request
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import classification_pb2, predict_pb2
+
+from tests.serving.server.small_models import request
 
 MEGABYTE = 2**20
 LARGE = 60 * MEGABYTE

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from serving.server.configuration import ServerOptions, one_model
-from serving.server.server import Server
+from interestflow.serving.server.configuration import ServerOptions, one_model
+from interestflow.serving.server.server import Server
 
 PREDICT = "/v1/models/scaled:predict"
 DOUBLE = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "double"

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
 
-from serving.server.configuration import ServerOptions, one_model
-from serving.server.server import Server
+from interestflow.serving.server.configuration import ServerOptions, one_model
+from interestflow.serving.server.server import Server
 
 
 class Scaled(tf.Module):

@@ -8,8 +8,8 @@ import grpc
 import numpy as np
 import pytest
 
-from serving.server.batch_tensors import count_rows, join, split
-from serving.server.errors import ServingError
+from interestflow.serving.server.batch_tensors import count_rows, join, split
+from interestflow.serving.server.errors import ServingError
 
 
 def feed_name(name: str) -> str:

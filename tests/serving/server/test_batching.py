@@ -12,12 +12,12 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import small_models
 
-from serving.server.batching import Batcher, Unbatched
-from serving.server.configuration import Batching
-from serving.server.errors import ServingError
-from serving.server.servable import Servable
+from interestflow.serving.server.batching import Batcher, Unbatched
+from interestflow.serving.server.configuration import Batching
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.servable import Servable
+from tests.serving.server import small_models
 
 LONG_MICROS = 10_000_000
 """A wait that no test can afford: a batch that runs was full."""

@@ -10,13 +10,13 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import small_models
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from small_models import Asking, Server, options, request
 from test_manager import eventually
 
-from serving.server.call_guard import MAX_STREAMS
+from interestflow.serving.server.call_guard import MAX_STREAMS
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Asking, Server, options, request
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 

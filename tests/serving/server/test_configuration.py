@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.server.configuration import Batching, read_batching, read_models
-from serving.server.errors import ServerConfigurationError
+from interestflow.serving.server.configuration import Batching, read_batching, read_models
+from interestflow.serving.server.errors import ServerConfigurationError
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from serving.server.descriptors import MAX_CONNECTIONS, connection_limit
+from interestflow.serving.server.descriptors import MAX_CONNECTIONS, connection_limit
 
 
 @pytest.mark.parametrize(("descriptors", "connections"), [(1024, 448), (256, 64), (100, 1), (65_536, MAX_CONNECTIONS)])
@@ -19,7 +19,7 @@ def test_http_and_grpc_share_the_descriptors(descriptors: int, connections: int)
 def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
     program = """
 import resource
-from serving.server.descriptors import raise_descriptor_limit
+from interestflow.serving.server.descriptors import raise_descriptor_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 500))
 print(raise_descriptor_limit(), resource.getrlimit(resource.RLIMIT_NOFILE), raise_descriptor_limit())
 """

@@ -6,7 +6,7 @@ import grpc
 import pytest
 import tensorflow as tf
 
-from serving.server.errors import MAX_MESSAGE_BYTES, ServingError, graph_error, invalid, not_found
+from interestflow.serving.server.errors import MAX_MESSAGE_BYTES, ServingError, graph_error, invalid, not_found
 
 
 def message_of(text: str) -> str:

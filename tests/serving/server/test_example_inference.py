@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
-from serving.server.errors import ServingError
-from serving.server.example_inference import ExampleTask, serialize_examples
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.example_inference import ExampleTask, serialize_examples
 
 TWO = [b"", b""]
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.server.errors import ServingError
-from serving.server.example_signatures import CLASSIFY, REGRESS, classify_outputs, regress_outputs
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.example_signatures import CLASSIFY, REGRESS, classify_outputs, regress_outputs
 
 
 def signature(inputs: str, outputs: str, method: str = "tensorflow/serving/predict") -> Any:

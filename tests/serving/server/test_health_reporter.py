@@ -10,12 +10,12 @@ from pathlib import Path
 
 import grpc
 import pytest
-import small_models
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from small_models import Asking, Server, options
 from test_manager import eventually
 
-from serving.server.health_reporter import CHECK_SECONDS
+from interestflow.serving.server.health_reporter import CHECK_SECONDS
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Asking, Server, options
 
 Status = health_pb2.HealthCheckResponse
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import hostile_requests as hostile
 import numpy as np
 import pytest
-from serve_process import ServeProcess
-from small_models import request
 from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
+
+import tests.serving.server.hostile_requests as hostile
+from tests.serving.server.serve_process import ServeProcess
+from tests.serving.server.small_models import request
 
 RECORDED = Path(__file__).parents[1] / "conformance" / "recordings" / "models"
 MODELS = ("double", "ranker", "matcher", "labelled")

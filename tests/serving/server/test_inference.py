@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_models
 import tensorflow as tf
-from small_models import request
 
-from serving.description import Description
-from serving.provenance import PROVENANCE
-from serving.server import inference
-from serving.server.batching import Unbatched
-from serving.server.servable import Servable
+from interestflow.serving.description import Description
+from interestflow.serving.provenance import PROVENANCE
+from interestflow.serving.server import inference
+from interestflow.serving.server.batching import Unbatched
+from interestflow.serving.server.servable import Servable
+from tests.serving.server import small_models
+from tests.serving.server.small_models import request
 
 
 class OneModel:

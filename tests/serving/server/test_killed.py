@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import small_models
-from serve_process import ServeProcess
-from small_models import Asking
+
+from tests.serving.server import small_models
+from tests.serving.server.serve_process import ServeProcess
+from tests.serving.server.small_models import Asking
 
 pytestmark = pytest.mark.end_to_end
 

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.server.errors import ServingError
-from serving.server.limits import STRING_BYTES, RequestLimits, expanded_bytes
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.limits import STRING_BYTES, RequestLimits, expanded_bytes
 
 LIMITS = RequestLimits(max_candidates=10, max_expanded_bytes=1000)
 OPEN = (-1, -1)

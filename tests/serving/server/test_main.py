@@ -14,10 +14,10 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from serve_process import ServeProcess
-from small_models import request
 
-from serving.warm_up import write_warm_up
+from interestflow.serving.warm_up import write_warm_up
+from tests.serving.server.serve_process import ServeProcess
+from tests.serving.server.small_models import request
 
 pytestmark = pytest.mark.end_to_end
 DOUBLE = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "double"

@@ -12,11 +12,11 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import small_models
-from small_models import Asking, options
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.server.server import Server
+from interestflow.serving.server.server import Server
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Asking, options
 
 State = get_model_status_pb2.ModelVersionStatus
 

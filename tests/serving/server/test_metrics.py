@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from serving.server.errors import invalid, not_found
-from serving.server.metrics import ServerMetrics
+from interestflow.serving.server.errors import invalid, not_found
+from interestflow.serving.server.metrics import ServerMetrics
 
 
 def lines(metrics: ServerMetrics, name: str) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.server.missing_features import FeatureCheck
+from interestflow.serving.server.missing_features import FeatureCheck
 
 FEATURES = ("device", "hour", "temperature", "category", "nowhere")
 DTYPES = {"device": tf.string, "hour": tf.int64, "temperature": tf.float32, "category": tf.string, "item": tf.string}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from serving.description import Description
-from serving.provenance import PROVENANCE
-from serving.server.model_notes import ModelNotes, read_notes
+from interestflow.serving.description import Description
+from interestflow.serving.provenance import PROVENANCE
+from interestflow.serving.server.model_notes import ModelNotes, read_notes
 
 RAW_INPUTS = [
     {"name": "item", "kind": "value"},

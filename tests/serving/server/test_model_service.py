@@ -7,13 +7,13 @@ from typing import Any
 
 import grpc
 import pytest
-import small_models
 import trustme
-from small_models import Asking, Server, options
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
 
-from serving.server.configuration import TLS, one_model
-from serving.server.errors import ServerConfigurationError
+from interestflow.serving.server.configuration import TLS, one_model
+from interestflow.serving.server.errors import ServerConfigurationError
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Asking, Server, options
 
 State = get_model_status_pb2.ModelVersionStatus
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_models
-from small_models import Server, options, request
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
-from serving.server.errors import ServingError
-from serving.server.model_spec import answered_by, servable_of, spec_of
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.model_spec import answered_by, servable_of, spec_of
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Server, options, request
 
 
 def failure(call: Any) -> str:

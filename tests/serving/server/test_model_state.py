@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from serving.server.model_state import MAX_ENDED, Action, Model, State, Version
-from serving.server.versions import Policy
+from interestflow.serving.server.model_state import MAX_ENDED, Action, Model, State, Version
+from interestflow.serving.server.versions import Policy
 
 
 def model(**states: int) -> Model:

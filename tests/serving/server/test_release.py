@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import text_format
-from small_models import Asking, Server, options, write_scaled
 from tensorflow_serving.apis import model_management_pb2
 
-from serving.deployment.config import DeploymentConfig
-from serving.deployment.tf_serving import server_files
-from serving.server.configuration import read_models
+from interestflow.serving.deployment.config import DeploymentConfig
+from interestflow.serving.deployment.tf_serving import server_files
+from interestflow.serving.server.configuration import read_models
+from tests.serving.server.small_models import Asking, Server, options, write_scaled
 
 RELEASE = [
     DeploymentConfig(labels={"stable": 3}),

@@ -10,14 +10,14 @@ from typing import Any
 
 import grpc
 import pytest
-import small_models
-from small_models import Asking, options
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.server.configuration import one_model
-from serving.server.errors import ServingError
-from serving.server.manager import Manager
-from serving.server.reloader import Reloader
+from interestflow.serving.server.configuration import one_model
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.manager import Manager
+from interestflow.serving.server.reloader import Reloader
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Asking, options
 
 INVALID, PRECONDITION = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION
 Config = model_server_config_pb2.ModelServerConfig

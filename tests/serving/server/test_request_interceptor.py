@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-import small_models
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from hostile_requests import field
-from small_models import Asking, Server, options
 
-from serving.server.wire_check import SMALL_BYTES
+from interestflow.serving.server.wire_check import SMALL_BYTES
+from tests.serving.server import small_models
+from tests.serving.server.hostile_requests import field
+from tests.serving.server.small_models import Asking, Server, options
 
 MANY = field(999, b"") * SMALL_BYTES
 

@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import small_models
-from http_clients import (
+
+from interestflow.serving.server.configuration import ServerOptions, one_model
+from interestflow.serving.server.errors import ServerConfigurationError
+from interestflow.serving.server.server import Server
+from tests.serving.server import small_models
+from tests.serving.server.http_clients import (
     ANSWER,
     GOOD,
     PREDICT,
@@ -25,11 +29,7 @@ from http_clients import (
     rest_port_of,
     slow,
 )  # fmt: skip
-from small_models import options
-
-from serving.server.configuration import ServerOptions, one_model
-from serving.server.errors import ServerConfigurationError
-from serving.server.server import Server
+from tests.serving.server.small_models import options
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_models
-from small_models import options
 
-from serving.description import Description
-from serving.provenance import PROVENANCE
-from serving.server.configuration import one_model
-from serving.server.server import Server
+from interestflow.serving.description import Description
+from interestflow.serving.provenance import PROVENANCE
+from interestflow.serving.server.configuration import one_model
+from interestflow.serving.server.server import Server
+from tests.serving.server import small_models
+from tests.serving.server.small_models import options
 
 ALLOWED_ORIGIN = {
     "Access-Control-Allow-Origin": "*",

@@ -6,10 +6,19 @@ import gzip
 import json
 import time
 
-from http_clients import ask, clients, head, is_open, post, read_answer, recorded, rest_port_of, slow
-
-from serving.server.rest_body import PATIENCE_SECONDS
-from serving.server.server import Server
+from interestflow.serving.server.rest_body import PATIENCE_SECONDS
+from interestflow.serving.server.server import Server
+from tests.serving.server.http_clients import (
+    ask,
+    clients,
+    head,
+    is_open,
+    post,
+    read_answer,
+    recorded,
+    rest_port_of,
+    slow,
+)
 
 MEGABYTE = 2**20
 PATH = "/v1/models/double:predict"

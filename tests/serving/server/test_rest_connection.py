@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import small_models
-from http_clients import (
+
+from interestflow.serving.server.server import Server
+from tests.serving.server import small_models
+from tests.serving.server.http_clients import (
     ANSWER,
     GOOD,
     ask,
@@ -26,9 +28,7 @@ from http_clients import (
     rest_port_of,
     slow,
 )  # fmt: skip
-from small_models import options
-
-from serving.server.server import Server
+from tests.serving.server.small_models import options
 
 LARGE = json.dumps({"signature_name": "large", "inputs": 3_000_000}).encode()
 """Asks for some 15 MB, more than the network keeps for a client that does not read."""

@@ -9,8 +9,8 @@ from google.protobuf import text_format
 from tensorflow.core.example import example_pb2
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
-from serving.server.errors import ServingError
-from serving.server.rest_examples import MAX_FEATURES, read_input, write_classifications, write_regressions
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.rest_examples import MAX_FEATURES, read_input, write_classifications, write_regressions
 
 
 def example(text: str) -> example_pb2.Example:

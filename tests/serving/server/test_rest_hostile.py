@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import small_models
-from http_clients import ANSWER, GOOD, ask, clients, connect, head, is_open, post
-from serve_process import ServeProcess
-from small_models import Asking
+
+from tests.serving.server import small_models
+from tests.serving.server.http_clients import ANSWER, GOOD, ask, clients, connect, head, is_open, post
+from tests.serving.server.serve_process import ServeProcess
+from tests.serving.server.small_models import Asking
 
 pytestmark = pytest.mark.end_to_end
 MEGABYTE = 2**20

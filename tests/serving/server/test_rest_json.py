@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from serving.server.errors import ServingError
-from serving.server.rest_json import (
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.rest_json import (
     MAX_SHOWN,
     MAX_VALUES,
     MismatchError,

@@ -10,8 +10,8 @@ import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
-from serving.server.errors import ServingError
-from serving.server.rest_tensors import read_inputs, write_outputs
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.rest_tensors import read_inputs, write_outputs
 
 ONE = {"x": TensorInfo(dtype=types_pb2.DT_FLOAT)}
 TWO = {"x": TensorInfo(dtype=types_pb2.DT_FLOAT), "name": TensorInfo(dtype=types_pb2.DT_STRING)}

@@ -6,13 +6,23 @@ import ssl
 from pathlib import Path
 
 import pytest
-import small_models
 import trustme
-from http_clients import ANSWER, GOOD, clients, connect, is_open, post, read_answer, read_to_end, rest_port_of
-from small_models import options
 
-from serving.server.configuration import TLS
-from serving.server.server import Server
+from interestflow.serving.server.configuration import TLS
+from interestflow.serving.server.server import Server
+from tests.serving.server import small_models
+from tests.serving.server.http_clients import (
+    ANSWER,
+    GOOD,
+    clients,
+    connect,
+    is_open,
+    post,
+    read_answer,
+    read_to_end,
+    rest_port_of,
+)
+from tests.serving.server.small_models import options
 
 
 class Certificates:

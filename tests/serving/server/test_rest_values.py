@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
-from serving.server.errors import ServingError
-from serving.server.rest_json import MismatchError
-from serving.server.rest_values import read_tensor, shape_of
-from serving.server.tensors import MAX_AXES
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.rest_json import MismatchError
+from interestflow.serving.server.rest_values import read_tensor, shape_of
+from interestflow.serving.server.tensors import MAX_AXES
 
 
 def read(value: Any, dtype: int = types_pb2.DT_FLOAT) -> np.ndarray:

@@ -8,13 +8,13 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import small_models
 import tensorflow as tf
 
-from serving.server.errors import ServingError
-from serving.server.limits import RequestLimits
-from serving.server.servable import MAX_FILTERS, Servable
-from serving.session_model import ModelLoadError
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.limits import RequestLimits
+from interestflow.serving.server.servable import MAX_FILTERS, Servable
+from interestflow.serving.session_model import ModelLoadError
+from tests.serving.server import small_models
 
 X = np.float32([1.0, 2.0])
 RECORDED = Path(__file__).parents[1] / "conformance" / "recordings" / "models"

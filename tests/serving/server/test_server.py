@@ -11,15 +11,15 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import small_models
 import tensorflow as tf
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from small_models import Asking, options, request
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.server.configuration import one_model
-from serving.server.errors import ServerConfigurationError
-from serving.server.server import Server
+from interestflow.serving.server.configuration import one_model
+from interestflow.serving.server.errors import ServerConfigurationError
+from interestflow.serving.server.server import Server
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Asking, options, request
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 

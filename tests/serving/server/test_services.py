@@ -9,9 +9,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import small_models
 import tensorflow as tf
-from small_models import Asking, options, request
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -20,10 +18,12 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.server.configuration import MODEL_PLATFORM, one_model
-from serving.server.metrics import ServerMetrics
-from serving.server.server import Server
-from serving.server.services import answered
+from interestflow.serving.server.configuration import MODEL_PLATFORM, one_model
+from interestflow.serving.server.metrics import ServerMetrics
+from interestflow.serving.server.server import Server
+from interestflow.serving.server.services import answered
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Asking, options, request
 
 INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED

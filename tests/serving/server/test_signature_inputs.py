@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.server.errors import ServingError
-from serving.server.limits import RequestLimits
-from serving.server.signature_inputs import SignatureInputs
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.limits import RequestLimits
+from interestflow.serving.server.signature_inputs import SignatureInputs
 
 LIMITS = RequestLimits(max_candidates=10, max_expanded_bytes=2000)
 

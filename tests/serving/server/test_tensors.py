@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.server.errors import ServingError
-from serving.server.tensors import check_dtype, decode, encode, shape_of
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.tensors import check_dtype, decode, encode, shape_of
 
 ARRAYS = [
     np.float32([[1.5, np.nan], [-np.inf, 3e38]]),

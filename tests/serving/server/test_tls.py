@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import small_models
 import trustme
-from small_models import options
 
-from serving.client import Client, ClientError, ClientTLS
-from serving.server.configuration import TLS
-from serving.server.errors import ServerConfigurationError
-from serving.server.server import Server
+from interestflow.serving.client import Client, ClientError, ClientTLS
+from interestflow.serving.server.configuration import TLS
+from interestflow.serving.server.errors import ServerConfigurationError
+from interestflow.serving.server.server import Server
+from tests.serving.server import small_models
+from tests.serving.server.small_models import options
 
 
 @pytest.fixture(scope="module")

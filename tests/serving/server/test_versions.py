@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from serving.server.versions import (
+from interestflow.serving.server.versions import (
     MAX_VERSION,
     Policy,
     aspired_versions,

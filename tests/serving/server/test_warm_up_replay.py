@@ -9,14 +9,14 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import small_models
 import tensorflow as tf
-from small_models import Asking, Server, options, request
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.server.configuration import Batching, one_model
-from serving.server.model_state import State
-from serving.warm_up import MOST, WARM_UP
+from interestflow.serving.server.configuration import Batching, one_model
+from interestflow.serving.server.model_state import State
+from interestflow.serving.warm_up import MOST, WARM_UP
+from tests.serving.server import small_models
+from tests.serving.server.small_models import Asking, Server, options, request
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 Log = prediction_log_pb2.PredictionLog

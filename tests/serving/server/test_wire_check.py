@@ -6,13 +6,13 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from hostile_requests import field, nested, tensor_fields, varint
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from serving.server.errors import ServingError
-from serving.server.limits import STRING_BYTES
-from serving.server.wire_check import check_fields
+from interestflow.serving.server.errors import ServingError
+from interestflow.serving.server.limits import STRING_BYTES
+from interestflow.serving.server.wire_check import check_fields
+from tests.serving.server.hostile_requests import field, nested, tensor_fields, varint
 
 DESCRIPTOR = predict_pb2.PredictRequest.DESCRIPTOR
 

@@ -14,8 +14,8 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from replay.messages import CLASSES, request_bytes
-from replay.recordings import Folders
+from tests.serving.conformance.replay.messages import CLASSES, request_bytes
+from tests.serving.conformance.replay.recordings import Folders
 
 TIMEOUT_SECONDS = 20.0
 HEADERS = (

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from replay.messages import plain, response_from_json
+from tests.serving.conformance.replay.messages import plain, response_from_json
 
 TOLERANCE = 1e-6
 """Of numbers, relative to those above 1."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from replay.recordings import Folders, Recording
-from serving.server.configuration import ServerOptions, one_model, read_batching, read_models
-from serving.server.metrics import PATH
-from serving.server.server import Server
+from interestflow.serving.server.configuration import ServerOptions, one_model, read_batching, read_models
+from interestflow.serving.server.metrics import PATH
+from interestflow.serving.server.server import Server
+from tests.serving.conformance.replay.recordings import Folders, Recording
 
 POLL_SECONDS = 0.1
 """The recorded servers looked for versions once a second; tests need not wait that long."""

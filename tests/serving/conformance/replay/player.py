@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from replay.asking import Asker
-from replay.comparison import difference
-from replay.recordings import Folders, Recording, change_files
+from tests.serving.conformance.replay.asking import Asker
+from tests.serving.conformance.replay.comparison import difference
+from tests.serving.conformance.replay.recordings import Folders, Recording, change_files
 
 RETRY_SECONDS = 0.1
 ATTEMPTS_TOGETHER = 3

@@ -1,0 +1,52 @@
+"""Trains one of our rankers on synthetic batches; each line on standard input asks for one timed window.
+
+Run by `benchmarks/training.py`, which takes turns between this and its peer. Prints `ready` once it is warm, then for
+every line the examples per second of one window and its milliseconds of CPU time a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import keras
+
+from benchmarks.support.synthetic_batches import make_batches
+from benchmarks.support.synthetic_inputs import synthetic_inputs
+from benchmarks.support.timed_windows import serve_windows
+from interestflow.models.optimizers import build_optimizer
+from interestflow.models.registry import build_ranker
+from interestflow.models.training_config import OptimizerConfig
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="din")
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--ids", default="zipf")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--batch-size", type=int, default=1024)
+    parser.add_argument("--optimizer", default="sparse_adagrad")
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--xla", action="store_true")
+    parser.add_argument("--steps-per-execution", type=int, default=1)
+    arguments = parser.parse_args()
+
+    keras.utils.set_random_seed(17)
+    keras.config.set_dtype_policy(arguments.precision)
+    inputs = synthetic_inputs(arguments.items, negatives=arguments.model == "dien")
+    model = build_ranker(arguments.model, inputs, {"tower_units": (200, 80)})
+    model.compile(
+        optimizer=build_optimizer(OptimizerConfig(name=arguments.optimizer), arguments.xla),
+        jit_compile=arguments.xla,
+        steps_per_execution=arguments.steps_per_execution,
+    )
+    model.optimizer.build(model.trainable_variables)  # as the pipeline does, so that slots lie on large pages
+    batches = make_batches(
+        arguments.items, arguments.steps, arguments.batch_size, ids=arguments.ids, negatives=inputs.history_negatives
+    )
+    labels = {"click": batches.pop("label")}
+    serve_windows(model, batches, labels)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,0 @@
-"""`python -m pipeline` is `interestflow`."""
-
-from pipeline.entry_point import main
-
-main()

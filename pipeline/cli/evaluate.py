@@ -1,0 +1,77 @@
+"""`interestflow evaluate`: a pushed model on the test examples of the last run."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from interestflow.pipeline.cli.library_logs import libraries_to_log
+from interestflow.pipeline.config import PipelineConfig
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+from interestflow.pipeline.folders import Folders
+
+
+class NothingToEvaluateError(Exception):
+    """There is no run, no model, or a model that cannot be evaluated; the message says which."""
+
+
+def evaluate_locally(config: PipelineConfig, runs_folder: str | None = None, model: str | None = None) -> None:
+    """Evaluates a model and prints its metrics, overall and by slice.
+
+    Args:
+        config: as it was run; only its slices may have changed since.
+        runs_folder: where runs are kept.
+        model: folder of an exported model; None for the newest that was pushed.
+
+    Raises:
+        NothingToEvaluateError: where there is nothing to evaluate, or nothing to evaluate it on.
+    """
+    folders = Folders.local(config, runs_folder)
+    report = Path(folders.report)
+    if not report.exists():
+        raise NothingToEvaluateError(
+            f"no run of {config.name} has ended under {folders.root} yet; `interestflow run` makes the test examples"
+        )
+    examples = json.loads(report.read_text(encoding="utf-8"))["examples"]
+    log = Path(folders.logs) / f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}-evaluate.log"
+    with libraries_to_log(log) as console:
+        _evaluate(config, folders, examples, model, console)
+
+
+def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: str | None, console: Console) -> None:
+    with console.status("loading libraries"):
+        from apache_beam.options.pipeline_options import PipelineOptions
+
+        from interestflow.pipeline.evaluation.matchers import POPULARITY, evaluate_matcher
+        from interestflow.pipeline.evaluation.rankers import evaluate_model, files_of_test_split
+        from interestflow.pipeline.evaluation.result import EvaluationError
+        from interestflow.pipeline.gates.champion import pushed_models
+        from interestflow.pipeline.report.metrics_table import metrics_table, slices_table
+
+    if model is None:
+        pushed = pushed_models(folders.serving)
+        if not pushed or pushed[0].folder is None:
+            raise NothingToEvaluateError(
+                f"no model of {config.name} has been pushed to {folders.serving} yet; --model names another"
+            )
+        model = pushed[0].folder
+    console.print(f"evaluating {model}", highlight=False, soft_wrap=True)
+    try:
+        with console.status("scoring the test split"), tempfile.TemporaryDirectory() as temporary:
+            options = PipelineOptions(BEAM_ARGUMENTS)
+            if config.is_matcher:
+                found, popularity = evaluate_matcher(config, model, examples, temporary, options)
+                shown = {found.name: found, POPULARITY: popularity}
+            else:
+                found = evaluate_model(config, model, files_of_test_split(examples), temporary, options)
+                shown = {found.name: found}
+    except EvaluationError as error:
+        raise NothingToEvaluateError(str(error)) from None
+    console.print(metrics_table(shown))
+    slices = slices_table(found, "by slice", {})
+    if slices is not None:
+        console.print(slices)

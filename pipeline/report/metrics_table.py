@@ -1,0 +1,107 @@
+"""Metrics as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.markup import escape
+from rich.table import Table
+
+from interestflow.pipeline.evaluation.result import ModelEvaluation, SliceMetrics, TaskMetrics
+
+UNDEFINED = "–"
+SHOWN_VALUES = 10
+"""Of a slice with more values, the largest are shown."""
+BEST_POSSIBLE = "best possible"
+MANY_COLUMNS = 8
+"""From here on, headings may wrap."""
+DIGITS = {"calibration": 3, "novelty_10": 2}
+"""Fewer than the four that others are shown with."""
+
+
+def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
+    """One row a model and task; below them the best possible, where the log has true probabilities.
+
+    Args:
+        models: by the name to show; all of one kind, rankers or matchers.
+    """
+    tasks = list(next(iter(models.values())).tasks)
+    headings = _headings(models)
+    with_way = any(task.overall.best_possible() for model in models.values() for task in model.tasks.values())
+    table = _table("test split", tasks)
+    table.add_column("model")
+    for heading in (*headings.values(), *(["of the way"] if with_way else [])):
+        table.add_column(heading, justify="right", no_wrap=len(headings) < MANY_COLUMNS)
+    for task in tasks:
+        task_cell = [task] if len(tasks) > 1 else []
+        for name, model in models.items():
+            metrics = model.tasks[task].overall
+            share = metrics.share_of_the_way
+            way = [UNDEFINED if share is None else f"{share:.1%}"] if with_way else []
+            table.add_row(*task_cell, name, *_figures(metrics, headings), *way)
+        best = next(iter(models.values())).tasks[task].overall.best_possible()
+        if best:
+            cells = (shown(best.get(metric)) for metric in headings)
+            table.add_row(*task_cell, BEST_POSSIBLE, *cells, "100.0%", style="dim")
+        table.add_section()
+    return table
+
+
+def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelEvaluation]) -> Table | None:
+    """One row a slice and task, with the main metric of the `others` beside it; None where there is no slice."""
+    tasks = list(model.tasks)
+    if not any(task.slices for task in model.tasks.values()):
+        return None
+    kind = next(iter(model.tasks.values())).overall
+    headings = {metric: heading for metric, heading in kind.HEADINGS.items() if metric not in kind.OVERALL_ALONE}
+    main = kind.MAIN
+    table = _table(title, tasks)
+    table.add_column("slice")
+    for column in ("examples", *headings.values(), *(f"{headings[main]} {name}" for name in others)):
+        table.add_column(column, justify="right")
+    for task in tasks:
+        slices = model.tasks[task].slices
+        against = [
+            {(part.name, part.value): part.metrics.value(main) for part in other.tasks[task].slices}
+            for other in others.values()
+        ]
+        for name in dict.fromkeys(part.name for part in slices):
+            values = [part for part in slices if part.name == name]
+            kept = _largest(values)
+            for part in kept:
+                table.add_row(
+                    *([task] if len(tasks) > 1 else []),
+                    escape(f"{name} {part.value}"),
+                    f"{part.metrics.examples:,}",
+                    *_figures(part.metrics, headings),
+                    *(shown(by_part.get((part.name, part.value))) for by_part in against),
+                )
+            if len(kept) < len(values):
+                count = len(values) - len(kept)
+                table.add_row(*([task] if len(tasks) > 1 else []), f"{name}: {count:,} smaller ones, not shown")
+    return table
+
+
+def shown(value: float | None, digits: int = 4) -> str:
+    return UNDEFINED if value is None else f"{value:.{digits}f}"
+
+
+def _headings(models: Mapping[str, ModelEvaluation]) -> Mapping[str, str]:
+    return next(iter(next(iter(models.values())).tasks.values())).overall.HEADINGS
+
+
+def _figures(metrics: TaskMetrics, headings: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(shown(metrics.value(metric), DIGITS.get(metric, 4)) for metric in headings)
+
+
+def _largest(values: list[SliceMetrics]) -> list[SliceMetrics]:
+    """The `SHOWN_VALUES` with the most examples, in the order that they stand in."""
+    ranked = sorted(range(len(values)), key=lambda place: values[place].metrics.examples, reverse=True)
+    return [values[place] for place in sorted(ranked[:SHOWN_VALUES])]
+
+
+def _table(title: str, tasks: list[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    if len(tasks) > 1:
+        table.add_column("task")
+    return table

@@ -1,0 +1,36 @@
+"""Activations by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from interestflow.models.layers.core.activation import ACTIVATIONS, make_activation
+
+
+def test_by_name() -> None:
+    """At -2 and 2: Dice of fresh moving averages is s * sigmoid(s), PReLU begins with a slope of 0."""
+    values = np.array([[-2.0, 2.0]], np.float32)
+    high = 1.0 / (1.0 + np.exp(-2.0))
+    expected = {
+        "relu": [0.0, 2.0],
+        "prelu": [0.0, 2.0],
+        "dice": [-2.0 * (1.0 - high), 2.0 * high],
+        "sigmoid": [1.0 - high, high],
+    }
+    assert set(expected) == set(ACTIVATIONS)
+    for kind in ACTIVATIONS:
+        np.testing.assert_allclose(make_activation(kind, 2)(values)[0], expected[kind], rtol=1e-5, err_msg=kind)
+
+
+@pytest.mark.parametrize("kind", ["prelu", "dice"])
+def test_what_is_learned_is_per_channel_so_that_length_does_not_matter(kind: str) -> None:
+    layer = make_activation(kind, 3)
+    layer(np.ones((2, 5, 4), np.float32))
+    assert layer(np.ones((2, 9, 4), np.float32)).shape == (2, 9, 4)
+    assert [np.prod(weight.shape) for weight in layer.trainable_variables] == [4]
+
+
+def test_another_name() -> None:
+    with pytest.raises(ValueError, match="`activation` should be one of relu, prelu, dice, sigmoid, received 'gelu'"):
+        make_activation("gelu", 2)

@@ -1,0 +1,53 @@
+"""All that is not the item: of the user, of the candidate, along the history, and nothing where there is nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInput
+from interestflow.models.layers.embedding.context_embedding import ContextEmbedding
+
+INPUTS = ModelInputs(
+    tasks=("click",),
+    item_rows=4,
+    history_length=2,
+    history_age_buckets=3,
+    user_rows=3,
+    categorical=(
+        CategoricalInput("category", 3, "item", None, True, True),
+        CategoricalInput("device", 3, "event", None, True, True),
+        CategoricalInput("rating", 3, "event", None, False, True),
+        CategoricalInput("groups", 3, "user", 2, True, False),
+        CategoricalInput("brand", 3, "item", None, True, False),
+    ),
+    numeric=(NumericInput("price", "item"), NumericInput("hour", "event")),
+)
+FEATURES = {
+    "user": np.array([2]),
+    "device": np.array([1]),
+    "groups": np.array([[1, 2]]),
+    "brand": np.array([1]),
+    "price": np.array([0.5], np.float32),
+    "hour": np.array([7.0], np.float32),
+    "history_device": np.array([[2, 0]]),
+    "history_rating": np.array([[1, 0]]),
+    "history_age": np.array([[9, 0]]),
+}
+
+
+def test_each_in_its_place() -> None:
+    """Every table's row i is (i), so that ids can be read off; a list is its mean; item attributes are not here."""
+    layer = ContextEmbedding(INPUTS, 1, history_age=True)
+    for table in (layer.user, *layer.tables, layer.age):
+        table.table.assign(np.arange(table.rows, dtype=np.float32)[:, None])
+    np.testing.assert_array_equal(layer.of_user(FEATURES), [[2.0, 1.0, 1.5, 7.0]])  # user, device, groups, hour
+    np.testing.assert_array_equal(layer.of_candidate(FEATURES), [[1.0, 0.5]])  # brand, price
+    # device, rating and the age, of which the oldest bucket, 3, takes in all that are older
+    np.testing.assert_array_equal(layer.of_history(FEATURES), [[[2.0, 1.0, 3.0], [0.0, 0.0, 0.0]]])
+    assert [table.name for table in layer.tables] == ["device", "groups", "brand", "rating"], "one table a category"
+
+
+def test_nothing_where_there_is_nothing() -> None:
+    inputs = ModelInputs(tasks=("click",), item_rows=4, history_length=2, history_age_buckets=3)
+    layer = ContextEmbedding(inputs, 1)
+    assert layer.of_user(FEATURES) is layer.of_candidate(FEATURES) is layer.of_history(FEATURES) is None

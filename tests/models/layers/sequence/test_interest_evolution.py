@@ -1,0 +1,96 @@
+"""Recurrent cells under attention: none of it leaves the state, all of it is an ordinary step."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from interestflow.models.layers.sequence.interest_evolution import CELLS, EvolutionCell, InterestEvolution
+
+B, T, D = 3, 5, 4
+
+
+def layer(cell: str) -> InterestEvolution:
+    keras.utils.set_random_seed(3)
+    made = InterestEvolution(D, cell)
+    made.build((None, None, D))
+    random = np.random.default_rng(1)
+    for weight in made.trainable_variables:
+        weight.assign(random.normal(0.0, 0.7, weight.shape))
+    return made
+
+
+def inputs(seed: int = 2) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(B, T, D)).astype(np.float32)
+
+
+ALL = np.ones((B, T), bool)
+
+
+def by_hand(made: InterestEvolution, x: np.ndarray, attention: np.ndarray) -> np.ndarray:
+    """The last state by the equations of the class, in NumPy."""
+    w, b = (np.asarray(weight) for weight in made.projection.weights)
+    u = np.asarray(made.steps.cell.recurrent)
+    state = np.zeros((B, D))
+    for t in range(T):
+        a = attention[:, t, None]
+        source = a * x[:, t] if made.cell == "aigru" else x[:, t]
+        z, r, h = np.split(source @ w + b, 3, axis=1)
+        uz, ur, uh = np.split(state @ u, 3, axis=1)
+        z, r = 1 / (1 + np.exp(-(z + uz))), 1 / (1 + np.exp(-(r + ur)))
+        candidate = np.tanh(h + r * uh)
+        share = {"aigru": z, "augru": a * z, "augru_released": 1 - (1 - a) * z}[made.cell]
+        state = (1 - share) * state + share * candidate
+    return state
+
+
+@pytest.mark.parametrize("cell", ["aigru", "augru", "augru_released"])
+def test_the_equations(cell: str) -> None:
+    made, attention = layer(cell), np.random.default_rng(4).uniform(0, 1, (B, T)).astype(np.float32)
+    np.testing.assert_allclose(made(inputs(), attention, ALL), by_hand(made, inputs(), attention), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["agru", "augru"])
+def test_without_attention_the_state_never_moves(cell: str) -> None:
+    np.testing.assert_array_equal(layer(cell)(inputs(), np.zeros((B, T), np.float32), ALL), np.zeros((B, D)))
+
+
+def test_the_released_cell_moves_without_attention() -> None:
+    assert np.abs(layer("augru_released")(inputs(), np.zeros((B, T), np.float32), ALL)).min() > 1e-4
+
+
+def test_all_attention_is_keras_own_gated_unit() -> None:
+    """Keras keeps by its gate where the paper renews by it, so its gate's weights have the other sign."""
+    made = layer("augru")
+    own = keras.layers.GRU(D, reset_after=True)
+    own.build((None, None, D))
+    w, b = (np.asarray(weight) for weight in made.projection.weights)
+    u = np.asarray(made.steps.cell.recurrent)
+    sign = np.concatenate([-np.ones(D), np.ones(2 * D)])
+    own.set_weights([w * sign, u * sign, np.stack([b * sign, np.zeros(3 * D)])])
+    np.testing.assert_allclose(made(inputs(), np.ones((B, T), np.float32), ALL), own(inputs()), rtol=1e-4, atol=1e-5)
+
+
+def test_with_all_attention_agru_is_its_candidate() -> None:
+    made = layer("agru")
+    one = made(inputs()[:, :1], np.ones((B, 1), np.float32), ALL[:, :1])
+    w, b = (np.asarray(weight) for weight in made.projection.weights)
+    np.testing.assert_allclose(one, np.tanh((inputs()[:, 0] @ w + b)[:, D:]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_padding_is_as_if_it_were_not_there(cell: str) -> None:
+    made, attention = layer(cell), np.full((B, T), 0.5, np.float32)
+    mask = ALL.copy()
+    mask[:, 3:] = False
+    garbage = inputs()
+    garbage[:, 3:] = 1e3
+    short = made(inputs()[:, :3], attention[:, :3], ALL[:, :3])
+    np.testing.assert_allclose(made(garbage, attention, mask), short, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(made(inputs(), attention, np.zeros((B, T), bool)), np.zeros((B, D)))
+
+
+def test_another_cell_is_named() -> None:
+    with pytest.raises(ValueError, match="`cell` should be one of aigru, agru, augru, augru_released, received 'gru'"):
+        EvolutionCell(4, "gru")

@@ -1,0 +1,49 @@
+"""The command `interestflow` where not all is installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+
+class Forbid:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {package!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Forbid())
+sys.argv = ["interestflow", *{arguments!r}]
+from interestflow.pipeline.cli.entry_point import main
+main()
+"""
+
+
+def run(package: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = PROGRAM.format(package=package, arguments=arguments)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(("package", "arguments"), [("typer", ["--help"]), ("tfx", ["run", "configs/demo.yaml"])])
+def test_a_package_that_is_not_installed_is_named_with_what_to_install(package: str, arguments: list[str]) -> None:
+    completed = run(package, *arguments)
+    assert completed.returncode == 1
+    assert completed.stderr.splitlines()[-1] == (
+        f"error: the package {package} is not installed; "
+        "the command line needs more than the client: pip install 'interestflow[pipeline]'"
+    )
+    assert "Traceback" not in completed.stderr
+
+
+def test_a_module_of_this_project_that_is_not_there_is_a_mistake_of_this_project() -> None:
+    completed = run("serving", "query", "localhost:1", "question.json", "--model", "m")
+    assert "Traceback" in completed.stderr
+
+
+def test_the_command_line_starts() -> None:
+    completed = run("nothing", "query", "--help")
+    assert completed.returncode == 0
+    assert "Query a model server" in completed.stdout

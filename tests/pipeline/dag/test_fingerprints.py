@@ -1,0 +1,81 @@
+"""A fingerprint changes exactly when what it stands for changes."""
+
+import os
+from pathlib import Path
+
+from interestflow.pipeline.config import load
+from interestflow.pipeline.dag import fingerprints as fingerprint
+
+CONFIG = """
+name: tiny
+data:
+  events: {path: "events-*.csv", format: csv, user: u, item: i, timestamp: t}
+tasks:
+  - {name: click, label: {column: click}}
+model: {name: din}
+"""
+
+
+def make(folder: Path) -> Path:
+    (folder / "events-1.csv").write_text("u,i,t,click\n1,2,3,1\n")
+    path = folder / "tiny.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_the_same_files_give_the_same_fingerprint(tmp_path: Path) -> None:
+    config = load(make(tmp_path))
+    assert fingerprint.of_inputs(config) == fingerprint.of_inputs(config)
+
+
+def test_another_file_or_other_content_changes_it(tmp_path: Path) -> None:
+    config = load(make(tmp_path))
+    first = fingerprint.of_inputs(config)
+    (tmp_path / "events-2.csv").write_text("u,i,t,click\n1,2,4,0\n")
+    second = fingerprint.of_inputs(config)
+    (tmp_path / "events-2.csv").write_text("u,i,t,click\n1,2,4,0\n5,6,7,1\n")
+    third = fingerprint.of_inputs(config)
+    os.utime(tmp_path / "events-2.csv", (1_000_000_000, 1_000_000_000))
+    fourth = fingerprint.of_inputs(config)
+    assert len({first, second, third, fourth}) == 4
+
+
+def test_files_that_cannot_be_listed_are_unseen(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    assert fingerprint.of_inputs(load(path, str(tmp_path / "elsewhere"))) == "unseen"
+
+
+def test_texts_are_not_confused_with_their_concatenation() -> None:
+    assert fingerprint.of_text("ab", "c") != fingerprint.of_text("a", "bc")
+
+
+def test_code_of_each_package_counts() -> None:
+    assert fingerprint.of_code("transforms") != fingerprint.of_code("transforms", "models")
+
+
+def test_evaluation_does_not_change_what_training_depends_on(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    before = load(path)
+    path.write_text(CONFIG + "evaluation: {gate: {at_least: {auc: 0.7}}}\nkubeflow: {trainer_gpus: 2}\n")
+    after = load(path)
+    assert after != before
+    assert after.for_training() == before.for_training()
+    assert after.for_baseline() == before.for_baseline()
+
+
+def test_the_model_does_not_change_what_evaluation_and_baseline_depend_on(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    before = load(path)
+    path.write_text(CONFIG.replace("{name: din}", "{name: din, embedding_dimension: 8}"))
+    after = load(path)
+    assert after.for_training() != before.for_training()
+    assert after.for_baseline() == before.for_baseline()
+    assert after.for_evaluation() == before.for_evaluation()
+
+
+def test_a_seed_changes_the_model_and_the_baseline_but_not_the_examples(tmp_path: Path) -> None:
+    before = load(make(tmp_path))
+    after = before.with_seed(5)
+    assert after.training.seed == 5
+    assert after.for_baseline().training.seed == 5
+    assert after.ingestion() == before.ingestion()

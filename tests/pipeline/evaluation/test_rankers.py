@@ -1,0 +1,190 @@
+"""An exported model on raw test examples, through TFMA: the same figures as NumPy, overall and by slice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow_model_analysis as tfma
+from apache_beam.options.pipeline_options import PipelineOptions
+
+import tests.pipeline.small_evaluation as small
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+from interestflow.pipeline.evaluation import scoring
+from interestflow.pipeline.evaluation.rankers import evaluate, evaluate_model, files_of_test_split
+from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError, Metrics
+from interestflow.pipeline.metrics.ranking import calibration, expected_calibration_error, grouped_auc, log_loss
+from interestflow.transforms.area_under_curve import area_under_curve as auc
+from interestflow.transforms.generator.best_possible import best_possible
+
+OPTIONS = PipelineOptions(BEAM_ARGUMENTS)
+ROWS = small.make_rows(400)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return files_of_test_split(str(small.write_examples(ROWS, tmp_path_factory.mktemp("examples"))))
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("evaluation")
+
+
+@pytest.fixture(scope="module")
+def found(files: list[str], output: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    folder = tmp_path_factory.mktemp("models")
+    model = small.export_model(folder / "model", name="din")
+    champion = small.export_model(folder / "champion", fingerprint="champion00000000", slope=-0.1)
+    with pytest.MonkeyPatch.context() as patch:  # so that files have several batches, and several blocks
+        patch.setattr(scoring, "BATCH", 32)
+        patch.setattr(scoring, "BLOCK", 64)
+        return evaluate(small.config(), str(model), str(champion), files, str(output), OPTIONS)
+
+
+def check(metrics: Metrics, task: str, rows: list[dict[str, Any]], slope: float) -> None:
+    """Every figure of `task` on `rows`, computed here from the rows themselves."""
+    labelled = [row for row in rows if task == "click" or row["mask_like"] == 1.0]
+    labels = np.array([row[f"label_{task}"] for row in labelled], np.float32)
+    scores = small.probabilities(labelled, slope)[task]
+    users = np.array([int(row["user"][1:]) for row in labelled], np.int64)
+    grouped = grouped_auc(labels, scores, users)
+    expected = {
+        "examples": len(labelled),
+        "positives": labels.sum(),
+        "unlabelled": len(rows) - len(labelled),
+        "auc": auc(labels, scores),
+        "gauc": grouped.value,
+        "gauc_users": grouped.users,
+        "gauc_dropped_users": grouped.dropped_users,
+        "log_loss": log_loss(labels, scores),
+        "ece": expected_calibration_error(labels, scores),
+        "calibration": calibration(labels, scores),
+    }
+    for name, value in expected.items():
+        received = getattr(metrics, name)
+        assert (np.nan if received is None else received) == pytest.approx(value, rel=1e-5, nan_ok=True), name
+    if task == "click" and len(rows) > 1:
+        best = best_possible(np.array([row["true_probability"] for row in rows]))
+        assert metrics.best_possible_auc == pytest.approx(best.auc, nan_ok=True)
+        assert metrics.best_possible_log_loss == pytest.approx(best.log_loss)
+    if task == "like":  # the true probability is that of the first task's label
+        assert metrics.best_possible_auc is None
+
+
+@pytest.mark.parametrize("task", small.TASKS)
+def test_overall_figures_are_those_of_numpy(found: Evaluation, task: str) -> None:
+    assert found.examples == len(ROWS)
+    assert found.champion is not None
+    check(found.model.tasks[task].overall, task, ROWS, slope=0.3)
+    check(found.champion.tasks[task].overall, task, ROWS, slope=-0.1)
+
+
+def buckets(row: dict[str, Any]) -> list[str]:
+    price = row["price"]
+    return ["(missing)" if np.isnan(price) else "below 1" if price < 1 else "1 to 10" if price < 10 else "10 or more"]
+
+
+MEMBERSHIP = {
+    "history_length": lambda row: [row["slice_history_length"]],
+    "user": lambda row: [row["slice_user"]],
+    "item": lambda row: [row["slice_item"]],
+    "device": lambda row: [row["device"] or "(missing)"],
+    "tags": lambda row: row["tags"],
+    "price": buckets,
+}
+
+
+@pytest.mark.parametrize("task", small.TASKS)
+def test_figures_of_every_slice_are_those_of_numpy(found: Evaluation, task: str) -> None:
+    slices = found.model.tasks[task].slices
+    expected = {(name, value) for name, parts in MEMBERSHIP.items() for row in ROWS for value in parts(row)}
+    assert {(part.name, part.value) for part in slices} == expected
+    for part in slices:
+        rows = [row for row in ROWS if part.value in MEMBERSHIP[part.name](row)]
+        check(part.metrics, task, rows, slope=0.3)
+
+
+def test_slices_stand_in_the_order_of_the_configuration_and_of_their_values(found: Evaluation) -> None:
+    slices = found.model.tasks["click"].slices
+    assert list(dict.fromkeys(part.name for part in slices)) == list(MEMBERSHIP)
+    by_name = {name: [part.value for part in slices if part.name == name] for name in MEMBERSHIP}
+    assert by_name["history_length"] == ["0", "1-4", "5-19", "20-49", "50+"]
+    assert by_name["price"] == ["below 1", "1 to 10", "10 or more", "(missing)"]
+    assert by_name["device"] == ["(missing)", "phone", "tablet"]
+    assert by_name["tags"] == ["t0", "t1"]
+
+
+def test_the_models_are_named(found: Evaluation) -> None:
+    assert (found.model.name, found.model.fingerprint) == ("din", "candidate0000000")
+    assert found.champion is not None
+    assert (found.champion.name, found.champion.fingerprint) == ("pooled", "champion00000000")
+    assert found.champion_problem is None
+
+
+def test_it_is_written_beside_what_tfma_reads(found: Evaluation, output: Path) -> None:
+    assert Evaluation.read(str(output)) == found
+    assert json.loads((output / "evaluation.json").read_text())["model"]["tasks"]["click"]["overall"]["examples"] == 400
+    viewed = tfma.load_eval_result(str(output / "model"))
+    figures = dict(viewed.slicing_metrics)[()]["click"][""]
+    assert figures["gauc"]["doubleValue"] == pytest.approx(found.model.tasks["click"].overall.gauc)
+
+
+def test_share_of_the_way_by_hand(found: Evaluation) -> None:
+    overall = found.model.tasks["click"].overall
+    assert overall.model_copy(update={"auc": 0.65, "best_possible_auc": 0.7}).share_of_the_way == pytest.approx(0.75)
+    assert overall.model_copy(update={"best_possible_auc": None}).share_of_the_way is None
+    assert overall.model_copy(update={"auc": None}).share_of_the_way is None
+
+
+def problem(files: list[str], folder: Path, model: Path, **changes: Any) -> str:
+    with pytest.raises(EvaluationError) as caught:
+        evaluate_model(small.config(**changes), str(model), files, str(folder / "out"), OPTIONS)
+    return str(caught.value)
+
+
+def test_a_champion_that_cannot_be_scored_is_found_and_not_an_error(files: list[str], tmp_path: Path) -> None:
+    features = {"attributes": [*small.CONFIG["features"]["attributes"], {"name": "colour", "from": "events"}]}
+    model = small.export_model(tmp_path / "model")
+    champion = small.export_model(tmp_path / "champion", described=small.config(features=features))
+    config = small.config(evaluation={"slices": []})
+    found = evaluate(config, str(model), str(champion), files, str(tmp_path / "out"), OPTIONS)
+    assert found.champion is None
+    assert found.champion_problem == (
+        f"the model in {champion} needs the feature `colour`, which the examples do not have"
+    )
+    assert found.model.tasks["click"].slices == ()
+
+
+def test_a_feature_of_another_type_is_named(files: list[str], tmp_path: Path) -> None:
+    other = [{"name": "device", "from": "events"}, {"name": "tags", "from": "events"},
+             {"name": "price", "from": "events", "kind": "numeric"}]  # fmt: skip
+    model = small.export_model(tmp_path / "model", described=small.config(features={"attributes": other},
+                                                                         evaluation={"slices": []}))  # fmt: skip
+    assert "needs the feature `tags` as value of string, the examples have it as list of string" in problem(
+        files, tmp_path, model
+    )
+
+
+def test_a_missing_task_is_named(files: list[str], tmp_path: Path) -> None:
+    model = small.export_model(tmp_path / "model", tasks=("click",))
+    assert "should score like, but its tasks are click" in problem(files, tmp_path, model)
+
+
+def test_examples_without_a_label_are_refused_by_name(tmp_path: Path) -> None:
+    rows = [{name: value for name, value in row.items() if name != "label_like"} for row in ROWS[:8]]
+    files = files_of_test_split(str(small.write_examples(rows, tmp_path / "examples")))
+    model = small.export_model(tmp_path / "model")
+    assert "label_like" in problem(files, tmp_path, model)
+
+
+def test_what_is_not_there_is_named(files: list[str], tmp_path: Path) -> None:
+    assert "should hold saved_model.pb" in problem(files, tmp_path, tmp_path)
+    with pytest.raises(EvaluationError, match=r"no file of test examples matches .*Split-test"):
+        files_of_test_split(str(tmp_path))
+    empty = files_of_test_split(str(small.write_examples([], tmp_path / "empty")))
+    model = small.export_model(tmp_path / "model")
+    assert problem(empty, tmp_path, model) == "the test split has no examples"

@@ -1,0 +1,81 @@
+"""Which pushed model is the champion, and when that counts as changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from interestflow.pipeline.gates.champion import Champion, ChampionError, champion_state, find_champion
+
+
+def push(serving: Path, version: int | str, fingerprint: str, saved: bool = True) -> None:
+    folder = serving / str(version)
+    (folder / "assets.extra").mkdir(parents=True)
+    (folder / "assets.extra" / "interestflow.json").write_text(json.dumps({"fingerprint": fingerprint}))
+    if saved:
+        (folder / "saved_model.pb").write_bytes(b"")
+
+
+def test_the_newest_version_is_the_champion(tmp_path: Path) -> None:
+    for version, fingerprint in ((9, "a"), (10, "b"), (2, "c")):  # as text, 9 would come last
+        push(tmp_path, version, fingerprint)
+    assert find_champion(str(tmp_path), "new") == Champion(folder=str(tmp_path / "10"), version=10, fingerprint="b")
+
+
+def test_a_candidate_is_not_compared_with_itself(tmp_path: Path) -> None:
+    push(tmp_path, 1, "a")
+    push(tmp_path, 2, "b")
+    push(tmp_path, 3, "b")
+    assert find_champion(str(tmp_path), "b").version == 1
+    assert find_champion(str(tmp_path), "a").version == 3
+
+
+def test_half_written_and_foreign_folders_are_ignored(tmp_path: Path) -> None:
+    push(tmp_path, 1, "a")
+    push(tmp_path, 2, "b", saved=False)
+    push(tmp_path, "3-old", "c")
+    (tmp_path / "4").mkdir()
+    (tmp_path / "4" / "saved_model.pb").write_bytes(b"")
+    push(tmp_path, 5, "d")
+    (tmp_path / "5" / "assets.extra" / "interestflow.json").write_text('{"fingerpr')
+    push(tmp_path, 6, "e")
+    (tmp_path / "6" / "assets.extra" / "interestflow.json").write_text("{}")
+    (tmp_path / "7").write_text("a file")
+    assert find_champion(str(tmp_path), "new").version == 1
+
+
+def test_without_models_there_is_none(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        assert find_champion(str(folder), "a") == Champion()
+        assert champion_state(str(folder), "a") == "none"
+
+
+def test_the_state_changes_with_the_champion_alone(tmp_path: Path) -> None:
+    push(tmp_path, 1, "a")
+    before = champion_state(str(tmp_path), "candidate")
+    push(tmp_path, 2, "candidate")  # as the run itself pushes it
+    assert champion_state(str(tmp_path), "candidate") == before
+    push(tmp_path, 3, "other")
+    assert champion_state(str(tmp_path), "candidate") not in (before, "none")
+
+
+def test_a_folder_that_cannot_be_listed_is_unseen() -> None:
+    assert champion_state("nosuchscheme://bucket/serving", "a") == "unseen"
+    with pytest.raises(ChampionError, match="the folder of pushed models nosuchscheme://bucket/serving cannot be read"):
+        find_champion("nosuchscheme://bucket/serving", "a")
+
+
+def test_it_is_written_and_read(tmp_path: Path) -> None:
+    champion = Champion(folder="gs://bucket/7", version=7, fingerprint="f")
+    champion.write(str(tmp_path))
+    assert Champion.read(str(tmp_path)) == champion
+    assert json.loads((tmp_path / "champion.json").read_text())["version"] == 7
+
+
+@pytest.mark.parametrize("text", ["[]", '"a"', "null"])
+def test_what_is_no_provenance_is_ignored(tmp_path: Path, text: str) -> None:
+    push(tmp_path, 1, "a")
+    (tmp_path / "1" / "assets.extra" / "interestflow.json").write_text(text)
+    assert find_champion(str(tmp_path), "new") == Champion()

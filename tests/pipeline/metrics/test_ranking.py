@@ -1,0 +1,108 @@
+"""Figures by hand, and against the plainest computation there is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from interestflow.pipeline.metrics.ranking import calibration, expected_calibration_error, grouped_auc, log_loss
+
+
+def plain_auc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The share of pairs in the right order, pair by pair."""
+    pairs = [(p, n) for p in scores[labels == 1] for n in scores[labels == 0]]
+    return sum(1.0 if p > n else 0.5 if p == n else 0.0 for p, n in pairs) / len(pairs)
+
+
+def plain_gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> tuple[float, int, int]:
+    total, weight, kept, dropped = 0.0, 0, 0, 0
+    for user in set(users.tolist()):
+        mine = users == user
+        if len(set(labels[mine].tolist())) < 2:
+            dropped += 1
+            continue
+        total += int(mine.sum()) * plain_auc(labels[mine], scores[mine])
+        weight += int(mine.sum())
+        kept += 1
+    return total / weight, kept, dropped
+
+
+def test_gauc_weighs_users_by_their_impressions() -> None:
+    # User 1: 0.9 over 0.1 is right, AUC 1 of 2 impressions. User 2: of the pairs (0.2, 0.6), (0.2, 0.2), (0.2, 0.1)
+    # one is right and one is tied, AUC 1.5/3 of 4 impressions. User 3 has one label only and is dropped.
+    users = np.array([1, 2, 2, 1, 3, 2, 2, 3])
+    labels = np.array([1, 1, 0, 0, 0, 0, 0, 0])
+    scores = np.array([0.9, 0.2, 0.6, 0.1, 0.5, 0.2, 0.1, 0.4])
+    found = grouped_auc(labels, scores, users)
+    assert found.value == pytest.approx((2 * 1.0 + 4 * 0.5) / 6)
+    assert (found.users, found.dropped_users) == (2, 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_gauc_is_that_of_the_plain_computation(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    users = random.integers(0, 40, 400)
+    labels = (random.random(400) < 0.2).astype(np.float32)
+    scores = np.round(random.random(400), 1).astype(np.float32)  # one decimal, so that there are ties
+    value, kept, dropped = plain_gauc(labels, scores, users)
+    found = grouped_auc(labels, scores, users)
+    assert found.value == pytest.approx(value, abs=1e-12)
+    assert (found.users, found.dropped_users) == (kept, dropped)
+    assert dropped > 0
+
+
+def test_gauc_does_not_depend_on_order_or_on_a_monotone_change_within_a_user() -> None:
+    random = np.random.default_rng(1)
+    users, labels, scores = random.integers(0, 9, 200), random.integers(0, 2, 200), random.random(200)
+    order = random.permutation(200)
+    expected = grouped_auc(labels, scores, users)
+    assert grouped_auc(labels[order], scores[order], users[order]) == expected
+    assert grouped_auc(labels, scores**3 + users, users).value == pytest.approx(expected.value)
+
+
+def test_gauc_is_undefined_where_no_user_has_both_labels() -> None:
+    found = grouped_auc(np.array([1, 1, 0]), np.array([0.3, 0.2, 0.1]), np.array([5, 5, 6]))
+    assert math.isnan(found.value)
+    assert (found.users, found.dropped_users) == (0, 2)
+    nothing = grouped_auc(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
+    assert math.isnan(nothing.value)
+    assert (nothing.users, nothing.dropped_users) == (0, 0)
+
+
+def test_log_loss_by_hand() -> None:
+    found = log_loss(np.array([1.0, 0.0]), np.array([0.8, 0.4]))
+    assert found == pytest.approx((-math.log(0.8) - math.log(0.6)) / 2)
+
+
+def test_a_certain_mistake_costs_what_the_clipping_allows() -> None:
+    assert log_loss(np.array([1.0]), np.array([0.0])) == pytest.approx(-math.log(1e-7))
+    assert log_loss(np.array([0.0]), np.array([1.0], np.float32)) == pytest.approx(-math.log(1e-7))
+
+
+def test_ece_by_hand() -> None:
+    # Bins of a quarter: [0.1, 0.2] with labels 0 and 1 are off by |0.15 - 0.5| = 0.35, half of all examples;
+    # 0.75 opens the last bin and 1.0 closes it, mean 0.875 with labels 1 and 1: off by 0.125.
+    labels, probabilities = np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.1, 0.2, 0.75, 1.0])
+    assert expected_calibration_error(labels, probabilities, bins=4) == pytest.approx((0.35 + 0.125) / 2)
+
+
+def test_ece_of_the_default_is_over_twenty_bins() -> None:
+    # 0.02 and 0.07 lie in different twentieths, so that their errors do not cancel; in tenths they would.
+    labels, probabilities = np.array([0.0, 1.0]), np.array([0.02, 0.07])
+    assert expected_calibration_error(labels, probabilities) == pytest.approx((0.02 + 0.93) / 2)
+    assert expected_calibration_error(labels, probabilities, bins=10) == pytest.approx(0.91 / 2)
+
+
+def test_calibration_by_hand() -> None:
+    assert calibration(np.array([1.0, 0.0, 0.0, 1.0]), np.array([0.9, 0.3, 0.2, 0.6])) == pytest.approx(2.0 / 2)
+    assert calibration(np.array([1.0, 0.0]), np.array([0.9, 0.6])) == pytest.approx(1.5)
+    assert math.isnan(calibration(np.array([0.0, 0.0]), np.array([0.9, 0.6])))
+
+
+def test_without_examples_every_figure_is_undefined() -> None:
+    nothing = np.zeros(0, np.float32)
+    assert math.isnan(log_loss(nothing, nothing))
+    assert math.isnan(expected_calibration_error(nothing, nothing))
+    assert math.isnan(calibration(nothing, nothing))

@@ -1,0 +1,177 @@
+"""Batches from files: what they hold, their order, and that both ways of reading agree."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from interestflow.pipeline.training.data import Split, TrainingDataError, batched_by_length, parsing_spec
+from tests.pipeline import small_examples
+
+COUNT = 103
+IN_MEMORY, STREAMED = 100, 0
+
+
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> str:
+    rows = small_examples.make_rows(COUNT)
+    rows["price"] = np.arange(COUNT, dtype=np.float32)  # tells the rows apart
+    return small_examples.write(rows, tmp_path_factory.mktemp("examples"))
+
+
+@pytest.fixture(params=[IN_MEMORY, STREAMED], ids=["in memory", "streamed"])
+def split(request: pytest.FixtureRequest, pattern: str) -> Split:
+    return Split.read([pattern], small_examples.INPUTS, request.param)
+
+
+def prices(dataset: tf.data.Dataset) -> list[list[float]]:
+    return [features["price"].numpy().tolist() for features, _, _ in dataset]
+
+
+def flat(batches: list[list[float]]) -> list[float]:
+    return [price for batch in batches for price in batch]
+
+
+def epoch(split: Split, number: int = 0, first_step: int = 0, **changes: bool) -> list[list[float]]:
+    return prices(split.epoch(10, seed=3, epoch=number, shuffle_buffer=50, first_step=first_step, **changes))
+
+
+def test_only_what_fits_is_kept(pattern: str) -> None:
+    assert Split.read([pattern], small_examples.INPUTS, IN_MEMORY).tensors is not None
+    streamed = Split.read([pattern], small_examples.INPUTS, STREAMED)
+    assert streamed.tensors is None
+    assert streamed.count == COUNT
+
+
+def test_a_batch_has_the_shapes_and_types_of_the_inputs(split: Split) -> None:
+    features, labels, weights = next(iter(split.in_order(10)))
+    tensors = small_examples.INPUTS.tensors()
+    assert features.keys() == tensors.keys()
+    for name, (shape, dtype) in tensors.items():
+        assert features[name].shape == (10, *shape), name
+        assert features[name].dtype == dtype, name
+    for tensor in (*labels.values(), *weights.values()):
+        assert tensor.shape == (10,)
+        assert tensor.dtype == tf.float32
+
+
+def test_values_are_those_that_were_written(split: Split) -> None:
+    rows = small_examples.make_rows(COUNT)
+    for features, labels, weights in split.in_order(50):
+        at = features["price"].numpy().astype(int)
+        for name in ("item", "tags", "history_item", "history_age", "history_category"):
+            np.testing.assert_array_equal(features[name], rows[name][at])
+        np.testing.assert_array_equal(labels["like"], rows["label_like"][at])
+        np.testing.assert_array_equal(weights["like"], rows["mask_like"][at])
+        np.testing.assert_array_equal(weights["click"], np.ones(len(at)))
+
+
+def test_an_epoch_has_every_example_once(split: Split) -> None:
+    batches = epoch(split)
+    assert sorted(flat(batches)) == list(range(COUNT))
+    assert [len(batch) for batch in batches] == [10] * 10 + [3]
+    assert len(batches) == split.steps(10)
+
+
+def test_order_follows_from_seed_and_epoch_alone(split: Split) -> None:
+    assert epoch(split) == epoch(split)
+    assert epoch(split) != epoch(split, 1)
+    assert epoch(split) != prices(split.epoch(10, seed=4, epoch=0, shuffle_buffer=50))
+    assert flat(epoch(split)) != flat(prices(split.in_order(10)))
+
+
+def test_going_on_at_a_step_gives_the_rest_of_the_epoch(split: Split) -> None:
+    assert epoch(split, 1, first_step=4) == epoch(split, 1)[4:]
+
+
+def test_a_last_batch_that_is_not_full_can_be_left_out(split: Split) -> None:
+    batches = epoch(split, drop_remainder=True)
+    assert [len(batch) for batch in batches] == [10] * 10
+    assert split.steps(10, drop_remainder=True) == 10
+
+
+def test_both_ways_of_reading_give_the_same_order_of_the_files(pattern: str) -> None:
+    kept, streamed = (Split.read([pattern], small_examples.INPUTS, limit) for limit in (IN_MEMORY, STREAMED))
+    assert prices(kept.in_order(10)) == prices(streamed.in_order(10))
+
+
+def test_labels_are_read_but_are_no_input() -> None:
+    assert "label_click" in parsing_spec(small_examples.INPUTS)
+    assert "mask_click" not in parsing_spec(small_examples.INPUTS)
+    assert not [name for name in small_examples.INPUTS.tensors() if name.startswith(("label_", "mask_"))]
+
+
+def test_no_files_and_no_examples_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match=r"no file of examples matches .*nothing"):
+        Split.read([str(tmp_path / "nothing-*")], small_examples.INPUTS, 10)
+    empty = small_examples.write({"item": np.array([], dtype=int)}, tmp_path)
+    with pytest.raises(TrainingDataError, match="hold no examples"):
+        Split.read([empty], small_examples.INPUTS, 10)
+
+
+def test_compressed_beside_plain_files_are_refused(tmp_path: Path) -> None:
+    for name in ("a.gz", "b"):
+        (tmp_path / name).touch()
+    with pytest.raises(TrainingDataError, match="compressed or none"):
+        Split.read([str(tmp_path / "*")], small_examples.INPUTS, 10)
+
+
+def test_batches_by_length_have_every_example_once_and_the_same_order_again(pattern: str) -> None:
+    split = Split.read([pattern], small_examples.INPUTS, IN_MEMORY)
+
+    def by_length(number: int, first_step: int = 0) -> list[list[float]]:
+        return epoch(split, number, first_step, by_length=True)
+
+    assert sorted(flat(by_length(0))) == list(range(COUNT))
+    assert [len(batch) for batch in by_length(0)] == [10] * 10 + [3]
+    assert by_length(0) == by_length(0)
+    assert by_length(0) != by_length(1)
+    assert by_length(1, 4) == by_length(1)[4:]
+    assert [len(batch) for batch in epoch(split, by_length=True, drop_remainder=True)] == [10] * 10
+
+
+def test_batches_by_length_hold_what_was_written_without_the_padding_that_all_share(pattern: str) -> None:
+    split, rows = Split.read([pattern], small_examples.INPUTS, IN_MEMORY), small_examples.make_rows(COUNT)
+    lengths = np.count_nonzero(rows["history_item"], axis=1)
+    cuts = []
+    batches = [*split.epoch(10, seed=3, epoch=0, shuffle_buffer=1, by_length=True), *split.in_order(10, by_length=True)]
+    for features, labels, _ in batches:
+        at = features["price"].numpy().astype(int)
+        cut = max(lengths[at].max(), 1)  # four places, so that each length is one that histories may be cut at
+        cuts.append(cut)
+        for name in ("history_item", "history_age", "history_category"):
+            np.testing.assert_array_equal(features[name], rows[name][at, :cut])
+        np.testing.assert_array_equal(features["tags"], rows["tags"][at])
+        np.testing.assert_array_equal(labels["click"], rows["label_click"][at])
+    assert set(cuts) == {1, 2, 3, 4}
+
+
+def test_a_window_is_sorted_by_length_and_its_batches_are_shuffled() -> None:
+    lengths = np.array([3, 1, 2, 0, 3, 1, 2])
+    order = np.array([6, 5, 4, 3, 2, 1, 0])
+    found = batched_by_length(order, lengths[order], 2, np.random.default_rng(0))
+    # By length, the first six of the order are 3 (0), 5 and 1 (1), 6 and 2 (2), 4 (3); 0 is left for the last batch.
+    assert sorted(map(tuple, found[:6].reshape(3, 2))) == [(1, 6), (2, 4), (3, 5)]
+    assert found[6] == 0
+
+
+@pytest.mark.parametrize("memory", [IN_MEMORY, STREAMED], ids=["in memory", "streamed"])
+@pytest.mark.parametrize("task", ["click", "like"])
+def test_positives_alone_are_read_where_a_task_is_named(pattern: str, memory: int, task: str) -> None:
+    rows = small_examples.make_rows(COUNT)
+    wanted = rows["label_click"] if task == "click" else rows["label_like"] * rows["mask_like"]
+    split = Split.read([pattern], small_examples.INPUTS, memory, positives_of=task)
+    assert split.count == wanted.sum() > 0
+    assert split.left_out == COUNT - wanted.sum()
+    expected = sorted(np.flatnonzero(wanted).tolist())  # the price of a row is its number
+    assert sorted(flat(prices(split.in_order(10)))) == expected
+    assert sorted(flat(epoch(split))) == expected
+    assert all((labels[task].numpy() == 1.0).all() for _, labels, _ in split.in_order(10))
+
+
+def test_a_split_without_positives_is_refused(tmp_path: Path) -> None:
+    rows = small_examples.make_rows(8)
+    pattern = small_examples.write(rows | {"label_click": np.zeros(8, np.float32)}, tmp_path / "none")
+    with pytest.raises(TrainingDataError, match="hold no positives of click among their 8 examples"):
+        Split.read([pattern], small_examples.INPUTS, IN_MEMORY, positives_of="click")

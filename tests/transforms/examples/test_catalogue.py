@@ -1,0 +1,79 @@
+"""Items in, one exact example each out: those of the table, and those of the training window that it lacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import polars as pl
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from interestflow.transforms.examples.catalogue import item_batches
+from interestflow.transforms.examples.shard import Catalogue, Entities
+from interestflow.transforms.ingestion.counts import IngestionCounts
+from interestflow.transforms.ingestion.job import ingest, remove_scratch
+from interestflow.transforms.reading.columns import ENTITY, own_column
+from tests.transforms.small_log import configuration, decoded, read_split
+
+BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+ATTRIBUTES = [
+    {"name": "kind", "from": "items", "use": ["target", "history"]},
+    {"name": "tags_list", "from": "items", "kind": "categorical_list"},
+    {"name": "price", "from": "items", "kind": "numeric"},
+    {"name": "device", "from": "events"},
+]
+
+
+def made(items: pl.DataFrame | None, catalogue: dict[str, int], **sections: Any) -> list[dict[str, Any]]:
+    config = configuration(**sections)
+    table = Entities.of(items, config.features.of_source("items"))
+    known = Catalogue(pl.Series(list(catalogue), dtype=pl.String), np.array(list(catalogue.values())))
+    return decoded(list(item_batches(config, table, known, size=2)))
+
+
+def test_without_a_table_the_items_are_those_of_the_training_window() -> None:
+    found = made(None, {"b": 2, "a": 1})
+    nothing = {
+        "user": "", "timestamp": 0, "history_item": [], "history_age": [], "history_count": 0, "label_click": 0.0,
+        "slice_history_length": "", "slice_user": "", "slice_item": "known", "sampling_probability": 1.0,
+    }  # fmt: skip
+    assert found == [{"item": "a", **nothing}, {"item": "b", **nothing}]
+
+
+def test_an_item_has_its_attributes_whether_or_not_it_was_met() -> None:
+    """z is in the log alone, a in the table alone; batches of two, so that the table ends within one."""
+    items = pl.DataFrame(
+        {
+            ENTITY: ["c", "b", "a"],
+            own_column("kind"): ["k1", None, "k3"],
+            own_column("tags_list"): ["x y", "", "y"],
+            own_column("price"): [1.5, 2.0, None],
+        }
+    )
+    attributes = [dict(a, separator=" ") if a["name"] == "tags_list" else a for a in ATTRIBUTES]
+    found = made(items, {"z": 1, "c": 4, "b": 2}, data__items={"path": "i.csv", "format": "csv", "id": "id"},
+                 features={"attributes": attributes})  # fmt: skip
+    shown = [(e["item"], e["kind"], e["tags_list"], e["price"], e["device"], e["slice_item"]) for e in found]
+    assert [row[:3] + row[4:] for row in shown] == [
+        ("c", "k1", ["x", "y"], "", "known"),
+        ("b", "", [], "", "known"),
+        ("a", "k3", ["y"], "", "cold"),
+        ("z", "", [], "", "known"),
+    ]
+    np.testing.assert_array_equal([row[3] for row in shown], np.float32([1.5, 2.0, np.nan, np.nan]))
+    assert [e["history_kind"] for e in found] == [[]] * 4
+
+
+def test_ingestion_writes_the_split_where_it_is_asked_for(tmp_path: Path) -> None:
+    """Ten instants, of which the last two are validation and test: i9 and i10 are in no training window."""
+    rows = "".join(f"u,i{time},{time},1\n" for time in range(1, 11))
+    (tmp_path / "events.csv").write_text("user,item,time,click\n" + rows)
+    with beam.Pipeline(options=PipelineOptions(BEAM_ARGUMENTS)) as pipeline:
+        folders = str(tmp_path / "examples"), str(tmp_path / "report")
+        scratch = ingest(configuration(tmp_path), pipeline, *folders, with_items=True)
+    remove_scratch(scratch)
+    counts = IngestionCounts.model_validate_json((tmp_path / "report" / "counts.json").read_text())
+    assert counts.examples == {"train": 8, "validation": 1, "test": 1, "items": 8}
+    assert [e["item"] for e in read_split(tmp_path / "examples", "items")] == [f"i{n}" for n in range(1, 9)]

@@ -1,0 +1,71 @@
+"""Sampled negatives: drawn as configured, never what the user had chosen by then, and repeatable."""
+
+import numpy as np
+import pytest
+
+from interestflow.transforms.config import NegativesConfig
+from interestflow.transforms.examples.negatives import Choices, NegativeSampler, digests, mixed
+
+NONE = np.zeros(0, np.int64)
+NOTHING = Choices.of(NONE, NONE, NONE, 4)
+
+
+def sampler(counts: list[int], **settings: object) -> NegativeSampler:
+    config = NegativesConfig.model_validate({"source": "sampled", **settings})
+    return NegativeSampler.of(config, np.array(counts))
+
+
+def draw(made: NegativeSampler, events: int, choices: Choices = NOTHING, time: int = 100, own: int = -1) -> np.ndarray:
+    keys = mixed(np.arange(events, dtype=np.uint64))
+    return made.draw(keys, np.zeros(events, np.int64), np.full(events, time), np.full(events, own), choices)
+
+
+@pytest.mark.parametrize(("distribution", "expected"), [("uniform", [0.25] * 4), ("popularity", [0.1, 0.2, 0.3, 0.4])])
+def test_items_come_as_often_as_their_probability(distribution: str, expected: list[float]) -> None:
+    made = sampler([1, 2, 3, 4], distribution=distribution)
+    np.testing.assert_allclose(made.probability, expected)
+    shares = np.bincount(draw(made, 40_000)[:, 0], minlength=4) / 40_000
+    # The standard deviation of a share over 40,000 draws is at most 0.0025.
+    np.testing.assert_allclose(shares, expected, atol=0.01)
+
+
+def test_what_the_user_had_chosen_before_is_not_drawn() -> None:
+    """Items 0 and 2 were chosen before 100, item 3 at that instant: nobody knew of it."""
+    user, position, time = np.zeros(3, np.int64), np.array([0, 2, 3]), np.array([50, 99, 100])
+    drawn = draw(sampler([1, 1, 1, 1]), 1000, Choices.of(user, position, time, 4), time=100)
+    assert set(drawn[:, 0].tolist()) == {1, 3}
+
+
+def test_the_item_of_the_event_itself_is_not_drawn() -> None:
+    assert set(draw(sampler([1, 1, 1, 1]), 1000, own=2)[:, 0].tolist()) == {0, 1, 3}
+
+
+def test_the_first_time_of_a_choice_counts() -> None:
+    user, position, time = np.zeros(2, np.int64), np.array([1, 1]), np.array([90, 10])
+    choices = Choices.of(user, position, time, 4)
+    assert choices.contain(np.array([1, 1, 1, 0]), np.array([10, 11, 95, 95])).tolist() == [False, True, True, False]
+
+
+def test_the_negatives_of_one_event_differ() -> None:
+    drawn = draw(sampler([5, 1, 1, 1], per_positive=3, distribution="popularity"), 500)
+    assert all(len(set(row) - {-1}) == len([place for place in row if place >= 0]) for row in drawn.tolist())
+    assert (drawn >= 0).mean() > 0.9
+
+
+def test_a_user_who_has_everything_is_left_without() -> None:
+    user, position, time = np.zeros(4, np.int64), np.arange(4), np.zeros(4, np.int64)
+    assert (draw(sampler([1] * 4), 20, Choices.of(user, position, time, 4)) == -1).all()
+
+
+def test_a_draw_depends_on_its_event_and_the_seed_alone() -> None:
+    made = sampler([1] * 50)
+    whole = draw(made, 100)
+    keys = mixed(np.arange(100, dtype=np.uint64))[40:60]
+    part = made.draw(keys, np.zeros(20, np.int64), np.full(20, 100), np.full(20, -1), NOTHING)
+    np.testing.assert_array_equal(part, whole[40:60])
+    assert not np.array_equal(draw(sampler([1] * 50, seed=18), 100), whole)
+
+
+def test_digests_are_the_same_everywhere() -> None:
+    """`printf 'é7' | b2sum -l 64` prints c77750b5697acd4c; the bytes are read with the least significant first."""
+    assert [f"{digest:016x}" for digest in digests(["", "é7"]).tolist()] == ["b4b2797457a0a6e4", "4ccd7a69b55077c7"]

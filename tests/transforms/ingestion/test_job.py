@@ -1,0 +1,136 @@
+"""Files in, files of examples out: through Beam, across files and days, with what cannot be used set aside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import polars as pl
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+import interestflow.transforms.ingestion.job
+from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.ingestion.counts import IngestionCounts
+from interestflow.transforms.ingestion.job import ingest, remove_scratch
+from interestflow.transforms.splits import SPLITS
+from tests.transforms.small_log import SECOND, configuration, read_split
+
+BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
+
+def run(config: IngestionConfig, folder: Path) -> IngestionCounts:
+    with beam.Pipeline(options=PipelineOptions(BEAM_ARGUMENTS)) as pipeline:
+        scratch = ingest(config, pipeline, str(folder / "examples"), str(folder / "report"))
+    remove_scratch(scratch)
+    return IngestionCounts.model_validate_json((folder / "report" / "counts.json").read_text())
+
+
+def examples(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    return {split: read_split(folder / "examples", split) for split in SPLITS}
+
+
+def log_file(path: Path, rows: list[tuple[Any, ...]]) -> None:
+    path.write_text("user,item,time,click\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+
+
+def test_events_out_of_order_over_several_files(tmp_path: Path) -> None:
+    """Ten instants: the first eight train, then one each; user v is only in the later file, u in both."""
+    log_file(tmp_path / "events-monday.csv", [("u", f"i{time}", time, time % 2) for time in (7, 1, 9, 3, 5)])
+    log_file(
+        tmp_path / "events-sunday.csv", [("u", "i8", 8, 0), ("v", "i1", 2, 1), ("v", "i6", 6, 0), ("u", "i4", 4, 0)]
+    )
+    log_file(tmp_path / "events-tuesday.csv", [("v", "i1", 10, 1)])
+    counts = run(configuration(tmp_path), tmp_path)
+    found = examples(tmp_path)
+    shown = {
+        split: [(e["user"], e["item"], e["timestamp"] // SECOND, e["label_click"], e["history_item"]) for e in rows]
+        for split, rows in found.items()
+    }
+    assert shown == {
+        "train": [
+            ("u", "i1", 1, 1.0, []),
+            ("u", "i3", 3, 1.0, ["i1"]),
+            ("u", "i4", 4, 0.0, ["i1", "i3"]),
+            ("u", "i5", 5, 1.0, ["i1", "i3", "i4"]),
+            ("u", "i7", 7, 1.0, ["i1", "i3", "i4", "i5"]),
+            ("u", "i8", 8, 0.0, ["i1", "i3", "i4", "i5", "i7"]),
+            ("v", "i1", 2, 1.0, []),
+            ("v", "i6", 6, 0.0, ["i1"]),
+        ],
+        "validation": [("u", "i9", 9, 1.0, ["i1", "i3", "i4", "i5", "i7", "i8"])],
+        "test": [("v", "i1", 10, 1.0, ["i1", "i6"])],
+    }
+    assert (counts.validation_from, counts.test_from) == (9 * SECOND, 10 * SECOND)
+    assert counts.examples == {"train": 8, "validation": 1, "test": 1}
+    assert counts.positives == {"train": {"click": 5}, "validation": {"click": 1}, "test": {"click": 1}}
+    assert (counts.users, counts.items, counts.items_in_training) == (2, 8, 7)
+    assert [e["slice_item"] for e in (found["validation"][0], found["test"][0])] == ["cold", "known"]
+
+
+def test_what_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) -> None:
+    rows = [("u", f"i{time}", time, 1) for time in range(1, 41)]
+    log_file(tmp_path / "events.csv", [*rows[:20], ("", "i1", 3, 1), ("u", "i2", "noon", 1), *rows[20:], rows[4]])
+    counts = run(configuration(tmp_path, data__dead_letter_limit=0.1), tmp_path)
+    assert counts.tables["events"].model_dump() == {"rows": 43, "usable": 40, "dead_letters": 3}
+    assert counts.dead_letter_reasons == {
+        "events: no user id": 1, "events: repeats an earlier row": 1, "events: timestamp cannot be read": 1,
+    }  # fmt: skip
+    letters = pl.read_parquet(tmp_path / "report" / "dead_letters.parquet")
+    assert letters.select("row", "reason").rows() == [
+        (21, "no user id in `user`"),
+        (22, "timestamp noon in `time` cannot be read as s"),
+        (43, "repeats an earlier row"),
+    ]
+    assert letters.get_column("file").unique().to_list() == [str(tmp_path / "events.csv")]
+    assert json.loads(letters.get_column("content")[1])["time"] == "noon"
+    assert sum(counts.examples.values()) == 40
+
+
+def test_too_many_of_them_end_the_run_with_the_reasons(tmp_path: Path) -> None:
+    rows: list[tuple[Any, ...]] = [("u", f"i{time}", time, 1) for time in range(90)]
+    log_file(tmp_path / "events.csv", rows + [("", "i", 1, 1)] * 10)
+    with pytest.raises(Exception, match=r"at most 5\.00% of the rows of `data.events`") as raised:
+        run(configuration(tmp_path, data__dead_letter_limit=0.05), tmp_path)
+    assert "received 10 of 100, 10.00%: 10 x no user id" in str(raised.value)
+    assert not list(tmp_path.glob("examples/Split-*/*"))
+
+
+def test_a_split_without_a_label_is_said(tmp_path: Path) -> None:
+    log_file(tmp_path / "events.csv", [("u", f"i{time}", time, time) for time in range(2)] + [("u", "x", 3, 0)] * 1)
+    tasks = [{"name": "click", "label": {"column": "click"}, "mask": {"column": "click"}}]
+    with pytest.raises(Exception, match="every split should have examples, received"):
+        run(configuration(tmp_path, tasks=tasks, split={"train": 0.4, "validation": 0.3, "test": 0.3}), tmp_path)
+
+
+def test_how_the_log_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows in one file or in five, in 3 shards or in 16: the same examples, drawn negatives included."""
+    rows = [(f"u{n % 13}", f"i{n * 7 % 29}", n // 3, n % 2) for n in range(300)]
+    found = []
+    for name, files, shards in (("one", 1, 3), ("five", 5, 16)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for number in range(files):
+            size = len(rows) // files
+            log_file(folder / f"events-{number}.csv", rows[number * size : (number + 1) * size])
+        monkeypatch.setattr(interestflow.transforms.ingestion.job, "MIN_SHARDS", shards)
+        run(configuration(folder, negatives={"source": "sampled", "per_positive": 2}), folder)
+        found.append(examples(folder))
+        users = [{e["user"] for e in read_split_file(file)} for file in folder.glob("examples/Split-train/*")]
+        assert sum(map(len, users)) == 13  # each user's examples are in one shard
+    assert found[0] == found[1]
+
+
+def read_split_file(file: Path) -> list[dict[str, Any]]:
+    link = file.parent.parent / f"only-{file.stem}" / "Split-train"
+    link.mkdir(parents=True)
+    (link / file.name).hardlink_to(file)
+    return read_split(link.parent, "train")
+
+
+def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:
+    log_file(tmp_path / "events.csv", [("u", f"i{time}", time, 1) for time in range(20)])
+    run(configuration(tmp_path), tmp_path)
+    assert sorted(path.name for path in (tmp_path / "examples").iterdir()) == [f"Split-{s}" for s in sorted(SPLITS)]

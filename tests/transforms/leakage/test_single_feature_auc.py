@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from interestflow.transforms.leakage.single_feature_auc import tell
+from tests.transforms.small_config import shop
+
+ATTRIBUTES = [
+    {"name": "kind", "from": "events"},
+    {"name": "words", "from": "events", "kind": "categorical_list"},
+    {"name": "size", "from": "events", "kind": "numeric"},
+]
+
+
+def aucs(rows: int, **columns: list[object]) -> dict[str, float | None]:
+    """Of each feature; training and validation are the same rows, half of them positive, in turn."""
+    config = shop(features={"attributes": ATTRIBUTES})
+    defaults: dict[str, list[object]] = {"kind": [""] * rows, "words": [[]] * rows, "size": [float("nan")] * rows}
+    labels = pl.Series([float(row % 2) for row in range(rows)], dtype=pl.Float32)
+    frame = pl.DataFrame(
+        defaults | columns, schema={"kind": pl.String, "words": pl.List(pl.String), "size": pl.Float32}
+    )
+    frame = frame.with_columns(labels.alias("label_click"))
+    return {telling.feature: telling.auc for telling in tell(frame, frame, config)}
+
+
+def test_what_never_differs_tells_nothing() -> None:
+    assert aucs(100) == {"kind": 0.5, "words": 0.5, "size": 0.5}
+
+
+def test_too_few_examples_tell_nothing_at_all() -> None:
+    # 58 rows have 29 positives, one fewer than it takes.
+    assert aucs(58) == {"kind": None, "words": None, "size": None}
+
+
+def test_the_label_under_another_name_tells_everything() -> None:
+    found = aucs(
+        100,
+        kind=["yes" if row % 2 else "no" for row in range(100)],
+        words=[["x", "yes"] if row % 2 else ["x"] for row in range(100)],
+        size=[float(-(row % 2)) for row in range(100)],
+    )
+    assert found == {"kind": 1.0, "words": 1.0, "size": 1.0}
+
+
+def test_a_number_that_is_missing_without_the_label_tells_everything() -> None:
+    size: list[object] = [float(row) if row % 2 else float("nan") for row in range(400)]
+    assert aucs(400, size=size)["size"] == 1.0
+
+
+def test_masked_examples_do_not_count() -> None:
+    task = {"name": "click", "label": {"column": "click"}, "mask": {"column": "seen"}}
+    config = shop(features={"attributes": ATTRIBUTES[:1]}, tasks=[task])
+    frame = pl.DataFrame(
+        {
+            "kind": ["a", "b"] * 100,
+            "label_click": [0.0, 1.0] * 50 + [1.0, 0.0] * 50,
+            "mask_click": [1.0] * 100 + [0.0] * 100,
+        }
+    )
+    (telling,) = tell(frame, frame, config)
+    assert telling.auc == pytest.approx(1.0)
