@@ -41,8 +41,8 @@ class DINHyperparameters(Section):
 
 
 class TINHyperparameters(Section):
-    """Temporal Interest Network; see `models/rankers/tin.py`. The tower is DIN's, so that the two differ in their mechanism
-    alone; the authors' code has 80 and 40 units with sigmoids."""
+    """Temporal Interest Network; see `models/rankers/tin.py`. The tower is DIN's, so that the two differ in
+    their mechanism alone; the authors' code has 80 and 40 units with sigmoids."""
 
     embedding_dimension: PositiveInt = 16
     temporal_encoding: Literal["position", "gap", "both"] = Field(
@@ -216,7 +216,7 @@ class OptimizerConfig(Section):
 
 
 class EmbeddingConfig(Section):
-    """The layout of a feature's table, where it has no row for every id: `models/layers/embedding/quotient_remainder.py`."""
+    """Layout of a feature's embedding table, where it has no row for every id."""
 
     kind: Literal["quotient_remainder"]
     buckets: Annotated[int, Field(ge=2)]

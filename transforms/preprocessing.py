@@ -1,7 +1,7 @@
 """From raw examples to what a model reads: one TensorFlow graph for training and for serving.
 
-TFX's Transform is given `preprocessing_fn="interestflow.transforms.preprocessing.preprocessing_fn"`. What is learned from data
-(vocabularies, quantiles, means) is learned from the training split, and from what was logged: a sampled negative says
+TFX's Transform is given `preprocessing_fn="interestflow.transforms.preprocessing.preprocessing_fn"`.
+Vocabularies, quantiles and means are learned from the training split, and from what was logged: a sampled negative says
 nothing about how often an item is met.
 """
 

@@ -1,7 +1,7 @@
 """DeepCTR 0.9.4's DIN on the batches that ours gets; runs in the environment of `benchmarks/peers/setup.sh`.
 
-Speaks as `benchmarks/support/training_worker.py` does. With `--as-it-comes` its own defaults are kept (Dice in the attention,
-ReLU in the tower, L2 over whole tables); otherwise it is given our activations and no L2, which is faster.
+Speaks as `benchmarks/support/training_worker.py` does. With `--as-it-comes` its own defaults are kept (Dice in the
+attention, ReLU in the tower, L2 over whole tables); otherwise it is given our activations and no L2, which is faster.
 """
 
 from __future__ import annotations

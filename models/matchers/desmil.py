@@ -24,7 +24,7 @@ class DESMIL(ComiRec):
 
     In each batch, from the interests U of its rows, which are not differentiated through:
 
-        w    = argmin HSIC_w(U) / HSIC_equal(U) + `weight_penalty` * (B sum_b w_b^2 - 1)      models/losses/independence.py
+        w    = argmin HSIC_w(U) / HSIC_equal(U) + `weight_penalty` * (B sum_b w_b^2 - 1)   models/losses/independence.py
         loss = sum_b w_b * (ComiRec's loss of row b)
 
     with fresh Fourier features each time, so that w suits the distribution and not the features. In the first epoch all

@@ -89,7 +89,8 @@ class DESMILHyperparameters(ComiRecHyperparameters):
 
 
 class IDNPHyperparameters(MatcherHyperparameters):
-    """Interest Dynamics via Neural Processes; see `models/matchers/idnp.py`. The sizes are ours but for the context's."""
+    """Interest Dynamics via Neural Processes; see `models/matchers/idnp.py`. The sizes are ours
+    but for the context's."""
 
     window_length: PositiveInt = Field(5, description="Behaviours of a window.")
     context_length: PositiveInt = Field(20, description="Newest windows that are observed; the paper has 16 to 24.")

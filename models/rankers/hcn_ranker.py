@@ -1,4 +1,4 @@
-"""An HCN-style coarse ranker: the interests of `models/matchers/hcn.py`, trained on impressions. HCN: arXiv 2210.10547."""
+"""HCN-style coarse ranker: the interests of HCN, trained on impressions. HCN: arXiv 2210.10547."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ PUSHED, DESTINATION = "pushed", "pushed_destination"
 class AtomicPusherExecutor(executor.Executor):
     """TFX's executor, which copies into the version's folder itself, with a move at the end.
 
-    `interestflow.serving.publish.publish_version` says why, and does the same for a model without artifacts. Where there is no move
-    of a folder, TFX copies in place, `saved_model.pb` last.
+    `interestflow.serving.publish.publish_version` says why, and does the same for a model without artifacts.
+    Where there is no move of a folder, TFX copies in place, `saved_model.pb` last.
     """
 
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, Any], exec_properties: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 
 
 class AsyncClient:
-    """Client of one model on a server, with the arguments and methods of `interestflow.serving.client.Client`, to be awaited.
+    """Client of one model on a server, with the arguments and methods of `Client`, to be awaited.
 
     Example:
         async with AsyncClient("localhost:8500", "demo") as client:

@@ -183,7 +183,7 @@ class Client:
         """Send a PredictRequest as it is.
 
         Args:
-            request: `interestflow.serving.client.protocol_pb2.PredictRequest`, or that of `tensorflow_serving.apis.predict_pb2`.
+            request: `protocol_pb2.PredictRequest` of this package, or that of `tensorflow_serving.apis.predict_pb2`.
             timeout: seconds, instead of the client's own.
 
         Returns:

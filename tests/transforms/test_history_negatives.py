@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from test_examples import made
 
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.splits import Boundaries
+from tests.transforms.examples.test_shard import made
 from tests.transforms.small_log import SECOND, configuration, events
 
 ATTRIBUTES = [

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.paths import PYTHON_PATH
 from interestflow.models.losses import retrieval as retrieval_losses
 from interestflow.models.losses.retrieval import bpr, draw, in_batch_softmax, recommenders_softmax, sampled_softmax
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.registry import build_matcher
 from tests.models.random_features import PLAIN, RICH, make_catalogue, make_features
+from tests.paths import PYTHON_PATH
 
 
 def of(*values: Any) -> tuple[np.ndarray, ...]:
@@ -189,10 +189,8 @@ def test_without_tf_recommenders_the_loss_is_the_same(monkeypatch: pytest.Monkey
 
 
 def test_keras_3_behind_tf_keras_is_named_at_once() -> None:
-    program = (
-        "import tensorflow as tf; tf.keras; "
+    program = "import tensorflow as tf; tf.keras; "
     program += "from interestflow.models.losses import retrieval as r; r.has_recommenders()"
-    )
     environment = os.environ | {"TF_USE_LEGACY_KERAS": "0", "PYTHONPATH": PYTHON_PATH}
     finished = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert finished.returncode == 1

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from deployment.model_folders import write_ranker
+
+from tests.serving.deployment.model_folders import write_ranker
 
 
 @pytest.fixture(scope="session")

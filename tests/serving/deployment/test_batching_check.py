@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from deployment.model_folders import BATCHING, DESCRIPTION, LENGTHS, request, write_description, write_module
 
 from interestflow.serving.deployment.config import BatchingConfig, DeploymentConfig
 from interestflow.serving.deployment.errors import ModelFolderError
 from interestflow.serving.deployment.model_folder import check_model_folder
 from interestflow.serving.description import Description
+from tests.serving.deployment.model_folders import (
+    BATCHING,
+    DESCRIPTION,
+    LENGTHS,
+    request,
+    write_description,
+    write_module,
+)
 
 PLAIN = DeploymentConfig()
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from deployment.model_folders import BATCHING
 
 from interestflow.serving.deployment.config import DeploymentConfig
 from interestflow.serving.deployment.errors import ModelFolderError
 from interestflow.serving.deployment.model_folder import check_model_folder
+from tests.serving.deployment.model_folders import BATCHING
 
 
 def refusal(folder: Path, **config: Any) -> str:

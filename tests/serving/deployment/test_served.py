@@ -8,7 +8,6 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from deployment.model_folders import request
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from interestflow.serving.deployment.config import DeploymentConfig
@@ -16,6 +15,7 @@ from interestflow.serving.deployment.tf_serving import METRICS
 from interestflow.serving.deployment.write import write_deployment
 from interestflow.serving.server.configuration import ServerOptions, read_batching, read_models
 from interestflow.serving.server.server import Server
+from tests.serving.deployment.model_folders import request
 
 
 @pytest.mark.parametrize("batching", [None, {"max_batch_size": 8}], ids=["alone", "batching"])

@@ -17,8 +17,6 @@ import pytest
 import tensorflow as tf
 import trustme
 import yaml
-from deployment.model_folders import DESCRIPTION, ranker_requests, request, write_description
-from deployment.start_rules import start_problem
 from tensorflow_serving.apis import prediction_log_pb2
 
 from interestflow.serving.deployment.config import DeploymentConfig
@@ -26,6 +24,8 @@ from interestflow.serving.deployment.errors import ModelFolderError
 from interestflow.serving.deployment.model_folder import check_model_folder
 from interestflow.serving.deployment.write import write_deployment
 from interestflow.serving.warm_up import WARM_UP, write_warm_up
+from tests.serving.deployment.model_folders import DESCRIPTION, ranker_requests, request, write_description
+from tests.serving.deployment.start_rules import start_problem
 
 STARTS = {start["id"]: start for start in json.loads(Path(__file__).with_name("starts.json").read_text())["starts"]}
 WARM_UPS = {name for name in STARTS if name.startswith("warm-up-")}

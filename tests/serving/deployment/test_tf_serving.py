@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment.start_rules import monitoring_config_message, ssl_config_message
 from google.protobuf import text_format
 
 from interestflow.serving.certificates import ServerCertificates
 from interestflow.serving.deployment.config import BatchingConfig, DeploymentConfig
 from interestflow.serving.deployment.tf_serving import server_files, server_flags, server_image, ssl_config
 from interestflow.serving.server.configuration import Batching, read_batching, read_models
+from tests.serving.deployment.start_rules import monitoring_config_message, ssl_config_message
 
 FLAGS = [
     "--port=8500",

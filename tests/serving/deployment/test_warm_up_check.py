@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from deployment.model_folders import BATCHING, ranker_requests, request
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from interestflow.serving.deployment.config import DeploymentConfig
 from interestflow.serving.deployment.errors import ModelFolderError
 from interestflow.serving.deployment.model_folder import check_model_folder
 from interestflow.serving.warm_up import WARM_UP, write_warm_up
+from tests.serving.deployment.model_folders import BATCHING, ranker_requests, request
 
 PLAIN = DeploymentConfig(versions_kept=1)
 BATCHED = BATCHING.model_copy(update={"versions_kept": 1})

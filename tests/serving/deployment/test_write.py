@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import trustme
 import yaml
-from deployment.start_rules import ssl_config_message
 from google.protobuf import text_format
 from typer.testing import CliRunner
 
@@ -20,6 +19,7 @@ from interestflow.serving.deployment.errors import DeploymentError, ModelFolderE
 from interestflow.serving.deployment.kubernetes import manifests
 from interestflow.serving.deployment.tf_serving import server_files
 from interestflow.serving.deployment.write import write_deployment
+from tests.serving.deployment.start_rules import ssl_config_message
 
 CONFIG = """
 name: shop

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from test_manager import eventually
 
 from interestflow.serving.server.call_guard import MAX_STREAMS
 from tests.serving.server import small_models
 from tests.serving.server.small_models import Asking, Server, options, request
+from tests.serving.server.test_manager import eventually
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from test_manager import eventually
 
 from interestflow.serving.server.health_reporter import CHECK_SECONDS
 from tests.serving.server import small_models
 from tests.serving.server.small_models import Asking, Server, options
+from tests.serving.server.test_manager import eventually
 
 Status = health_pb2.HealthCheckResponse
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from test_manager import eventually
 
 from interestflow.serving.server.configuration import one_model
 from interestflow.serving.server.model_state import MAX_ENDED
 from tests.serving.server.small_models import Asking, Server, options
+from tests.serving.server.test_manager import eventually
 
 RANKER = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "ranker" / "1"
 MEGABYTE = 2**20

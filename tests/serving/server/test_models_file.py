@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 
 import pytest
-from test_manager import eventually
 
 from interestflow.serving.server.configuration import read_models
 from tests.serving.server import small_models
 from tests.serving.server.small_models import Server, options
+from tests.serving.server.test_manager import eventually
 
 ENTRY = 'model_config_list {{ config {{ name: "{}" base_path: "{}" model_platform: "tensorflow" }} }}\n'
 
