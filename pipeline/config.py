@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from interestflow.kubeflow.config import KubeflowConfig
 from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS
 from interestflow.models.training_config import EmbeddingConfig, ModelConfig, TrainingConfig
 from interestflow.pipeline.config_errors import describe, repeated_keys
@@ -90,13 +91,6 @@ class EvaluationConfig(Section):
     )
     compare_with_baseline: bool = True
     gate: GateConfig = GateConfig()
-
-
-class KubeflowConfig(Section):
-    image: str = "interestflow:latest"
-    pipeline_root: str = "gs://bucket/interestflow"
-    trainer_gpus: Annotated[int, Field(ge=0)] = 0
-    gpu_type: str = "nvidia.com/gpu"
 
 
 class PipelineConfig(IngestionConfig):

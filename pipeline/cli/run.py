@@ -33,7 +33,7 @@ def _run(config: PipelineConfig, folders: Folders, log: Path, console: Console) 
     began = time.monotonic()
     with console.status("loading libraries"):
         from interestflow.pipeline.dag.generated_logs import ensure_logs
-        from interestflow.pipeline.dag.local_runner import StepFailed, StepResult, run
+        from interestflow.pipeline.dag.local_runner import StepFailedError, StepResult, run
         from interestflow.pipeline.report.terminal import closing_report
         from interestflow.pipeline.training import progress
 
@@ -57,7 +57,7 @@ def _run(config: PipelineConfig, folders: Folders, log: Path, console: Console) 
     try:
         with progress.shown_on(console):
             results = run(config, folders, started, finished)
-    except StepFailed as error:
+    except StepFailedError as error:
         console.print(f"[bold red]{error.step} failed:[/] {error.reason}", highlight=False, soft_wrap=True)
         console.print(f"More in {log}", highlight=False, soft_wrap=True)
         return FAILED

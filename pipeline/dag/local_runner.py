@@ -27,7 +27,7 @@ OWN_PACKAGE = "interestflow"
 Outcome = Literal["done", "cached", "failed"]
 
 
-class StepFailed(Exception):
+class StepFailedError(Exception):
     """A step that did not finish; the message is one readable reason."""
 
     def __init__(self, step: str, reason: str) -> None:
@@ -66,7 +66,7 @@ def run(
         The result of each step by its name.
 
     Raises:
-        StepFailed: with the reason of the step that stopped the run.
+        StepFailedError: with the reason of the step that stopped the run.
     """
     connection = metadata.sqlite_metadata_connection_config(folders.metadata)
     components = build_components(config, folders, Fingerprints.of(config))
@@ -106,7 +106,7 @@ def run(
             execution = step.launch()
         except Exception as error:  # whatever a step raises ends the run with its reason; the log has the rest
             finished(StepResult(name, "failed", seconds(), {}))
-            raise StepFailed(name, readable_reason(error)) from error
+            raise StepFailedError(name, readable_reason(error)) from error
         # What the launcher itself returns for a step served from cache are folders that were never made.
         with metadata.Metadata(connection) as handle:
             made = execution_lib.get_output_artifacts(handle, execution.execution_id)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from interestflow.pipeline.artifacts.json_artifact import Stored
+from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
 from interestflow.pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS
 
 Direction = Literal["higher", "lower"]
@@ -174,7 +174,7 @@ class ModelEvaluation(Result):
     tasks: dict[str, TaskEvaluation]
 
 
-class Evaluation(Stored):
+class Evaluation(JsonArtifact):
     """`champion_problem` says why there is a champion that could not be evaluated.
 
     `popularity`: beside a matcher, what the most frequent items reach, which nothing is learned for.

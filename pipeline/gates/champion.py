@@ -7,7 +7,7 @@ import posixpath
 
 import tensorflow as tf
 
-from interestflow.pipeline.artifacts.json_artifact import Stored
+from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
 from interestflow.serving.provenance import PROVENANCE
 
 UNSEEN = "unseen"
@@ -18,7 +18,7 @@ class ChampionError(Exception):
     """A folder of pushed models that cannot be read."""
 
 
-class Champion(Stored):
+class Champion(JsonArtifact):
     """A pushed model; all None where there is none."""
 
     FILE = "champion.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from interestflow.pipeline.artifacts.json_artifact import Stored
+from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
 from interestflow.pipeline.config import GateConfig
 from interestflow.pipeline.evaluation.result import BETTER, Evaluation, SliceMetrics, TaskEvaluation, TaskMetrics
 
@@ -12,7 +12,7 @@ ROUNDING = 1e-9
 """A metric that is worse by exactly the margin is allowed."""
 
 
-class Verdict(Stored):
+class Verdict(JsonArtifact):
     """`reasons` against the model, none where it is blessed; `notes` on what was not held against it."""
 
     FILE = "gate.json"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from interestflow.pipeline.artifacts.json_artifact import Stored
+from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
 from interestflow.pipeline.gates.retrieval import retrieval_milliseconds, retrieval_problems
 from interestflow.serving.client import Client, ClientError
 from interestflow.serving.config import ServingGateConfig
@@ -34,7 +34,7 @@ SHARES = (50, 99)
 """Percentiles of the time that a request takes, in percent."""
 
 
-class ServingVerdict(Stored):
+class ServingVerdict(JsonArtifact):
     """`reasons` against serving the model, none where it is blessed.
 
     examples: asked about. largest_difference: of a probability over gRPC from the offline one.
