@@ -44,7 +44,7 @@ requirements: setup  ## pins requirements.txt anew from pyproject.toml
 # An old compiler: its code runs with every protobuf that applications of the client may have, newer ones demand their own.
 protocol: setup  ## writes the client's messages anew from serving/client/protocol.proto
 	@$(RUN)/uv tool run --quiet --from grpcio-tools==1.62.3 --with "setuptools<81" --python 3.11 \
-		python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. serving/client/protocol.proto
+		python -m grpc_tools.protoc -Isrc --python_out=src --pyi_out=src interestflow/serving/client/protocol.proto
 
 clean:  ## removes what setup and runs made
 	rm -rf .venv .wheels runs build *.egg-info

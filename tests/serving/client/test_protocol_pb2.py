@@ -10,7 +10,7 @@ from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
-from serving.client import protocol_pb2
+from interestflow.serving.client import protocol_pb2
 
 PAIRS = [
     (protocol_pb2.TensorShapeProto, tensor_shape_pb2.TensorShapeProto),
@@ -49,6 +49,11 @@ def _fields(descriptor: Any) -> dict[str, tuple[Any, ...]]:
         )
         for field in descriptor.fields
     }
+
+
+def test_messages_name_the_module_that_they_are_in() -> None:
+    # `Client.predict` finds the response beside the request by this name, and so does pickle.
+    assert {ours.__module__ for ours, _ in PAIRS} == {protocol_pb2.__name__}
 
 
 def test_every_message_is_compared() -> None:

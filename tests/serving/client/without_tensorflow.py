@@ -1,6 +1,6 @@
 """Asks a server in a process where no part of TensorFlow or TFX can be imported.
 
-    python without_tensorflow.py HOST:PORT MODEL USER CANDIDATES
+    python -m tests.serving.client.without_tensorflow HOST:PORT MODEL USER CANDIDATES
 
 USER and CANDIDATES are JSON. Prints JSON: the ranking, the number of modules and the packages among them.
 """

@@ -2,9 +2,9 @@
 
 `pytest tests/serving/conformance` tests the project's own server. Against another one:
 
-    python tests/serving/conformance/prepare.py FOLDER                # writes models.config and prints the flags
+    python -m tests.serving.conformance.prepare FOLDER                # writes models.config and prints the flags
     tensorflow_model_server FLAGS                                     # as printed
-    python tests/serving/conformance/prepare.py FOLDER --batching     # the same for a second server, which batches
+    python -m tests.serving.conformance.prepare FOLDER --batching     # the same for a second server, which batches
     tensorflow_model_server FLAGS
     pytest tests/serving/conformance --target HOST:8500 --rest-target HOST:8501 --batching-target HOST:8510 \\
         --folder FOLDER
@@ -12,7 +12,7 @@
 These servers answer test_protocol.py, test_exported_models.py and the recordings made without special flags. Each other
 recording wants a server with flags and folders of its own, just started:
 
-    python tests/serving/conformance/prepare.py FOLDER --recording batching
+    python -m tests.serving.conformance.prepare FOLDER --recording batching
     tensorflow_model_server FLAGS
     pytest tests/serving/conformance --target HOST:8500 --rest-target HOST:8501 --folder FOLDER --recording batching
 

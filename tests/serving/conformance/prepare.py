@@ -1,8 +1,8 @@
 """Writes what a server needs for the conformance tests, and prints the flags for TensorFlow Serving.
 
-python tests/serving/conformance/prepare.py FOLDER                        # for the tests that share a server
-python tests/serving/conformance/prepare.py FOLDER --batching             # for batches of exported models
-python tests/serving/conformance/prepare.py FOLDER --recording batching   # for one recording
+python -m tests.serving.conformance.prepare FOLDER                        # for the tests that share a server
+python -m tests.serving.conformance.prepare FOLDER --batching             # for batches of exported models
+python -m tests.serving.conformance.prepare FOLDER --recording batching   # for one recording
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Writes the models that the protocol's tests ask, and TF Serving's configuration of them.
 
-python tests/serving/conformance/write_models.py FOLDER
+python -m tests.serving.conformance.write_models FOLDER
 """
 
 from __future__ import annotations
