@@ -11,7 +11,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
 def __getattr__(name: str) -> Any:
-    """Return an artifact class by name, such as `Champion`: TFX on Kubeflow looks for it here, by its type's name.
+    """Return an artifact class by name: on Kubeflow, TFX looks up `ChampionArtifact` here, by the name of its type.
 
     Found only when asked for, so that importing the package does not import TFX.
     """

@@ -1,6 +1,7 @@
-"""What steps hand one another beyond TFX's own artifacts: a type each, so that the graph is checked as it is wired.
+"""Custom TFX artifact types. Each output has its own type, so TFX checks the wiring when the pipeline is built.
 
-On Kubeflow a type is found again by its name: `pipeline.Champion` is the class `Champion` that `pipeline` gives.
+On Kubeflow a type is found again by its name: `interestflow.pipeline.ChampionArtifact` is the class `ChampionArtifact`
+that `interestflow.pipeline` returns. Each class has the suffix `Artifact`; what its file holds has the name without.
 """
 
 from __future__ import annotations
@@ -8,31 +9,31 @@ from __future__ import annotations
 from tfx.types.artifact import Artifact
 
 
-class IngestionReport(Artifact):
+class IngestionReportArtifact(Artifact):
     """`counts.json`, an `IngestionCounts`, and `dead_letters.parquet`: the rows that could not be used, and why."""
 
-    TYPE_NAME = "interestflow.pipeline.IngestionReport"
+    TYPE_NAME = "interestflow.pipeline.IngestionReportArtifact"
 
 
-class LeakReport(Artifact):
+class LeakReportArtifact(Artifact):
     """`leak_check.json`: what was checked, and what was found."""
 
-    TYPE_NAME = "interestflow.pipeline.LeakReport"
+    TYPE_NAME = "interestflow.pipeline.LeakReportArtifact"
 
 
-class Champion(Artifact):
+class ChampionArtifact(Artifact):
     """`champion.json`: folder, version and fingerprint of the latest blessed model, or nulls where there is none."""
 
-    TYPE_NAME = "interestflow.pipeline.Champion"
+    TYPE_NAME = "interestflow.pipeline.ChampionArtifact"
 
 
-class Evaluation(Artifact):
+class EvaluationArtifact(Artifact):
     """`evaluation.json`: metrics of the model, and of the champion, by slice; beside it what TFMA itself writes."""
 
-    TYPE_NAME = "interestflow.pipeline.Evaluation"
+    TYPE_NAME = "interestflow.pipeline.EvaluationArtifact"
 
 
-class KnowledgeGraph(Artifact):
+class KnowledgeGraphArtifact(Artifact):
     """`triples.parquet`, `links.parquet`, `entities.parquet` and `relations.parquet`: a knowledge graph in numbers."""
 
-    TYPE_NAME = "interestflow.pipeline.KnowledgeGraph"
+    TYPE_NAME = "interestflow.pipeline.KnowledgeGraphArtifact"

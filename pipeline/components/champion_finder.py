@@ -8,7 +8,7 @@ from interestflow.pipeline.gates.champion import find_champion
 
 @component
 def ChampionFinder(
-    champion: OutputArtifact[artifacts.Champion],
+    champion: OutputArtifact[artifacts.ChampionArtifact],
     serving_folder: Parameter[str],
     exclude_fingerprint: Parameter[str],
     state: Parameter[str],

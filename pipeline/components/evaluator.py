@@ -14,12 +14,12 @@ from interestflow.pipeline.gates.champion import Champion
 
 @component(use_beam=True)
 def Evaluator(
-    evaluation: OutputArtifact[artifacts.Evaluation],
+    evaluation: OutputArtifact[artifacts.EvaluationArtifact],
     examples: InputArtifact[standard_artifacts.Examples],
     model: InputArtifact[standard_artifacts.Model],
     config: Parameter[str],
     code_fingerprint: Parameter[str],
-    champion: InputArtifact[artifacts.Champion] = None,
+    champion: InputArtifact[artifacts.ChampionArtifact] = None,
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Writes `evaluation.json`, and TFMA's own results into the folders `model` and `champion` beside it.

@@ -19,7 +19,7 @@ KNOWLEDGE_GRAPH = "knowledge_graph"
 class GraphTrainerSpec(TrainerSpec):
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
         **TrainerSpec.INPUTS,
-        KNOWLEDGE_GRAPH: ChannelParameter(type=artifacts.KnowledgeGraph),
+        KNOWLEDGE_GRAPH: ChannelParameter(type=artifacts.KnowledgeGraphArtifact),
     }
 
 

@@ -10,8 +10,8 @@ from interestflow.transforms.knowledge_graph.job import ingest_graph
 
 @component(use_beam=True)
 def KnowledgeGraphGen(
-    graph: OutputArtifact[artifacts.KnowledgeGraph],
-    report: OutputArtifact[artifacts.IngestionReport],
+    graph: OutputArtifact[artifacts.KnowledgeGraphArtifact],
+    report: OutputArtifact[artifacts.IngestionReportArtifact],
     config: Parameter[str],
     input_fingerprint: Parameter[str],
     code_fingerprint: Parameter[str],

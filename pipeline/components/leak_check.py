@@ -15,7 +15,7 @@ REPORT_FILE = "leak_check.json"
 
 @component
 def LeakCheck(
-    report: OutputArtifact[artifacts.LeakReport], examples: InputArtifact[Examples], config: Parameter[str]
+    report: OutputArtifact[artifacts.LeakReportArtifact], examples: InputArtifact[Examples], config: Parameter[str]
 ) -> None:
     """Derives the examples of some users anew from the log, compares, and writes what was checked.
 

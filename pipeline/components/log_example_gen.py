@@ -10,7 +10,7 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from interestflow.pipeline.artifacts.types import IngestionReport
+from interestflow.pipeline.artifacts.types import IngestionReportArtifact
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.examples.catalogue import ITEMS_SPLIT
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
@@ -20,7 +20,7 @@ from interestflow.transforms.splits import SPLITS
 @tfx.dsl.components.component(use_beam=True)
 def LogExampleGen(
     examples: tfx.dsl.components.OutputArtifact[standard_artifacts.Examples],
-    report: tfx.dsl.components.OutputArtifact[IngestionReport],
+    report: tfx.dsl.components.OutputArtifact[IngestionReportArtifact],
     config: tfx.dsl.components.Parameter[str],
     input_fingerprint: tfx.dsl.components.Parameter[str],
     code_fingerprint: tfx.dsl.components.Parameter[str],

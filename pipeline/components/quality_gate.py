@@ -14,7 +14,7 @@ from interestflow.pipeline.gates.quality import judge
 @component
 def QualityGate(
     blessing: OutputArtifact[standard_artifacts.ModelBlessing],
-    evaluation: InputArtifact[artifacts.Evaluation],
+    evaluation: InputArtifact[artifacts.EvaluationArtifact],
     model: InputArtifact[standard_artifacts.Model],
     config: Parameter[str],
     code_fingerprint: Parameter[str],

@@ -16,14 +16,14 @@ from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.evaluation.result import (
     Evaluation,
     EvaluationError,
-    Metrics,
     ModelEvaluation,
+    RankingMetrics,
     SliceMetrics,
     TaskEvaluation,
 )
 from interestflow.pipeline.evaluation.scoring import BatchScorer, ScoreFiles, SliceBlocks
 from interestflow.pipeline.evaluation.slices import Slice, slices_of
-from interestflow.pipeline.metrics.tfma_metrics import METRICS, BestPossible
+from interestflow.pipeline.metrics.tfma_metrics import METRICS, BestPossibleMetrics
 from interestflow.serving.provenance import ScoringError, read_provenance
 from interestflow.serving.raw_inputs import raw_inputs
 from interestflow.transforms import feature_names
@@ -170,9 +170,9 @@ def _eval_config(config: PipelineConfig) -> config_pb2.EvalConfig:
     tasks = [task.name for task in config.tasks]
     with_truth = config.data.events.true_probability is not None
     truth = {"true_probability_key": feature_names.TRUE_PROBABILITY} if with_truth else {}
-    shared = [metric(**truth) for metric in METRICS if metric is not BestPossible]
+    shared = [metric(**truth) for metric in METRICS if metric is not BestPossibleMetrics]
     # The true probability is of the first task's label.
-    first = [BestPossible(**truth)] if with_truth else []
+    first = [BestPossibleMetrics(**truth)] if with_truth else []
     specs = tfma.metrics.specs_from_metrics(
         {task: [*shared, *first] if task == tasks[0] else shared for task in tasks},
         include_example_count=False,
@@ -194,7 +194,7 @@ def _eval_config(config: PipelineConfig) -> config_pb2.EvalConfig:
 
 def _read_tasks(output: str, tasks: Sequence[str], slices: Sequence[Slice]) -> dict[str, TaskEvaluation]:
     """What TFMA wrote, in the order of the configuration."""
-    found: dict[tuple[str, str], dict[str, Metrics]] = {}
+    found: dict[tuple[str, str], dict[str, RankingMetrics]] = {}
     for by_slice in tfma.load_metrics(output):
         keys = by_slice.slice_key.single_slice_keys
         part = (keys[0].column, keys[0].bytes_value.decode()) if keys else ("", "")
@@ -217,8 +217,8 @@ def _read_tasks(output: str, tasks: Sequence[str], slices: Sequence[Slice]) -> d
     }  # fmt: skip
 
 
-def _metrics(figures: Mapping[str, float]) -> Metrics:
+def _metrics(figures: Mapping[str, float]) -> RankingMetrics:
     counts = {name: int(figures[name]) for name in ("positives", "unlabelled", "gauc_users", "gauc_dropped_users")}
     names = ("auc", "gauc", "log_loss", "ece", "calibration", "best_possible_auc", "best_possible_log_loss")
     values = {name: None if (value := figures.get(name)) is None or value != value else value for name in names}
-    return Metrics(examples=int(figures["example_count"]), **counts, **values)
+    return RankingMetrics(examples=int(figures["example_count"]), **counts, **values)

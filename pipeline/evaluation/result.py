@@ -51,7 +51,7 @@ class TaskMetrics(Result):
         return {}
 
     @property
-    def share_of_the_way(self) -> float | None:
+    def headroom_share(self) -> float | None:
         """How far the model is on the way to the best possible; None where that is not known."""
         return None
 
@@ -60,7 +60,7 @@ class TaskMetrics(Result):
         return iter(())
 
 
-class Metrics(TaskMetrics):
+class RankingMetrics(TaskMetrics):
     """Of one task of a ranker on some examples; None where a metric is undefined, such as an AUC without positives.
 
     examples: with a label for the task; `unlabelled` are beside them and count for nothing.
@@ -91,7 +91,7 @@ class Metrics(TaskMetrics):
         return found
 
     @property
-    def share_of_the_way(self) -> float | None:
+    def headroom_share(self) -> float | None:
         """How far the AUC is on the way from 0.5, which chance reaches, to the best possible."""
         if self.auc is None or self.best_possible_auc is None or self.best_possible_auc <= 0.5:
             return None
@@ -148,7 +148,7 @@ class RetrievalMetrics(TaskMetrics):
             yield f"{self.repeated:,} more had been taken before by the same user and are not looked for"
 
 
-AnyMetrics = Metrics | RetrievalMetrics
+AnyMetrics = RankingMetrics | RetrievalMetrics
 """Told apart by their fields, of which neither kind knows the other's."""
 
 

@@ -15,7 +15,7 @@ from interestflow.transforms.area_under_curve import area_under_curve
 from interestflow.transforms.generator.best_possible import best_possible
 
 
-class RankerMetric(tfma.metrics.Metric):
+class TFMARankerMetric(tfma.metrics.Metric):
     """Figures of the labelled examples of a slice; undefined ones are NaN.
 
     Extracts may hold one example or a block of them; example weights, where there are any, say by 0 which examples
@@ -69,7 +69,7 @@ class RankerMetric(tfma.metrics.Metric):
         return [gathered, metric_types.DerivedMetricComputation([key(figure) for figure in self.names], result)]
 
 
-class LabelledExampleCount(RankerMetric):
+class LabelledExampleCount(TFMARankerMetric):
     """`example_count`: those with a label for the task; `positives` among them; `unlabelled` beside them."""
 
     names = ("example_count", "positives", "unlabelled")
@@ -80,7 +80,7 @@ class LabelledExampleCount(RankerMetric):
         return {"example_count": len(scored.labels), "positives": positives, "unlabelled": scored.unlabelled}
 
 
-class ExactAUC(RankerMetric):
+class ExactAUC(TFMARankerMetric):
     """`auc` from ranks; TFMA's own is of a histogram of scores, whose buckets cost accuracy. Ties count one half."""
 
     names = ("auc",)
@@ -90,7 +90,7 @@ class ExactAUC(RankerMetric):
         return {"auc": area_under_curve(scored.labels, scored.probabilities)}
 
 
-class GAUC(RankerMetric):
+class GAUC(TFMARankerMetric):
     """`gauc`, see `grouped_auc`; made of `gauc_users`, and not of `gauc_dropped_users`, who have one label only."""
 
     names = ("gauc", "gauc_users", "gauc_dropped_users")
@@ -101,7 +101,7 @@ class GAUC(RankerMetric):
         return {"gauc": found.value, "gauc_users": found.users, "gauc_dropped_users": found.dropped_users}
 
 
-class LogLoss(RankerMetric):
+class LogLoss(TFMARankerMetric):
     """`log_loss`, in nats."""
 
     names = ("log_loss",)
@@ -111,7 +111,7 @@ class LogLoss(RankerMetric):
         return {"log_loss": log_loss(scored.labels, scored.probabilities)}
 
 
-class ExpectedCalibrationError(RankerMetric):
+class ExpectedCalibrationError(TFMARankerMetric):
     """`ece`, over `CALIBRATION_BINS` bins of equal width."""
 
     names = ("ece",)
@@ -121,7 +121,7 @@ class ExpectedCalibrationError(RankerMetric):
         return {"ece": expected_calibration_error(scored.labels, scored.probabilities)}
 
 
-class MeanCalibration(RankerMetric):
+class MeanCalibration(TFMARankerMetric):
     """`calibration`: mean probability over mean label."""
 
     names = ("calibration",)
@@ -131,7 +131,7 @@ class MeanCalibration(RankerMetric):
         return {"calibration": calibration(scored.labels, scored.probabilities)}
 
 
-class BestPossible(RankerMetric):
+class BestPossibleMetrics(TFMARankerMetric):
     """`best_possible_auc` and `best_possible_log_loss`; NaN where an example has no true probability."""
 
     names = ("best_possible_auc", "best_possible_log_loss")
@@ -140,13 +140,13 @@ class BestPossible(RankerMetric):
     def figures(scored: ScoredExamples) -> Mapping[str, float]:
         truth = scored.true_probabilities
         if len(truth) < 2 or not ((truth >= 0.0) & (truth <= 1.0)).all():
-            return dict.fromkeys(BestPossible.names, float("nan"))
+            return dict.fromkeys(BestPossibleMetrics.names, float("nan"))
         best = best_possible(truth)
         return {"best_possible_auc": best.auc, "best_possible_log_loss": best.log_loss}
 
 
-METRICS: tuple[type[RankerMetric], ...] = (
-    LabelledExampleCount, ExactAUC, GAUC, LogLoss, ExpectedCalibrationError, MeanCalibration, BestPossible,
+METRICS: tuple[type[TFMARankerMetric], ...] = (
+    LabelledExampleCount, ExactAUC, GAUC, LogLoss, ExpectedCalibrationError, MeanCalibration, BestPossibleMetrics,
 )  # fmt: skip
 for _metric in METRICS:
     metric_types.register_metric(_metric)

@@ -36,7 +36,7 @@ def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
         task_cell = [task] if len(tasks) > 1 else []
         for name, model in models.items():
             metrics = model.tasks[task].overall
-            share = metrics.share_of_the_way
+            share = metrics.headroom_share
             way = [UNDEFINED if share is None else f"{share:.1%}"] if with_way else []
             table.add_row(*task_cell, name, *_figures(metrics, headings), *way)
         best = next(iter(models.values())).tasks[task].overall.best_possible()

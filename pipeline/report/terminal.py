@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from interestflow.pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS, PipelineConfig
-from interestflow.pipeline.evaluation.result import Evaluation, Metrics, ModelEvaluation, RetrievalMetrics
+from interestflow.pipeline.evaluation.result import Evaluation, ModelEvaluation, RankingMetrics, RetrievalMetrics
 from interestflow.pipeline.folders import TRAINING_SUMMARY, Folders
 from interestflow.pipeline.gates.champion import Champion, pushed_models
 from interestflow.pipeline.gates.quality import Verdict
@@ -30,7 +30,7 @@ from interestflow.transforms.reading.timestamps import show_time
 if TYPE_CHECKING:  # it imports TFX, which only a run needs
     from interestflow.pipeline.dag.local_runner import StepResult
 
-REPORTED = {Metrics: RANKER_METRICS, RetrievalMetrics: RETRIEVAL_METRICS}
+REPORTED = {RankingMetrics: RANKER_METRICS, RetrievalMetrics: RETRIEVAL_METRICS}
 """In the report's JSON, by kind of model."""
 BASELINE = "baseline"
 SHOWN_REASONS = 10
@@ -133,7 +133,7 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
             name: {each: metrics.value(each) for each in REPORTED[type(metrics)]} for name, metrics in by_model.items()
         },
         "best_possible": overall.best_possible(),
-        "share_of_the_way": {name: metrics.share_of_the_way for name, metrics in by_model.items()},
+        "share_of_the_way": {name: metrics.headroom_share for name, metrics in by_model.items()},
         "evaluation": found.evaluation.model_dump(mode="json"),
         "baseline": found.baseline.model_dump(mode="json") if found.baseline else None,
         "serving": found.serving.model_dump(mode="json"),

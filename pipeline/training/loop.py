@@ -21,7 +21,7 @@ from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.progress import TrainingProgress, console
 from interestflow.pipeline.training.ranker import RankerTraining
 from interestflow.pipeline.training.table_memory import over_budget, shown
-from interestflow.pipeline.training.training_model import TrainedModel
+from interestflow.pipeline.training.training_model import TrainingModel
 
 LOWER_IS_BETTER = {"log_loss"}
 
@@ -31,7 +31,7 @@ class TrainingError(Exception):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """`model` has the best epoch's weights, in float32 and outside any strategy, ready to be exported."""
 
     model: Any
@@ -51,13 +51,13 @@ def train(
     training: Split,
     validation: Split,
     *,
-    around: Callable[[keras.Model], TrainedModel] = RankerTraining,
+    around: Callable[[keras.Model], TrainingModel] = RankerTraining,
     name: str = "model",
     key: str = "",
     backup_folder: str | None = None,
     log_folder: str | None = None,
     strategy: tf.distribute.Strategy | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Trains what `build` makes until its epochs are over or it no longer improves on `validation`.
 
     With the same seed, data and machine, two trainings end with the same weights, also when one of them was killed and
@@ -167,12 +167,12 @@ def train(
         "history": state.history,
         "training": config.model_dump(),
     }
-    return Trained(trained, summary)
+    return TrainingResult(trained, summary)
 
 
 def _train_epoch(
     config: TrainingConfig,
-    model: TrainedModel,
+    model: TrainingModel,
     training: Split,
     state: TrainingState,
     drop_remainder: bool,
@@ -195,7 +195,7 @@ def _train_epoch(
 def _finish_epoch(
     config: TrainingConfig,
     state: TrainingState,
-    model: TrainedModel,
+    model: TrainingModel,
     loss: float,
     found: dict[str, float],
     backup: Backup,

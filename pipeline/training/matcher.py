@@ -11,7 +11,7 @@ import tensorflow as tf
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.matchers.base import Matcher
 from interestflow.pipeline.training.data import Split
-from interestflow.pipeline.training.training_model import TrainedModel
+from interestflow.pipeline.training.training_model import TrainingModel
 from interestflow.transforms.feature_names import HISTORY_ITEM, ITEM
 
 CUTOFFS = (10, 50)
@@ -24,7 +24,7 @@ SCORES_AN_EPOCH = 2**32
 LEAST_POSITIVES = 2000
 
 
-class MatcherTraining(TrainedModel):
+class MatcherTraining(TrainingModel):
     """Trains a matcher by the gradient of its `training_loss`, whose shares of all replicas add up.
 
     Args:

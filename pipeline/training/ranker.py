@@ -11,10 +11,10 @@ from keras import ops
 from interestflow.models.replicas import sum_over_replicas
 from interestflow.pipeline.metrics.validation import measures
 from interestflow.pipeline.training.data import Split
-from interestflow.pipeline.training.training_model import TrainedModel
+from interestflow.pipeline.training.training_model import TrainingModel
 
 
-class RankerTraining(TrainedModel):
+class RankerTraining(TrainingModel):
     """Trains a ranker, whose call gives logits `[B]` by task.
 
     The loss is the sum over tasks of the mean sigmoid cross-entropy over the labelled examples of the *global* batch,

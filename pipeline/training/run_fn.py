@@ -19,7 +19,7 @@ from interestflow.pipeline.training.backup import discard
 from interestflow.pipeline.training.collaborative_graph import collaborative_graph
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.item_catalogue import CatalogueItems
-from interestflow.pipeline.training.loop import Trained, train
+from interestflow.pipeline.training.loop import TrainingResult, train
 from interestflow.pipeline.training.matcher import MatcherTraining, target_counts
 from interestflow.pipeline.training.model_inputs import always_given, describe_inputs, item_counts, out_of_vocabulary
 from interestflow.serving.description import Description
@@ -83,7 +83,7 @@ def run_fn(fn_args: Any) -> None:
 
 def _train_ranker(
     config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]
-) -> tuple[Trained, Description]:
+) -> tuple[TrainingResult, Description]:
     training = Split.read(fn_args.train_files, inputs, config.training.memory_megabytes)
     validation = Split.read(fn_args.eval_files, inputs, config.training.memory_megabytes)
     unknown = out_of_vocabulary(config, training)
@@ -94,12 +94,14 @@ def _train_ranker(
         return build_ranker(config.model.name, inputs, hyperparameters, counts)
 
     trained = train(config.training, build, training, validation, **options)
-    return Trained(trained.model, trained.summary | {"out_of_vocabulary": unknown}), _description(config, training)
+    return TrainingResult(trained.model, trained.summary | {"out_of_vocabulary": unknown}), _description(
+        config, training
+    )
 
 
 def _train_matcher(
     config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]
-) -> tuple[Trained, CatalogueItems, Description]:
+) -> tuple[TrainingResult, CatalogueItems, Description]:
     """Train on the positives of the first task alone; return what to retrieve from as well."""
     task, megabytes = inputs.tasks[0], config.training.memory_megabytes
     training = Split.read(fn_args.train_files, inputs, megabytes, positives_of=task)
@@ -126,7 +128,7 @@ def _train_matcher(
         "items": len(items.ids),
         "out_of_vocabulary": unknown,
     }
-    return Trained(trained.model, trained.summary | beside), items, _description(config, training)
+    return TrainingResult(trained.model, trained.summary | beside), items, _description(config, training)
 
 
 def _description(config: PipelineConfig, training: Split) -> Description:
@@ -138,5 +140,5 @@ def _description(config: PipelineConfig, training: Split) -> Description:
     )
 
 
-def _in_short(trained: Trained) -> dict[str, Any]:
+def _in_short(trained: TrainingResult) -> dict[str, Any]:
     return {name: trained.summary[name] for name in ("epochs", "best_epoch", "validation", "examples", "seconds")}

@@ -11,7 +11,7 @@ import keras
 from interestflow.pipeline.training.data import Split
 
 
-class TrainedModel(keras.Model):
+class TrainingModel(keras.Model):
     """What `train` trains: `model`, with a loss over all replicas and figures of the validation split.
 
     DEFAULT_METRIC: what training stops early by where the configuration does not say.

@@ -92,7 +92,12 @@ def test_models_are_pushed_below_the_pipeline_root(specification: pipeline_spec_
 
 def test_the_types_of_artifacts_are_found_again_in_the_container() -> None:
     """By TFX's own reading of an artifact's type, as the container's entry point does it."""
-    for kind in (artifacts.Champion, artifacts.Evaluation, artifacts.IngestionReport, artifacts.LeakReport):
+    for kind in (
+        artifacts.ChampionArtifact,
+        artifacts.EvaluationArtifact,
+        artifacts.IngestionReportArtifact,
+        artifacts.LeakReportArtifact,
+    ):
         schema = pipeline_spec_pb2.ArtifactTypeSchema(instance_schema=compiler_utils.get_artifact_schema(kind))
         sent = pipeline_spec_pb2.RuntimeArtifact(name="some/1", uri="gs://bucket/some", type=schema)
         found = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict({"x": _list_of(sent)}, {})["x"][0]

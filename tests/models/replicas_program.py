@@ -13,7 +13,7 @@ from interestflow.models.optimizers import Decoupled, LazyAdam, RowwiseAdagrad
 from interestflow.models.registry import build_ranker
 from interestflow.models.training_config import OptimizerConfig, TrainingConfig
 from interestflow.pipeline.training.data import Split
-from interestflow.pipeline.training.loop import Trained, train
+from interestflow.pipeline.training.loop import TrainingResult, train
 from interestflow.transforms import feature_names
 from tests.models.random_features import RICH, make_features, make_labels
 from tests.models.two_replicas import save_of_one_and_two
@@ -39,7 +39,7 @@ def split(count: int, seed: int) -> Split:
     return Split((), RICH, count, {name: tf.constant(values) for name, values in tensors.items()})
 
 
-def train_din(strategy: tf.distribute.Strategy) -> Trained:
+def train_din(strategy: tf.distribute.Strategy) -> TrainingResult:
     counts = np.arange(RICH.item_rows) % 5
     config = TrainingConfig(
         batch_size=BATCH,

@@ -11,7 +11,7 @@ from interestflow.models.rankers.base import Ranker
 from interestflow.models.registry import build_ranker
 from interestflow.models.training_config import OptimizerConfig, TrainingConfig
 from interestflow.pipeline.training.data import Split
-from interestflow.pipeline.training.loop import Trained, train
+from interestflow.pipeline.training.loop import TrainingResult, train
 from interestflow.transforms import feature_names
 from tests.models.random_features import PLAIN, make_features, make_labels
 
@@ -33,7 +33,7 @@ def build() -> Ranker:
     return build_ranker("din", PLAIN, {**sizes, **statistics, "mini_batch_aware_l2": 1e-4}, [1] * 21)
 
 
-def trained(**switches: Any) -> Trained:
+def trained(**switches: Any) -> TrainingResult:
     config = TrainingConfig(
         batch_size=BATCH,
         epochs=10,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import tests.pipeline.small_evaluation as small
+import tests.pipeline.support.exported_rankers as small
 from interestflow.pipeline.cli.evaluate import NothingToEvaluateError, evaluate_locally
 
 CONFIG = small.config(evaluation={"slices": ["user"]})

@@ -11,7 +11,7 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-import tests.pipeline.small_evaluation as small
+import tests.pipeline.support.exported_rankers as small
 from interestflow.pipeline.artifacts import types as artifacts
 from interestflow.pipeline.components.atomic_pusher import AtomicPusher
 from interestflow.pipeline.components.champion_finder import ChampionFinder
@@ -32,7 +32,10 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact,
     small.export_model(folder / "model" / "Format-Serving")
     small.export_model(folder / "serving" / "1700000000", fingerprint="champion00000000", slope=0.1)
     small.export_model(folder / "serving" / "1700000001", fingerprint="candidate0000000")
-    champion, evaluation = made(folder / "champion", artifacts.Champion), made(folder / "eval", artifacts.Evaluation)
+    champion, evaluation = (
+        made(folder / "champion", artifacts.ChampionArtifact),
+        made(folder / "eval", artifacts.EvaluationArtifact),
+    )
     execute(
         ChampionFinder, {}, {"champion": champion}, serving_folder=str(folder / "serving"),
         exclude_fingerprint="candidate0000000", state="any",
@@ -101,7 +104,7 @@ def test_without_a_champion_channel_a_model_is_evaluated_alone(
 ) -> None:
     folder, model, _ = evaluated
     examples = made(folder / "examples", standard_artifacts.Examples)
-    evaluation = made(tmp_path / "evaluation", artifacts.Evaluation)
+    evaluation = made(tmp_path / "evaluation", artifacts.EvaluationArtifact)
     config = small.config(evaluation={"slices": []}).model_dump_json()
     execute(
         Evaluator,

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-import tests.pipeline.small_retrieval as small
+import tests.pipeline.support.exported_matchers as small
 from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.evaluation import ranked_queries
 from interestflow.pipeline.evaluation.matchers import evaluate_matcher, evaluate_matchers
 from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError, RetrievalMetrics
-from tests.pipeline import small_evaluation
+from tests.pipeline.support import exported_rankers
 
 OPTIONS = PipelineOptions(BEAM_ARGUMENTS)
 ROWS = small.make_rows()
@@ -210,13 +210,13 @@ def problem(examples: Path, folder: Path, model: Path) -> str:
 
 
 def test_a_ranker_is_no_matcher(examples: Path, tmp_path: Path) -> None:
-    ranker = small_evaluation.export_model(tmp_path / "ranker", name="din")
+    ranker = exported_rankers.export_model(tmp_path / "ranker", name="din")
     assert problem(examples, tmp_path, ranker) == f"the model in {ranker} should be a matcher, it is din, a ranker"
 
 
 def test_a_champion_that_is_a_ranker_is_found_and_not_an_error(examples: Path, tmp_path: Path) -> None:
     model = small.export_matcher(tmp_path / "model")
-    ranker = small_evaluation.export_model(tmp_path / "ranker", name="din")
+    ranker = exported_rankers.export_model(tmp_path / "ranker", name="din")
     found = evaluate_matchers(small.config(), str(model), str(ranker), str(examples), str(tmp_path / "out"), OPTIONS)
     assert found.champion is None
     assert found.champion_problem == f"the model in {ranker} should be a matcher, it is din, a ranker"

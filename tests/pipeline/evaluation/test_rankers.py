@@ -11,11 +11,11 @@ import pytest
 import tensorflow_model_analysis as tfma
 from apache_beam.options.pipeline_options import PipelineOptions
 
-import tests.pipeline.small_evaluation as small
+import tests.pipeline.support.exported_rankers as small
 from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.evaluation import scoring
 from interestflow.pipeline.evaluation.rankers import evaluate, evaluate_model, files_of_test_split
-from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError, Metrics
+from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError, RankingMetrics
 from interestflow.pipeline.metrics.ranking import calibration, expected_calibration_error, grouped_auc, log_loss
 from interestflow.transforms.area_under_curve import area_under_curve as auc
 from interestflow.transforms.generator.best_possible import best_possible
@@ -45,7 +45,7 @@ def found(files: list[str], output: Path, tmp_path_factory: pytest.TempPathFacto
         return evaluate(small.config(), str(model), str(champion), files, str(output), OPTIONS)
 
 
-def check(metrics: Metrics, task: str, rows: list[dict[str, Any]], slope: float) -> None:
+def check(metrics: RankingMetrics, task: str, rows: list[dict[str, Any]], slope: float) -> None:
     """Every figure of `task` on `rows`, computed here from the rows themselves."""
     labelled = [row for row in rows if task == "click" or row["mask_like"] == 1.0]
     labels = np.array([row[f"label_{task}"] for row in labelled], np.float32)
@@ -135,9 +135,9 @@ def test_it_is_written_beside_what_tfma_reads(found: Evaluation, output: Path) -
 
 def test_share_of_the_way_by_hand(found: Evaluation) -> None:
     overall = found.model.tasks["click"].overall
-    assert overall.model_copy(update={"auc": 0.65, "best_possible_auc": 0.7}).share_of_the_way == pytest.approx(0.75)
-    assert overall.model_copy(update={"best_possible_auc": None}).share_of_the_way is None
-    assert overall.model_copy(update={"auc": None}).share_of_the_way is None
+    assert overall.model_copy(update={"auc": 0.65, "best_possible_auc": 0.7}).headroom_share == pytest.approx(0.75)
+    assert overall.model_copy(update={"best_possible_auc": None}).headroom_share is None
+    assert overall.model_copy(update={"auc": None}).headroom_share is None
 
 
 def problem(files: list[str], folder: Path, model: Path, **changes: Any) -> str:

@@ -8,18 +8,24 @@ from typing import Any
 import pytest
 
 from interestflow.pipeline.config import GateConfig
-from interestflow.pipeline.evaluation.result import Evaluation, Metrics, ModelEvaluation, SliceMetrics, TaskEvaluation
+from interestflow.pipeline.evaluation.result import (
+    Evaluation,
+    ModelEvaluation,
+    RankingMetrics,
+    SliceMetrics,
+    TaskEvaluation,
+)
 from interestflow.pipeline.gates.quality import Verdict, judge
 
 
-def metrics(examples: int = 10_000, **values: Any) -> Metrics:
+def metrics(examples: int = 10_000, **values: Any) -> RankingMetrics:
     figures = {"auc": 0.75, "gauc": 0.71, "log_loss": 0.5, "ece": 0.01, "calibration": 1.0} | values
-    return Metrics(
+    return RankingMetrics(
         examples=examples, positives=100, unlabelled=0, gauc_users=50, gauc_dropped_users=5, **figures
     )  # fmt: skip
 
 
-def model(overall: Metrics, *slices: SliceMetrics, tasks: tuple[str, ...] = ("click",)) -> ModelEvaluation:
+def model(overall: RankingMetrics, *slices: SliceMetrics, tasks: tuple[str, ...] = ("click",)) -> ModelEvaluation:
     evaluated = TaskEvaluation(overall=overall, slices=slices)
     return ModelEvaluation(name="din", fingerprint="f", folder="/model", tasks=dict.fromkeys(tasks, evaluated))
 

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-import tests.pipeline.small_evaluation as small
+import tests.pipeline.support.exported_rankers as small
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.evaluation.result import (
     Evaluation,
-    Metrics,
     ModelEvaluation,
+    RankingMetrics,
     RetrievalMetrics,
     SliceMetrics,
     TaskEvaluation,
@@ -56,8 +56,8 @@ class Step(NamedTuple):
     outputs: dict[str, str]
 
 
-def metrics(auc: float | None, examples: int = 483) -> Metrics:
-    return Metrics(
+def metrics(auc: float | None, examples: int = 483) -> RankingMetrics:
+    return RankingMetrics(
         examples=examples, positives=73, unlabelled=0, auc=auc, gauc=0.61, gauc_users=81, gauc_dropped_users=39,
         log_loss=0.4321, ece=0.0123, calibration=1.05, best_possible_auc=0.8, best_possible_log_loss=0.3456,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from interestflow.pipeline.training.data import Split, TrainingDataError, batched_by_length, parsing_spec
-from tests.pipeline import small_examples
+from tests.pipeline.support import training_examples
 
 COUNT = 103
 IN_MEMORY, STREAMED = 100, 0
@@ -15,14 +15,14 @@ IN_MEMORY, STREAMED = 100, 0
 
 @pytest.fixture(scope="module")
 def pattern(tmp_path_factory: pytest.TempPathFactory) -> str:
-    rows = small_examples.make_rows(COUNT)
+    rows = training_examples.make_rows(COUNT)
     rows["price"] = np.arange(COUNT, dtype=np.float32)  # tells the rows apart
-    return small_examples.write(rows, tmp_path_factory.mktemp("examples"))
+    return training_examples.write(rows, tmp_path_factory.mktemp("examples"))
 
 
 @pytest.fixture(params=[IN_MEMORY, STREAMED], ids=["in memory", "streamed"])
 def split(request: pytest.FixtureRequest, pattern: str) -> Split:
-    return Split.read([pattern], small_examples.INPUTS, request.param)
+    return Split.read([pattern], training_examples.INPUTS, request.param)
 
 
 def prices(dataset: tf.data.Dataset) -> list[list[float]]:
@@ -38,15 +38,15 @@ def epoch(split: Split, number: int = 0, first_step: int = 0, **changes: bool) -
 
 
 def test_only_what_fits_is_kept(pattern: str) -> None:
-    assert Split.read([pattern], small_examples.INPUTS, IN_MEMORY).tensors is not None
-    streamed = Split.read([pattern], small_examples.INPUTS, STREAMED)
+    assert Split.read([pattern], training_examples.INPUTS, IN_MEMORY).tensors is not None
+    streamed = Split.read([pattern], training_examples.INPUTS, STREAMED)
     assert streamed.tensors is None
     assert streamed.count == COUNT
 
 
 def test_a_batch_has_the_shapes_and_types_of_the_inputs(split: Split) -> None:
     features, labels, weights = next(iter(split.in_order(10)))
-    tensors = small_examples.INPUTS.tensors()
+    tensors = training_examples.INPUTS.tensors()
     assert features.keys() == tensors.keys()
     for name, (shape, dtype) in tensors.items():
         assert features[name].shape == (10, *shape), name
@@ -57,7 +57,7 @@ def test_a_batch_has_the_shapes_and_types_of_the_inputs(split: Split) -> None:
 
 
 def test_values_are_those_that_were_written(split: Split) -> None:
-    rows = small_examples.make_rows(COUNT)
+    rows = training_examples.make_rows(COUNT)
     for features, labels, weights in split.in_order(50):
         at = features["price"].numpy().astype(int)
         for name in ("item", "tags", "history_item", "history_age", "history_category"):
@@ -92,33 +92,33 @@ def test_a_last_batch_that_is_not_full_can_be_left_out(split: Split) -> None:
 
 
 def test_both_ways_of_reading_give_the_same_order_of_the_files(pattern: str) -> None:
-    kept, streamed = (Split.read([pattern], small_examples.INPUTS, limit) for limit in (IN_MEMORY, STREAMED))
+    kept, streamed = (Split.read([pattern], training_examples.INPUTS, limit) for limit in (IN_MEMORY, STREAMED))
     assert prices(kept.in_order(10)) == prices(streamed.in_order(10))
 
 
 def test_labels_are_read_but_are_no_input() -> None:
-    assert "label_click" in parsing_spec(small_examples.INPUTS)
-    assert "mask_click" not in parsing_spec(small_examples.INPUTS)
-    assert not [name for name in small_examples.INPUTS.tensors() if name.startswith(("label_", "mask_"))]
+    assert "label_click" in parsing_spec(training_examples.INPUTS)
+    assert "mask_click" not in parsing_spec(training_examples.INPUTS)
+    assert not [name for name in training_examples.INPUTS.tensors() if name.startswith(("label_", "mask_"))]
 
 
 def test_no_files_and_no_examples_are_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match=r"no file of examples matches .*nothing"):
-        Split.read([str(tmp_path / "nothing-*")], small_examples.INPUTS, 10)
-    empty = small_examples.write({"item": np.array([], dtype=int)}, tmp_path)
+        Split.read([str(tmp_path / "nothing-*")], training_examples.INPUTS, 10)
+    empty = training_examples.write({"item": np.array([], dtype=int)}, tmp_path)
     with pytest.raises(TrainingDataError, match="hold no examples"):
-        Split.read([empty], small_examples.INPUTS, 10)
+        Split.read([empty], training_examples.INPUTS, 10)
 
 
 def test_compressed_beside_plain_files_are_refused(tmp_path: Path) -> None:
     for name in ("a.gz", "b"):
         (tmp_path / name).touch()
     with pytest.raises(TrainingDataError, match="compressed or none"):
-        Split.read([str(tmp_path / "*")], small_examples.INPUTS, 10)
+        Split.read([str(tmp_path / "*")], training_examples.INPUTS, 10)
 
 
 def test_batches_by_length_have_every_example_once_and_the_same_order_again(pattern: str) -> None:
-    split = Split.read([pattern], small_examples.INPUTS, IN_MEMORY)
+    split = Split.read([pattern], training_examples.INPUTS, IN_MEMORY)
 
     def by_length(number: int, first_step: int = 0) -> list[list[float]]:
         return epoch(split, number, first_step, by_length=True)
@@ -132,7 +132,7 @@ def test_batches_by_length_have_every_example_once_and_the_same_order_again(patt
 
 
 def test_batches_by_length_hold_what_was_written_without_the_padding_that_all_share(pattern: str) -> None:
-    split, rows = Split.read([pattern], small_examples.INPUTS, IN_MEMORY), small_examples.make_rows(COUNT)
+    split, rows = Split.read([pattern], training_examples.INPUTS, IN_MEMORY), training_examples.make_rows(COUNT)
     lengths = np.count_nonzero(rows["history_item"], axis=1)
     cuts = []
     batches = [*split.epoch(10, seed=3, epoch=0, shuffle_buffer=1, by_length=True), *split.in_order(10, by_length=True)]
@@ -159,9 +159,9 @@ def test_a_window_is_sorted_by_length_and_its_batches_are_shuffled() -> None:
 @pytest.mark.parametrize("memory", [IN_MEMORY, STREAMED], ids=["in memory", "streamed"])
 @pytest.mark.parametrize("task", ["click", "like"])
 def test_positives_alone_are_read_where_a_task_is_named(pattern: str, memory: int, task: str) -> None:
-    rows = small_examples.make_rows(COUNT)
+    rows = training_examples.make_rows(COUNT)
     wanted = rows["label_click"] if task == "click" else rows["label_like"] * rows["mask_like"]
-    split = Split.read([pattern], small_examples.INPUTS, memory, positives_of=task)
+    split = Split.read([pattern], training_examples.INPUTS, memory, positives_of=task)
     assert split.count == wanted.sum() > 0
     assert split.left_out == COUNT - wanted.sum()
     expected = sorted(np.flatnonzero(wanted).tolist())  # the price of a row is its number
@@ -171,7 +171,7 @@ def test_positives_alone_are_read_where_a_task_is_named(pattern: str, memory: in
 
 
 def test_a_split_without_positives_is_refused(tmp_path: Path) -> None:
-    rows = small_examples.make_rows(8)
-    pattern = small_examples.write(rows | {"label_click": np.zeros(8, np.float32)}, tmp_path / "none")
+    rows = training_examples.make_rows(8)
+    pattern = training_examples.write(rows | {"label_click": np.zeros(8, np.float32)}, tmp_path / "none")
     with pytest.raises(TrainingDataError, match="hold no positives of click among their 8 examples"):
-        Split.read([pattern], small_examples.INPUTS, IN_MEMORY, positives_of="click")
+        Split.read([pattern], training_examples.INPUTS, IN_MEMORY, positives_of="click")

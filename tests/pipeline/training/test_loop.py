@@ -22,11 +22,11 @@ from interestflow.models.registry import build_ranker
 from interestflow.models.training_config import EarlyStoppingConfig, OptimizerConfig, TrainingConfig
 from interestflow.pipeline.metrics.validation import measures
 from interestflow.pipeline.training.data import Split
-from interestflow.pipeline.training.loop import Trained, TrainingError, train
+from interestflow.pipeline.training.loop import TrainingError, TrainingResult, train
 from interestflow.pipeline.training.progress import shown_on
 from interestflow.pipeline.training.ranker import RankerTraining
 from tests.paths import PYTHON_PATH
-from tests.pipeline import small_examples, training_program
+from tests.pipeline.support import training_examples, training_program
 
 COUNT = 640  # 20 batches of 32, so that two replicas leave nothing out
 
@@ -34,15 +34,15 @@ COUNT = 640  # 20 batches of 32, so that two replicas leave nothing out
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
-    small_examples.write(small_examples.make_rows(COUNT), folder / "train")
-    small_examples.write(small_examples.make_rows(200, seed=6), folder / "validation")
+    training_examples.write(training_examples.make_rows(COUNT), folder / "train")
+    training_examples.write(training_examples.make_rows(200, seed=6), folder / "validation")
     return folder
 
 
 @pytest.fixture(scope="module")
 def splits(folder: Path) -> tuple[Split, Split]:
     train_split, validation = (
-        Split.read([str(folder / name / "part-*")], small_examples.INPUTS, 100) for name in ("train", "validation")
+        Split.read([str(folder / name / "part-*")], training_examples.INPUTS, 100) for name in ("train", "validation")
     )
     return train_split, validation
 
@@ -61,7 +61,7 @@ def run_program(folder: Path, name: str, *arguments: str) -> subprocess.Complete
     command = [
         sys.executable,
         "-m",
-        "tests.pipeline.training_program",
+        "tests.pipeline.support.training_program",
         str(folder),
         str(folder / f"{name}.npz"),
         *arguments,
@@ -69,13 +69,13 @@ def run_program(folder: Path, name: str, *arguments: str) -> subprocess.Complete
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def undisturbed(folder: Path, dropout: float, megabytes: int) -> Trained:
+def undisturbed(folder: Path, dropout: float, megabytes: int) -> TrainingResult:
     """What the program does, in this process."""
     splits = [
-        Split.read([str(folder / name / "part-*")], small_examples.INPUTS, megabytes)
+        Split.read([str(folder / name / "part-*")], training_examples.INPUTS, megabytes)
         for name in ("train", "validation")
     ]
-    return train(training_program.configuration(), lambda: small_examples.SmallRanker(dropout), *splits)
+    return train(training_program.configuration(), lambda: training_examples.SmallRanker(dropout), *splits)
 
 
 def outcome(folder: Path, name: str, *arguments: str) -> tuple[list[np.ndarray], dict[str, Any]]:
@@ -117,7 +117,7 @@ def test_two_replicas_end_as_one_at_the_same_global_batch(folder: Path) -> None:
 
 def test_same_seed_same_weights(splits: tuple[Split, Split]) -> None:
     def weights(seed: int) -> list[np.ndarray]:
-        return train(config(seed=seed), lambda: small_examples.SmallRanker(0.3), *splits).model.get_weights()
+        return train(config(seed=seed), lambda: training_examples.SmallRanker(0.3), *splits).model.get_weights()
 
     first, again, other = weights(1), weights(1), weights(2)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -131,7 +131,7 @@ def test_early_stopping_gives_back_the_best_epoch(splits: tuple[Split, Split], m
     # Steps so large that the measure goes up and down.
     steps = OptimizerConfig(name="sgd", learning_rate=4.0)
     trained = train(
-        config(epochs=30, optimizer=steps, early_stopping=stopping), small_examples.SmallRanker, training, validation
+        config(epochs=30, optimizer=steps, early_stopping=stopping), training_examples.SmallRanker, training, validation
     )
     values = [entry["validation"][metric] for entry in trained.summary["history"]]
     best = int(np.argmax(values) if metric == "auc" else np.argmin(values))
@@ -145,9 +145,9 @@ def test_early_stopping_gives_back_the_best_epoch(splits: tuple[Split, Split], m
 
 def test_the_switches_train_too(splits: tuple[Split, Split]) -> None:
     before = keras.config.dtype_policy()
-    plain = train(config(), small_examples.SmallRanker, *splits).summary["validation"]["auc"]
+    plain = train(config(), training_examples.SmallRanker, *splits).summary["validation"]["auc"]
     for switches in ({"mixed_precision": True}, {"xla": True}, {"steps_per_execution": 7}, {"batch_by_length": True}):
-        trained = train(config(**switches), small_examples.SmallRanker, *splits)
+        trained = train(config(**switches), training_examples.SmallRanker, *splits)
         assert trained.summary["validation"]["auc"] == pytest.approx(plain, abs=0.02), switches
         assert {variable.dtype for variable in trained.model.variables} <= {"float32", "uint32"}
         assert trained.model.compute_dtype == "float32"
@@ -156,7 +156,7 @@ def test_the_switches_train_too(splits: tuple[Split, Split]) -> None:
 
 def test_what_has_no_label_does_not_count(splits: tuple[Split, Split]) -> None:
     """Two labelled examples of loss ln(1 + e^-1) and ln(1 + e^2), one unlabelled: the mean over the two."""
-    model = RankerTraining(small_examples.SmallRanker())
+    model = RankerTraining(training_examples.SmallRanker())
     logits = {"like": tf.constant([1.0, 2.0, 50.0])}
     labels = {"like": tf.constant([1.0, 0.0, 0.0])}
     weights = {"like": tf.constant([1.0, 1.0, 0.0])}
@@ -167,17 +167,17 @@ def test_what_has_no_label_does_not_count(splits: tuple[Split, Split]) -> None:
 
 
 def test_labels_under_the_mask_change_nothing(tmp_path: Path, splits: tuple[Split, Split]) -> None:
-    rows = small_examples.make_rows(COUNT)
+    rows = training_examples.make_rows(COUNT)
     rows["label_like"] = np.where(rows["mask_like"] == 0, 1.0, rows["label_like"]).astype(np.float32)
-    changed = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, 100)
+    changed = Split.read([training_examples.write(rows, tmp_path)], training_examples.INPUTS, 100)
     training, validation = splits
-    expected = train(config(epochs=1), small_examples.SmallRanker, training, validation).model.get_weights()
-    found = train(config(epochs=1), small_examples.SmallRanker, changed, validation).model.get_weights()
+    expected = train(config(epochs=1), training_examples.SmallRanker, training, validation).model.get_weights()
+    found = train(config(epochs=1), training_examples.SmallRanker, changed, validation).model.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
 def test_logs_are_written_for_tensorboard(tmp_path: Path, splits: tuple[Split, Split]) -> None:
-    train(config(), small_examples.SmallRanker, *splits, log_folder=str(tmp_path))
+    train(config(), training_examples.SmallRanker, *splits, log_folder=str(tmp_path))
     tags: dict[str, list[tuple[str, int]]] = {}
     for name in ("train", "validation"):
         (file,) = (tmp_path / name).iterdir()
@@ -189,16 +189,16 @@ def test_logs_are_written_for_tensorboard(tmp_path: Path, splits: tuple[Split, S
 
 
 def test_a_backup_of_another_training_is_not_continued(tmp_path: Path, splits: tuple[Split, Split]) -> None:
-    train(config(), small_examples.SmallRanker, *splits, key="one", backup_folder=str(tmp_path / "backup"))
-    same = train(config(), small_examples.SmallRanker, *splits, key="one", backup_folder=str(tmp_path / "backup"))
-    other = train(config(), small_examples.SmallRanker, *splits, key="two", backup_folder=str(tmp_path / "backup"))
+    train(config(), training_examples.SmallRanker, *splits, key="one", backup_folder=str(tmp_path / "backup"))
+    same = train(config(), training_examples.SmallRanker, *splits, key="one", backup_folder=str(tmp_path / "backup"))
+    other = train(config(), training_examples.SmallRanker, *splits, key="two", backup_folder=str(tmp_path / "backup"))
     assert same.summary["resumed_at"] == {"epoch": 3, "step": 0}
     assert other.summary["resumed_at"] is None
 
 
 def test_tables_beyond_their_budget_stop_it_before_they_are_made(splits: tuple[Split, Split]) -> None:
     """10^10 items, which no machine could hold."""
-    inputs = replace(small_examples.INPUTS, item_rows=10**10)
+    inputs = replace(training_examples.INPUTS, item_rows=10**10)
     budget = config(optimizer=OptimizerConfig(name="sparse_adagrad"), table_memory_megabytes=500)
     shown = io.StringIO()
     with pytest.raises(TrainingError) as caught, shown_on(Console(file=shown, width=120)):
@@ -213,11 +213,11 @@ def test_what_cannot_be_trained_is_said_plainly(tmp_path: Path, splits: tuple[Sp
     training, validation = splits
     diverging = OptimizerConfig(name="sgd", learning_rate=1e38)
     with pytest.raises(TrainingError, match="loss is nan in epoch 1"):
-        train(config(optimizer=diverging), small_examples.SmallRanker, training, validation)
-    rows = small_examples.make_rows(20) | {
+        train(config(optimizer=diverging), training_examples.SmallRanker, training, validation)
+    rows = training_examples.make_rows(20) | {
         "label_click": np.zeros(20, np.float32),
         "mask_like": np.zeros(20, np.float32),
     }
-    one_class = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, 100)
+    one_class = Split.read([training_examples.write(rows, tmp_path)], training_examples.INPUTS, 100)
     with pytest.raises(TrainingError, match="auc is undefined on the validation split"):
-        train(config(), small_examples.SmallRanker, training, one_class)
+        train(config(), training_examples.SmallRanker, training, one_class)

@@ -16,11 +16,11 @@ from interestflow.models.registry import build_matcher
 from interestflow.models.training_config import OptimizerConfig, TrainingConfig
 from interestflow.pipeline.training import matcher as matcher_training
 from interestflow.pipeline.training.data import Split
-from interestflow.pipeline.training.loop import Trained, TrainingError, train
+from interestflow.pipeline.training.loop import TrainingError, TrainingResult, train
 from interestflow.pipeline.training.matcher import MatcherTraining, target_counts
-from tests.pipeline import small_examples
+from tests.pipeline.support import training_examples
 
-INPUTS = small_examples.INPUTS
+INPUTS = training_examples.INPUTS
 ONE_EACH = np.minimum(np.arange(INPUTS.item_rows), 1)
 
 
@@ -29,11 +29,11 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Split, Split]:
     folder = tmp_path_factory.mktemp("examples")
     found = []
     for name, seed, count in (("train", 5, 640), ("validation", 6, 150)):
-        rows = small_examples.make_rows(count, seed)
+        rows = training_examples.make_rows(count, seed)
         # Who took an item takes the next one: something that can be learned.
         rows["item"] = rows["history_item"][:, 0] % 20 + 1
         rows["category"] = rows["item"] % 5 + 1
-        pattern = small_examples.write(rows, folder / name)
+        pattern = training_examples.write(rows, folder / name)
         found.append(Split.read([pattern], INPUTS, 100, positives_of="click"))
     return found[0], found[1]
 
@@ -50,7 +50,9 @@ def config(**changes: Any) -> TrainingConfig:
     return TrainingConfig(**{"batch_size": 32, "epochs": 3, "optimizer": optimizer, **changes})
 
 
-def trained(splits: tuple[Split, Split], catalogue: Catalogue, name: str = "two_tower", **arguments: Any) -> Trained:
+def trained(
+    splits: tuple[Split, Split], catalogue: Catalogue, name: str = "two_tower", **arguments: Any
+) -> TrainingResult:
     settings = arguments.pop("config", config())
 
     def build() -> Matcher:
@@ -148,7 +150,7 @@ def test_begun_again_it_ends_as_if_undisturbed(
         hyperparameters = {"embedding_dimension": 8, "loss": "sampled_softmax", "negatives": 4}
         return build_matcher("comirec", INPUTS, hyperparameters, catalogue)
 
-    def once(epochs: int, backup: str | None) -> Trained:
+    def once(epochs: int, backup: str | None) -> TrainingResult:
         around = lambda matcher: MatcherTraining(matcher, catalogue, ONE_EACH)  # noqa: E731
         return train(config(epochs=epochs, **without), build, *splits, around=around, backup_folder=backup)
 
@@ -163,8 +165,8 @@ def test_begun_again_it_ends_as_if_undisturbed(
 def test_a_validation_split_without_targets_is_named(
     splits: tuple[Split, Split], catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    rows = small_examples.make_rows(40)
+    rows = training_examples.make_rows(40)
     rows["history_item"] = np.repeat(rows["item"][:, None], 4, axis=1)
-    nothing_new = Split.read([small_examples.write(rows, tmp_path)], INPUTS, 100, positives_of="click")
+    nothing_new = Split.read([training_examples.write(rows, tmp_path)], INPUTS, 100, positives_of="click")
     with pytest.raises(TrainingError, match="ndcg_50 is undefined on the validation split: it should have a positive"):
         trained((splits[0], nothing_new), catalogue)

@@ -22,7 +22,7 @@ from interestflow.pipeline.training.model_inputs import (
     out_of_vocabulary,
 )
 from interestflow.transforms.config import IngestionConfig
-from tests.pipeline import small_examples
+from tests.pipeline.support import training_examples
 from tests.transforms.transform_graph import configuration, learn
 
 SHOP = configuration(
@@ -131,10 +131,10 @@ def test_only_a_model_that_learns_from_drawn_items_reads_them(tmp_path: Path) ->
 
 @pytest.mark.parametrize("megabytes", [100, 0], ids=["in memory", "streamed"])
 def test_an_item_counts_once_an_example(tmp_path: Path, megabytes: int) -> None:
-    rows = small_examples.make_rows(5)
+    rows = training_examples.make_rows(5)
     rows["item"] = np.array([1, 2, 3, 4, 20])
     rows["history_item"] = np.array([[1, 1, 0, 0], [5, 5, 1, 5], [0, 0, 0, 0], [3, 2, 4, 3], [1, 2, 3, 4]])
-    split = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, megabytes)
+    split = Split.read([training_examples.write(rows, tmp_path)], training_examples.INPUTS, megabytes)
     expected = np.zeros(21, int)
     # Item 1 is in the first (three times), second and fifth example; and so on.
     expected[[1, 2, 3, 4, 5, 20]] = [3, 3, 3, 2, 1, 1]
@@ -154,19 +154,19 @@ def test_an_item_counts_once_an_example(tmp_path: Path, megabytes: int) -> None:
 def test_features_that_no_training_example_lacks(
     tmp_path: Path, changes: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
-    rows = small_examples.make_rows(4) | changes
-    split = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, 100)
+    rows = training_examples.make_rows(4) | changes
+    split = Split.read([training_examples.write(rows, tmp_path)], training_examples.INPUTS, 100)
     assert always_given(split) == expected
 
 
 @pytest.mark.parametrize("use", [["target", "history"], ["history"]])
 def test_what_is_out_of_a_limited_vocabulary_is_counted(tmp_path: Path, use: list[str]) -> None:
     """Of 20 items the last three ids are buckets of the unknown, of 5 categories the last; tags have no limit."""
-    rows = small_examples.make_rows(4)
+    rows = training_examples.make_rows(4)
     rows["item"] = np.array([1, 17, 18, 20])
     rows["category"] = np.array([5, 0, 4, 1])
     rows["history_category"] = np.array([[5, 5, 1, 0], [5, 0, 0, 0], [0, 0, 0, 0], [1, 2, 0, 0]])
-    split = Split.read([small_examples.write(rows, tmp_path)], small_examples.INPUTS, 100)
+    split = Split.read([training_examples.write(rows, tmp_path)], training_examples.INPUTS, 100)
     category = {"name": "category", "from": "items", "use": use, "vocabulary_size": 4}
     tags = {"name": "tags", "from": "items", "kind": "categorical_list"}
     item = {"minimum_count": 2, "out_of_vocabulary_buckets": 3}
@@ -180,4 +180,4 @@ def test_what_is_out_of_a_limited_vocabulary_is_counted(tmp_path: Path, use: lis
 
 
 def test_without_a_limit_nothing_is_read() -> None:
-    assert out_of_vocabulary(whole(SHOP), Split((), small_examples.INPUTS, 10, None)) == {}
+    assert out_of_vocabulary(whole(SHOP), Split((), training_examples.INPUTS, 10, None)) == {}

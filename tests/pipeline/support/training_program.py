@@ -18,7 +18,7 @@ import tensorflow as tf
 from interestflow.models.training_config import EarlyStoppingConfig, OptimizerConfig, TrainingConfig
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import train
-from tests.pipeline import small_examples
+from tests.pipeline.support import training_examples
 
 
 def configuration() -> TrainingConfig:
@@ -65,12 +65,12 @@ def main() -> None:
         strategy = tf.distribute.get_strategy()
     folder = Path(ARGUMENTS.folder)
     megabytes = 0 if ARGUMENTS.streamed else 100
-    inputs = small_examples.INPUTS
+    inputs = training_examples.INPUTS
     kind = Split if ARGUMENTS.kill_epoch is None else KilledOnTheWay
     config = configuration()
     trained = train(
         config,
-        lambda: small_examples.SmallRanker(ARGUMENTS.dropout),
+        lambda: training_examples.SmallRanker(ARGUMENTS.dropout),
         kind.read([str(folder / "train" / "part-*")], inputs, megabytes),
         Split.read([str(folder / "validation" / "part-*")], inputs, megabytes),
         key="small",

@@ -13,7 +13,7 @@ from interestflow.pipeline.config import PipelineConfig
 from interestflow.serving.provenance import PROVENANCE
 from interestflow.serving.raw_inputs import raw_inputs
 from interestflow.transforms.feature_spec import raw_feature_spec
-from tests.pipeline import small_evaluation
+from tests.pipeline.support import exported_rankers
 
 ITEMS = 30
 VECTORS = np.random.default_rng(11).normal(size=(ITEMS + 10, 4)).astype(np.float32)
@@ -65,10 +65,10 @@ def _row(user: str, item: str, time: int, click: bool, history: list[str], numbe
 def write(rows: dict[str, list[dict[str, Any]]], folder: Path, items: int = ITEMS) -> Path:
     """Writes them as ingestion would, users sharded over two files, with the split of items; returns the folder."""
     for split, examples in rows.items():
-        small_evaluation.write_split(examples, folder, split, files=2)
+        exported_rankers.write_split(examples, folder, split, files=2)
     catalogue = [_row("", f"i{number}", 0, False, [], 0) | {"device": ""} for number in range(items)]
     (folder / "Split-items").mkdir()
-    small_evaluation.write_file(catalogue, folder / "Split-items" / "data_tfrecord-00000-of-00001.gz")
+    exported_rankers.write_file(catalogue, folder / "Split-items" / "data_tfrecord-00000-of-00001.gz")
     return folder
 
 

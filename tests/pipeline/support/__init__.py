@@ -1,0 +1,1 @@
+"""Small data and models that the tests of the pipeline share."""
