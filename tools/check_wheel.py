@@ -181,11 +181,12 @@ class Environment:
 
     def install(self, *requirements: str | Path, constrained: bool = True) -> None:
         """Install requirements, if `constrained` in the versions that requirements.txt pins, where it pins them."""
-        wheels = ROOT / ".wheels"
-        places = ["--find-links", wheels] if wheels.is_dir() else []
-        constraints = ["--constraint", ROOT / "requirements.txt"] if constrained else []
-        command = [self._uv, "pip", "install", "--quiet", "--python", self._path / "bin" / "python"]
-        run([*command, *places, *constraints, *requirements], self._folder)
+        command: list[str | Path] = [self._uv, "pip", "install", "--quiet", "--python", self._path / "bin" / "python"]
+        if (ROOT / ".wheels").is_dir():
+            command += ["--find-links", ROOT / ".wheels"]
+        if constrained:
+            command += ["--constraint", ROOT / "requirements.txt"]
+        run([*command, *requirements], self._folder)
 
     def run(self, program: str, *arguments: str) -> str:
         """Run a program of the environment and return its standard output."""
