@@ -7,6 +7,7 @@ from typing import Any
 from keras import ops
 
 from interestflow.models.layers.core.masked_ops import FILL
+from interestflow.models.layers.core.unit_norm import unit_norm
 
 
 def info_nce(first: Any, second: Any, temperature: float, there: Any, most: int = 1024) -> Any:
@@ -34,11 +35,8 @@ def info_nce(first: Any, second: Any, temperature: float, there: Any, most: int 
         filled = ops.pad(values, [(0, parts * size - rows)] + [(0, 0)] * (len(values.shape) - 1))
         return ops.moveaxis(ops.reshape(filled, (parts, size, *values.shape[1:])), 2, 0)
 
-    def unit(vectors: Any) -> Any:
-        vectors = in_parts(ops.cast(vectors, "float32"))
-        return vectors * ops.rsqrt(ops.sum(vectors**2, axis=-1, keepdims=True) + 1e-12)
-
-    first, second, is_there = unit(first) / temperature, unit(second), in_parts(there)
+    first, second = (unit_norm(in_parts(ops.cast(vectors, "float32"))) for vectors in (first, second))
+    first, is_there = first / temperature, in_parts(there)
     nobody = ops.where(is_there, 0.0, FILL)
     cosines = ops.matmul(first, ops.swapaxes(second, -1, -2)) + ops.expand_dims(nobody, -2)
     own = ops.sum(first * second, axis=-1)

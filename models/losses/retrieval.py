@@ -12,8 +12,8 @@ from typing import Any
 import keras
 from keras import ops
 
-NEVER = -1e9
-"""What is added to the score of an item that is no negative; far below any score, yet finite."""
+from interestflow.models.layers.core.masked_ops import mask_scores
+
 RAREST = 1e-6
 """The lowest probability that popularity is corrected by, as in TF Recommenders."""
 
@@ -40,9 +40,9 @@ def in_batch_softmax(
     rows, columns = ops.shape(logits)[0], ops.shape(logits)[1]
     own = ops.arange(rows)[:, None] == ops.arange(columns)[None, :]
     accidental = ops.logical_and(ids[:rows, None] == ids[None, :], ops.logical_not(own))
-    logits = ops.where(accidental, NEVER, logits)
+    logits = mask_scores(logits, ops.logical_not(accidental))
     positive = ops.sum(ops.where(own, logits, 0.0), axis=1)
-    negative = ops.where(own, NEVER, logits)
+    negative = mask_scores(logits, ops.logical_not(own))
     if hard_negatives is not None and (negative.shape[1] is None or hard_negatives < negative.shape[1]):
         negative = ops.top_k(negative, _at_most(hard_negatives, columns))[0]
     return ops.logsumexp(ops.concatenate([positive[:, None], negative], axis=1), axis=1) - positive
@@ -146,7 +146,7 @@ def sampled_softmax(positive: Any, negative: Any, own: Any, drawn: Any, expected
     if expected is not None:
         positive -= ops.log(ops.maximum(expected[0], RAREST))
         negative -= ops.log(ops.maximum(expected[1], RAREST))[None, :]
-    negative = ops.where(own[:, None] == drawn[None, :], NEVER, negative)
+    negative = mask_scores(negative, own[:, None] != drawn[None, :])
     return ops.logsumexp(ops.concatenate([positive[:, None], negative], axis=1), axis=1) - positive
 
 

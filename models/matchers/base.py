@@ -11,6 +11,7 @@ from keras import ops
 from interestflow.models.base import DescribedModel
 from interestflow.models.catalogue import Catalogue, CatalogueTensors
 from interestflow.models.inputs import ModelInputs
+from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.losses import retrieval as retrieval_losses
 from interestflow.models.matchers.hyperparameters import MatcherHyperparameters
@@ -173,9 +174,7 @@ class Matcher(DescribedModel):
     def _of_length_one(self, vectors: Any) -> Any:
         if not self.hyperparameters.normalize:
             return vectors
-        wide = ops.cast(vectors, "float32")  # the squares of halves may be beyond them
-        unit = wide * ops.rsqrt(ops.sum(ops.square(wide), axis=-1, keepdims=True) + 1e-12)
-        return ops.cast(unit, vectors.dtype)
+        return unit_norm(vectors)
 
 
 def _products(users: Any, items: Any) -> Any:

@@ -9,8 +9,8 @@ from keras import ops
 
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.attention.interest_centers import unit_vectors
 from interestflow.models.layers.attention.long_short_term import TwoHorizons, soft_maximum, with_unused_replaced
+from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.layers.embedding.item_space import ItemSpace
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.matchers.hyperparameters import HCNHyperparameters
@@ -75,7 +75,7 @@ def redundancy(interests: Any, used: Any) -> Any:
         interests: [B, K, d].
         used: bool [B, K], which count.
     """
-    vectors = unit_vectors(ops.cast(interests, "float32"))
+    vectors = unit_norm(ops.cast(interests, "float32"))
     squares = ops.square(ops.einsum("bkd,bld->bkl", vectors, vectors))
     pairs = ops.logical_and(used[:, :, None], used[:, None, :])
     pairs = ops.cast(ops.logical_and(pairs, ops.logical_not(ops.eye(interests.shape[1], dtype="bool"))), "float32")

@@ -13,7 +13,7 @@ from interestflow.models.layers.attention.dilated_attention import DilatedAttent
 from interestflow.models.layers.core.masked_ops import masked_softmax, masked_sum
 from interestflow.models.layers.core.mlp_tower import MLPTower
 from interestflow.models.layers.embedding.item_space import ItemSpace
-from interestflow.models.layers.sequence.history_windows import newest_steps
+from interestflow.models.layers.sequence.history_windows import newest_features
 from interestflow.models.layers.sequence.neural_process import LatentPath, gaussian_divergence, wasserstein_distance
 from interestflow.models.layers.sequence.sinusoidal_encoding import sinusoidal_encoding
 from interestflow.models.matchers.base import Matcher
@@ -136,7 +136,7 @@ class IDNP(Matcher):
     def observe(self, features: dict[str, Any], training: bool | None = None) -> Observations:
         """The newest windows of the history and what followed each; nothing of the target."""
         h = self.hyperparameters
-        history, known = newest_steps(features, self.steps)
+        history, known = newest_features(features, self.steps)
         steps, _ = self.space.history(history, training=training)
         encoded = self.encoder(steps, known)
         ages = history["history_age"][:, h.window_length :]

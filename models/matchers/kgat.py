@@ -13,11 +13,12 @@ from interestflow.models.graphs.collaborative_graph import INTERACT, Collaborati
 from interestflow.models.graphs.edges import GraphEdges
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.core.masked_ops import masked_softmax, masked_sum
+from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.layers.embedding.embedding_table import declare, gather_rows, rows_to_make
 from interestflow.models.layers.graph.bi_interaction import BiInteraction
 from interestflow.models.layers.graph.segment_ops import neighbourhood_sums, segment_softmax
 from interestflow.models.layers.graph.transr import TransR
-from interestflow.models.layers.sequence.history_windows import newest_steps
+from interestflow.models.layers.sequence.history_windows import newest_features
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.matchers.kgat_hyperparameters import KGATHyperparameters
 from interestflow.models.replicas import replica_count
@@ -142,7 +143,7 @@ class KGAT(Matcher):
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """[B, 1, d]: what the newest of the history make of a user's node, or the node as training left it."""
         users, history = features["user"], {"history_item": features["history_item"]}
-        newest, mask = newest_steps(history, self.hyperparameters.folded_behaviours)
+        newest, mask = newest_features(history, self.hyperparameters.folded_behaviours)
         folded = self.folded_in(gather_rows(self.nodes, users), newest["history_item"], mask)
         has_any = ops.any(mask, axis=1, keepdims=True)
         return ops.where(has_any, folded, gather_rows(self.vectors, users))[:, None, :]
@@ -260,6 +261,4 @@ class KGAT(Matcher):
 
 def _joined(levels: list[Any]) -> Any:
     """`e*` [..., d] of `e_0` to `e_L`."""
-    squares = [ops.sum(ops.square(level), axis=-1, keepdims=True) for level in levels[1:]]
-    of_length_one = [level * ops.rsqrt(each + 1e-12) for level, each in zip(levels[1:], squares, strict=True)]
-    return ops.concatenate([levels[0], *of_length_one], axis=-1)
+    return ops.concatenate([levels[0], *(unit_norm(level) for level in levels[1:])], axis=-1)

@@ -14,6 +14,7 @@ from interestflow.models.layers.diffusion.interest_diffusion import LEVELS, Inte
 from interestflow.models.layers.diffusion.orthogonal_channels import OrthogonalChannels, route
 from interestflow.models.layers.embedding.context_embedding import ContextEmbedding
 from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
+from interestflow.models.layers.sequence.history_windows import newest_behaviours
 from interestflow.models.losses.info_nce import info_nce
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.training_config import DiffuMINHyperparameters
@@ -119,11 +120,7 @@ class DiffuMIN(Ranker):
 
     def _newest(self, history: Any, mask: Any) -> tuple[Any, Any]:
         """The newest behaviours [B, k, d], the newest last, and which of them there are, bool [B, k]."""
-        length = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-        places = length - self.recent + ops.arange(self.recent, dtype="int32")[None]
-        # A product with ones, whose gradient is a product too; that of taking rows out adds them up one by one. Where
-        # the place is negative there are no ones.
-        return ops.matmul(ops.one_hot(places, ops.shape(history)[1], dtype=history.dtype), history), places >= 0
+        return newest_behaviours(history, mask, self.recent, padding="start")
 
     def _lately(self, newest: Any, there: Any, target: Any) -> Any:
         """The short-term interest [B, d]: what the target becomes among the newest behaviours."""

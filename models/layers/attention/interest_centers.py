@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from interestflow.models.layers.attention.multi_interest_attention import MultiInterestAttention
+from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, places_from_the_end
 
 EMPTY = 1e-6
@@ -76,14 +77,14 @@ class CompetitiveCentres(keras.layers.Layer):
         """Centres [B, K, d], and float32 [B, K, T], what each behaviour gave to each; over centres they sum to 1."""
         there = mask[:, :, None]
         placed = history + self.encoding(places_from_the_end(mask))
-        values = unit_vectors(ops.where(there, history, ops.zeros_like(history)))
-        keys = unit_vectors(self.keys(unit_vectors(ops.where(there, placed, ops.zeros_like(placed)))))
+        values = unit_norm(ops.where(there, history, ops.zeros_like(history)))
+        keys = unit_norm(self.keys(unit_norm(ops.where(there, placed, ops.zeros_like(placed)))))
         keys = ops.transpose(keys, (0, 2, 1))
         centres = self.first(values, mask) + ops.cast(self.seeds, history.dtype)
         projected = self.values(values)
         shares = None
         for _ in range(self.rounds):
-            cosines = ops.matmul(unit_vectors(self.queries(centres)), keys)
+            cosines = ops.matmul(unit_norm(self.queries(centres)), keys)
             shares = ops.softmax(ops.cast(cosines, "float32") / self.temperature, axis=1)
             shares = shares * ops.cast(mask[:, None, :], "float32")
             weights = shares / (ops.sum(shares, axis=2, keepdims=True) + EMPTY)
@@ -104,9 +105,3 @@ class _NearIdentity(keras.initializers.Initializer):
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         noise = keras.random.normal(shape, stddev=0.1 * shape[0] ** -0.5, dtype=dtype)
         return ops.cast(np.eye(*shape), dtype) + noise
-
-
-def unit_vectors(vectors: Any) -> Any:
-    """Vectors [..., d] at length 1, in their dtype; zeros stay zeros."""
-    wide = ops.cast(vectors, "float32")
-    return ops.cast(wide * ops.rsqrt(ops.sum(ops.square(wide), axis=-1, keepdims=True) + 1e-12), vectors.dtype)

@@ -9,7 +9,7 @@ from keras import ops
 
 from interestflow.models.layers.attention.co_interest import CoInterest
 from interestflow.models.layers.attention.interest_centers import CompetitiveCentres
-from interestflow.models.layers.sequence.history_windows import all_but_newest_of, newest_of
+from interestflow.models.layers.sequence.history_windows import newest_behaviours, older_behaviours
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
@@ -57,8 +57,8 @@ class TwoHorizons(keras.layers.Layer):
 
     def call(self, history: Any, mask: Any) -> tuple[Any, Any]:
         """[B, 2K, d] of behaviours [B, T, d] where bool [B, T] holds, and which of them, bool [B, 2K], are used."""
-        short, short_used = self.short_centres(*newest_of(history, mask, self.recent))
-        long, long_used = self.long_centres(*all_but_newest_of(history, mask, self.recent))
+        short, short_used = self.short_centres(*newest_behaviours(history, mask, self.recent))
+        long, long_used = self.long_centres(*older_behaviours(history, mask, self.recent))
         joined = [self.short_with_long(short, long, long_used), self.long_with_short(long, short, short_used)]
         return ops.concatenate(joined, axis=1), ops.concatenate([short_used, long_used], axis=1)
 

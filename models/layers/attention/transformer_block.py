@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from interestflow.models.layers.core.layer_normalization import LayerNormalization
-from interestflow.models.layers.core.masked_ops import FILL
+from interestflow.models.layers.core.masked_ops import mask_scores
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
@@ -90,7 +90,7 @@ def attend(queries: Any, keys: Any, values: Any, there: Any | None = None) -> An
     """
     scores = ops.cast(ops.sum(queries * keys, axis=-1, keepdims=True), "float32")
     if there is not None:
-        scores = ops.where(there[..., None, None], scores, FILL)
+        scores = mask_scores(scores, there[..., None, None])
     weights = ops.exp(scores - ops.stop_gradient(ops.max(scores, axis=0)))
     weights = weights / ops.sum(weights, axis=0)
     return ops.sum(ops.cast(weights, values.dtype) * values, axis=0)

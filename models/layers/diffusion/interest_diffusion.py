@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from interestflow.models.layers.attention.transformer_block import TransformerBlock, attend
+from interestflow.models.layers.sequence.sinusoidal_encoding import sinusoidal_encoding
 
 LEVELS, FIRST, LAST = 1000, 1e-4, 0.02
 """Noise levels, and the linear schedule's first and last variance (Ho et al., 2020, section 4; the authors' too)."""
@@ -176,12 +177,7 @@ class InterestDenoiser(keras.layers.Layer):
 
     def _embedded(self, levels: Any) -> Any:
         """Vectors [..., d] of levels [...]."""
-        half = self.width // 2
-        rates = np.exp(-np.log(10000.0) * np.arange(half) / max(half, 1)).astype(np.float32)
-        angles = ops.expand_dims(ops.cast(levels, "float32"), -1) * rates
-        waves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
-        if self.width % 2:
-            waves = ops.pad(waves, [(0, 0)] * len(levels.shape) + [(0, 1)])
+        waves = sinusoidal_encoding(levels, self.width, endpoint=False)
         return self.level_outer(self.level_inner(ops.cast(waves, self.compute_dtype)))
 
     def get_config(self) -> dict[str, Any]:

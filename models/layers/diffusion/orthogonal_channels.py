@@ -7,10 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from interestflow.models.layers.core.masked_ops import FILL
+from interestflow.models.layers.core.masked_ops import mask_scores
+from interestflow.models.layers.core.unit_norm import unit_norm
 
-SMALLEST = 1e-12
-"""Of a squared length that is divided by."""
 APART = 0.01
 """How far the bias sets fresh channels apart: enough where a candidate's vector is zero, little where it is not."""
 
@@ -59,7 +58,7 @@ class OrthogonalChannels(keras.layers.Layer):
             for _ in range(2):  # once leaves what rounding left
                 for other in made:
                     column = column - ops.sum(other * column, axis=1, keepdims=True) * other
-            made.append(column * ops.rsqrt(ops.sum(column**2, axis=1, keepdims=True) + SMALLEST))
+            made.append(unit_norm(column, axis=1))
         return ops.stack(made, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def route(scores: Any, mask: Any, kept: int, share: float = 1.0) -> Any:
         return routed
     else:
         kept = min(kept, steps)
-    own = ops.where(routed, scores, FILL)
+    own = mask_scores(scores, routed)
     highest = ops.top_k(ops.transpose(own, (0, 2, 1)), kept)[0]
     # Rounding may put a whole number slightly above itself.
     of_share = ops.ceil(share * ops.sum(ops.cast(routed, "float32"), axis=1) - 1e-4)

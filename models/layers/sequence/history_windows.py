@@ -1,50 +1,73 @@
-"""The newest steps of a history, at the same places for every row."""
+"""The newest behaviours of histories of different lengths. Histories run from oldest to newest, padded at the end."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from keras import ops
 
+from interestflow.models.tensor import Features, Tensor
 
-def newest_steps(features: dict[str, Any], count: int) -> tuple[dict[str, Any], Any]:
-    """Every tensor along the history, moved so that the newest `count` steps end at the last place.
+
+def newest_features(features: Features, count: int) -> tuple[Features, Tensor]:
+    """Return every tensor along the history, shifted so that the newest `count` behaviours end at the last position.
 
     Args:
-        features: of which those named `history_...`, [B, T] or [B, T, V], are padded at the end.
-        count: how many steps; a shorter history begins later.
+        features: tensors by name, of which those named `history_...`, [B, T] or [B, T, V], are along the history.
+        count: number of behaviours. A shorter history begins later.
 
     Returns:
-        The tensors, [B, count] or [B, count, V], and the mask [B, count] of steps that there are. What is elsewhere is
-        some step of the history or padding.
+        The tensors along the history, [B, count] or [B, count, V], and the mask, bool [B, count], true where there is a
+        behaviour. Other positions hold an arbitrary behaviour or padding.
     """
     items = features["history_item"]
     lengths = ops.sum(ops.cast(items != 0, "int32"), axis=1, keepdims=True)
-    places = lengths - count + ops.arange(count, dtype="int32")[None, :]
-    rows = ops.clip(places, 0, ops.shape(items)[1] - 1)
-    moved = {
-        name: ops.take_along_axis(values, rows if len(values.shape) == 2 else rows[..., None], axis=1)
+    positions = lengths - count + ops.arange(count, dtype="int32")[None, :]
+    indices = ops.clip(positions, 0, ops.shape(items)[1] - 1)
+    newest = {
+        name: ops.take_along_axis(values, indices if len(values.shape) == 2 else indices[..., None], axis=1)
         for name, values in features.items()
         if name.startswith("history_")
     }
-    return moved, places >= 0
+    return newest, positions >= 0
 
 
-def newest_of(steps: Any, mask: Any, count: int) -> tuple[Any, Any]:
-    """The newest `count` of steps [B, T, d], padded at the end: [B, count, d], and the mask [B, count].
+def newest_behaviours(
+    behaviours: Tensor, mask: Tensor, count: int, padding: Literal["end", "start"] = "end"
+) -> tuple[Tensor, Tensor]:
+    """Return the newest `count` behaviours of each history, oldest first.
 
-    They begin at the first place; a shorter history has fewer of them.
+    Args:
+        behaviours: [B, T, d], padded at the end.
+        mask: bool [B, T], true where there is a behaviour.
+        count: number of behaviours.
+        padding: side on which a history of fewer behaviours is padded.
+
+    Returns:
+        The behaviours [B, count, d], zeros where padded, and their mask, bool [B, count].
     """
-    # By a product with zeros and ones: the gradient of a gather by rows takes ten times as long.
     lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-    places = ops.maximum(lengths - count, 0) + ops.arange(count, dtype="int32")[None, :]
-    picked = ops.equal(places[:, :, None], ops.arange(ops.shape(steps)[1], dtype="int32"))
-    there = ops.where(mask[:, :, None], steps, ops.zeros_like(steps))
-    return ops.matmul(ops.cast(picked, steps.dtype), there), places < lengths
+    first = lengths - count
+    positions = (ops.maximum(first, 0) if padding == "end" else first) + ops.arange(count, dtype="int32")[None, :]
+    # A product with zeros and ones: the gradient of a gather, which adds row by row, takes ten times as long.
+    is_selected = ops.equal(positions[:, :, None], ops.arange(ops.shape(behaviours)[1], dtype="int32"))
+    valid = ops.where(mask[:, :, None], behaviours, ops.zeros_like(behaviours))
+    newest = ops.matmul(ops.cast(is_selected, behaviours.dtype), valid)
+    return newest, ops.logical_and(positions >= 0, positions < lengths)
 
 
-def all_but_newest_of(steps: Any, mask: Any, count: int) -> tuple[Any, Any]:
-    """The others, and their mask, without the places that no other can be at; always at least one place."""
-    kept = ops.maximum(ops.shape(steps)[1] - count, 1)
+def older_behaviours(behaviours: Tensor, mask: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the behaviours before the newest `count`.
+
+    Args:
+        behaviours: [B, T, d], padded at the end.
+        mask: bool [B, T], true where there is a behaviour.
+        count: number of newest behaviours to leave out.
+
+    Returns:
+        The first `max(T - count, 1)` positions, which are all that an older behaviour can be at, [B, T', d], and the
+        mask of the older behaviours, bool [B, T'].
+    """
+    size = ops.maximum(ops.shape(behaviours)[1] - count, 1)
     lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-    return steps[:, :kept], ops.arange(kept, dtype="int32")[None, :] < lengths - count
+    return behaviours[:, :size], ops.arange(size, dtype="int32")[None, :] < lengths - count

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.attention.interest_centers import unit_vectors
+from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.matchers.hcn import HCN, redundancy
 from interestflow.models.registry import build_matcher
 from tests.models.matcher_training import recall, train
@@ -112,7 +112,7 @@ def test_interests_are_told_apart_that_training_had_no_need_to() -> None:
         for seed in (1, 2, 3):
             model: Any = train(name, INPUTS, sizes | options, training, epochs=4, batch_size=250, seed=seed)
             interests = model.interests(many)[0] if isinstance(model, HCN) else model.interests(many)
-            interests, history = (np.asarray(unit_vectors(x)) for x in (interests, model.space.history(many)[0]))
+            interests, history = (np.asarray(unit_norm(x)) for x in (interests, model.space.history(many)[0]))
             interests = interests[:, :4]  # HCN's others are of before what is recent: of nothing
             pairs = np.einsum("bkd,bld->bkl", interests, interests)[:, ~np.eye(4, dtype=bool)]
             coverage = np.einsum("bkd,btd->bkt", interests, history).max(axis=1)

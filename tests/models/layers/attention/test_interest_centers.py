@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from interestflow.models.layers.attention.interest_centers import CompetitiveCentres, unit_vectors
+from interestflow.models.layers.attention.interest_centers import CompetitiveCentres
 from interestflow.models.layers.attention.multi_interest_attention import MultiInterestAttention
+from interestflow.models.layers.core.unit_norm import unit_norm
 
 USERS, LENGTH, WIDTH, GROUPS = 64, 24, 32, 4
 
@@ -19,7 +20,7 @@ def history() -> np.ndarray:
     directions = random.normal(size=(USERS, GROUPS, WIDTH))
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
     noise = 0.3 * random.normal(size=(USERS, LENGTH, WIDTH)) / np.sqrt(WIDTH)
-    return np.asarray(unit_vectors((directions[:, np.arange(LENGTH) % GROUPS] + noise).astype(np.float32)))
+    return np.asarray(unit_norm((directions[:, np.arange(LENGTH) % GROUPS] + noise).astype(np.float32)))
 
 
 def centres(rounds: int, temperature: float = 0.1, count: int = GROUPS) -> CompetitiveCentres:
@@ -31,7 +32,7 @@ def centres(rounds: int, temperature: float = 0.1, count: int = GROUPS) -> Compe
 
 def redundancy_and_coverage(vectors: object, history: np.ndarray) -> tuple[float, float]:
     """Mean cosine between two of a user's vectors, and mean over behaviours of the best cosine to one of them."""
-    units = np.asarray(unit_vectors(np.asarray(vectors)))
+    units = np.asarray(unit_norm(np.asarray(vectors)))
     pairs = np.einsum("bkd,bld->bkl", units, units)[:, ~np.eye(units.shape[1], dtype=bool)]
     return float(pairs.mean()), float(np.einsum("bkd,btd->bkt", units, history).max(axis=1).mean())
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestflow.models.layers.core.masked_ops import masked_mean, masked_softmax, masked_sum
+from interestflow.models.layers.core.masked_ops import FILL, mask_scores, masked_mean, masked_softmax, masked_sum
 
 # Two rows of three steps of width 2; of the first row two steps are valid, of the second none.
 VALUES = np.array([[[1.0, 2.0], [3.0, 6.0], [np.inf, np.nan]], [[5.0, 5.0], [6.0, 6.0], [7.0, 7.0]]], np.float32)
@@ -17,6 +17,11 @@ MASK = np.array([[True, True, False], [False, False, False]])
 def test_sum_and_mean(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(masked_sum(VALUES, mask), [[4.0, 8.0], [0.0, 0.0]])
     np.testing.assert_array_equal(masked_mean(VALUES, mask), [[2.0, 4.0], [0.0, 0.0]])
+
+
+def test_scores_that_are_not_valid_are_far_below_all_others() -> None:
+    scores = np.array([[1.0, np.inf, -3.0]], np.float32)
+    np.testing.assert_array_equal(mask_scores(scores, np.array([[True, False, True]])), [[1.0, FILL, -3.0]])
 
 
 def test_softmax_sums_to_one_over_what_is_valid() -> None:
