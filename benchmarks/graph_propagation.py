@@ -52,7 +52,7 @@ def measure(edges: int) -> dict[str, float]:
     from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, KnowledgeGraph
     from interestflow.models.inputs import ModelInputs
     from interestflow.models.matchers.kgat import KGAT
-    from interestflow.models.matchers.kgat_hyperparameters import KGATHyperparameters
+    from interestflow.models.matchers.kgat_spec import KGATHyperparameters
 
     random = np.random.default_rng(0)
     # Half of the edges are interactions, half triples, each beside its inverse.

@@ -37,9 +37,11 @@ from quality_data import Prepared, TestSplit
 from rich.console import Console
 from rich.table import Table
 
+from interestflow.models import registry
+from interestflow.models.model_config import ModelConfig
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.registry import build_ranker
-from interestflow.models.training_config import HYPERPARAMETERS, EarlyStoppingConfig, ModelConfig, TrainingConfig
+from interestflow.models.training_config import EarlyStoppingConfig, TrainingConfig
 from interestflow.pipeline.config import load
 from interestflow.pipeline.dag import fingerprints as fingerprint
 from interestflow.pipeline.metrics.ranking import expected_calibration_error, grouped_auc, log_loss
@@ -62,10 +64,9 @@ Setting = dict[str, float]
 
 def model_config(prepared: Prepared, name: str, setting: Setting) -> ModelConfig:
     """The model with the configuration's own hyper-parameters, where it has them, and those of `setting`."""
-    known = HYPERPARAMETERS[name].model_fields
-    own = {key: value for key, value in (prepared.config.model.model_extra or {}).items() if key in known}
-    searched = {key: value for key, value in setting.items() if key in known}
-    return ModelConfig(name=name, **own | searched)
+    known = registry.spec(name).hyperparameters.model_fields
+    configured = prepared.config.model.model_dump(exclude_unset=True) | setting
+    return registry.parse_hyperparameters(name, {key: value for key, value in configured.items() if key in known})
 
 
 def training_config(prepared: Prepared, setting: Setting, seed: int, epochs: int) -> TrainingConfig:
@@ -138,7 +139,7 @@ class Trials:
         began = time.monotonic()
         trained = train(
             config,
-            lambda: build_ranker(model.name, inputs, model.hyperparameters),
+            lambda: build_ranker(model.name, inputs, model),
             training,
             validation,
             name=model.name,

@@ -28,7 +28,7 @@ from over_seeds import mean_and_spread
 from rich.console import Console
 from rich.table import Table
 
-from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS
+from interestflow.models import registry
 from interestflow.pipeline.config import PipelineConfig, load
 from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.evaluation.matchers import evaluate_matcher
@@ -56,7 +56,7 @@ def _figures(metrics: TaskMetrics) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
-    parser.add_argument("--models", nargs="+", default=[*sorted(MATCHER_HYPERPARAMETERS), WITHOUT_GRAPH])
+    parser.add_argument("--models", nargs="+", default=[*registry.names("matcher"), WITHOUT_GRAPH])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rates", type=float, nargs="+", default=[0.001, 0.003])
     parser.add_argument("--search-epochs", type=int, default=3)

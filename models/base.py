@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 import keras
 from keras import ops
 
+from interestflow.models.hyperparameters import ModelHyperparameters
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.replicas import LossesByReplica
-from interestflow.models.section import Section
 
 
 class DescribedModel(LossesByReplica, keras.Model):
@@ -22,9 +22,9 @@ class DescribedModel(LossesByReplica, keras.Model):
         hyperparameters: an instance of `Hyperparameters`.
     """
 
-    Hyperparameters: ClassVar[type[Section]]
+    Hyperparameters: ClassVar[type[ModelHyperparameters]]
 
-    def __init__(self, inputs: ModelInputs, hyperparameters: Section, name: str | None = None) -> None:
+    def __init__(self, inputs: ModelInputs, hyperparameters: ModelHyperparameters, name: str | None = None) -> None:
         super().__init__(name=name)
         if not isinstance(hyperparameters, self.Hyperparameters):
             expected, received = self.Hyperparameters.__name__, type(hyperparameters).__name__

@@ -1,4 +1,4 @@
-"""What every section of a configuration is, and the bounds its values share."""
+"""Base class of every configuration section, and the value ranges that sections share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused and values do not change once read."""
+    """Part of a configuration: unknown keys are an error, and values do not change after parsing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

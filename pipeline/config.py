@@ -11,8 +11,10 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from interestflow.kubeflow.config import KubeflowConfig
-from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS
-from interestflow.models.training_config import EmbeddingConfig, ModelConfig, TrainingConfig
+from interestflow.models import registry
+from interestflow.models.model_config import ModelConfig
+from interestflow.models.spec import ModelSpec
+from interestflow.models.training_config import EmbeddingConfig, TrainingConfig
 from interestflow.pipeline.config_errors import describe, repeated_keys
 from interestflow.serving.config import ServingGateConfig
 from interestflow.serving.deployment.config import DeploymentConfig
@@ -34,14 +36,6 @@ RetrievalMetric = Literal[
 Metric = Literal[RankerMetric, RetrievalMetric]
 RANKER_METRICS: tuple[str, ...] = get_args(RankerMetric)
 RETRIEVAL_METRICS: tuple[str, ...] = get_args(RetrievalMetric)
-PLAIN_RANKER, PLAIN_MATCHER = "pooled", "two_tower"
-"""The plain models that others are compared with."""
-NEED_USERS = ("bpr_mf", "kgat")
-"""Matchers that know users by their id alone."""
-NEED_GRAPH = ("kgat",)
-"""Matchers that learn from a graph: of what users took and, where there is `data.knowledge_graph`, what is known."""
-NOT_COMPILED = {"kgat": "multiplies by a sparse matrix"}
-"""Models whose step XLA cannot compile, and why."""
 STOPPING_METRICS = {False: ("auc", "log_loss"), True: ("ndcg_50", "recall_50")}
 """By whether the model is a matcher; the first is the default."""
 
@@ -149,10 +143,10 @@ class PipelineConfig(IngestionConfig):
                     f"`embeddings.{name}` should be the layout of one of {', '.join(sorted(known))}, received {name!r}"
                 )
         for role, model in {"model": self.model, "baseline": self.baseline}.items():
-            strength = 0.0 if model is None else getattr(model.hyperparameters, "mini_batch_aware_l2", 0.0)
-            if strength > 0.0 and "item" in self.embeddings:
+            key = None if model is None else model.item_counts_key
+            if key is not None and "item" in self.embeddings:
                 raise ValueError(
-                    f"`{role}.mini_batch_aware_l2` weighs the row of each item by how rare it is, "
+                    f"`{role}.{key}` weighs the row of each item by how rare it is, "
                     "and with `embeddings.item` items have no rows of their own; one of the two should go"
                 )
         return self
@@ -179,12 +173,12 @@ class PipelineConfig(IngestionConfig):
                     f"`{section}.early_stopping.metric` should be {' or '.join(allowed)} for a {kind}, "
                     f"received {metric!r}"
                 )
-        if self.baseline is not None and (self.baseline.name in MATCHER_HYPERPARAMETERS) != self.is_matcher:
+        if self.baseline is not None and registry.spec(self.baseline.name).is_matcher != self.is_matcher:
             raise ValueError(
                 f"`baseline.name` should be a {kind}, as {self.model.name} is, received {self.baseline.name!r}"
             )
         for section, model in (("model", self.model), ("baseline", self.baseline)):
-            if model is not None and model.name in NEED_USERS and not self.features.user.in_model:
+            if model is not None and registry.spec(model.name).needs_user_ids and not self.features.user.in_model:
                 raise ValueError(
                     f"`features.user.in_model` should be true, since `{section}.name` {model.name} has a vector of "
                     "each user, received false"
@@ -203,30 +197,41 @@ class PipelineConfig(IngestionConfig):
 
     @model_validator(mode="after")
     def _can_be_compiled(self) -> PipelineConfig:
-        own = "training" if self.baseline_training is None else "baseline_training"
-        trained = (("model", self.model, "training"), ("baseline", self.baseline, own))
-        for section, model, training in trained:
-            if model is not None and model.name in NOT_COMPILED and getattr(self, training).xla:
+        key, training = "training", self.training
+        trained = [("model", self.model, key, training)]
+        if self.baseline is not None and self.baseline_training is not None:
+            key, training = "baseline_training", self.baseline_training
+        if self.baseline is not None:
+            trained.append(("baseline", self.baseline, key, training))
+        for section, model, key, training in trained:
+            reason = registry.spec(model.name).no_xla_reason
+            if reason is not None and training.xla:
                 raise ValueError(
-                    f"`{training}.xla` should be false, since `{section}.name` {model.name} "
-                    f"{NOT_COMPILED[model.name]}, which XLA cannot compile, received true"
+                    f"`{key}.xla` should be false, since `{section}.name` {model.name} "
+                    f"{reason}, which XLA cannot compile, received true"
                 )
         return self
 
     @property
+    def model_spec(self) -> ModelSpec:
+        """Declaration of the model: what it is and what it needs."""
+        return registry.spec(self.model.name)
+
+    @property
     def is_matcher(self) -> bool:
         """Whether the model finds items among all, rather than ranking those that it is given."""
-        return self.model.name in MATCHER_HYPERPARAMETERS
+        return self.model_spec.is_matcher
 
     @property
     def uses_graph(self) -> bool:
         """Whether the model, or the one it is compared with, learns from a graph."""
-        return self.model.name in NEED_GRAPH or (self.baseline is not None and self.baseline.name in NEED_GRAPH)
+        models = [self.model] if self.baseline is None else [self.model, self.baseline]
+        return any(registry.spec(model.name).needs_graph for model in models)
 
     @property
     def plain(self) -> ModelConfig:
-        """The plain model of the same kind, with its defaults."""
-        return ModelConfig(name=PLAIN_MATCHER if self.is_matcher else PLAIN_RANKER)
+        """Plain baseline of the model, with its defaults."""
+        return registry.parse_hyperparameters(self.model_spec.baseline, {})
 
     def ingestion(self) -> IngestionConfig:
         """The part that `transforms` knows."""

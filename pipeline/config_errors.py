@@ -12,7 +12,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from interestflow.models.training_config import HYPERPARAMETERS, ModelConfig
+from interestflow.models import registry
+from interestflow.models.hyperparameters import ModelHyperparameters
 
 EXPECTATIONS = {
     "greater_than_equal": "at least {ge:g}",
@@ -144,10 +145,9 @@ def _known_keys(place: tuple[str | int, ...], root: type[BaseModel], tree: yaml.
         if inner is None:
             return []
         section = inner
-        if section is ModelConfig:
+        if section is ModelHyperparameters:
             name = _value(tree, (*place[: number + 1], "name"))
-            section = HYPERPARAMETERS.get(str(name), ModelConfig)
-            return ["name", *section.model_fields] if section is not ModelConfig else ["name"]
+            section = registry.spec(str(name)).hyperparameters if name in registry.names() else section
     return [field.alias or name for name, field in section.model_fields.items()]
 
 

@@ -15,7 +15,7 @@ from kept_results import KeptResults
 from prepared_steps import steps_until
 from rich.console import Console
 
-from interestflow.models.training_config import ModelConfig
+from interestflow.models import registry
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag import fingerprints as fingerprint
 from interestflow.pipeline.folders import Folders
@@ -24,7 +24,7 @@ from interestflow.pipeline.training.run_fn import run_fn
 JUDGED = "ndcg_50"
 """The metric of validation data by which settings are chosen."""
 WITHOUT_GRAPH = "kgat without graph"
-KGAT_BATCH = 1024
+GRAPH_BATCH = 1024
 """The authors', at least: a step of KGAT's propagates the whole graph, however few positives it is for."""
 
 
@@ -78,10 +78,10 @@ def validation_of(folder: str) -> float:
 
 def with_model(config: PipelineConfig, name: str, rate: float, seed: int, epochs: int) -> PipelineConfig:
     """`config` with another model; its own model keeps the hyper-parameters that it has."""
-    model = config.model if name == config.model.name else ModelConfig(name=name)
+    model = config.model if name == config.model.name else registry.parse_hyperparameters(name, {})
     batch_size = config.training.batch_size
-    if name == "kgat":
-        batch_size = max(batch_size, KGAT_BATCH)
+    if registry.spec(name).needs_graph:
+        batch_size = max(batch_size, GRAPH_BATCH)
     optimizer = config.training.optimizer.model_copy(update={"learning_rate": rate})
     training = config.training.model_copy(
         update={"optimizer": optimizer, "seed": seed, "epochs": epochs, "batch_size": batch_size}

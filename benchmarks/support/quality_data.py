@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 from prepared_steps import steps_until
 
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.training_config import ModelConfig
+from interestflow.models.model_config import ModelConfig
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.folders import Folders
 from interestflow.pipeline.training.data import Split

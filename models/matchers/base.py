@@ -16,7 +16,6 @@ from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.losses import retrieval as retrieval_losses
 from interestflow.models.matchers.hyperparameters import MatcherHyperparameters
 from interestflow.models.replicas import own_first, replica_count, sum_over_replicas
-from interestflow.models.section import Section
 
 
 class Matcher(DescribedModel):
@@ -25,7 +24,7 @@ class Matcher(DescribedModel):
     A user may have several vectors, one an interest, of which an item is scored by the one that fits it best.
 
     A subclass names its hyper-parameters' class, makes its layers in `__init__` and writes `encode_user` and
-    `encode_items`, each of which ends in `user_vectors` or `item_vectors` where it follows `MatcherHyperparameters`.
+    `encode_items`, each of which ends in `user_vectors` or `item_vectors` where it follows `RetrievalHyperparameters`.
     All training goes through `training_loss`, a function of one batch of positives that runs in any graph, on one
     replica or several. What is learned within a batch alone (sample weights) is computed in there, under
     `stop_gradient`; what has a phase and an optimizer of its own (a knowledge graph) does it in `on_epoch_end`.
@@ -40,15 +39,14 @@ class Matcher(DescribedModel):
     def __init__(
         self,
         inputs: ModelInputs,
-        hyperparameters: Section,
+        hyperparameters: MatcherHyperparameters,
         catalogue: Catalogue | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(inputs, hyperparameters, name)
         self.catalogue = CatalogueTensors(inputs, catalogue, name="catalogue")
-        learns = isinstance(hyperparameters, MatcherHyperparameters)
-        self.draws = keras.random.SeedGenerator(name="draws") if learns else None
-        has_bias = getattr(hyperparameters, "item_bias", False)
+        self.draws = keras.random.SeedGenerator(name="draws") if hyperparameters.uses_retrieval_loss else None
+        has_bias = hyperparameters.has_item_bias
         self.item_bias = EmbeddingTable(inputs.item_rows, 1, 0.0, "zeros", name="item_bias") if has_bias else None
 
     @abstractmethod

@@ -11,7 +11,7 @@ from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.embedding.quotient_remainder import make_table
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.hyperparameters import BPRMFHyperparameters
+from interestflow.models.matchers.bpr_mf_spec import BPRMFHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -12,7 +12,7 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.attention.multi_interest_attention import MultiInterestAttention
 from interestflow.models.layers.embedding.item_space import ItemSpace
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.hyperparameters import ComiRecHyperparameters
+from interestflow.models.matchers.comirec_spec import ComiRecHyperparameters, InterestHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
@@ -30,12 +30,12 @@ class ComiRec(Matcher):
     Ours: attributes and the user's own vector, and the loss, which in the paper is a sampled softmax.
     """
 
-    Hyperparameters = ComiRecHyperparameters
+    Hyperparameters: ClassVar[type[InterestHyperparameters]] = ComiRecHyperparameters
 
     def __init__(
         self,
         inputs: ModelInputs,
-        hyperparameters: ComiRecHyperparameters,
+        hyperparameters: InterestHyperparameters,
         catalogue: Catalogue | None = None,
         name: str | None = None,
     ) -> None:

@@ -11,7 +11,7 @@ from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.losses.independence import fourier_features, independence_weights
 from interestflow.models.matchers.comirec import ComiRec
-from interestflow.models.matchers.hyperparameters import DESMILHyperparameters
+from interestflow.models.matchers.desmil_spec import DESMILHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

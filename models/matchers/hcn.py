@@ -13,7 +13,7 @@ from interestflow.models.layers.attention.long_short_term import TwoHorizons, so
 from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.layers.embedding.item_space import ItemSpace
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.hyperparameters import HCNHyperparameters
+from interestflow.models.matchers.hcn_spec import HCNHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

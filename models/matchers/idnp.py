@@ -17,7 +17,7 @@ from interestflow.models.layers.sequence.history_windows import newest_features
 from interestflow.models.layers.sequence.neural_process import LatentPath, gaussian_divergence, wasserstein_distance
 from interestflow.models.layers.sequence.sinusoidal_encoding import sinusoidal_encoding
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.hyperparameters import IDNPHyperparameters
+from interestflow.models.matchers.idnp_spec import IDNPHyperparameters
 
 
 class Observations(NamedTuple):

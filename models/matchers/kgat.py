@@ -20,7 +20,7 @@ from interestflow.models.layers.graph.segment_ops import neighbourhood_sums, seg
 from interestflow.models.layers.graph.transr import TransR
 from interestflow.models.layers.sequence.history_windows import newest_features
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.kgat_hyperparameters import KGATHyperparameters
+from interestflow.models.matchers.kgat_spec import KGATHyperparameters
 from interestflow.models.replicas import replica_count
 
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from interestflow.models.layers.embedding.embedding_table import gather_rows
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.hyperparameters import PopularityHyperparameters
+from interestflow.models.matchers.popularity_spec import PopularityHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

@@ -13,7 +13,7 @@ from interestflow.models.layers.core.masked_ops import masked_mean
 from interestflow.models.layers.core.mlp_tower import MLPTower
 from interestflow.models.layers.embedding.item_space import ItemSpace
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.hyperparameters import TwoTowerHyperparameters
+from interestflow.models.matchers.two_tower_spec import TwoTowerHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

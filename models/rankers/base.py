@@ -11,7 +11,7 @@ from keras import ops
 from interestflow.models.base import DescribedModel
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.losses.click import masked_binary_cross_entropy
-from interestflow.models.training_config import Section
+from interestflow.models.rankers.hyperparameters import RankerHyperparameters
 
 
 class Ranker(DescribedModel):
@@ -31,7 +31,7 @@ class Ranker(DescribedModel):
     def __init__(
         self,
         inputs: ModelInputs,
-        hyperparameters: Section,
+        hyperparameters: RankerHyperparameters,
         item_counts: Any | None = None,
         name: str | None = None,
     ) -> None:

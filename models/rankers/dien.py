@@ -18,7 +18,7 @@ from interestflow.models.layers.sequence.interest_evolution import InterestEvolu
 from interestflow.models.layers.sequence.interest_extractor import InterestExtractor
 from interestflow.models.losses.next_step import next_step_loss
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.training_config import DIENHyperparameters
+from interestflow.models.rankers.dien_spec import DIENHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

@@ -17,7 +17,7 @@ from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
 from interestflow.models.layers.sequence.history_windows import newest_behaviours
 from interestflow.models.losses.info_nce import info_nce
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.training_config import DiffuMINHyperparameters
+from interestflow.models.rankers.diffumin_spec import DiffuMINHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

@@ -16,7 +16,7 @@ from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
 from interestflow.models.losses.click import MiniBatchAwareL2
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.training_config import DINHyperparameters
+from interestflow.models.rankers.din_spec import DINHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

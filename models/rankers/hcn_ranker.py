@@ -12,7 +12,7 @@ from interestflow.models.layers.attention.long_short_term import TwoHorizons, so
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.layers.embedding.item_space import ItemSpace
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.training_config import HCNRankerHyperparameters
+from interestflow.models.rankers.hcn_ranker_spec import HCNRankerHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

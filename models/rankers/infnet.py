@@ -14,7 +14,7 @@ from interestflow.models.layers.core.mlp_tower import MLPTower
 from interestflow.models.layers.embedding.embedding_table import embed_values
 from interestflow.models.layers.embedding.quotient_remainder import make_table
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.training_config import INFNetHyperparameters
+from interestflow.models.rankers.infnet_spec import INFNetHyperparameters
 
 GROUPS = ("fields", "steps", "tasks")
 

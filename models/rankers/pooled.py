@@ -13,7 +13,7 @@ from interestflow.models.layers.core.mlp_tower import MLPTower
 from interestflow.models.layers.embedding.context_embedding import ContextEmbedding
 from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.training_config import PooledHyperparameters
+from interestflow.models.rankers.pooled_spec import PooledHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

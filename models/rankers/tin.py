@@ -16,7 +16,7 @@ from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
 from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, places_from_the_end
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.training_config import TINHyperparameters
+from interestflow.models.rankers.tin_spec import TINHyperparameters
 
 
 @keras.saving.register_keras_serializable(package="interestflow")

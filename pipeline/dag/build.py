@@ -23,7 +23,7 @@ from interestflow.pipeline.components.leak_check import LeakCheck
 from interestflow.pipeline.components.log_example_gen import LogExampleGen
 from interestflow.pipeline.components.quality_gate import QualityGate
 from interestflow.pipeline.components.serving_validator import ServingValidator
-from interestflow.pipeline.config import NEED_GRAPH, PipelineConfig
+from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag import fingerprints as fingerprint
 from interestflow.pipeline.dag.schema_file import curated_schema_text
 from interestflow.pipeline.folders import Folders
@@ -122,7 +122,7 @@ def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fin
                 "backup_folder": f"{folders.backups}/{role}",
             },
         }
-        if knowledge and training_config.model.name in NEED_GRAPH:
+        if knowledge and training_config.model_spec.needs_graph:
             return GraphTrainer(knowledge_graph=knowledge[0].outputs["graph"], **arguments).with_id(name)
         return Trainer(**arguments).with_id(name)
 

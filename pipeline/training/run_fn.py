@@ -13,7 +13,7 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.registry import build_matcher, build_ranker
-from interestflow.pipeline.config import NEED_GRAPH, PipelineConfig
+from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.folders import TRAINING_SUMMARY
 from interestflow.pipeline.training.backup import discard
 from interestflow.pipeline.training.collaborative_graph import collaborative_graph
@@ -87,11 +87,10 @@ def _train_ranker(
     training = Split.read(fn_args.train_files, inputs, config.training.memory_megabytes)
     validation = Split.read(fn_args.eval_files, inputs, config.training.memory_megabytes)
     unknown = out_of_vocabulary(config, training)
-    hyperparameters = config.model.hyperparameters
-    counts = item_counts(training) if getattr(hyperparameters, "mini_batch_aware_l2", 0.0) > 0.0 else None
+    counts = None if config.model.item_counts_key is None else item_counts(training)
 
     def build() -> Ranker:
-        return build_ranker(config.model.name, inputs, hyperparameters, counts)
+        return build_ranker(config.model.name, inputs, config.model, counts)
 
     trained = train(config.training, build, training, validation, **options)
     return TrainingResult(trained.model, trained.summary | {"out_of_vocabulary": unknown}), _description(
@@ -111,11 +110,11 @@ def _train_matcher(
     catalogue = items.catalogue(inputs, target_counts(training))
 
     graph = None
-    if config.model.name in NEED_GRAPH:
+    if config.model_spec.needs_graph:
         graph = collaborative_graph(fn_args.custom_config.get("knowledge_graph"), training, items)
 
     def build() -> Matcher:
-        return build_matcher(config.model.name, inputs, config.model.hyperparameters, catalogue, graph)
+        return build_matcher(config.model.name, inputs, config.model, catalogue, graph)
 
     def around(matcher: Matcher) -> MatcherTraining:
         return MatcherTraining(matcher, catalogue, items.sharing(inputs))

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+from interestflow.models import registry
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.generated_logs import ensure_logs, is_there
 from interestflow.pipeline.validate.log_facts import (
@@ -242,9 +243,6 @@ def _judge_history_negatives(report: ValidationReport) -> None:
         report.notes.append(f"`sequence.history_negatives` makes examples larger, and {model.name} has no use for it")
 
 
-WITHOUT_TABLES = {"kgat": "its vectors are of the graph's nodes", "popularity": "it has no vectors to learn"}
-
-
 def _judge_matcher(report: ValidationReport) -> None:
     config = report.config
     if not config.is_matcher:
@@ -258,6 +256,8 @@ def _judge_matcher(report: ValidationReport) -> None:
             "that are left out"
         )
     if config.data.knowledge_graph is not None and not config.uses_graph:
-        report.notes.append(f"{name} has no use for `data.knowledge_graph`, which kgat alone reads")
-    if config.embeddings and name in WITHOUT_TABLES:
-        report.notes.append(f"{name} has no use for `embeddings`, since {WITHOUT_TABLES[name]}")
+        readers = " and ".join(spec.name for spec in registry.specs() if spec.needs_graph)
+        report.notes.append(f"{name} has no use for `data.knowledge_graph`, which {readers} alone reads")
+    reason = config.model_spec.no_tables_reason
+    if config.embeddings and reason is not None:
+        report.notes.append(f"{name} has no use for `embeddings`, since {reason}")

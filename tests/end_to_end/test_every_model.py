@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS
-from interestflow.models.training_config import HYPERPARAMETERS
+from interestflow.models import registry
 from interestflow.serving.client import Client
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
@@ -60,10 +59,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("model", sorted(HYPERPARAMETERS.keys() - PLAIN - SECOND_FORMS))
+@pytest.mark.parametrize("model", sorted(registry.BUILT_IN.keys() - PLAIN - SECOND_FORMS))
 def test_it_answers_over_grpc(folder: Path, model: str) -> None:
-    is_matcher = model in MATCHER_HYPERPARAMETERS
-    known = HYPERPARAMETERS[model].model_fields
+    spec = registry.spec(model)
+    is_matcher, known = spec.is_matcher, spec.hyperparameters.model_fields
     values = {"name": model, **{name: value for name, value in SMALL.items() if name in known}}
     text = CONFIG.replace("FOLDER", str(folder)).replace("MODEL", json.dumps(values))
     config, runs = folder / "tiny.yaml", folder / ("matchers" if is_matcher else "rankers")

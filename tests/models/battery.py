@@ -159,7 +159,7 @@ def every_input_counts(build: Build, folder: Path) -> None:
     features = make_features(inputs, ROWS, full=True)
     others = make_features(inputs, ROWS, seed=8, full=True)
     expected = logits(ranker, features)
-    asks_for_age = getattr(ranker.hyperparameters, "history_age", False)
+    asks_for_age = ranker.hyperparameters.model_dump().get("history_age", False)
     for name in inputs.tensors():
         if name == "history_age" and not asks_for_age:
             continue

@@ -11,7 +11,7 @@ import tensorflow as tf
 from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, KnowledgeGraph
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.matchers.kgat import KGAT
-from interestflow.models.matchers.kgat_hyperparameters import KGATHyperparameters
+from interestflow.models.matchers.kgat_spec import KGATHyperparameters
 from tests.models.two_replicas import save_of_one_and_two
 
 USERS, ITEMS = 5, 6

@@ -171,7 +171,7 @@ def every_input_counts(build: Build, folder: Path) -> None:
     features = make_features(inputs, ROWS, full=True)
     others = make_features(inputs, ROWS, seed=8, full=True)
     expected = encoded(matcher, features)["scores"]
-    asks_for_age = getattr(matcher.hyperparameters, "history_age", False)
+    asks_for_age = matcher.hyperparameters.model_dump().get("history_age", False)
     for name in inputs.tensors():
         if name == "history_age" and not asks_for_age:
             continue

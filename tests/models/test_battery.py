@@ -14,7 +14,7 @@ from keras import ops
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.rankers.pooled import PooledHyperparameters, PooledRanker
-from interestflow.models.registry import RANKERS, build_ranker
+from interestflow.models.registry import build_ranker, names, spec
 from tests.models import battery
 from tests.models.random_features import COMPACT, PLAIN, RICH
 
@@ -55,7 +55,7 @@ SMALL = {"embedding_dimension": 4, "tower_units": (16, 8), "denoising_steps": 2}
 WIDER = {"hcn_ranker": {"embedding_dimension": 8}}
 CASES = [
     pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{number}")
-    for name in sorted(RANKERS)
+    for name in names("ranker")
     for number, (inputs, changes) in enumerate(
         [(PLAIN, {}), (RICH, {}), *((RICH, variant) for variant in VARIANTS.get(name, []))]
     )
@@ -63,7 +63,7 @@ CASES = [
 
 
 def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.Build:
-    fields = set(RANKERS[name].Hyperparameters.model_fields)
+    fields = set(spec(name).hyperparameters.model_fields)
     hyperparameters = {key: value for key, value in SMALL.items() if key in fields} | WIDER.get(name, {}) | changes
     counts = np.arange(inputs.item_rows) if "mini_batch_aware_l2" in changes else None
     return lambda: build_ranker(name, inputs, hyperparameters, counts)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestflow.models.registry import RANKERS, build_ranker
+from interestflow.models.registry import build_ranker, names
 from tests.models import battery
 from tests.models.random_features import RICH, make_features, make_labels, with_longer_padding
 
 ROWS, PADDED = 9, 6
 
 
-@pytest.mark.parametrize("name", sorted(RANKERS))
+@pytest.mark.parametrize("name", names("ranker"))
 def test_one_trace_takes_histories_of_any_length(name: str) -> None:
     ranker = battery.shaken(lambda: build_ranker(name, RICH, {"embedding_dimension": 4}))
     along = RICH.along_history()

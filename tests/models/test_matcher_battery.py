@@ -12,9 +12,9 @@ from keras import ops
 
 import tests.models.matcher_battery as battery
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.matchers.hyperparameters import TwoTowerHyperparameters
 from interestflow.models.matchers.two_tower import TwoTower
-from interestflow.models.registry import MATCHERS, build_matcher
+from interestflow.models.matchers.two_tower_spec import TwoTowerHyperparameters
+from interestflow.models.registry import build_matcher, names, spec
 from tests.models.random_features import PLAIN, RICH, make_catalogue, random_graph
 
 # Beside each matcher's defaults, which run by themselves on both inputs.
@@ -39,7 +39,6 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "kgat": [{"layer_units": (8,), "relation_dimension": 3, "message_dropout": 0.0}],
 }
-NEED_USERS = {"bpr_mf", "kgat"}
 SMALL = {"embedding_dimension": 16, "weight_steps": 5}
 LINEAR = "its vectors are means of the history's: 20 items have not the freedom for 64 random targets"
 # Checks that a matcher need not pass, and why.
@@ -59,19 +58,19 @@ EXEMPT = {
 }
 CASES = [
     pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{number}")
-    for name in sorted(MATCHERS)
+    for name in names("matcher")
     for number, (inputs, changes) in enumerate(
         [(PLAIN, {}), (RICH, {}), *((RICH, variant) for variant in VARIANTS.get(name, []))]
     )
-    if not (name in NEED_USERS and inputs.user_rows is None)
+    if not (spec(name).needs_user_ids and inputs.user_rows is None)
 ]
 
 
 def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.Build:
-    fields = set(MATCHERS[name].Hyperparameters.model_fields)
+    fields = set(spec(name).hyperparameters.model_fields)
     hyperparameters = {key: value for key, value in SMALL.items() if key in fields} | changes
     catalogue = make_catalogue(inputs)
-    graph = random_graph(inputs) if name == "kgat" else None
+    graph = random_graph(inputs) if spec(name).needs_graph else None
     return lambda: build_matcher(name, inputs, hyperparameters, catalogue, graph)
 
 
@@ -226,5 +225,5 @@ def test_the_broken_one_is_caught(
 def test_what_is_exempt_is_there() -> None:
     """A reason for a check or a matcher that no longer exists would hide nothing but a mistake."""
     checks = {check.__name__ for check in battery.CHECKS}
-    assert {name for name, _ in EXEMPT} <= set(MATCHERS)
+    assert {name for name, _ in EXEMPT} <= set(names("matcher"))
     assert {check for _, check in EXEMPT} <= checks

@@ -7,22 +7,23 @@ import sys
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from interestflow.models import registry
+from interestflow.models.hyperparameters import ModelHyperparameters
+from interestflow.models.model_config import ModelConfig
 from interestflow.models.optimizers import OPTIMIZERS, build_optimizer
-from interestflow.models.training_config import (
-    HYPERPARAMETERS,
-    DINHyperparameters,
-    ModelConfig,
-    PooledHyperparameters,
-    TrainingConfig,
-)
+from interestflow.models.rankers.din_spec import DINHyperparameters
+from interestflow.models.rankers.pooled_spec import PooledHyperparameters
+from interestflow.models.training_config import TrainingConfig
+
+ADAPTER: TypeAdapter[ModelHyperparameters] = TypeAdapter(ModelConfig)
 
 
 def test_the_name_picks_the_hyperparameters() -> None:
-    config = ModelConfig.model_validate({"name": "din", "attention_units": [8], "attention_normalization": "softmax"})
-    assert config.hyperparameters == DINHyperparameters(attention_units=(8,), attention_normalization="softmax")
-    assert ModelConfig(name="pooled").hyperparameters == PooledHyperparameters()
+    config = ADAPTER.validate_python({"name": "din", "attention_units": [8], "attention_normalization": "softmax"})
+    assert config == DINHyperparameters(attention_units=(8,), attention_normalization="softmax")
+    assert ADAPTER.validate_python({"name": "pooled"}) == PooledHyperparameters()
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,13 @@ def test_the_name_picks_the_hyperparameters() -> None:
 )
 def test_what_is_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        ModelConfig.model_validate(values)
+        ADAPTER.validate_python(values)
 
 
 def test_hyperparameters_survive_json() -> None:
     """As a saved model keeps them."""
-    for kind in HYPERPARAMETERS.values():
+    for spec in registry.specs():
+        kind = spec.hyperparameters
         assert kind.model_validate(kind().model_dump(mode="json")) == kind()
 
 
@@ -60,5 +62,5 @@ def test_no_other_optimizer() -> None:
 
 
 def test_reading_a_configuration_imports_no_keras() -> None:
-    program = "import sys, models.config; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    program = "import sys, interestflow.pipeline.config; sys.exit(bool({'keras', 'tensorflow'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

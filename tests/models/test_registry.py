@@ -7,19 +7,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interestflow.models.matchers.hyperparameters import MATCHER_HYPERPARAMETERS, ComiRecHyperparameters
-from interestflow.models.registry import MATCHERS, RANKERS, build_matcher, build_ranker
-from interestflow.models.training_config import HYPERPARAMETERS, DINHyperparameters
+from interestflow.models.matchers.base import Matcher
+from interestflow.models.matchers.comirec_spec import ComiRecHyperparameters
+from interestflow.models.matchers.hyperparameters import MatcherHyperparameters
+from interestflow.models.rankers.base import Ranker
+from interestflow.models.rankers.din_spec import DINHyperparameters
+from interestflow.models.rankers.hyperparameters import RankerHyperparameters
+from interestflow.models.registry import build_matcher, build_ranker, names, spec, specs
 from tests.models.random_features import PLAIN, RICH, make_catalogue, make_features
 
 
 def test_every_model_has_the_hyperparameters_of_its_name() -> None:
-    assert {name: kind.Hyperparameters for name, kind in (RANKERS | MATCHERS).items()} == HYPERPARAMETERS
-    assert set(MATCHERS) == set(MATCHER_HYPERPARAMETERS)
-    assert not set(RANKERS) & set(MATCHERS)
+    for model in specs():
+        implementation = model.load()
+        assert implementation.Hyperparameters is model.hyperparameters
+        assert issubclass(implementation, Matcher if model.is_matcher else Ranker)
+        assert issubclass(model.hyperparameters, MatcherHyperparameters if model.is_matcher else RankerHyperparameters)
+    assert not set(names("ranker")) & set(names("matcher"))
+    assert {*names("ranker"), *names("matcher")} == set(names())
 
 
-@pytest.mark.parametrize("name", sorted(RANKERS))
+@pytest.mark.parametrize("name", names("ranker"))
 def test_it_comes_with_all_its_weights(name: str) -> None:
     ranker = build_ranker(name, PLAIN, {})
     count = ranker.count_params()
@@ -47,7 +55,7 @@ def test_what_does_not_fit(name: str, hyperparameters: Any, message: str) -> Non
         build_ranker(name, PLAIN, hyperparameters)
 
 
-@pytest.mark.parametrize("name", sorted(set(MATCHERS) - {"kgat"}))
+@pytest.mark.parametrize("name", [name for name in names("matcher") if not spec(name).needs_graph])
 def test_a_matcher_comes_with_all_its_weights(name: str) -> None:
     matcher = build_matcher(name, RICH, {}, make_catalogue(RICH))
     count = matcher.count_params()

@@ -12,7 +12,7 @@ import pytest
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.embedding.embedding_table import is_table
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.registry import RANKERS, build_matcher, build_ranker
+from interestflow.models.registry import build_matcher, build_ranker, names
 from interestflow.models.table_sizes import TableSize, table_sizes
 from interestflow.models.training_config import OptimizerConfig
 from tests.models.random_features import COMPACT, PLAIN, RICH, make_catalogue, random_graph
@@ -46,7 +46,7 @@ def test_two_tables_of_one_feature() -> None:
 
 
 @pytest.mark.parametrize("inputs", [RICH, COMPACT], ids=["rich", "compact"])
-@pytest.mark.parametrize("name", RANKERS)
+@pytest.mark.parametrize("name", names("ranker"))
 def test_they_are_those_that_are_made(name: str, inputs: ModelInputs) -> None:
     build = builder(name, inputs)
     made = [tuple(variable.shape) for variable in build().trainable_variables if is_table(variable)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from interestflow.models.training_config import HYPERPARAMETERS
+from interestflow.models import registry
 
-NAMES = ", ".join(sorted(HYPERPARAMETERS))
+NAMES = ", ".join(registry.names())
 
 ONE_MISTAKE = {
     # Unknown keys

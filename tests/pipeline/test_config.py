@@ -66,7 +66,7 @@ def mistakes(tmp_path):
 def test_the_base_itself_loads(tmp_path):
     config = load(write(tmp_path, BASE))
     assert config.sequence.max_length == 20
-    assert config.model.hyperparameters.embedding_dimension == 16
+    assert config.model.embedding_dimension == 16
     assert config.data.events.timestamp_unit == "s"
 
 

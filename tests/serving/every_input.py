@@ -9,7 +9,7 @@ from keras import ops
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.rankers.base import Ranker
-from interestflow.models.training_config import PooledHyperparameters
+from interestflow.models.rankers.pooled_spec import PooledHyperparameters
 
 
 class EveryInput(Ranker):

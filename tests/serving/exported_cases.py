@@ -14,13 +14,13 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, KnowledgeGraph
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.registry import MATCHERS, RANKERS, build_matcher, build_ranker
+from interestflow.models.registry import build_matcher, build_ranker
+from interestflow.models.registry import spec as model_spec
 from interestflow.serving.description import Description
 from interestflow.serving.export.matcher import IndexedItems, ServedMatcher
 from interestflow.serving.export.ranker import ServedRanker
 from tests.serving import transformed
 
-NEED_USERS = {"bpr_mf", "kgat"}
 SMALL = {"embedding_dimension": 4, "tower_units": (8,), "layer_units": (4,), "relation_dimension": 3, "interests": 2}
 """Of these, a model is given those that it knows."""
 IDS = ["i0", "i1", "i2", "é7", "東京", "i5", "never seen"]
@@ -86,21 +86,21 @@ class Case:
     def __init__(self, name: str, output: TFTransformOutput) -> None:
         keras.utils.set_random_seed(1)
         self.name = name
-        self.inputs = transformed.inputs(output, with_users=name in NEED_USERS)
+        self.inputs = transformed.inputs(output, with_users=model_spec(name).needs_user_ids)
         arrays = columns(ROWS)
         features = transformed_features(output, ROWS)
-        names = [key for key in transformed.RAW_SPEC if key != "user" or name in NEED_USERS]
+        names = [key for key in transformed.RAW_SPEC if key != "user" or model_spec(name).needs_user_ids]
         spec = {key: transformed.RAW_SPEC[key] for key in names}
         self.asked: dict[str, dict[str, np.ndarray]] = {"describe": {"rows": np.zeros(2, np.int32)}}
         self.expected: dict[str, dict[str, np.ndarray]] = {}
         self.asked["serving_default"] = {"examples": np.array(transformed.serialized(ROWS), object)}
-        make = self._matcher if name in MATCHERS else self._ranker
+        make = self._matcher if model_spec(name).is_matcher else self._ranker
         self.module = make(name, output, spec, {key: arrays[key] for key in names}, features)
 
     def _ranker(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> ServedRanker:
         tasks = ("click", "like") if name in ("shared_bottom", "infnet") else ("click",)
         inputs = replace(self.inputs, tasks=tasks)
-        ranker = build_ranker(name, inputs, known_values(RANKERS[name]))
+        ranker = build_ranker(name, inputs, known_values(name))
         shake(ranker)
         logits = ranker({key: features[key] for key in inputs.tensors()}, training=False)
         scores = {task: tf.sigmoid(logits[task]).numpy() for task in inputs.tasks}
@@ -124,8 +124,8 @@ class Case:
         return ServedRanker(ranker, output, spec, inputs, Description(candidate_sizes=(2, 4), max_rows=3))
 
     def _matcher(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> ServedMatcher:
-        further = {"graph": graph_of(self.inputs)} if name == "kgat" else {}
-        matcher = build_matcher(name, self.inputs, known_values(MATCHERS[name]), catalogue_of(self.inputs), **further)
+        further = {"graph": graph_of(self.inputs)} if model_spec(name).needs_graph else {}
+        matcher = build_matcher(name, self.inputs, known_values(name), catalogue_of(self.inputs), **further)
         shake(matcher)
         matcher.on_epoch_begin(1)
         tensors = {key: features[key] for key in self.inputs.tensors()}
@@ -149,8 +149,8 @@ class Case:
         return ServedMatcher(matcher, output, spec, self.inputs, items, Description(max_rows=3))
 
 
-def known_values(model: Any) -> dict[str, Any]:
-    fields = model.Hyperparameters.model_fields
+def known_values(name: str) -> dict[str, Any]:
+    fields = model_spec(name).hyperparameters.model_fields
     return {key: value for key, value in SMALL.items() if key in fields}
 
 

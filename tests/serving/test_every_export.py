@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestflow.models.registry import MATCHERS, RANKERS
+from interestflow.models.registry import names
 from interestflow.serving.session_model import read_meta_graph
 from tests.paths import PROJECT
 from tests.serving import transformed
@@ -30,7 +30,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Case], Pa
     output = transformed.make(tmp_path_factory.mktemp("transform"))
     folder = tmp_path_factory.mktemp("models")
     found = {}
-    for name in (*RANKERS, *MATCHERS):
+    for name in names():
         found[name] = case = Case(name, output)
         write(case, folder / name, folder / name / "model")
     program = [sys.executable, "-m", "tests.serving.session_program", str(folder)]
@@ -46,7 +46,7 @@ def answers(folder: Path, name: str, signature: str) -> Mapping[str, np.ndarray]
     return np.load(folder / name / f"{signature}.answers.npz", allow_pickle=True)
 
 
-@pytest.mark.parametrize("name", [*RANKERS, *MATCHERS])
+@pytest.mark.parametrize("name", names())
 def test_a_session_answers_as_keras_does(cases: tuple[dict[str, Case], Path], name: str) -> None:
     case, folder = cases[0][name], cases[1]
     asked = set(read_meta_graph(str(folder / name / "model")).signature_def) - {"__saved_model_init_op"}
@@ -61,7 +61,7 @@ def test_a_session_answers_as_keras_does(cases: tuple[dict[str, Case], Path], na
         assert all(np.std(values) > 1e-3 for values in first.values())  # answers that do not vary would prove nothing
 
 
-@pytest.mark.parametrize("name", [*RANKERS, *MATCHERS])
+@pytest.mark.parametrize("name", names())
 def test_every_variable_is_there_once(cases: tuple[dict[str, Case], Path], name: str) -> None:
     folder = cases[1] / name / "model"
     names = [key for key, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if key[0] != "_"]
@@ -72,7 +72,7 @@ def test_every_variable_is_there_once(cases: tuple[dict[str, Case], Path], name:
     assert len(names) == len(handles) - len(graph.asset_file_def)
 
 
-@pytest.mark.parametrize("name", [*RANKERS, *MATCHERS])
+@pytest.mark.parametrize("name", names())
 def test_nothing_tells_where_it_was_built(cases: tuple[dict[str, Case], Path], name: str) -> None:
     folder = cases[1] / name / "model"
     for file in folder.rglob("*"):

@@ -11,7 +11,7 @@ from keras import ops
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.hyperparameters import PopularityHyperparameters
+from interestflow.models.matchers.popularity_spec import PopularityHyperparameters
 
 INPUTS = ModelInputs(tasks=("click",), item_rows=4, history_length=2, history_age_buckets=2)
 

@@ -13,9 +13,10 @@ import tensorflow as tf
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.matchers.base import Matcher
-from interestflow.models.matchers.hyperparameters import IDNPHyperparameters, TwoTowerHyperparameters
 from interestflow.models.matchers.idnp import IDNP
+from interestflow.models.matchers.idnp_spec import IDNPHyperparameters
 from interestflow.models.matchers.two_tower import TwoTower
+from interestflow.models.matchers.two_tower_spec import TwoTowerHyperparameters
 from tests.models.random_features import RICH, make_catalogue, make_features
 
 ROWS = 14

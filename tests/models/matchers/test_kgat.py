@@ -16,9 +16,9 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.models.matchers import kgat
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.matchers.bpr_mf import BPRMF
-from interestflow.models.matchers.hyperparameters import BPRMFHyperparameters
+from interestflow.models.matchers.bpr_mf_spec import BPRMFHyperparameters
 from interestflow.models.matchers.kgat import KGAT
-from interestflow.models.matchers.kgat_hyperparameters import KGATHyperparameters
+from interestflow.models.matchers.kgat_spec import KGATHyperparameters
 from tests.models.two_replicas import found_by
 
 USERS, ITEMS, STEPS = 5, 6, 4

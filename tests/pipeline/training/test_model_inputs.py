@@ -11,7 +11,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
-from interestflow.models.training_config import EmbeddingConfig, ModelConfig
+from interestflow.models.model_config import parse_model
+from interestflow.models.training_config import EmbeddingConfig
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.training.data import Split, parsing_spec
 from interestflow.pipeline.training.model_inputs import (
@@ -121,7 +122,7 @@ def test_only_a_model_that_learns_from_drawn_items_reads_them(tmp_path: Path) ->
     names = {"history_negative_item", "history_negative_category"}
     for model, read in (({"name": "dien"}, names), ({"name": "din"}, set()),
                         ({"name": "dien", "auxiliary_weight": 0.0}, set())):  # fmt: skip
-        chosen = whole(config).model_copy(update={"model": ModelConfig.model_validate(model)})
+        chosen = whole(config).model_copy(update={"model": parse_model(model)})
         inputs = describe_inputs(chosen, learned)
         assert inputs.training_tensors().keys() == read
         assert names - parsing_spec(inputs).keys() == names - read

@@ -1,0 +1,38 @@
+"""Hyper-parameters and declaration of BPR matrix factorization."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from interestflow.models.matchers.hyperparameters import RetrievalHyperparameters
+from interestflow.models.spec import ModelSpec
+
+
+class BPRMFHyperparameters(RetrievalHyperparameters):
+    """Hyper-parameters of matrix factorization by BPR; see `models/matchers/bpr_mf.py`."""
+
+    name: Literal["bpr_mf"] = Field("bpr_mf", description="Name of the model.")
+    loss: Literal["in_batch_softmax", "sampled_softmax", "bpr"] = Field(
+        "bpr",
+        description="Loss of a positive: a softmax over the items of the batch, a softmax over sampled items, or BPR "
+        "against sampled items.",
+    )
+    negative_distribution: Literal["uniform", "empirical", "log_uniform"] = Field(
+        "uniform",
+        description="Distribution of the sampled items: uniform over items, proportional to their training counts, or "
+        "log-uniform over their vocabulary rank.",
+    )
+
+
+SPEC = ModelSpec(
+    name="bpr_mf",
+    family="matcher",
+    implementation="interestflow.models.matchers.bpr_mf:BPRMF",
+    hyperparameters=BPRMFHyperparameters,
+    paper="Rendle et al., UAI 2009, arXiv 1205.2618",
+    summary="Matrix factorization: one vector per user id and item id, without history or attributes.",
+    baseline="two_tower",
+    needs_user_ids=True,
+)
