@@ -43,7 +43,7 @@ from interestflow.models.rankers.base import Ranker
 from interestflow.models.registry import build_ranker
 from interestflow.models.training_config import EarlyStoppingConfig, TrainingConfig
 from interestflow.pipeline.config import load
-from interestflow.pipeline.dag import fingerprints as fingerprint
+from interestflow.pipeline.dag import fingerprints
 from interestflow.pipeline.metrics.ranking import expected_calibration_error, grouped_auc, log_loss
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import train
@@ -110,7 +110,7 @@ class Trials:
     def __init__(self, prepared: Prepared, search_examples: int) -> None:
         self.prepared = prepared
         self.search_examples = search_examples
-        code = fingerprint.of_code("transforms", "models", "pipeline")
+        code = fingerprints.code_digest("transforms", "models", "pipeline")
         self.kept = KeptResults(Path(prepared.folders.root) / "quality", code, prepared.transformed)
 
     def searched(self, name: str, setting: Setting) -> dict[str, Any]:

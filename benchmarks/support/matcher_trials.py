@@ -17,7 +17,7 @@ from rich.console import Console
 
 from interestflow.models import registry
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.dag import fingerprints as fingerprint
+from interestflow.pipeline.dag import fingerprints
 from interestflow.pipeline.folders import Folders
 from interestflow.pipeline.training.run_fn import run_fn
 
@@ -112,7 +112,7 @@ class Trials:
         self.measure = measure
         self.console = console
         folder = Path(Folders.local(config, runs_folder).root) / "quality"
-        code = fingerprint.of_code("transforms", "models", "pipeline")
+        code = fingerprints.code_digest("transforms", "models", "pipeline")
         self.kept = KeptResults(folder, code, self.prepared.transformed, str(self.prepared.graph))
 
     def best_rate(self, name: str, rates: list[float], seed: int, epochs: int) -> float:

@@ -1,7 +1,8 @@
 """Custom TFX artifact types. Each output has its own type, so TFX checks the wiring when the pipeline is built.
 
-On Kubeflow a type is found again by its name: `interestflow.pipeline.ChampionArtifact` is the class `ChampionArtifact`
-that `interestflow.pipeline` returns. Each class has the suffix `Artifact`; what its file holds has the name without.
+On Kubeflow, TFX imports an artifact's class by the name of its type, which must have one dot:
+`interestflow.ChampionArtifact` is the attribute `ChampionArtifact` of the package `interestflow`, which imports it from
+here. Each class has the suffix `Artifact`; the document in its folder has the name without the suffix.
 """
 
 from __future__ import annotations
@@ -10,30 +11,30 @@ from tfx.types.artifact import Artifact
 
 
 class IngestionReportArtifact(Artifact):
-    """`counts.json`, an `IngestionCounts`, and `dead_letters.parquet`: the rows that could not be used, and why."""
+    """Folder of `counts.json`, an `IngestionCounts`, and `dead_letters.parquet`, unusable rows with reasons."""
 
-    TYPE_NAME = "interestflow.pipeline.IngestionReportArtifact"
+    TYPE_NAME = "interestflow.IngestionReportArtifact"
 
 
 class LeakReportArtifact(Artifact):
-    """`leak_check.json`: what was checked, and what was found."""
+    """Folder of `leak_check.json`: what the leak check compared, and its findings."""
 
-    TYPE_NAME = "interestflow.pipeline.LeakReportArtifact"
+    TYPE_NAME = "interestflow.LeakReportArtifact"
 
 
 class ChampionArtifact(Artifact):
-    """`champion.json`: folder, version and fingerprint of the latest blessed model, or nulls where there is none."""
+    """Folder of `champion.json`: folder, version and fingerprint of the newest pushed model, or nulls without one."""
 
-    TYPE_NAME = "interestflow.pipeline.ChampionArtifact"
+    TYPE_NAME = "interestflow.ChampionArtifact"
 
 
 class EvaluationArtifact(Artifact):
-    """`evaluation.json`: metrics of the model, and of the champion, by slice; beside it what TFMA itself writes."""
+    """Folder of `evaluation.json`, metrics of model and champion by slice, and of TFMA's own results."""
 
-    TYPE_NAME = "interestflow.pipeline.EvaluationArtifact"
+    TYPE_NAME = "interestflow.EvaluationArtifact"
 
 
 class KnowledgeGraphArtifact(Artifact):
-    """`triples.parquet`, `links.parquet`, `entities.parquet` and `relations.parquet`: a knowledge graph in numbers."""
+    """Folder of the Parquet files `triples`, `links`, `entities` and `relations`: a knowledge graph as integer ids."""
 
-    TYPE_NAME = "interestflow.pipeline.KnowledgeGraphArtifact"
+    TYPE_NAME = "interestflow.KnowledgeGraphArtifact"

@@ -139,10 +139,10 @@ def compile(
     data_folder: DataFolder = None,
 ) -> None:
     """Writes the pipeline as a Kubeflow Pipelines v2 specification."""
-    from interestflow.kubeflow.compile import compile_pipeline
+    from interestflow.pipeline.cli.compile import compile_config
 
     loaded = load_config(config, data_folder)
-    compile_pipeline(loaded, output)
+    compile_config(loaded, output)
     Console().print(f"wrote {output}")
 
 

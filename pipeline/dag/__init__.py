@@ -1,0 +1,1 @@
+"""The TFX graph of a configuration, and the runner that executes it on this machine."""

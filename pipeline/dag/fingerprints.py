@@ -1,8 +1,9 @@
-"""Fingerprints by which a step knows whether its input, its code or its configuration has changed."""
+"""Digests of input files, code and configuration, by which TFX decides whether an earlier result can be reused."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
@@ -11,26 +12,65 @@ from interestflow.pipeline.config import PipelineConfig
 from interestflow.transforms.config import TableConfig
 
 PACKAGE = Path(__file__).parents[2]
+"""Folder of the project's packages."""
+UNSEEN = "unseen"
+"""Digest of input files that cannot be listed from this machine."""
 
 
-def of_text(*parts: str) -> str:
-    """A short digest of several texts."""
+@dataclass(frozen=True)
+class Fingerprints:
+    """Digests that are given to the steps, so that a step runs again when its input or its code has changed.
+
+    Attributes:
+        inputs: digest of the input files, or `UNSEEN`.
+        ingestion_code: digest of the code that reads logs and transforms examples.
+        training_code: digest of the code that trains and exports models.
+        evaluation_code: digest of the code that evaluates, serves and judges models.
+    """
+
+    inputs: str
+    ingestion_code: str
+    training_code: str
+    evaluation_code: str
+
+    @classmethod
+    def from_config(cls, config: PipelineConfig) -> Fingerprints:
+        """Compute all digests for a configuration and the code as it is now."""
+        return cls(
+            input_digest(config),
+            code_digest("transforms"),
+            code_digest("transforms", "models", "serving"),
+            code_digest("pipeline", "serving"),
+        )
+
+    @property
+    def has_unseen_inputs(self) -> bool:
+        """Whether the input files could not be listed, so that a change of them would go unnoticed."""
+        return self.inputs == UNSEEN
+
+    def model_digest(self, config: PipelineConfig) -> str:
+        """Return the fingerprint of the model that this configuration, code and input produce."""
+        return text_digest(config.for_training().model_dump_json(), self.inputs, self.training_code)
+
+
+def text_digest(*parts: str) -> str:
+    """Return a digest of several texts, 16 hexadecimal digits, which also depends on where each text ends."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{len(part)}:{part}".encode())
     return digest.hexdigest()[:16]
 
 
-def of_code(*packages: str) -> str:
-    """A digest of the source of these packages of the project, so that changed code is not served from a cache."""
+def code_digest(*packages: str) -> str:
+    """Return a digest of the source of some packages of the project, e.g. `"models"`."""
     files = sorted(file for package in packages for file in (PACKAGE / package).rglob("*.py"))
-    return of_text(*(text for file in files for text in (str(file.relative_to(PACKAGE)), file.read_text())))
+    return text_digest(*(text for file in files for text in (str(file.relative_to(PACKAGE)), file.read_text())))
 
 
-def of_inputs(config: PipelineConfig) -> str:
-    """A digest of names, sizes and times of all input files.
+def input_digest(config: PipelineConfig) -> str:
+    """Return a digest of the names, sizes and modification times of all input files.
 
-    Files that cannot be listed from here (a bucket, seen from the machine that compiles) give "unseen".
+    Files that cannot be listed from here (a bucket, seen from the machine that compiles) give `UNSEEN`.
     """
     data = config.data
     tables: list[TableConfig] = [table for table in (data.events, data.items, data.users) if table is not None]
@@ -39,11 +79,11 @@ def of_inputs(config: PipelineConfig) -> str:
     patterns = [f"{data.folder}/{table.path}" for table in tables]
     try:
         matches = FileSystems.match(patterns)
-    except Exception:  # each file system has its own errors, and any of them means that the files are not seen
-        return "unseen"
-    found = [
+    except Exception:  # each file system has its own errors, and any of them means that the files are not visible
+        return UNSEEN
+    files = [
         f"{file.path} {file.size_in_bytes} {file.last_updated_in_seconds}"
         for match in matches
         for file in sorted(match.metadata_list, key=lambda file: file.path)
     ]
-    return of_text(*found) if found else "unseen"
+    return text_digest(*files) if files else UNSEEN

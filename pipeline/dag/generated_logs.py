@@ -1,4 +1,4 @@
-"""Makes the log that a configuration asks to have generated."""
+"""Generation of the synthetic log that a configuration asks for by its section `generate`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from interestflow.transforms.generator.generate import LogFormat, generate, writ
 
 
 def ensure_logs(config: PipelineConfig) -> str | None:
-    """Writes the generated log into `data.folder`, unless one with the same settings is there already.
+    """Write the generated log into `data.folder`, unless one with the same settings is there already.
 
-    The settings are written last, so that a log that was being written when the process ended is made again.
+    The settings are written last, so that a log whose writing was interrupted is generated again.
 
     Returns:
-        What was made, in words; None where nothing had to be.
+        A description of what was written; None where nothing had to be.
     """
-    if config.generate is None or is_there(config):
+    if config.generate is None or has_generated_logs(config):
         return None
     folder, marker = Path(str(config.data.folder)), _marker(config)
     marker.unlink(missing_ok=True)
@@ -26,11 +26,12 @@ def ensure_logs(config: PipelineConfig) -> str | None:
     return f"of {config.generate.events:,} events in {folder}"
 
 
-def is_there(config: PipelineConfig) -> bool:
-    """Whether the log that the configuration asks for has been written."""
+def has_generated_logs(config: PipelineConfig) -> bool:
+    """Return whether the log that the configuration asks for has been written completely."""
     marker = _marker(config)
     return config.generate is not None and marker.exists() and marker.read_text() == config.generate.model_dump_json()
 
 
 def _marker(config: PipelineConfig) -> Path:
+    """Return the file that holds the settings of the log beside it."""
     return Path(str(config.data.folder)) / "generated.json"

@@ -1,8 +1,9 @@
-"""Runs the graph on this machine, one step after the other, and tells what happens as it happens."""
+"""Runs the graph on this machine, one step after the other, and reports each step as it starts and ends."""
 
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,26 +12,32 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
-from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import pipeline_pb2
 
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
-from interestflow.pipeline.dag.build import Fingerprints, build_components
+from interestflow.pipeline.dag.build import build_components, build_pipeline
+from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.folders import Folders
 
 OWN_PACKAGE = "interestflow"
-"""Errors from here are written for the person who runs the pipeline; others are named with their type."""
+"""Errors from this package are written for the person who runs the pipeline; others are named with their type."""
 
 Outcome = Literal["done", "cached", "failed"]
 
 
 class StepFailedError(Exception):
-    """A step that did not finish; the message is one readable reason."""
+    """A step raised an error and ended the run; the message is one readable reason.
+
+    Attributes:
+        step: id of the step.
+        reason: message of the error at the root.
+    """
 
     def __init__(self, step: str, reason: str) -> None:
+        """Store the step and its reason, and join them as the message."""
         super().__init__(f"{step}: {reason}")
         self.step = step
         self.reason = reason
@@ -38,7 +45,14 @@ class StepFailedError(Exception):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What became of one step. `outputs` has the folder of each thing that it made, by the thing's name."""
+    """Outcome of one step.
+
+    Attributes:
+        name: id of the step.
+        outcome: `"cached"` where an earlier result was reused.
+        seconds: wall time.
+        outputs: folder of each output artifact, by the output's key; empty for a step that failed.
+    """
 
     name: str
     outcome: Outcome
@@ -53,14 +67,14 @@ def run(
     finished: Callable[[StepResult], None] = lambda result: None,
     until: str | None = None,
 ) -> dict[str, StepResult]:
-    """Runs every step whose input, code or configuration has changed since it last ran.
+    """Run every step whose input, code or configuration has changed since it last ran.
 
     Args:
         config: the whole configuration.
-        folders: where everything is kept. A run that was stopped goes on from what it finds there.
+        folders: where everything is stored. A run that was stopped continues from what it finds there.
         started: called with a step's name as it starts.
         finished: called with its result as it ends, also where it failed.
-        until: name of a step; with it, only that step and those that it needs are run.
+        until: name of a step; with it, only that step and those that it depends on are run.
 
     Returns:
         The result of each step by its name.
@@ -68,58 +82,73 @@ def run(
     Raises:
         StepFailedError: with the reason of the step that stopped the run.
     """
-    connection = metadata.sqlite_metadata_connection_config(folders.metadata)
-    components = build_components(config, folders, Fingerprints.of(config))
+    components = build_components(config, folders, Fingerprints.from_config(config))
     if until is not None:
-        components = _needed(components, until)
-    pipeline = compiler.Compiler().compile(
-        tfx_pipeline.Pipeline(
-            pipeline_name=config.name,
-            pipeline_root=folders.artifacts,
-            components=components,
-            enable_cache=True,
-            metadata_connection_config=connection,
-            beam_pipeline_args=BEAM_ARGUMENTS,
-        )
-    )
-    run_id = datetime.datetime.now().isoformat()
-    runtime_parameter_utils.substitute_runtime_parameter(pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
-    deployment = runner_utils.extract_local_deployment_config(pipeline)
+        components = _with_dependencies(components, until)
+    pipeline = _compile(config, folders, components)
+    connection = metadata.sqlite_metadata_connection_config(folders.metadata)
     results = {}
     for node in pipeline.nodes:
         name = node.pipeline_node.node_info.id
         started(name)
-        start = datetime.datetime.now()
-        step = launcher.Launcher(
-            pipeline_node=node.pipeline_node,
-            mlmd_connection=metadata.Metadata(connection),
-            pipeline_info=pipeline.pipeline_info,
-            pipeline_runtime_spec=pipeline.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(deployment, name),
-            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-        )
-
-        def seconds(since: datetime.datetime = start) -> float:
-            return (datetime.datetime.now() - since).total_seconds()
-
+        start = time.monotonic()
         try:
-            execution = step.launch()
+            outputs, is_cached = _launch(pipeline, node.pipeline_node, connection)
         except Exception as error:  # whatever a step raises ends the run with its reason; the log has the rest
-            finished(StepResult(name, "failed", seconds(), {}))
+            finished(StepResult(name, "failed", time.monotonic() - start, {}))
             raise StepFailedError(name, readable_reason(error)) from error
-        # What the launcher itself returns for a step served from cache are folders that were never made.
-        with metadata.Metadata(connection) as handle:
-            made = execution_lib.get_output_artifacts(handle, execution.execution_id)
-            (found,) = handle.store.get_executions_by_id([execution.execution_id])
-        outputs = {key: artifacts[0].uri for key, artifacts in made.items() if artifacts}
-        cached = found.last_known_state == metadata_store_pb2.Execution.CACHED
-        results[name] = StepResult(name, "cached" if cached else "done", seconds(), outputs)
+        results[name] = StepResult(name, "cached" if is_cached else "done", time.monotonic() - start, outputs)
         finished(results[name])
     return results
 
 
-def _needed(components: list[BaseNode], name: str) -> list[BaseNode]:
-    """The component called `name` and all that come before it."""
+def readable_reason(error: BaseException) -> str:
+    """Return the message of the error at the root of `error`, without what Beam and TFX wrap around it."""
+    root: Any = error
+    while root.__cause__ is not None or (root.__context__ is not None and not root.__suppress_context__):
+        root = root.__cause__ or root.__context__
+    text = str(root).split(" [while running")[0].strip() or type(root).__name__
+    if type(root).__module__.split(".")[0] == OWN_PACKAGE:
+        return text
+    return f"{type(root).__name__}: {text}"
+
+
+def _compile(config: PipelineConfig, folders: Folders, components: list[BaseNode]) -> pipeline_pb2.Pipeline:
+    """Compile the steps to TFX's intermediate representation, with the current time as the id of the run."""
+    pipeline = compiler.Compiler().compile(build_pipeline(config, folders, components, folders.metadata))
+    run_id = datetime.datetime.now().isoformat()
+    runtime_parameter_utils.substitute_runtime_parameter(pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+    return pipeline
+
+
+def _launch(
+    pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, connection: metadata_store_pb2.ConnectionConfig
+) -> tuple[dict[str, str], bool]:
+    """Run one step or reuse its earlier result.
+
+    Returns:
+        The folder of each output by its key, and whether the result came from the cache.
+    """
+    name = node.node_info.id
+    deployment = runner_utils.extract_local_deployment_config(pipeline)
+    execution = launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=metadata.Metadata(connection),
+        pipeline_info=pipeline.pipeline_info,
+        pipeline_runtime_spec=pipeline.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, name),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+    ).launch()
+    # For a step served from the cache, the launcher itself returns folders that were never written.
+    with metadata.Metadata(connection) as handle:
+        artifacts_by_key = execution_lib.get_output_artifacts(handle, execution.execution_id)
+        (record,) = handle.store.get_executions_by_id([execution.execution_id])
+    outputs = {key: artifacts[0].uri for key, artifacts in artifacts_by_key.items() if artifacts}
+    return outputs, record.last_known_state == metadata_store_pb2.Execution.CACHED
+
+
+def _with_dependencies(components: list[BaseNode], name: str) -> list[BaseNode]:
+    """Return the component called `name` and all that it depends on, in their order."""
     by_name = {component.id: component for component in components}
     needed, waiting = set(), [name]
     while waiting:
@@ -129,14 +158,3 @@ def _needed(components: list[BaseNode], name: str) -> list[BaseNode]:
         for channel in component.inputs.values():
             waiting += channel.get_data_dependent_node_ids()
     return [component for component in components if component.id in needed]
-
-
-def readable_reason(error: BaseException) -> str:
-    """The message of the error at the root of `error`, without what Beam and TFX wrap around it."""
-    root: Any = error
-    while root.__cause__ is not None or (root.__context__ is not None and not root.__suppress_context__):
-        root = root.__cause__ or root.__context__
-    text = str(root).split(" [while running")[0].strip() or type(root).__name__
-    if type(root).__module__.split(".")[0] == OWN_PACKAGE:
-        return text
-    return f"{type(root).__name__}: {text}"

@@ -1,4 +1,4 @@
-"""The curated schema that a configuration may name."""
+"""Reads the curated schema that a configuration may name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from interestflow.pipeline.config import ConfigurationError, ExaminationConfig
 
 
 def curated_schema_text(examination: ExaminationConfig) -> str:
-    """The content of `examination.schema_file`, protobuf text; "" where none is named.
+    """Return the content of `examination.schema_file`, protobuf text; "" where none is named.
 
     Raises:
-        ConfigurationError: where the file cannot be read.
+        ConfigurationError: if the file cannot be read.
     """
     if examination.schema_file is None:
         return ""

@@ -14,7 +14,7 @@ import polars as pl
 
 from interestflow.models import registry
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.dag.generated_logs import ensure_logs, is_there
+from interestflow.pipeline.dag.generated_logs import ensure_logs, has_generated_logs
 from interestflow.pipeline.validate.log_facts import (
     AttributeFacts,
     EventFacts,
@@ -80,7 +80,7 @@ def validate(config: PipelineConfig) -> ValidationReport:
 def _log_there(report: ValidationReport) -> Iterator[PipelineConfig]:
     """The configuration; where its log is yet to be generated, one is made elsewhere and removed again."""
     config = report.config
-    if config.generate is None or is_there(config):
+    if config.generate is None or has_generated_logs(config):
         yield config
         return
     events = min(config.generate.events, GENERATED_EVENTS)

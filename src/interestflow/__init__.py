@@ -21,3 +21,15 @@ except PackageNotFoundError:  # a clone that is imported from its folder and was
     __version__ = "0.0.0"
 
 __all__ = ["__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """Return an artifact type such as `ChampionArtifact`, which TFX on Kubeflow imports from here by its name.
+
+    It is imported on first use, so that importing this package does not import TFX.
+    """
+    if not name.endswith("Artifact"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from interestflow.pipeline.artifacts import types
+
+    return getattr(types, name)

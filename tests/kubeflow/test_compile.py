@@ -10,8 +10,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 
-from interestflow.kubeflow.compile import compile_pipeline
 from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.pipeline.cli.compile import compile_config
 from interestflow.pipeline.config import load
 
 pytestmark = pytest.mark.end_to_end
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.end_to_end
 CONFIG = """
 name: shop
 data:
-  folder: gs://logs
+  folder: hdfs://logs
   events: {path: "events-*.parquet", format: parquet, user: user, item: item, timestamp: timestamp}
 tasks:
   - {name: click, label: {column: click}}
@@ -32,7 +32,7 @@ kubeflow: {image: "registry.example.com/interestflow:1", pipeline_root: "gs://bu
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compiled")
     (folder / "shop.yaml").write_text(CONFIG)
-    compile_pipeline(load(folder / "shop.yaml"), folder / "pipeline.yaml")
+    compile_config(load(folder / "shop.yaml"), folder / "pipeline.yaml")
     return folder / "pipeline.yaml"
 
 
@@ -119,7 +119,7 @@ MATCHER = (
 
 def test_a_matcher_with_a_graph_compiles_too(tmp_path: Path) -> None:
     (tmp_path / "finder.yaml").write_text(MATCHER)
-    compile_pipeline(load(tmp_path / "finder.yaml"), tmp_path / "pipeline.yaml")
+    compile_config(load(tmp_path / "finder.yaml"), tmp_path / "pipeline.yaml")
     found = json_format.ParseDict(
         yaml.safe_load((tmp_path / "pipeline.yaml").read_text()), pipeline_spec_pb2.PipelineSpec()
     )

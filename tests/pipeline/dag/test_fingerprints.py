@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from interestflow.pipeline.config import load
-from interestflow.pipeline.dag import fingerprints as fingerprint
+from interestflow.pipeline.dag import fingerprints
 
 CONFIG = """
 name: tiny
@@ -25,32 +25,32 @@ def make(folder: Path) -> Path:
 
 def test_the_same_files_give_the_same_fingerprint(tmp_path: Path) -> None:
     config = load(make(tmp_path))
-    assert fingerprint.of_inputs(config) == fingerprint.of_inputs(config)
+    assert fingerprints.input_digest(config) == fingerprints.input_digest(config)
 
 
 def test_another_file_or_other_content_changes_it(tmp_path: Path) -> None:
     config = load(make(tmp_path))
-    first = fingerprint.of_inputs(config)
+    first = fingerprints.input_digest(config)
     (tmp_path / "events-2.csv").write_text("u,i,t,click\n1,2,4,0\n")
-    second = fingerprint.of_inputs(config)
+    second = fingerprints.input_digest(config)
     (tmp_path / "events-2.csv").write_text("u,i,t,click\n1,2,4,0\n5,6,7,1\n")
-    third = fingerprint.of_inputs(config)
+    third = fingerprints.input_digest(config)
     os.utime(tmp_path / "events-2.csv", (1_000_000_000, 1_000_000_000))
-    fourth = fingerprint.of_inputs(config)
+    fourth = fingerprints.input_digest(config)
     assert len({first, second, third, fourth}) == 4
 
 
 def test_files_that_cannot_be_listed_are_unseen(tmp_path: Path) -> None:
     path = make(tmp_path)
-    assert fingerprint.of_inputs(load(path, str(tmp_path / "elsewhere"))) == "unseen"
+    assert fingerprints.input_digest(load(path, str(tmp_path / "elsewhere"))) == "unseen"
 
 
 def test_texts_are_not_confused_with_their_concatenation() -> None:
-    assert fingerprint.of_text("ab", "c") != fingerprint.of_text("a", "bc")
+    assert fingerprints.text_digest("ab", "c") != fingerprints.text_digest("a", "bc")
 
 
 def test_code_of_each_package_counts() -> None:
-    assert fingerprint.of_code("transforms") != fingerprint.of_code("transforms", "models")
+    assert fingerprints.code_digest("transforms") != fingerprints.code_digest("transforms", "models")
 
 
 def test_evaluation_does_not_change_what_training_depends_on(tmp_path: Path) -> None:

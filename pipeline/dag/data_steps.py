@@ -1,0 +1,111 @@
+"""The steps from raw logs to transformed examples, with the checks that must pass before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen, Transform
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types.channel import OutputChannel
+
+from interestflow.pipeline.components.data_gate import DataGate
+from interestflow.pipeline.components.expected_schema import ExpectedSchema
+from interestflow.pipeline.components.knowledge_graph_gen import KnowledgeGraphGen
+from interestflow.pipeline.components.leak_check import LeakCheck
+from interestflow.pipeline.components.log_example_gen import LogExampleGen
+from interestflow.pipeline.config import PipelineConfig
+from interestflow.pipeline.dag.fingerprints import Fingerprints
+from interestflow.pipeline.dag.schema_file import curated_schema_text
+from interestflow.transforms.examples.catalogue import ITEMS_SPLIT
+from interestflow.transforms.preprocessing import transform_splits_config
+from interestflow.transforms.schema.statistics_options import statistics_options
+
+
+@dataclass(frozen=True)
+class DataSteps:
+    """The steps before training, and the outputs that later steps read.
+
+    Attributes:
+        components: all of these steps, in the order in which they run.
+        examples: raw examples by split.
+        schema: schema that the examples are parsed by.
+        transformed_examples: examples as the models read them.
+        transform_graph: TF Transform's graph and vocabularies.
+        knowledge_graph: entities and relations as ids; None where no model of the configuration learns from a graph.
+    """
+
+    components: list[BaseNode]
+    examples: OutputChannel
+    schema: OutputChannel
+    transformed_examples: OutputChannel
+    transform_graph: OutputChannel
+    knowledge_graph: OutputChannel | None
+
+
+def build_data_steps(config: PipelineConfig, fingerprints: Fingerprints) -> DataSteps:
+    """Build the steps from logs to transformed examples.
+
+    Args:
+        config: the whole configuration. Only its ingestion part and its gate on anomalies are given to the steps.
+        fingerprints: digests of input and code.
+    """
+    ingestion = config.ingestion().model_dump_json()
+    example_gen = LogExampleGen(
+        config=ingestion,
+        input_fingerprint=fingerprints.inputs,
+        code_fingerprint=fingerprints.ingestion_code,
+        with_items=int(config.is_matcher),
+    )
+    examples = example_gen.outputs["examples"]
+    leak_check = LeakCheck(examples=examples, config=ingestion)
+    schema_steps, schema = _schema_steps(config, ingestion, examples)
+    transform = _transform_step(config, fingerprints, ingestion, examples, schema)
+    # Neither check has an output that the transform reads, but nothing may be learned from data that they reject.
+    transform.add_upstream_nodes([leak_check, schema_steps[-1]])
+    graph_steps: list[BaseNode] = []
+    if config.uses_graph and config.data.knowledge_graph is not None:
+        graph_gen = KnowledgeGraphGen(
+            config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
+        )
+        graph_steps.append(graph_gen)
+    return DataSteps(
+        components=[example_gen, leak_check, *schema_steps, transform, *graph_steps],
+        examples=examples,
+        schema=schema,
+        transformed_examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        knowledge_graph=graph_steps[0].outputs["graph"] if graph_steps else None,
+    )
+
+
+def _schema_steps(
+    config: PipelineConfig, ingestion: str, examples: OutputChannel
+) -> tuple[list[BaseNode], OutputChannel]:
+    """Return the steps from statistics to `DataGate`, which is the last of them, and the expected schema."""
+    excluded_splits = [ITEMS_SPLIT] if config.is_matcher else []
+    statistics = StatisticsGen(examples=examples, stats_options=statistics_options(), exclude_splits=excluded_splits)
+    inferred = SchemaGen(
+        statistics=statistics.outputs["statistics"], infer_feature_shape=False, exclude_splits=["validation", "test"]
+    )
+    expected = ExpectedSchema(
+        inferred=inferred.outputs["schema"], config=ingestion, curated=curated_schema_text(config.examination)
+    )
+    schema = expected.outputs["schema"]
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema)
+    data_gate = DataGate(anomalies=validator.outputs["anomalies"], stop_at=config.examination.stop_at)
+    return [statistics, inferred, expected, validator, data_gate], schema
+
+
+def _transform_step(
+    config: PipelineConfig, fingerprints: Fingerprints, ingestion: str, examples: OutputChannel, schema: OutputChannel
+) -> Transform:
+    keep_item_text = {"keep_item_text": "yes"} if config.is_matcher else {}
+    return Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="interestflow.transforms.preprocessing.preprocessing_fn",
+        splits_config=transform_splits_config(config.is_matcher, config.uses_graph),
+        custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code, **keep_item_text},
+        disable_statistics=True,
+        disable_analyzer_cache=True,  # an unchanged transform is not run at all, and keeping a cache costs seconds
+    )
