@@ -64,7 +64,7 @@ def measure(edges: int) -> dict[str, float]:
         entities, 20, np.where(np.arange(items) % 2, np.arange(items), -1),
     )  # fmt: skip
     takers, taken = random.integers(1, users, edges // 4), random.integers(1, items, edges // 4)
-    graph = CollaborativeGraph.of(users, takers, taken, knowledge)
+    graph = CollaborativeGraph.from_interactions(users, takers, taken, knowledge)
     before = megabytes()
     inputs = ModelInputs(("click",), items, history_length=4, history_age_buckets=4, user_rows=users)
     model = KGAT(inputs, KGATHyperparameters(), graph=graph)

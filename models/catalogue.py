@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.embedding.embedding_table import gather_rows
+from interestflow.models.layers.embedding.gather import gather_rows
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from interestflow.models.layers.embedding.embedding_table import DeclaredTable, declared_alone
+from interestflow.models.layers.embedding.declared_tables import DeclaredTable, declare_tables
 from interestflow.models.optimizers import build_optimizer, slot_bytes
 from interestflow.models.training_config import OptimizerConfig
 
@@ -40,7 +40,7 @@ def table_sizes(build: Callable[[], Any], config: OptimizerConfig) -> tuple[Tabl
             the tables would fit into no memory.
         config: the optimizer that will train it.
     """
-    with declared_alone() as tables:
+    with declare_tables() as tables:
         build()
     sizes = [TableSize(table.name, table.rows, table.width, _slot_bytes(table, config)) for table in tables]
     return tuple(sorted(sizes, key=lambda size: -size.bytes))

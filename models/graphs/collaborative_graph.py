@@ -70,7 +70,9 @@ class CollaborativeGraph:
     tails: np.ndarray
 
     @classmethod
-    def of(cls, user_rows: int, users: np.ndarray, items: np.ndarray, knowledge: KnowledgeGraph) -> CollaborativeGraph:
+    def from_interactions(
+        cls, user_rows: int, users: np.ndarray, items: np.ndarray, knowledge: KnowledgeGraph
+    ) -> CollaborativeGraph:
         """Joins interactions and knowledge.
 
         Args:

@@ -20,7 +20,7 @@ class GraphEdges:
 
     Attributes:
         heads, relations, tails: int32 [E], in the order of heads.
-        by_tail: [E], their places in the order of tails, and of heads among those of one tail.
+        tail_order: [E], their places in the order of tails, and of heads among those of one tail.
     """
 
     def __init__(self, graph: CollaborativeGraph) -> None:
@@ -28,7 +28,7 @@ class GraphEdges:
         self.heads, self.relations, self.tails = (
             ops.convert_to_tensor(part) for part in (graph.heads, graph.relations, graph.tails)
         )
-        self.by_tail = ops.convert_to_tensor(np.lexsort((graph.heads, graph.tails)))
+        self.tail_order = ops.convert_to_tensor(np.lexsort((graph.heads, graph.tails)))
         heads, starts, counts = np.unique(graph.heads, return_index=True, return_counts=True)
         self._head_count = len(heads)
         self._starts, self._counts = ops.convert_to_tensor(starts), ops.convert_to_tensor(counts)
@@ -39,16 +39,16 @@ class GraphEdges:
         taken = np.unique(graph.tails[took]) - graph.user_rows
         self._taken_items = ops.convert_to_tensor(taken if len(taken) else np.arange(1, graph.item_rows))
 
-    def took(self, users: Any, items: Any) -> Any:
+    def has_interaction(self, users: Any, items: Any) -> Any:
         """[B], whether users of ids [B] took items of ids [B] in training."""
         return _among(self._interactions, ops.cast(users, "int64") * self.graph.item_rows + ops.cast(items, "int64"))
 
-    def draw_items(self, count: Any, seed: Any) -> Any:
+    def sample_items(self, count: Any, seed: Any) -> Any:
         """Ids [count] of items that somebody took in training, all alike."""
         places = keras.random.randint((count,), 0, self._taken_items.shape[0], seed=seed)
         return ops.take(self._taken_items, places)
 
-    def draw(self, count: int, seed: Any) -> tuple[Any, Any, Any, Any, Any]:
+    def sample_triples(self, count: int, seed: Any) -> tuple[Any, Any, Any, Any, Any]:
         """Heads, relations, tails, other tails [count], and which of the others make no triple of the graph.
 
         As the authors: a head by itself, whatever its edges, then one of them; the other tail is any node.
@@ -62,7 +62,7 @@ class GraphEdges:
         false = ops.logical_not(_among(self._triples, self._triple_keys(heads, relations, others)))
         return heads, relations, tails, others, false
 
-    def by_relation(self) -> Iterator[tuple[int, np.ndarray]]:
+    def relation_chunks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Every relation with the places of at most `CHUNK` of its edges, until all edges have come."""
         order = np.argsort(self.graph.relations, kind="stable")
         bounds = np.searchsorted(self.graph.relations[order], np.arange(self.graph.relation_count + 1))

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from interestflow.models.layers.embedding.embedding_table import gather_rows
+from interestflow.models.layers.embedding.gather import gather_rows
 from interestflow.models.replicas import gather_over_replicas
 
 

@@ -169,7 +169,7 @@ def bpr(positive: Any, negative: Any, own: Any, history: Any, drawn: Any) -> Any
     return ops.sum(losses, axis=1) / ops.maximum(ops.sum(ops.cast(counts, "float32"), axis=1), 1.0)
 
 
-def draw(distribution: str, count: int, counts: Any, own: Any, seed: Any) -> tuple[Any, tuple[Any, Any]]:
+def draw_negatives(distribution: str, count: int, counts: Any, own: Any, seed: Any) -> tuple[Any, tuple[Any, Any]]:
     """Items drawn with replacement, never padding's row 0.
 
     Args:

@@ -124,7 +124,7 @@ class Matcher(DescribedModel):
                 return retrieval_losses.recommenders_softmax(users, candidates, ids, probabilities, **options)
             scores = self.training_score(users, candidates)
             return retrieval_losses.in_batch_softmax(scores, ids, probabilities, **options)
-        drawn, expected = retrieval_losses.draw(
+        drawn, expected = retrieval_losses.draw_negatives(
             h.negative_distribution, h.negatives, self.catalogue.counts, own, self.draws
         )
         others = ops.cast(self.encode_items(self.catalogue.features(drawn), training=True), "float32")

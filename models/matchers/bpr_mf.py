@@ -9,7 +9,7 @@ from keras import ops
 
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.embedding.quotient_remainder import make_table
+from interestflow.models.layers.embedding.quotient_remainder import build_table
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.matchers.bpr_mf_spec import BPRMFHyperparameters
 
@@ -35,10 +35,10 @@ class BPRMF(Matcher):
         if inputs.user_rows is None:
             raise ValueError("`model.name` bpr_mf needs the ids of users among its inputs, received none")
         h = hyperparameters
-        self.users = make_table(
+        self.users = build_table(
             inputs.user_rows, h.embedding_dimension, inputs.user_layout, h.embedding_l2, name="user"
         )
-        self.items = make_table(
+        self.items = build_table(
             inputs.item_rows, h.embedding_dimension, inputs.item_layout, h.embedding_l2, name="item"
         )
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.attention.long_short_term import TwoHorizons, soft_maximum, with_unused_replaced
+from interestflow.models.layers.attention.long_short_term import LongShortTermInterests, replace_unused, soft_maximum
 from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.layers.embedding.item_space import ItemSpace
 from interestflow.models.matchers.base import Matcher
@@ -24,7 +24,7 @@ class HCN(Matcher):
     that they are less redundant, and a co-interest network of the long-term and the short-term ones. All else is our
     reconstruction:
 
-        F         = TwoHorizons(x_1, ..., x_T)
+        F         = LongShortTermInterests(x_1, ..., x_T)
         u_k       = F_k + p_u                                     x, y and p_u of `ItemSpace`
         training:   sum_k softmax_k(<u_k, y> / t) <u_k, y>        t = `soft_temperature`, so that all interests learn
         serving:    max_k <u_k, y_i>
@@ -48,7 +48,7 @@ class HCN(Matcher):
         h, places = hyperparameters, inputs.history_length
         self.space = ItemSpace(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="space")
         sizes = (self.space.width, h.interests, places, h.recent, h.rounds, h.centre_temperature)
-        self.horizons = TwoHorizons(*sizes, name="horizons")
+        self.horizons = LongShortTermInterests(*sizes, name="horizons")
 
     def interests(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """[B, 2K, d], of the history alone, and which of them, bool [B, 2K], are used."""
@@ -58,7 +58,7 @@ class HCN(Matcher):
         interests, used = self.interests(features, training)
         if training and self.hyperparameters.redundancy_weight:
             self.add_loss(self.hyperparameters.redundancy_weight * redundancy(interests, used))
-        interests = with_unused_replaced(interests, used)
+        interests = replace_unused(interests, used)
         return self.user_vectors(interests + self.space.user(features, training=training)[:, None])
 
     def encode_items(self, features: dict[str, Any], training: bool | None = None) -> Any:

@@ -14,7 +14,8 @@ from interestflow.models.graphs.edges import GraphEdges
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.core.masked_ops import masked_softmax, masked_sum
 from interestflow.models.layers.core.unit_norm import unit_norm
-from interestflow.models.layers.embedding.embedding_table import declare, gather_rows, rows_to_make
+from interestflow.models.layers.embedding.declared_tables import declare_table, rows_to_allocate
+from interestflow.models.layers.embedding.gather import gather_rows
 from interestflow.models.layers.graph.bi_interaction import BiInteraction
 from interestflow.models.layers.graph.segment_ops import neighbourhood_sums, segment_softmax
 from interestflow.models.layers.graph.transr import TransR
@@ -120,7 +121,7 @@ class KGAT(Matcher):
         self.graph_moments = list(self.graph_optimizer.variables)  # weights too, so that a backup has them
         for kind in ("momentum", "velocity"):
             (moments,) = (each for each in self.graph_moments if each.name.endswith(f"nodes_{kind}"))
-            declare(f"nodes {kind}", nodes, moments)
+            declare_table(f"nodes {kind}", nodes, moments)
         self._graph_step: Any = None
         if graph is not None and self.nodes.shape[0] == nodes:  # not where tables are only declared
             self.refresh()
@@ -131,9 +132,9 @@ class KGAT(Matcher):
         )
 
     def _table(self, name: str, rows: int, width: int, initializer: str = "zeros", trainable: bool = False) -> Any:
-        """A weight [rows, width], of a size that is told before training: see `declared_alone`."""
-        table = self._weight(name, (rows_to_make(rows), width), initializer, trainable)
-        declare(name, rows, table)
+        """A weight [rows, width], of a size that is told before training: see `declare_tables`."""
+        table = self._weight(name, (rows_to_allocate(rows), width), initializer, trainable)
+        declare_table(name, rows, table)
         return table
 
     def build(self, *_: Any) -> None:
@@ -166,7 +167,7 @@ class KGAT(Matcher):
     def propagate(self, training: bool = False) -> list[Any]:
         """Of all nodes, `e_0` to `e_L`, [N, d_l] each."""
         edges = self._learnt_from()
-        said_to = neighbourhood_sums(self.attention, edges.heads, edges.tails, edges.by_tail, self.sizes[0])
+        said_to = neighbourhood_sums(self.attention, edges.heads, edges.tails, edges.tail_order, self.sizes[0])
         levels = [ops.convert_to_tensor(self.nodes)]
         for layer in self.propagation:
             levels.append(layer(levels[-1], said_to(levels[-1]), training=training))
@@ -175,12 +176,12 @@ class KGAT(Matcher):
     def training_loss(self, features: dict[str, Any], weights: Any | None = None) -> Any:
         """See `Matcher`: BPR, and half of `embedding_l2` times the squares of the three vectors `e*` of a row."""
         users, items, edges = features["user"], features["item"], self._learnt_from()
-        others = ops.cast(edges.draw_items(ops.shape(items)[0], self.random), items.dtype)
+        others = ops.cast(edges.sample_items(ops.shape(items)[0], self.random), items.dtype)
         rows = ops.concatenate([users, self.user_rows + items, self.user_rows + others], axis=0)
         levels = [ops.take(level, rows, axis=0) for level in self.propagate(training=True)]
         user, item, other = ops.split(_joined(levels), 3, axis=0)
         losses = ops.softplus(ops.sum(user * (other - item), axis=-1))
-        losses = ops.where(edges.took(users, others), 0.0, losses)
+        losses = ops.where(edges.has_interaction(users, others), 0.0, losses)
         squares = sum(ops.sum(ops.square(vector), axis=-1) for vector in (user, item, other))
         return self.weighted_mean(losses + 0.5 * self.hyperparameters.embedding_l2 * squares, weights)
 
@@ -210,7 +211,7 @@ class KGAT(Matcher):
 
         @tf.function
         def step() -> Any:
-            heads, relations, tails, others, false = edges.draw(h.graph_batch_size, self.random)
+            heads, relations, tails, others, false = edges.sample_triples(h.graph_batch_size, self.random)
             weights = [weight.value for weight in self.graph_learns]
             with tf.GradientTape() as tape:
                 tape.watch(weights)
@@ -233,7 +234,7 @@ class KGAT(Matcher):
         nodes[: self.user_rows][~known] = nodes[: self.user_rows][known].mean(axis=0) if known.any() else 0.0
         self.nodes.assign(nodes)
         scores = np.zeros(self.sizes[2], np.float32)
-        for relation, places in edges.by_relation():
+        for relation, places in edges.relation_chunks():
             heads, tails = (nodes[part[places]] for part in (edges.graph.heads, edges.graph.tails))
             scores[places] = ops.convert_to_numpy(self.transr.scores(relation, heads, tails))
         if self.sizes[2]:

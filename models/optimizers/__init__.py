@@ -7,7 +7,7 @@ import math
 import keras
 
 from interestflow.models.optimizers.decoupled import Decoupled
-from interestflow.models.optimizers.row_sparse import LazyAdam, RowSparse, SparseAdagrad
+from interestflow.models.optimizers.row_sparse import LazyAdam, RowSparseOptimizer, SparseAdagrad
 from interestflow.models.optimizers.rowwise_adagrad import RowwiseAdagrad
 from interestflow.models.training_config import OptimizerConfig
 
@@ -29,7 +29,7 @@ def build_optimizer(config: OptimizerConfig, xla: bool = False) -> keras.optimiz
         xla: whether the step that it is part of is compiled by XLA.
     """
     kind = OPTIMIZERS[config.name]
-    options = {"for_xla": xla} if issubclass(kind, RowSparse) else {}
+    options = {"for_xla": xla} if issubclass(kind, RowSparseOptimizer) else {}
     if config.dense is None:
         return kind(learning_rate=config.learning_rate, global_clipnorm=config.clip_norm, **options)
     tables = kind(learning_rate=config.learning_rate, **options)

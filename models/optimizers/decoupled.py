@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from interestflow.models.layers.embedding.embedding_table import is_table
-from interestflow.models.optimizers.row_sparse import RowSparse
+from interestflow.models.layers.embedding.declared_tables import is_table
+from interestflow.models.optimizers.row_sparse import RowSparseOptimizer
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
-class Decoupled(RowSparse):
+class Decoupled(RowSparseOptimizer):
     """Trains the variables that `EmbeddingTable` marks as tables by `tables`, and every other one by `dense`.
 
     Each has its own learning rate and its own slots; the limit on the norm is over the gradients of both.
@@ -21,12 +21,12 @@ class Decoupled(RowSparse):
         tables: without a limit of its own.
         dense: likewise; one of Keras's.
         global_clipnorm: the norm over all gradients that is not exceeded; None: no limit.
-        for_xla: see `RowSparse`.
+        for_xla: see `RowSparseOptimizer`.
     """
 
     def __init__(
         self,
-        tables: RowSparse,
+        tables: RowSparseOptimizer,
         dense: keras.optimizers.Optimizer,
         global_clipnorm: float | None = None,
         for_xla: bool = False,

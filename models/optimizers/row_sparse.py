@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from interestflow.models.layers.embedding.huge_pages import on_large_pages
+from interestflow.models.layers.embedding.huge_pages import advise_huge_pages
 
 
 def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
@@ -42,7 +42,7 @@ def sum_duplicates_in_fixed_shapes(gradient: tf.IndexedSlices) -> tf.IndexedSlic
     return tf.IndexedSlices(values, ids, gradient.dense_shape)
 
 
-class RowSparse(keras.optimizers.Optimizer):
+class RowSparseOptimizer(keras.optimizers.Optimizer):
     """What the row-sparse optimizers share; a subclass says how rows are updated in `update_rows`.
 
     Gradients are summed over the replicas first and clipped after, so that one and two replicas take the same step on
@@ -58,7 +58,7 @@ class RowSparse(keras.optimizers.Optimizer):
         self.for_xla = for_xla
 
     def add_variable(self, *args: Any, **options: Any) -> Any:
-        return on_large_pages(super().add_variable(*args, **options))
+        return advise_huge_pages(super().add_variable(*args, **options))
 
     def _backend_apply_gradients(self, grads: list[Any], trainable_variables: list[Any]) -> None:
         variables = [getattr(variable, "value", variable) for variable in trainable_variables]
@@ -100,7 +100,7 @@ UNSUPPORTED = (
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
-class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
+class SparseAdagrad(RowSparseOptimizer, keras.optimizers.Adagrad):
     """Adagrad, row by row for tables: to each row that a batch uses it does what Keras's Adagrad does.
 
     `a += g^2; w -= learning_rate * g / sqrt(a + epsilon)`. Since a row without gradient would not change under Adagrad
@@ -111,7 +111,7 @@ class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
         initial_accumulator_value: what `a` begins with.
         epsilon: keeps the root away from 0.
         global_clipnorm: the norm over all gradients that is not exceeded; None: no limit.
-        for_xla: see `RowSparse`.
+        for_xla: see `RowSparseOptimizer`.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class SparseAdagrad(RowSparse, keras.optimizers.Adagrad):
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
-class LazyAdam(RowSparse, keras.optimizers.Adam):
+class LazyAdam(RowSparseOptimizer, keras.optimizers.Adam):
     """Adam, row by row for tables: a row's moments decay only at the steps that use the row.
 
     This is not what dense Adam does, whose moments decay at every step and which goes on moving a row long after its
@@ -152,7 +152,7 @@ class LazyAdam(RowSparse, keras.optimizers.Adam):
         learning_rate: a float or a schedule.
         beta_1, beta_2, epsilon: as Keras's Adam.
         global_clipnorm: the norm over all gradients that is not exceeded; None: no limit.
-        for_xla: see `RowSparse`.
+        for_xla: see `RowSparseOptimizer`.
     """
 
     def __init__(

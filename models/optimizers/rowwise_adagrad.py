@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from interestflow.models.layers.embedding.embedding_table import is_table
+from interestflow.models.layers.embedding.declared_tables import is_table
 from interestflow.models.optimizers.row_sparse import SparseAdagrad
 
 

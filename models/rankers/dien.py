@@ -72,28 +72,28 @@ class DIEN(Ranker):
         self.draws = keras.random.SeedGenerator()
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        history, mask = self.items.of_history(features, training=training)
-        beside_items = self.context.of_history(features, training=training)
+        history, mask = self.items.history(features, training=training)
+        beside_items = self.context.history(features, training=training)
         behaviours = history if beside_items is None else history + self.behaviour(beside_items)
         # Without the mask: states after the last behaviour differ from those with it, and nothing looks at them.
         states = self.extractor(behaviours, training=training)
         if training and self.auxiliary_weight:
             if self.inputs_description.history_negatives:
-                negatives, found = self.items.of_history_negatives(features, training=training)
+                negatives, found = self.items.history_negatives(features, training=training)
                 differs = features["history_negative_item"] != features["history_item"]
                 valid = ops.logical_and(ops.logical_and(mask, found), differs)
             else:
                 negatives, valid = self._batch_mates(features["history_item"], history, mask)
             self.add_loss(self.auxiliary_weight * next_step_loss(states, history, negatives, valid))
-        others = self.context.of_user(features, training=training)
+        others = self.context.user(features, training=training)
         user = {"states": states, "mask": mask, "sum": masked_sum(history, mask)}
         return user | ({} if others is None else {"others": others})
 
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        target = self.items.of_candidate(features, training=training)
+        target = self.items.candidate(features, training=training)
         _, weights = self.attention(target, user["states"], mask=user["mask"], training=training)
         evolved = self.evolution(user["states"], weights, user["mask"], training=training)
-        others = [user.get("others"), self.context.of_candidate(features, training=training)]
+        others = [user.get("others"), self.context.candidate(features, training=training)]
         parts = [evolved, target, user["sum"], user["sum"] * target, *(part for part in others if part is not None)]
         scores = self.score(self.tower(ops.concatenate(parts, axis=-1), training=training))
         if self.item_bias is not None:

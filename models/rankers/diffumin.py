@@ -29,7 +29,7 @@ class DiffuMIN(Ranker):
         O    = OrthogonalChannels(v)                       [d, c]
         S    = k O; each behaviour goes where S is highest, a channel keeps its best
         r_i  = mean of S_ji k_j over channel i; how long it is says how well they fit
-        r*_i = r_i, to unit length, blurred, and restored in a few steps (`InterestDenoiser`)
+        r*_i = r_i, to unit length, noised, and denoised in a few steps (`InterestDenoiser`)
         s    = the last of TransformerBlock([newest behaviours; v])
         logits = Dense(MLP([r; r*; s; v; others]))
 
@@ -79,28 +79,28 @@ class DiffuMIN(Ranker):
         super().build(input_shape)
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        history, mask = self.items.of_history(features, training=training)
-        beside_items = self.context.of_history(features, training=training)
+        history, mask = self.items.history(features, training=training)
+        beside_items = self.context.history(features, training=training)
         if beside_items is not None:
             history = history + self.behaviour(beside_items)
         newest, there = self._newest(history, mask)
-        others = self.context.of_user(features, training=training)
+        others = self.context.user(features, training=training)
         user = {"history": history, "mask": mask, "newest": newest, "there": there}
         return user | ({} if others is None else {"others": others})
 
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        target = self.items.of_candidate(features, training=training)
+        target = self.items.candidate(features, training=training)
         channels = self.channels(target)
         means, interests, has_any = self._interests(user["history"], user["mask"], channels)
         directions = ops.cast(ops.transpose(channels, (0, 2, 1)), interests.dtype)
-        surroundings = self.denoiser.surroundings(interests, directions)
-        restored = self.denoiser.restored(interests, surroundings, self.steps, self.draws if training else None)
+        context = self.denoiser.context(interests, directions)
+        denoised = self.denoiser.denoise(interests, context, self.steps, self.draws if training else None)
         if training:
-            self._add_losses(interests, restored, surroundings, has_any)
+            self._add_losses(interests, denoised, context, has_any)
         lately = self._lately(user["newest"], user["there"], target)
         flat = (-1, interests.shape[1] * interests.shape[2])
-        others = [user.get("others"), self.context.of_candidate(features, training=training)]
-        parts = [ops.reshape(means, flat), ops.reshape(restored, flat), lately, target]
+        others = [user.get("others"), self.context.candidate(features, training=training)]
+        parts = [ops.reshape(means, flat), ops.reshape(denoised, flat), lately, target]
         joined = ops.concatenate([*parts, *(part for part in others if part is not None)], axis=-1)
         return self.to_logits(self.score(self.tower(joined, training=training)))
 
@@ -129,18 +129,18 @@ class DiffuMIN(Ranker):
         there = ops.concatenate([there, ops.ones_like(there[:, :1])], axis=1)
         return self.short_term(ops.transpose(tokens, (1, 0, 2)), ops.transpose(there))
 
-    def _add_losses(self, interests: Any, restored: Any, surroundings: Any, has_any: Any) -> None:
+    def _add_losses(self, interests: Any, denoised: Any, context: Any, has_any: Any) -> None:
         counted = ops.cast(has_any, "float32")
         if self.diffusion_weight:
             shape = ops.shape(interests)
             levels = keras.random.randint(shape[:2], 0, LEVELS, seed=self.draws)
             noise = keras.random.normal(shape, dtype=interests.dtype, seed=self.draws)
-            found = self.denoiser(self.denoiser.blurred(interests, noise, levels), surroundings, levels)
+            found = self.denoiser(self.denoiser.add_noise(interests, noise, levels), context, levels)
             difference = ops.cast(found, "float32") - ops.cast(ops.stop_gradient(interests), "float32")
             errors = ops.mean(difference**2, axis=-1)
             self.add_loss(self.diffusion_weight * ops.sum(errors * counted) / ops.maximum(ops.sum(counted), 1.0))
         if self.contrast_weight:
-            views = [self._projected(each) for each in (interests, restored)]
+            views = [self._projected(each) for each in (interests, denoised)]
             self.add_loss(self.contrast_weight * info_nce(views[0], views[1], self.temperature, has_any))
 
     def _projected(self, vectors: Any) -> Any:

@@ -69,24 +69,24 @@ class DIN(Ranker):
         self.item_bias = EmbeddingTable(inputs.item_rows, tasks, 0.0, "zeros", name="bias") if h.item_bias else None
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        history, mask = self.items.of_history(features, training=training)
-        beside_items = self.context.of_history(features, training=training)
+        history, mask = self.items.history(features, training=training)
+        beside_items = self.context.history(features, training=training)
         if beside_items is not None:
             history = history + self.behaviour(beside_items)
-        others = self.context.of_user(features, training=training)
+        others = self.context.user(features, training=training)
         return {"history": history, "mask": mask} | ({} if others is None else {"others": others})
 
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         if training:
             self.items.penalize(features)
-        target = self.items.of_candidate(features, training=training)
+        target = self.items.candidate(features, training=training)
         interest = self.activation_unit(target, user["history"], mask=user["mask"], training=training)
         return self._to_logits(target, interest, user.get("others"), features, training)
 
     def rank(self, features: dict[str, Any]) -> dict[str, Any]:
         # What the activation unit makes of a behaviour alone is the same for all candidates.
         user, candidates, count = self.apart(features)
-        target = self.items.of_candidate(candidates)
+        target = self.items.candidate(candidates)
         by_user = ops.reshape(target, (-1, count, self.items.width))
         interest = ops.reshape(self.activation_unit(by_user, user["history"], mask=user["mask"]), ops.shape(target))
         others = ops.repeat(user["others"], count, axis=0) if "others" in user else None
@@ -99,7 +99,7 @@ class DIN(Ranker):
         if self.interest_norm is not None:
             interest = self.interest_norm(interest, training=training)
         interest = self.interest(interest)
-        beside_target = self.context.of_candidate(features, training=training)
+        beside_target = self.context.candidate(features, training=training)
         parts = [interest, target, interest * target, others, beside_target]
         joined = ops.concatenate([part for part in parts if part is not None], axis=-1)
         scores = self.score(self.tower(joined, training=training))

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.attention.long_short_term import TwoHorizons, soft_maximum, with_unused_replaced
+from interestflow.models.layers.attention.long_short_term import LongShortTermInterests, replace_unused, soft_maximum
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.layers.embedding.item_space import ItemSpace
 from interestflow.models.rankers.base import Ranker
@@ -21,7 +21,7 @@ class HCNRanker(Ranker):
 
     The abstract of HCN says that it ranks coarsely; the equations are our reconstruction, as those of the matcher:
 
-        u_k     = TwoHorizons(x_1, ..., x_T)_k + p_u              x, y and p_u of `ItemSpace`
+        u_k     = LongShortTermInterests(x_1, ..., x_T)_k + p_u              x, y and p_u of `ItemSpace`
         s       = sum_k softmax_k(<u_k, y> / t) <u_k, y>          t = `soft_temperature`
         logit_i = a_i s + b_item,i + c_i . p_u + d_i              of task i
 
@@ -45,14 +45,14 @@ class HCNRanker(Ranker):
         h, tasks = hyperparameters, len(inputs.tasks)
         self.space = ItemSpace(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="space")
         sizes = (self.space.width, h.interests, inputs.history_length, h.recent, h.rounds, h.centre_temperature)
-        self.horizons = TwoHorizons(*sizes, name="horizons")
+        self.horizons = LongShortTermInterests(*sizes, name="horizons")
         self.of_product = keras.layers.Dense(tasks, kernel_initializer="ones", dtype="float32", name="of_product")
-        has_user = self.space.of_user is not None
+        has_user = self.space.user_projection is not None
         self.of_user = keras.layers.Dense(tasks, use_bias=False, dtype="float32", name="of_user") if has_user else None
         self.item_bias = EmbeddingTable(inputs.item_rows, tasks, 0.0, "zeros", name="bias") if h.item_bias else None
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        interests = with_unused_replaced(*self.horizons(*self.space.history(features, training=training)))
+        interests = replace_unused(*self.horizons(*self.space.history(features, training=training)))
         user = self.space.user(features, training=training)
         own = {} if self.of_user is None else {"logits": self.of_user(user)}
         return {"interests": interests + user[:, None], **own}

@@ -12,7 +12,7 @@ from interestflow.models.layers.attention.cross_attention import CrossAttention
 from interestflow.models.layers.attention.proxy_gated_unit import ProxyGatedUnit
 from interestflow.models.layers.core.mlp_tower import MLPTower
 from interestflow.models.layers.embedding.embedding_table import embed_values
-from interestflow.models.layers.embedding.quotient_remainder import make_table
+from interestflow.models.layers.embedding.quotient_remainder import build_table
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.rankers.infnet_spec import INFNetHyperparameters
 
@@ -123,7 +123,7 @@ class INFNet(Ranker):
         layouts = {each.name: each.layout for each in inputs.categorical}
         layouts |= {"item": inputs.item_layout, "user": inputs.user_layout}
         self.tables = {
-            name: make_table(count, d, layouts.get(name), h.embedding_l2, name=name) for name, count in rows.items()
+            name: build_table(count, d, layouts.get(name), h.embedding_l2, name=name) for name, count in rows.items()
         }
         in_target = [each for each in inputs.categorical if each.in_target]
         self.user_fields = [] if inputs.user_rows is None else ["user"]

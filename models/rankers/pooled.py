@@ -43,18 +43,18 @@ class PooledRanker(Ranker):
         self.score = keras.layers.Dense(len(inputs.tasks), dtype="float32", name="score")
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        history, mask = self.items.of_history(features, training=training)
-        beside_items = self.context.of_history(features, training=training)
+        history, mask = self.items.history(features, training=training)
+        beside_items = self.context.history(features, training=training)
         interest = masked_mean(history, mask)
         if beside_items is not None:
             # The mean and the projection are both linear, so the cheaper order will do.
             interest += self.behaviour(masked_mean(beside_items, mask))
-        others = self.context.of_user(features, training=training)
+        others = self.context.user(features, training=training)
         return {"interest": interest} | ({} if others is None else {"others": others})
 
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        target = self.items.of_candidate(features, training=training)
-        beside_target = self.context.of_candidate(features, training=training)
+        target = self.items.candidate(features, training=training)
+        beside_target = self.context.candidate(features, training=training)
         parts = [user["interest"], target, user.get("others"), beside_target]
         joined = ops.concatenate([part for part in parts if part is not None], axis=-1)
         return self.to_logits(self.score(self.tower(joined, training=training)))

@@ -14,7 +14,7 @@ from interestflow.models.layers.core.mlp_tower import MLPTower
 from interestflow.models.layers.embedding.context_embedding import ContextEmbedding
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
-from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, places_from_the_end
+from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, positions_from_end
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.rankers.tin_spec import TINHyperparameters
 
@@ -68,22 +68,22 @@ class TIN(Ranker):
         self.item_bias = EmbeddingTable(inputs.item_rows, tasks, 0.0, "zeros", name="bias") if h.item_bias else None
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        history, mask = self.items.of_history(features, training=training)
-        beside_items = self.context.of_history(features, training=training)
+        history, mask = self.items.history(features, training=training)
+        beside_items = self.context.history(features, training=training)
         if beside_items is not None:
             history = history + self.behaviour(beside_items)
         if self.places is not None:
-            history = history + self.places(places_from_the_end(mask))
+            history = history + self.places(positions_from_end(mask))
         if self.gaps is not None:
             history = history + self.gaps(features["history_age"])
-        others = self.context.of_user(features, training=training)
+        others = self.context.user(features, training=training)
         return {"history": history, "mask": mask} | ({} if others is None else {"others": others})
 
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        target = self.items.of_candidate(features, training=training)
+        target = self.items.candidate(features, training=training)
         for encoding in (self.places, self.gaps):
             if encoding is not None:
-                target = target + encoding.of_target
+                target = target + encoding.target
         pooled = self.attention(target, user["history"], mask=user["mask"], training=training)
         if self.pooled is None:
             parts = [target * pooled, target]
@@ -92,7 +92,7 @@ class TIN(Ranker):
                 pooled = self.pooled_norm(pooled, training=training)
             pooled = self.pooled(pooled)
             parts = [pooled, target, pooled * target]
-        others = [user.get("others"), self.context.of_candidate(features, training=training)]
+        others = [user.get("others"), self.context.candidate(features, training=training)]
         joined = ops.concatenate([*parts, *(part for part in others if part is not None)], axis=-1)
         scores = self.score(self.tower(joined, training=training))
         if self.item_bias is not None:

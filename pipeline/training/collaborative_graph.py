@@ -31,7 +31,9 @@ def collaborative_graph(folder: str | None, training: Split, items: CatalogueIte
     for features, _, _ in training.in_order(READ_AT_ONCE):
         users.append(features[USER].numpy())
         taken.append(features[ITEM].numpy())
-    return CollaborativeGraph.of(inputs.user_rows, np.concatenate(users), np.concatenate(taken), knowledge)
+    return CollaborativeGraph.from_interactions(
+        inputs.user_rows, np.concatenate(users), np.concatenate(taken), knowledge
+    )
 
 
 def _knowledge(folder: str, item_rows: int, items: CatalogueItems) -> KnowledgeGraph:

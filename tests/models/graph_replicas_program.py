@@ -26,7 +26,7 @@ SIZES: dict[str, Any] = {"embedding_dimension": 4, "relation_dimension": 3, "lay
 def trained(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
     keras.utils.set_random_seed(3)
     with strategy.scope():
-        graph = CollaborativeGraph.of(USERS, BATCH["user"], BATCH["item"], KNOWN)
+        graph = CollaborativeGraph.from_interactions(USERS, BATCH["user"], BATCH["item"], KNOWN)
         model = KGAT(INPUTS, KGATHyperparameters(**SIZES, message_dropout=0.0, graph_steps=5), graph=graph, name="kgat")
         model.build()
         weights = model.trainable_variables

@@ -109,7 +109,7 @@ def random_graph(inputs: ModelInputs) -> CollaborativeGraph:
         item_entities=np.arange(inputs.item_rows) - 1,
     )
     users = np.repeat(np.arange(1, inputs.user_rows), 2)
-    return CollaborativeGraph.of(inputs.user_rows, users, 1 + users % (inputs.item_rows - 1), knowledge)
+    return CollaborativeGraph.from_interactions(inputs.user_rows, users, 1 + users % (inputs.item_rows - 1), knowledge)
 
 
 def move_weights(model: Any, scale: float = 0.3, seed: int = 1) -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from interestflow.models.layers.embedding.embedding_table import mark_as_table
+from interestflow.models.layers.embedding.declared_tables import mark_as_table
 from interestflow.models.optimizers import Decoupled, LazyAdam, RowwiseAdagrad
 from interestflow.models.registry import build_ranker
 from interestflow.models.training_config import OptimizerConfig, TrainingConfig

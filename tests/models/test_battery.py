@@ -86,11 +86,11 @@ class Sound(PooledRanker):
         self.hidden = keras.layers.Dense(16, activation="relu")
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
-        history, mask = self.items.of_history(features, training=training)
+        history, mask = self.items.history(features, training=training)
         return self.pool(history, mask)
 
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> Any:
-        target = self.items.of_candidate(features, training=training)
+        target = self.items.candidate(features, training=training)
         hidden = self.hidden(ops.concatenate([user, target], axis=-1))
         return self.to_logits(self.finish(self.output_layer(hidden), features, training))
 

@@ -22,7 +22,7 @@ KNOWLEDGE = KnowledgeGraph(
 
 def test_users_then_items_then_other_entities() -> None:
     """Users 0 to 2 are nodes 0 to 2, items 0 to 3 nodes 3 to 6, entities 1 and 3 nodes 7 and 8."""
-    graph = CollaborativeGraph.of(3, np.array([1, 2, 1, 1]), np.array([1, 3, 2, 1]), KNOWLEDGE)
+    graph = CollaborativeGraph.from_interactions(3, np.array([1, 2, 1, 1]), np.array([1, 3, 2, 1]), KNOWLEDGE)
     assert (graph.node_count, graph.relation_count) == (9, 6)
     edges = list(zip(graph.heads.tolist(), graph.relations.tolist(), graph.tails.tolist(), strict=True))
     assert edges == [
@@ -36,7 +36,9 @@ def test_users_then_items_then_other_entities() -> None:
 
 
 def test_padding_takes_nothing() -> None:
-    graph = CollaborativeGraph.of(3, np.array([0, 2]), np.array([1, 0]), KnowledgeGraph.without_triples(4))
+    graph = CollaborativeGraph.from_interactions(
+        3, np.array([0, 2]), np.array([1, 0]), KnowledgeGraph.without_triples(4)
+    )
     assert (graph.node_count, len(graph.heads), graph.known_users.any()) == (7, 0, False)
     assert not graph.connected_items.any()
 
@@ -57,4 +59,4 @@ def test_a_graph_that_is_none(changes: dict[str, Any], says: str) -> None:
 
 def test_an_unknown_user_is_named() -> None:
     with pytest.raises(ValueError, match="`users` should be from 0 to 2, received 3"):
-        CollaborativeGraph.of(3, np.array([3]), np.array([1]), KNOWLEDGE)
+        CollaborativeGraph.from_interactions(3, np.array([3]), np.array([1]), KNOWLEDGE)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.embedding.embedding_table import is_table
+from interestflow.models.layers.embedding.declared_tables import is_table
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.registry import build_matcher, build_ranker, names
 from interestflow.models.table_sizes import TableSize, table_sizes

@@ -167,7 +167,7 @@ def graph_of(inputs: ModelInputs) -> CollaborativeGraph:
         item_entities=np.arange(inputs.item_rows) - 1,
     )
     users = np.repeat(np.arange(1, inputs.user_rows), 2)
-    return CollaborativeGraph.of(inputs.user_rows, users, 1 + np.arange(len(users)) % count, knowledge)
+    return CollaborativeGraph.from_interactions(inputs.user_rows, users, 1 + np.arange(len(users)) % count, knowledge)
 
 
 def best_scores(users: np.ndarray, items: IndexedItems, rows: list[dict[str, Any]], count: int) -> np.ndarray:

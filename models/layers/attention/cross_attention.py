@@ -19,28 +19,28 @@ class CrossAttention(keras.layers.Layer):
 
     Args:
         width: `d` of what comes out.
-        single: whether there is only ever one token. It has weight 1 whatever the scores, which then are not computed:
-            nothing would teach their weights.
+        single_token: whether there is only ever one token. Its weight is 1 whatever the score, which is then not
+            computed: no gradient would reach its weights.
     """
 
-    def __init__(self, width: int, single: bool = False, **kwargs: Any) -> None:
+    def __init__(self, width: int, single_token: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width = width
-        self.single = single
+        self.single_token = single_token
         self.supports_masking = True
         self.queries = keras.layers.Dense(width, use_bias=False, name="queries")
         self.keys = keras.layers.Dense(width, use_bias=False, name="keys")
         self.values = keras.layers.Dense(width, use_bias=False, name="values")
 
     def build(self, queries_shape: Any, tokens_shape: Any, *_: Any) -> None:
-        if not self.single:
+        if not self.single_token:
             self.queries.build(queries_shape)
             self.keys.build(tokens_shape)
         self.values.build(tokens_shape)
 
     def call(self, queries: Any, tokens: Any, mask: Any | None = None) -> Any:
         """[B, M, width]; mask: bool [B, N], or None for all."""
-        if self.single:
+        if self.single_token:
             values = self.values(tokens)
             return ops.broadcast_to(values, (ops.shape(queries)[0], queries.shape[1], self.width))
         products = ops.matmul(self.queries(queries), ops.transpose(self.keys(tokens), (0, 2, 1)))
@@ -53,4 +53,4 @@ class CrossAttention(keras.layers.Layer):
         """What comes out is as many as the queries, of which none is padding."""
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "width": self.width, "single": self.single}
+        return {**super().get_config(), "width": self.width, "single_token": self.single_token}

@@ -10,13 +10,13 @@ from keras import ops
 
 from interestflow.models.layers.attention.multi_interest_attention import MultiInterestAttention
 from interestflow.models.layers.core.unit_norm import unit_norm
-from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, places_from_the_end
+from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, positions_from_end
 
 EMPTY = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
-class CompetitiveCentres(keras.layers.Layer):
+class InterestCenters(keras.layers.Layer):
     """Centres that are moved, round by round, to the behaviours that are nearer to them than to other centres.
 
     "Updates interest centres iteratively" is all that is known of HCN's layer (arXiv 2210.10547, abstract); this is our
@@ -76,7 +76,7 @@ class CompetitiveCentres(keras.layers.Layer):
     def assigned(self, history: Any, mask: Any) -> tuple[Any, Any]:
         """Centres [B, K, d], and float32 [B, K, T], what each behaviour gave to each; over centres they sum to 1."""
         there = mask[:, :, None]
-        placed = history + self.encoding(places_from_the_end(mask))
+        placed = history + self.encoding(positions_from_end(mask))
         values = unit_norm(ops.where(there, history, ops.zeros_like(history)))
         keys = unit_norm(self.keys(unit_norm(ops.where(there, placed, ops.zeros_like(placed)))))
         keys = ops.transpose(keys, (0, 2, 1))

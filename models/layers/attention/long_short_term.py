@@ -8,15 +8,15 @@ import keras
 from keras import ops
 
 from interestflow.models.layers.attention.co_interest import CoInterest
-from interestflow.models.layers.attention.interest_centers import CompetitiveCentres
+from interestflow.models.layers.attention.interest_centers import InterestCenters
 from interestflow.models.layers.sequence.history_windows import newest_behaviours, older_behaviours
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
-class TwoHorizons(keras.layers.Layer):
+class LongShortTermInterests(keras.layers.Layer):
     """2K interests of a history, K of its newest behaviours and K of those before; HCN-style, our reconstruction.
 
-        C_S, C_L = CompetitiveCentres of the `recent` newest behaviours, of those before them; weights of their own
+        C_S, C_L = InterestCenters of the `recent` newest behaviours, of those before them; weights of their own
         F_S, F_L = CoInterest(C_S, C_L), CoInterest(C_L, C_S)
         F        = [F_S; F_L]
 
@@ -25,7 +25,7 @@ class TwoHorizons(keras.layers.Layer):
         interests: K.
         places: behaviours that a history has at most.
         recent: newest behaviours; None: a quarter of `places`, at least 2.
-        rounds: see `CompetitiveCentres`.
+        rounds: see `InterestCenters`.
         temperature: likewise.
     """
 
@@ -43,8 +43,8 @@ class TwoHorizons(keras.layers.Layer):
         self.sizes = {"width": width, "interests": interests, "places": places, "rounds": rounds}
         self.temperature = temperature
         self.recent = recent or max(places // 4, 2)
-        self.short_centres = CompetitiveCentres(width, interests, places, rounds, temperature, name="short_centres")
-        self.long_centres = CompetitiveCentres(width, interests, places, rounds, temperature, name="long_centres")
+        self.short_centres = InterestCenters(width, interests, places, rounds, temperature, name="short_centres")
+        self.long_centres = InterestCenters(width, interests, places, rounds, temperature, name="long_centres")
         self.short_with_long = CoInterest(width, name="short_with_long")
         self.long_with_short = CoInterest(width, name="long_with_short")
 
@@ -66,7 +66,7 @@ class TwoHorizons(keras.layers.Layer):
         return {**super().get_config(), **self.sizes, "recent": self.recent, "temperature": self.temperature}
 
 
-def with_unused_replaced(interests: Any, used: Any) -> Any:
+def replace_unused(interests: Any, used: Any) -> Any:
     """[B, K, d] of which those that are not used repeat the first that is; zeros where none is."""
     first = ops.argmax(ops.cast(used, "int32"), axis=1)
     instead = ops.take_along_axis(interests, first[:, None, None], axis=1)

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from interestflow.models.layers.core.masked_ops import masked_softmax
-from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, places_from_the_end
+from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, positions_from_end
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
@@ -44,7 +44,7 @@ class MultiInterestAttention(keras.layers.Layer):
 
     def call(self, history: Any, mask: Any) -> Any:
         """Interests [B, K, d] of behaviours [B, T, d] where bool [B, T] holds; zeros where it holds nowhere."""
-        placed = history + self.encoding(places_from_the_end(mask))
+        placed = history + self.encoding(positions_from_end(mask))
         scores = self.heads(self.hidden(placed))
         weights = masked_softmax(scores, ops.broadcast_to(mask[:, :, None], ops.shape(scores)), axis=1)
         values = ops.where(mask[:, :, None], history, ops.zeros_like(history))

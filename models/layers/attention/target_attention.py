@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from interestflow.models.layers.core.activation import make_activation
+from interestflow.models.layers.core.activation import build_activation
 from interestflow.models.layers.core.masked_ops import masked_softmax
 
 SCORES = ("mlp", "bilinear", "dot")
@@ -66,7 +66,7 @@ class TargetAttention(keras.layers.Layer):
         self.supports_masking = True
         if score == "mlp":
             self.hidden = [keras.layers.Dense(width, name=f"hidden_{i}") for i, width in enumerate(self.units[1:], 1)]
-            self.activations = [make_activation(activation, 3, name=f"activation_{i}") for i in range(len(self.units))]
+            self.activations = [build_activation(activation, 3, name=f"activation_{i}") for i in range(len(self.units))]
             # Softmax does not see a constant, so that its bias would never be learned.
             self.last = keras.layers.Dense(1, use_bias=normalization == "none", dtype="float32", name="last")
 

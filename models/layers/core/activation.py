@@ -11,7 +11,7 @@ from interestflow.models.layers.core.dice import Dice
 ACTIVATIONS = ("relu", "prelu", "dice", "sigmoid")
 
 
-def make_activation(kind: str, rank: int, **kwargs: Any) -> keras.layers.Layer:
+def build_activation(kind: str, rank: int, **kwargs: Any) -> keras.layers.Layer:
     """The layer for `kind`, one of `ACTIVATIONS`, on tensors of `rank`; what it learns is per channel alone.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from interestflow.models.layers.core.activation import make_activation
+from interestflow.models.layers.core.activation import build_activation
 from interestflow.models.layers.core.batch_normalization import BatchNormalization
 
 
@@ -39,7 +39,7 @@ class MLPTower(keras.layers.Layer):
         self.batch_normalization = batch_normalization
         self.normalization = BatchNormalization(name="normalization") if batch_normalization else None
         self.dense = [keras.layers.Dense(width, name=f"dense_{i}") for i, width in enumerate(self.units)]
-        self.activations = [make_activation(activation, 2, name=f"activation_{i}") for i in range(len(self.units))]
+        self.activations = [build_activation(activation, 2, name=f"activation_{i}") for i in range(len(self.units))]
         self.drop = keras.layers.Dropout(dropout) if dropout else None
 
     def build(self, shape: Any) -> None:

@@ -1,4 +1,4 @@
-"""Interests blurred by noise and restored in the light of the others."""
+"""Interests noised by noise and denoised in the light of the others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Schedule(NamedTuple):
     deviation: np.ndarray
 
 
-def schedule() -> Schedule:
+def linear_schedule() -> Schedule:
     """The linear one. At level 0 the posterior is the original itself: weights 1 and 0."""
     variance = np.linspace(FIRST, LAST, LEVELS)
     kept = np.cumprod(1.0 - variance)
@@ -39,7 +39,7 @@ def schedule() -> Schedule:
     return Schedule(*(column.astype(np.float32) for column in columns))
 
 
-class Surroundings(NamedTuple):
+class DenoisingContext(NamedTuple):
     """What a channel's noisy interest is to be found out from, whatever the noise and its level.
 
     With `N = c B`, the channels' rows one after the other. `others` [c - 1, N, d] are the other channels' interests;
@@ -66,7 +66,7 @@ class InterestDenoiser(keras.layers.Layer):
     DiffuMIN (arXiv 2508.15311), the authors' code; that it predicts the original rather than the noise, in training and
     in sampling alike, is how the code trains, not how it samples.
 
-    Along the chain of noise levels one token of `c` changes, so `surroundings` computes once what the others alone
+    Along the chain of noise levels one token of `c` changes, so `context` computes once what the others alone
     decide. In the first block, with `o` the noisy token and `j` one of the others, whose scores are `s`:
 
         sum_k softmax(s_j)_k v_k = (1 - w_j) seen_j + w_j v_o,
@@ -92,7 +92,7 @@ class InterestDenoiser(keras.layers.Layer):
         self.first_direction = keras.layers.Dense(width, name="first_direction")
         self.second_direction = keras.layers.Dense(width, name="second_direction")
         self.result = keras.layers.Dense(width, name="result")
-        self.schedule = schedule()
+        self.schedule = linear_schedule()
 
     def build(self, *_: Any) -> None:
         self.level_inner.build((None, self.width))
@@ -102,7 +102,7 @@ class InterestDenoiser(keras.layers.Layer):
         for layer in (self.first_direction, self.second_direction, self.result):
             layer.build((None, self.width))
 
-    def surroundings(self, interests: Any, channels: Any) -> Surroundings:
+    def context(self, interests: Any, channels: Any) -> DenoisingContext:
         """What does not change with noise; interests [B, c, d], and channels [B, c, d], the directions."""
         interests = ops.transpose(interests, (1, 0, 2))
         queries, (keys, values) = self.first.queries(interests), self.first.keys_values(interests)
@@ -113,25 +113,25 @@ class InterestDenoiser(keras.layers.Layer):
         directions = self._rows(channels)
         seen = ops.sum(shares * values, axis=1)
         conditions = self.first_direction(directions), self.second_direction(directions)
-        return Surroundings(_of_others(interests), queries, keys, values, seen, weight, conditions)
+        return DenoisingContext(_of_others(interests), queries, keys, values, seen, weight, conditions)
 
-    def call(self, noisy: Any, surroundings: Surroundings, levels: Any) -> Any:
+    def call(self, noisy: Any, context: DenoisingContext, levels: Any) -> Any:
         """The originals [B, c, d] of noisy ones [B, c, d], all channels at once; levels: int [B, c]."""
-        found = self._original(self._rows(noisy), surroundings, self._rows(self._embedded(levels)))
+        found = self._original(self._rows(noisy), context, self._rows(self._embedded(levels)))
         return ops.transpose(ops.reshape(found, (noisy.shape[1], -1, self.width)), (1, 0, 2))
 
-    def blurred(self, interests: Any, noise: Any, levels: Any) -> Any:
+    def add_noise(self, interests: Any, noise: Any, levels: Any) -> Any:
         """Interests [B, c, d] at the given levels [B, c] of noise [B, c, d]."""
         kept = ops.expand_dims(ops.take(ops.convert_to_tensor(self.schedule.kept), levels, axis=0), -1)
         kept = ops.cast(kept, interests.dtype)
         return ops.sqrt(kept) * interests + ops.sqrt(1.0 - kept) * noise
 
-    def restored(self, interests: Any, surroundings: Surroundings, steps: int, seed: Any | None) -> Any:
-        """Interests [B, c, d] blurred to the level `steps - 1` and brought back step by step.
+    def denoise(self, interests: Any, context: DenoisingContext, steps: int, seed: Any | None) -> Any:
+        """Interests [B, c, d] noised to the level `steps - 1` and brought back step by step.
 
         Args:
             interests: [B, c, d].
-            surroundings: of them.
+            context: of them.
             steps: at least 1.
             seed: of the noise; None takes the mean at every step, so that the same comes out each time.
         """
@@ -146,15 +146,15 @@ class InterestDenoiser(keras.layers.Layer):
         if seed is not None:
             state = state + (1.0 - kept) ** 0.5 * noise()
         for level in range(steps - 1, 0, -1):
-            original = self._original(state, surroundings, of_level[level])
+            original = self._original(state, context, of_level[level])
             state = float(self.schedule.to_original[level]) * original + float(self.schedule.to_noisy[level]) * state
             if seed is not None:
                 state = state + float(self.schedule.deviation[level]) * noise()
         # At level 0 the posterior is the original itself.
-        found = self._original(state, surroundings, of_level[0])
+        found = self._original(state, context, of_level[0])
         return ops.transpose(ops.reshape(found, (interests.shape[1], -1, self.width)), (1, 0, 2))
 
-    def _original(self, noisy: Any, around: Surroundings, level: Any) -> Any:
+    def _original(self, noisy: Any, around: DenoisingContext, level: Any) -> Any:
         """[N, d] of noisy [N, d] and the level's vectors, [N, d] or [d]."""
         own = ops.expand_dims(noisy + level, 0)
         query, (key, value) = self.first.queries(own), self.first.keys_values(own)

@@ -14,7 +14,7 @@ APART = 0.01
 """How far the bias sets fresh channels apart: enough where a candidate's vector is zero, little where it is not."""
 
 
-def first_as_it_is(shape: tuple[int, int], dtype: Any = None) -> Any:
+def identity_then_rotations(shape: tuple[int, int], dtype: Any = None) -> Any:
     """A fresh kernel [d, d * c]: the first channel's block is the identity, the others turn the vector at random."""
     width, channels = shape[0], shape[1] // shape[0]
     turn = keras.initializers.Orthogonal()
@@ -43,7 +43,9 @@ class OrthogonalChannels(keras.layers.Layer):
         width = shape[-1]
         if self.channels > width:
             raise ValueError(f"`channels` should be at most the vectors' width, {width}, received {self.channels}")
-        self.kernel = self.add_weight(name="kernel", shape=(width, width * self.channels), initializer=first_as_it_is)
+        self.kernel = self.add_weight(
+            name="kernel", shape=(width, width * self.channels), initializer=identity_then_rotations
+        )
         apart = keras.initializers.Identity(APART)
         self.bias = self.add_weight(name="bias", shape=(width, self.channels), initializer=apart)
 
@@ -65,7 +67,7 @@ class OrthogonalChannels(keras.layers.Layer):
         return {**super().get_config(), "channels": self.channels}
 
 
-def route(scores: Any, mask: Any, kept: int, share: float = 1.0) -> Any:
+def route(scores: Any, mask: Any, top_k: int, share: float = 1.0) -> Any:
     """Which behaviour belongs to which channel: bool [B, T, c].
 
     Each valid behaviour is in the one channel where its score is highest; a channel keeps its own highest, and all that
@@ -74,22 +76,22 @@ def route(scores: Any, mask: Any, kept: int, share: float = 1.0) -> Any:
     Args:
         scores: float32 [B, T, c].
         mask: bool [B, T].
-        kept: how many a channel keeps.
+        top_k: how many a channel keeps.
         share: of a channel's behaviours, above 0 and at most 1, which it keeps if they are fewer: at least one.
     """
     channels, steps = scores.shape[-1], scores.shape[1]
     is_best = ops.one_hot(ops.argmax(scores, axis=-1), channels, dtype="bool")
     routed = ops.logical_and(is_best, ops.expand_dims(mask, -1))
     if steps is None:  # a graph for histories of any length
-        kept = ops.minimum(kept, ops.shape(scores)[1])
-    elif kept >= steps and share == 1.0:
+        top_k = ops.minimum(top_k, ops.shape(scores)[1])
+    elif top_k >= steps and share == 1.0:
         return routed
     else:
-        kept = min(kept, steps)
+        top_k = min(top_k, steps)
     own = mask_scores(scores, routed)
-    highest = ops.top_k(ops.transpose(own, (0, 2, 1)), kept)[0]
+    highest = ops.top_k(ops.transpose(own, (0, 2, 1)), top_k)[0]
     # Rounding may put a whole number slightly above itself.
     of_share = ops.ceil(share * ops.sum(ops.cast(routed, "float32"), axis=1) - 1e-4)
-    last = ops.clip(ops.cast(of_share, "int32") - 1, 0, kept - 1)
+    last = ops.clip(ops.cast(of_share, "int32") - 1, 0, top_k - 1)
     lowest = ops.take_along_axis(highest, ops.expand_dims(last, -1), axis=-1)[..., 0]
     return ops.logical_and(routed, own >= ops.expand_dims(lowest, 1))

@@ -9,7 +9,7 @@ from keras import ops
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable, embed_values
-from interestflow.models.layers.embedding.quotient_remainder import make_table
+from interestflow.models.layers.embedding.quotient_remainder import build_table
 
 
 class ContextEmbedding(keras.layers.Layer):
@@ -29,19 +29,19 @@ class ContextEmbedding(keras.layers.Layer):
         self, inputs: ModelInputs, dimension: int, l2: float = 0.0, history_age: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.user = (
+        self.user_table = (
             None
             if inputs.user_rows is None
-            else make_table(inputs.user_rows, dimension, inputs.user_layout, l2, name="user")
+            else build_table(inputs.user_rows, dimension, inputs.user_layout, l2, name="user")
         )
         categories = {category.name: category for category in inputs.other_categories + inputs.behaviour_attributes}
         self.tables = [
-            make_table(category.rows, dimension, category.layout, l2, name=name)
+            build_table(category.rows, dimension, category.layout, l2, name=name)
             for name, category in categories.items()
         ]
-        self.in_history = {category.name for category in inputs.behaviour_attributes}
-        self.of_the_candidate = {category.name for category in inputs.other_categories if category.side == "item"}
-        self.of_the_user = {category.name for category in inputs.other_categories if category.side != "item"}
+        self.history_categories = {category.name for category in inputs.behaviour_attributes}
+        self.candidate_categories = {category.name for category in inputs.other_categories if category.side == "item"}
+        self.user_categories = {category.name for category in inputs.other_categories if category.side != "item"}
         self.age = EmbeddingTable(inputs.history_age_buckets + 1, dimension, l2, name="age") if history_age else None
         self.oldest = inputs.history_age_buckets
         self.user_numbers = [number.name for number in inputs.numeric if number.side != "item"]
@@ -49,25 +49,25 @@ class ContextEmbedding(keras.layers.Layer):
         self.build()
 
     def build(self, *_: Any) -> None:
-        for table in (self.user, *self.tables, self.age):
+        for table in (self.user_table, *self.tables, self.age):
             if table is not None:
                 table.build()
 
-    def of_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
+    def user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """[B, c]: the user, its attributes and the request's context."""
-        vectors = [] if self.user is None else [self.user(features["user"], training=training)]
-        return _joined(vectors + self._beside(features, self.of_the_user, self.user_numbers, training))
+        vectors = [] if self.user_table is None else [self.user_table(features["user"], training=training)]
+        return _joined(vectors + self._beside(features, self.user_categories, self.user_numbers, training))
 
-    def of_candidate(self, features: dict[str, Any], training: bool | None = None) -> Any:
+    def candidate(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """[B, c]: attributes of the candidate that are not in the items' vectors."""
-        return _joined(self._beside(features, self.of_the_candidate, self.candidate_numbers, training))
+        return _joined(self._beside(features, self.candidate_categories, self.candidate_numbers, training))
 
-    def of_history(self, features: dict[str, Any], training: bool | None = None) -> Any:
+    def history(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """[B, T, h]: what is known of each behaviour beside its item."""
         vectors = [
             embed_values(table, features[f"history_{table.name}"], 2, training)
             for table in self.tables
-            if table.name in self.in_history
+            if table.name in self.history_categories
         ]
         if self.age is not None:
             vectors.append(self.age(ops.minimum(features["history_age"], self.oldest), training=training))

@@ -1,102 +1,43 @@
-"""One table of vectors."""
+"""Embedding table whose id 0 is padding."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
 from interestflow.models.layers.core.masked_ops import masked_mean
-from interestflow.models.layers.embedding.huge_pages import on_large_pages
+from interestflow.models.layers.embedding.declared_tables import declare_table, mark_as_table, rows_to_allocate
+from interestflow.models.layers.embedding.gather import gather_rows
+from interestflow.models.layers.embedding.huge_pages import advise_huge_pages
 from interestflow.models.replicas import LossesByReplica
-
-
-def gather_rows(table: keras.Variable, ids: Any) -> Any:
-    """Rows `ids` of `table`, in the table's own dtype; ids of any shape.
-
-    On TensorFlow `ops.take` would read the whole variable first, which copies it once rows of it are updated.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.gather(table.value, ids)
-    return ops.take(table, ids, axis=0)
-
-
-@dataclass(frozen=True)
-class DeclaredTable:
-    """A table that would have `rows` of `width`; `variable` has one of them."""
-
-    name: str
-    rows: int
-    width: int
-    variable: keras.Variable
-
-
-_declared: list[DeclaredTable] | None = None
-
-
-@contextmanager
-def declared_alone() -> Iterator[list[DeclaredTable]]:
-    """Tables that are made inside have one row, padding's, and are in the list that this gives."""
-    global _declared
-    _declared = []
-    try:
-        yield _declared
-    finally:
-        _declared = None
-
-
-def rows_to_make(rows: int) -> int:
-    """Of a table that would have `rows`: one inside `declared_alone`."""
-    return rows if _declared is None else 1
-
-
-def declare(name: str, rows: int, table: keras.Variable) -> None:
-    """Inside `declared_alone`, puts `table` [1, d] on its list as one that would have `rows`."""
-    if _declared is not None:
-        _declared.append(DeclaredTable(name, rows, table.shape[1], table))
-
-
-def _computes_at_once() -> bool:
-    """Whether tensors have values now, rather than being part of a graph that is made."""
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return bool(tf.executing_eagerly())
-
-
-def mark_as_table(variable: keras.Variable) -> keras.Variable:
-    """Says of `variable` [rows, d] that it is a table, of which a step uses few rows; optimizers ask for it."""
-    variable.is_table = True
-    return variable
-
-
-def is_table(variable: keras.Variable) -> bool:
-    return getattr(variable, "is_table", False)
+from interestflow.models.tensor import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class EmbeddingTable(LossesByReplica, keras.layers.Layer):
-    """A table of `rows` vectors of `dimension`; id 0 is padding, whose vector is always zero.
+    """Embedding table of `rows` ids, of which id 0 is padding and has the zero vector.
 
-    The table is kept in float32; vectors come in the layer's compute dtype. Called several times in a step, it hands
-    the optimizer the rows of all calls together.
+    The table is kept in float32, and embeddings come in the layer's compute dtype. If the layer is called several times
+    in a step, the optimizer receives the rows of all calls together.
 
-    Ids beyond the table are an error where TensorFlow computes at once, as in tests. Within a graph looking costs too
-    much: there the CPU refuses them and a GPU takes zeros. What is served maps them before the model.
+    Ids beyond the table raise an error where TensorFlow executes eagerly, as in tests. Within a graph the check costs
+    too much: there the lookup raises an error on a CPU and returns zeros on a GPU. A served model maps such ids before
+    the lookup.
 
     Args:
-        rows: number of rows, padding's row 0 included; ids should be below it.
-        dimension: width of a vector.
-        l2: strength of an L2 penalty on the vectors in use: half of it times the sum of the squares of all vectors that
-            the batch gathers, over the batch's size.
-        initializer: of the rows; Keras's own default for embeddings.
+        rows: number of rows, including row 0 for padding. Ids are smaller.
+        dimension: size of an embedding.
+        l2: strength of an L2 penalty on the embeddings in use, half of which multiplies the sum of squares of all
+            embeddings that a batch looks up, divided by the batch size.
+        initializer: initializer of the table; the default is that of `keras.layers.Embedding`.
+
+    Example:
+
+    >>> table = EmbeddingTable(rows=4, dimension=2, initializer="ones")
+    >>> table(ops.array([[3, 0]])).tolist()
+    [[[1.0, 1.0], [0.0, 0.0]]]
     """
 
     def __init__(
@@ -104,9 +45,10 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         rows: int,
         dimension: int,
         l2: float = 0.0,
-        initializer: Any = "uniform",
+        initializer: str | keras.initializers.Initializer = "uniform",
         **kwargs: Any,
     ) -> None:
+        """Store the sizes; the table is allocated by `build`."""
         super().__init__(**kwargs)
         if rows < 1 or dimension < 1:
             raise ValueError(f"`rows` and `dimension` should be at least 1, received {rows} and {dimension}")
@@ -115,47 +57,57 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         self.l2 = l2
         self.initializer = keras.initializers.get(initializer)
 
-    def build(self, *_: Any) -> None:
+    def build(self, *_: Shape) -> None:
+        """Allocate the table."""
         self.table = self.add_table("table", self.rows, self.initializer)
 
-    def add_table(self, name: str, rows: int, initializer: Any) -> keras.Variable:
-        """A weight [rows, dimension] that optimizers know as a table."""
-        shape = (rows_to_make(rows), self.dimension)
+    def add_table(self, name: str, rows: int, initializer: keras.initializers.Initializer) -> keras.Variable:
+        """Add a weight [rows, dimension] that optimizers recognize as an embedding table."""
+        shape = (rows_to_allocate(rows), self.dimension)
         table = mark_as_table(
             self.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)
         )
-        declare(self.name if name == "table" else f"{self.name} {name}", rows, table)
-        return on_large_pages(table)
+        declare_table(self.name if name == "table" else f"{self.name} {name}", rows, table)
+        return advise_huge_pages(table)
 
-    def gather(self, ids: Any) -> Any:
-        """Vectors [..., dimension], float32, of `ids` [...], padding's among them as it may be."""
+    def gather(self, ids: Tensor) -> Tensor:
+        """Look up float32 embeddings [..., dimension] of `ids` [...], without zeroing those of padding."""
         return gather_rows(self.table, ids)
 
-    def call(self, ids: Any, training: bool | None = None) -> Any:
-        """Vectors [..., dimension] of `ids` [...], whose first axis is the batch's; zeros where the id is 0.
+    def call(self, ids: Tensor, training: bool | None = None) -> Tensor:
+        """Look up embeddings.
+
+        Args:
+            ids: integers [B, ...], 0 where padded.
+            training: whether to add the L2 penalty.
+
+        Returns:
+            [B, ..., dimension]; zeros where the id is 0.
 
         Raises:
-            ValueError: for ids that are not from 0 to `rows - 1`, where they can be seen.
+            ValueError: if an id is not from 0 to `rows - 1` and ids have values, that is, outside of a graph.
         """
-        self._check(ids)
+        self._check_ids(ids)
         vectors = self.gather(ids)
         vectors = vectors * ops.cast(ops.expand_dims(ids != 0, -1), vectors.dtype)
         if training and self.l2:
             self.add_loss(0.5 * self.l2 * ops.sum(ops.square(vectors)) / ops.cast(ops.shape(ids)[0], "float32"))
         return ops.cast(vectors, self.compute_dtype)
 
-    def _check(self, ids: Any) -> None:
-        if isinstance(ids, keras.KerasTensor) or not _computes_at_once():
+    def _check_ids(self, ids: Tensor) -> None:
+        if isinstance(ids, keras.KerasTensor) or not _is_eager():
             return
-        found = ops.convert_to_numpy(ids)
-        outside = found[(found < 0) | (found >= self.rows)]
+        values = ops.convert_to_numpy(ids)
+        outside = values[(values < 0) | (values >= self.rows)]
         if outside.size:
             raise ValueError(f"ids of `{self.name}` should be from 0 to {self.rows - 1}, received {outside[0]}")
 
-    def compute_output_shape(self, ids_shape: Any) -> Any:
+    def compute_output_shape(self, ids_shape: Shape) -> Shape:
+        """Return the shape of the ids, followed by the embeddings' size."""
         return (*ids_shape, self.dimension)
 
     def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "rows": self.rows,
@@ -165,14 +117,26 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         }
 
 
-def embed_values(table: EmbeddingTable, ids: Any, rank: int, training: bool | None) -> Any:
-    """Vectors of a category that has one value or a list of them.
+def embed_values(table: EmbeddingTable, ids: Tensor, rank: int, training: bool | None) -> Tensor:
+    """Look up the embeddings of a category that has one value or a list of values.
 
     Args:
-        table: the category's.
-        ids: of `rank`, or with one more axis for the list; a list's vector is the mean over its values.
-        rank: 1 beside the target, 2 along the history.
-        training: for the table's penalty.
+        table: table of the category.
+        ids: integers of rank `rank`, or with one more axis for a list of values, padded by 0.
+        rank: 1 for a category of the target ([B]), 2 for one along the history ([B, T]).
+        training: whether the table adds its penalty.
+
+    Returns:
+        [B, d] or [B, T, d]; the embedding of a list is the mean over its values.
     """
     vectors = table(ids, training=training)
     return masked_mean(vectors, ids != 0) if len(ids.shape) > rank else vectors
+
+
+def _is_eager() -> bool:
+    """Return whether tensors have values, rather than being symbols of a graph that is traced."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.executing_eagerly())

@@ -20,7 +20,7 @@ PAGE = 2**21
 MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25  # of linux/mman.h; the second is there since Linux 6.1
 
 
-def on_large_pages(variable: keras.Variable) -> keras.Variable:
+def advise_huge_pages(variable: keras.Variable) -> keras.Variable:
     """Asks Linux to keep the values of `variable` on pages of 2 MB from now on; its values do not change.
 
     It is advice: small variables, other systems, other devices than the CPU, and a Linux that has no large page left go

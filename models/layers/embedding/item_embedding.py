@@ -9,7 +9,7 @@ from keras import ops
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.embedding.embedding_table import embed_values
-from interestflow.models.layers.embedding.quotient_remainder import make_table
+from interestflow.models.layers.embedding.quotient_remainder import build_table
 from interestflow.models.replicas import LossesByReplica
 
 
@@ -39,10 +39,10 @@ class ItemEmbedding(LossesByReplica, keras.layers.Layer):
         super().__init__(**kwargs)
         if item_penalty is not None and inputs.item_layout is not None:
             raise ValueError("`item_penalty` needs a row for every item, received `inputs.item_layout`, which has none")
-        self.items = make_table(inputs.item_rows, dimension, inputs.item_layout, l2, name="item")
+        self.items = build_table(inputs.item_rows, dimension, inputs.item_layout, l2, name="item")
         self.item_penalty = item_penalty
         self.attributes = [
-            make_table(attribute.rows, dimension, attribute.layout, l2, name=attribute.name)
+            build_table(attribute.rows, dimension, attribute.layout, l2, name=attribute.name)
             for attribute in inputs.item_attributes
         ]
         self.width = dimension * (1 + len(self.attributes))
@@ -56,17 +56,17 @@ class ItemEmbedding(LossesByReplica, keras.layers.Layer):
     # Two gathers from a table are faster than one whose result is cut in two: the gradient of a cut is filled up with
     # zeros to the size of the whole.
 
-    def of_candidate(self, features: dict[str, Any], training: bool | None = None) -> Any:
+    def candidate(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """Vectors [B, d] of `item` and its attributes."""
         vectors = [self.items(features["item"], training=training)]
         vectors += [embed_values(table, features[table.name], 1, training) for table in self.attributes]
         return ops.concatenate(vectors, axis=-1)
 
-    def of_history(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
+    def history(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """Vectors [B, T, d], zeros where padded, and the mask [B, T], true where there is a behaviour."""
         return self._along_history("history_", features, training)
 
-    def of_history_negatives(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
+    def history_negatives(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """The same of the items drawn beside the behaviours; the mask is true where one was found."""
         return self._along_history("history_negative_", features, training)
 

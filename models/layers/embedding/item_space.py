@@ -36,10 +36,14 @@ class ItemSpace(keras.layers.Layer):
         context = self.context
         # None where there is nothing to bring in: a layer that is never called is never built, and Keras builds a model
         # that has one anew, from made-up inputs, as soon as replicas share it.
-        self.of_item = self._linear("of_item", bool(context.of_the_candidate or context.candidate_numbers))
-        self.of_behaviour = self._linear("of_behaviour", bool(context.in_history or history_age))
-        has_user = inputs.user_rows is not None or context.of_the_user or context.user_numbers
-        self.of_user = self._linear("of_user", bool(has_user))
+        self.item_projection = self._linear(
+            "item_projection", bool(context.candidate_categories or context.candidate_numbers)
+        )
+        self.behaviour_projection = self._linear(
+            "behaviour_projection", bool(context.history_categories or history_age)
+        )
+        has_user = inputs.user_rows is not None or context.user_categories or context.user_numbers
+        self.user_projection = self._linear("user_projection", bool(has_user))
         self.built = True
 
     def _linear(self, name: str, is_needed: bool) -> Any:
@@ -47,19 +51,19 @@ class ItemSpace(keras.layers.Layer):
 
     def item(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """y [N, d]."""
-        beside = self.context.of_candidate(features, training=training)
-        vectors = self.items.of_candidate(features, training=training)
-        return vectors if beside is None else vectors + self.of_item(beside)
+        beside = self.context.candidate(features, training=training)
+        vectors = self.items.candidate(features, training=training)
+        return vectors if beside is None else vectors + self.item_projection(beside)
 
     def history(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
         """x [B, T, d], of which what is padded may be anything, and the mask [B, T]."""
-        vectors, mask = self.items.of_history(features, training=training)
-        beside = self.context.of_history(features, training=training)
-        return (vectors if beside is None else vectors + self.of_behaviour(beside)), mask
+        vectors, mask = self.items.history(features, training=training)
+        beside = self.context.history(features, training=training)
+        return (vectors if beside is None else vectors + self.behaviour_projection(beside)), mask
 
     def user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """p [B, d]; zeros where nothing is known of users but their history."""
-        beside = self.context.of_user(features, training=training)
+        beside = self.context.user(features, training=training)
         if beside is None:
             return ops.zeros((ops.shape(features["history_item"])[0], self.width), self.compute_dtype)
-        return self.of_user(beside)
+        return self.user_projection(beside)

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import keras
 
 from interestflow.models.inputs import QuotientRemainder
-from interestflow.models.layers.embedding.embedding_table import EmbeddingTable, gather_rows
+from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
+from interestflow.models.layers.embedding.gather import gather_rows
 
 QUOTIENTS = {"product": (0.5, 1.5), "sum": (-0.05, 0.05)}
 
@@ -67,7 +68,7 @@ class QuotientRemainderTable(EmbeddingTable):
         return {**super().get_config(), "buckets": self.buckets, "combine": self.combine}
 
 
-def make_table(
+def build_table(
     rows: int, dimension: int, layout: QuotientRemainder | None, l2: float = 0.0, name: str | None = None
 ) -> EmbeddingTable:
     """The table of `rows` ids in its `layout`; None is a row for every id."""

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from interestflow.models.layers.embedding.embedding_table import gather_rows
+from interestflow.models.layers.embedding.gather import gather_rows
 
 BLOCK = 32
 """Rows of one relation that are projected by one product."""

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from interestflow.models.layers.embedding.embedding_table import gather_rows
+from interestflow.models.layers.embedding.gather import gather_rows
 
 INITIAL = 0.05
 """Standard deviation of fresh rows: small, but frozen at zero there would be no order at all."""
@@ -48,7 +48,7 @@ class TemporalEncoding(keras.layers.Layer):
         return ops.cast(gather_rows(self.table, rows), self.compute_dtype)
 
     @property
-    def of_target(self) -> Any:
+    def target(self) -> Any:
         """The target's vector, [1, dimension]."""
         return ops.cast(ops.convert_to_tensor(self.table)[:1], self.compute_dtype)
 
@@ -56,7 +56,7 @@ class TemporalEncoding(keras.layers.Layer):
         return {**super().get_config(), "distances": self.distances, "dimension": self.dimension}
 
 
-def places_from_the_end(mask: Any) -> Any:
+def positions_from_end(mask: Any) -> Any:
     """int32 [B, T]: 1 for the newest valid step of a mask [B, T], 2 for the one before it, and so on; 0 for padding.
 
     From each row's own length: counted from the beginning, or from the end of the padding, the same behaviour would be

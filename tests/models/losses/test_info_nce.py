@@ -46,8 +46,8 @@ def test_large_batches_are_contrasted_part_by_part(parts: list[int]) -> None:
     ends = np.cumsum(parts)[:-1]
     by_part = zip(*(np.split(each, ends) for each in (first, second, there)), strict=True)
     by_hand = sum(float(info_nce(f, s, 0.5, t)) * t.sum() for f, s, t in by_part) / there.sum()
-    np.testing.assert_allclose(info_nce(first, second, 0.5, there, most=3), by_hand, rtol=1e-5)
+    np.testing.assert_allclose(info_nce(first, second, 0.5, there, max_rows=3), by_hand, rtol=1e-5)
     # As in training, where a graph does not know how many rows will come.
     shapes = [tf.TensorSpec((None, 2, 4)), tf.TensorSpec((None, 2, 4)), tf.TensorSpec((None, 2), tf.bool)]
-    traced = tf.function(lambda f, s, t: info_nce(f, s, 0.5, t, most=3), input_signature=shapes)
+    traced = tf.function(lambda f, s, t: info_nce(f, s, 0.5, t, max_rows=3), input_signature=shapes)
     np.testing.assert_allclose(traced(first, second, there), by_hand, rtol=1e-5)

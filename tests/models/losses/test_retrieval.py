@@ -14,7 +14,13 @@ import pytest
 import tensorflow as tf
 
 from interestflow.models.losses import retrieval as retrieval_losses
-from interestflow.models.losses.retrieval import bpr, draw, in_batch_softmax, recommenders_softmax, sampled_softmax
+from interestflow.models.losses.retrieval import (
+    bpr,
+    draw_negatives,
+    in_batch_softmax,
+    recommenders_softmax,
+    sampled_softmax,
+)
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.registry import build_matcher
 from tests.models.random_features import PLAIN, RICH, make_catalogue, make_features
@@ -105,7 +111,7 @@ def test_items_are_drawn_as_often_as_is_said(distribution: str) -> None:
     """Of 20,000 draws each share lies within 0.015, four deviations of the most frequent, which has a share of 0.5."""
     counts = keras.Variable(np.array([0.0, 10.0, 0.0, 5.0, 4.0, 1.0], np.float32))
     ids = tf.range(6, dtype=tf.int64)
-    drawn, (own, of_drawn) = draw(distribution, 20_000, counts, ids, keras.random.SeedGenerator(3))
+    drawn, (own, of_drawn) = draw_negatives(distribution, 20_000, counts, ids, keras.random.SeedGenerator(3))
     shares = np.bincount(drawn, minlength=6) / 20_000
     assert shares[0] == 0.0
     expected = {
@@ -123,7 +129,7 @@ def test_rare_items_are_drawn_too() -> None:
     """Of 2^26 positives the last item has 2^20; a float32 sum of ones up to there would have stopped at 2^24."""
     counts = np.zeros(4, np.float32)
     counts[1:] = 2.0**26 - 2.0**20 - 1.0, 1.0, 2.0**20
-    drawn, _ = draw("empirical", 4096, keras.Variable(counts), np.array([1]), keras.random.SeedGenerator(3))
+    drawn, _ = draw_negatives("empirical", 4096, keras.Variable(counts), np.array([1]), keras.random.SeedGenerator(3))
     assert 20 < np.sum(np.asarray(drawn) == 3) < 120  # 64 are to be expected, with a deviation of 8
 
 

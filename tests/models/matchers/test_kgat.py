@@ -37,7 +37,7 @@ def knowledge(shared_tail: int = 5) -> KnowledgeGraph:
 
 def graph(shared_tail: int = 5, users: tuple[int, ...] = (1, 2, 3), items: tuple[int, ...] = (1, 3, 4)) -> Any:
     """User 1 took item 1, user 2 item 3, user 3 item 4; user 4 took nothing."""
-    return CollaborativeGraph.of(USERS, np.array(users), np.array(items), knowledge(shared_tail))
+    return CollaborativeGraph.from_interactions(USERS, np.array(users), np.array(items), knowledge(shared_tail))
 
 
 def build(over: CollaborativeGraph, **changes: Any) -> KGAT:
@@ -139,7 +139,7 @@ def test_the_training_loss_is_the_papers() -> None:
     model.random.state.assign([1, 2])
     loss = float(model.training_loss({"user": user, "item": item}))
     model.random.state.assign([1, 2])
-    others = np.asarray(model.edges.draw_items(3, model.random))
+    others = np.asarray(model.edges.sample_items(3, model.random))
     vectors = np.asarray(kgat._joined(model.propagate()))
     u, i, j = vectors[user], vectors[USERS + item], vectors[USERS + others]
     rows = np.log1p(np.exp(((j - i) * u).sum(axis=1))) * (others != item)
@@ -175,7 +175,7 @@ def test_true_triples_come_closer_than_corrupted_ones() -> None:
     nobody = np.zeros(0, np.int64)
     changes = {"graph_learning_rate": 0.02, "graph_steps": 600, "graph_batch_size": 128}
     sizes = {"embedding_dimension": 16, "relation_dimension": 16}
-    model = build(CollaborativeGraph.of(USERS, nobody, nobody, known), **changes, **sizes)
+    model = build(CollaborativeGraph.from_interactions(USERS, nobody, nobody, known), **changes, **sizes)
 
     def share_closer() -> float:
         nodes, first = model.nodes.numpy(), USERS + ITEMS
@@ -193,7 +193,7 @@ def test_true_triples_come_closer_than_corrupted_ones() -> None:
 def test_a_node_without_edges_stays_finite() -> None:
     """Padding, item 5 and user 4 have none; with nobody and nothing in the graph, no node has."""
     nobody = np.zeros(0, np.int64)
-    nothing = CollaborativeGraph.of(USERS, nobody, nobody, KnowledgeGraph.without_triples(ITEMS))
+    nothing = CollaborativeGraph.from_interactions(USERS, nobody, nobody, KnowledgeGraph.without_triples(ITEMS))
     for over in (graph(), nothing):
         assert np.isfinite(scores(build(over))).all()
 
@@ -279,7 +279,7 @@ def taste() -> tuple[np.ndarray, np.ndarray, np.ndarray, CollaborativeGraph, Col
         len(items) + GENRES, 2, np.r_[-1, items],
     )  # fmt: skip
     graphs = [
-        CollaborativeGraph.of(READERS + 1, *pairs, which)
+        CollaborativeGraph.from_interactions(READERS + 1, *pairs, which)
         for which in (known, KnowledgeGraph.without_triples(len(items) + 1))
     ]
     return items % GENRES, np.arange(READERS) % GENRES, pairs, *graphs

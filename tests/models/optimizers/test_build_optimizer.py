@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from interestflow.models.layers.embedding.embedding_table import mark_as_table
+from interestflow.models.layers.embedding.declared_tables import mark_as_table
 from interestflow.models.optimizers import OPTIMIZERS, Decoupled, LazyAdam, build_optimizer, slot_bytes
 from interestflow.models.training_config import OptimizerConfig
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestflow.models.layers.embedding.embedding_table import EmbeddingTable, mark_as_table
+from interestflow.models.layers.embedding.declared_tables import mark_as_table
+from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.optimizers import Decoupled, LazyAdam, RowwiseAdagrad, SparseAdagrad
 
 ROWS = [tf.IndexedSlices(tf.fill((2, 2), value), tf.constant([1, 1]), (3, 2)) for value in (1.0, -2.0, 0.5)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestflow.models.layers.embedding.embedding_table import mark_as_table
+from interestflow.models.layers.embedding.declared_tables import mark_as_table
 from interestflow.models.optimizers.row_sparse import SparseAdagrad
 from interestflow.models.optimizers.rowwise_adagrad import RowwiseAdagrad
 

@@ -69,7 +69,7 @@ def test_without_its_weight_nothing_is_added() -> None:
 
 def test_negatives_are_other_items_of_the_same_step() -> None:
     ranker, features = dien(PLAIN), make_features(PLAIN, 40)
-    history, mask = ranker.items.of_history(features)
+    history, mask = ranker.items.history(features)
     drawn = set()
     for _ in range(5):
         negatives, valid = ranker._batch_mates(features["history_item"], history, mask)
@@ -103,8 +103,8 @@ def test_the_loss_is_of_the_negatives_that_it_is_given_and_reaches_their_vectors
     assert all(size > 0.0 for path, size in sizes.items() if "extractor" in path or "/items/" in f"/{path}")
     for part in ("evolution", "attention", "tower", "score", "bias"):
         assert all(size == 0.0 for path, size in sizes.items() if f"/{part}/" in f"/{path}"), part
-    history, mask = ranker.items.of_history(features)
-    negatives, found = ranker.items.of_history_negatives(features)
+    history, mask = ranker.items.history(features)
+    negatives, found = ranker.items.history_negatives(features)
     states = ranker.encode_user(features)["states"]
     valid = np.asarray(mask) & np.asarray(found) & (features["history_negative_item"] != features["history_item"])
     np.testing.assert_allclose(loss, next_step_loss(states, history, negatives, valid), rtol=1e-5)

@@ -37,8 +37,8 @@ def test_serving_is_the_same_each_time_and_training_is_not() -> None:
 
 def test_an_interest_is_the_mean_of_its_channels_behaviours_by_their_scores() -> None:
     ranker, features = diffumin(PLAIN, channels=2), make_features(PLAIN, 5, full=True)
-    history, mask = ranker.items.of_history(features)
-    channels = np.asarray(ranker.channels(ranker.items.of_candidate(features)))
+    history, mask = ranker.items.history(features)
+    channels = np.asarray(ranker.channels(ranker.items.candidate(features)))
     means, found, has_any = ranker._interests(history, mask, channels)
     scores = np.asarray(history) @ channels
     for row in range(5):
@@ -54,7 +54,7 @@ def test_an_interest_is_the_mean_of_its_channels_behaviours_by_their_scores() ->
 
 def test_the_newest_are_taken_from_each_rows_own_end() -> None:
     ranker, features = diffumin(PLAIN, recent=2), make_features(PLAIN, 7)
-    history, mask = ranker.items.of_history(features)
+    history, mask = ranker.items.history(features)
     newest, there = ranker._newest(history, mask)
     lengths = np.asarray(mask).sum(1)
     np.testing.assert_array_equal(there, [[length > 1, length > 0] for length in lengths])

@@ -26,7 +26,7 @@ def din(inputs: ModelInputs, **hyperparameters: Any) -> DIN:
 
 def interest(ranker: DIN, features: dict[str, np.ndarray]) -> np.ndarray:
     """`u` [B, d], the weighted sum over the history."""
-    target, (history, mask) = ranker.items.of_candidate(features), ranker.items.of_history(features)
+    target, (history, mask) = ranker.items.candidate(features), ranker.items.history(features)
     return np.asarray(ranker.activation_unit(target, history, mask=mask))
 
 

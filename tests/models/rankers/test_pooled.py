@@ -45,5 +45,5 @@ def test_by_hand() -> None:
     ranker.score.kernel.assign([[2.0]])
     features = {"item": np.array([3]), "history_item": np.array([[2, 4, 0]]), "history_age": np.array([[1, 1, 0]])}
     np.testing.assert_array_equal(ranker(features)["click"], [2.0 * (3.0 + 30.0)])
-    history, mask = ranker.items.of_history(features)
+    history, mask = ranker.items.history(features)
     np.testing.assert_array_equal(masked_mean(history, mask), [[3.0]])

@@ -33,7 +33,7 @@ def test_where_nothing_is_there_nothing_comes() -> None:
 
 
 def test_a_lone_token_is_seen_whole_and_needs_no_scores() -> None:
-    layer = plain(single=True)
+    layer = plain(single_token=True)
     assert len(layer.weights) == 1
     queries = np.concatenate([QUERIES, -QUERIES], axis=1)
     np.testing.assert_array_equal(layer(queries, TOKENS[:, :1]), [[TOKENS[0, 0], TOKENS[0, 0]]])

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from interestflow.models.layers.attention.interest_centers import CompetitiveCentres
+from interestflow.models.layers.attention.interest_centers import InterestCenters
 from interestflow.models.layers.attention.multi_interest_attention import MultiInterestAttention
 from interestflow.models.layers.core.unit_norm import unit_norm
 
@@ -23,9 +23,9 @@ def history() -> np.ndarray:
     return np.asarray(unit_norm((directions[:, np.arange(LENGTH) % GROUPS] + noise).astype(np.float32)))
 
 
-def centres(rounds: int, temperature: float = 0.1, count: int = GROUPS) -> CompetitiveCentres:
+def centres(rounds: int, temperature: float = 0.1, count: int = GROUPS) -> InterestCenters:
     keras.utils.set_random_seed(0)
-    layer = CompetitiveCentres(WIDTH, count, LENGTH, rounds, temperature)
+    layer = InterestCenters(WIDTH, count, LENGTH, rounds, temperature)
     layer.build((None, LENGTH, WIDTH))
     return layer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from interestflow.models.layers.core.activation import ACTIVATIONS, make_activation
+from interestflow.models.layers.core.activation import ACTIVATIONS, build_activation
 
 
 def test_by_name() -> None:
@@ -20,12 +20,12 @@ def test_by_name() -> None:
     }
     assert set(expected) == set(ACTIVATIONS)
     for kind in ACTIVATIONS:
-        np.testing.assert_allclose(make_activation(kind, 2)(values)[0], expected[kind], rtol=1e-5, err_msg=kind)
+        np.testing.assert_allclose(build_activation(kind, 2)(values)[0], expected[kind], rtol=1e-5, err_msg=kind)
 
 
 @pytest.mark.parametrize("kind", ["prelu", "dice"])
 def test_what_is_learned_is_per_channel_so_that_length_does_not_matter(kind: str) -> None:
-    layer = make_activation(kind, 3)
+    layer = build_activation(kind, 3)
     layer(np.ones((2, 5, 4), np.float32))
     assert layer(np.ones((2, 9, 4), np.float32)).shape == (2, 9, 4)
     assert [np.prod(weight.shape) for weight in layer.trainable_variables] == [4]
@@ -33,4 +33,4 @@ def test_what_is_learned_is_per_channel_so_that_length_does_not_matter(kind: str
 
 def test_another_name() -> None:
     with pytest.raises(ValueError, match="`activation` should be one of relu, prelu, dice, sigmoid, received 'gelu'"):
-        make_activation("gelu", 2)
+        build_activation("gelu", 2)

@@ -11,12 +11,12 @@ import tensorflow as tf
 from keras import ops
 
 from interestflow.models.layers.attention.transformer_block import TransformerBlock
-from interestflow.models.layers.diffusion.interest_diffusion import InterestDenoiser, schedule
+from interestflow.models.layers.diffusion.interest_diffusion import InterestDenoiser, linear_schedule
 
 
 def test_the_schedule() -> None:
     """At level 0 the posterior is the original itself."""
-    kept, to_original, to_noisy, deviation = schedule()
+    kept, to_original, to_noisy, deviation = linear_schedule()
     assert (to_original[0], to_noisy[0], deviation[0]) == (1.0, 0.0, 0.0)
     assert kept[0] == pytest.approx(1 - 1e-4)
     for level in (9, 500):
@@ -41,7 +41,7 @@ def vectors(seed: int, channels: int = 2) -> np.ndarray:
 
 
 def original(made: InterestDenoiser, noisy: Any, interests: Any, directions: Any, levels: Any) -> Any:
-    return made(noisy, made.surroundings(interests, directions), levels)
+    return made(noisy, made.context(interests, directions), levels)
 
 
 def plain(made: InterestDenoiser, noisy: Any, interests: Any, directions: Any, levels: Any) -> Any:
@@ -89,7 +89,7 @@ def test_what_is_computed_once_or_not_at_all_changes_nothing(channels: int) -> N
 def test_the_chain_is_the_plain_one(seed: int | None) -> None:
     """With the same noise drawn in the same order, the blur's first; row by row of one channel, then of the next."""
     made, interests, directions = denoiser(shaken=True), vectors(1), vectors(2)
-    kept, to_original, to_noisy, deviation = schedule()
+    kept, to_original, to_noisy, deviation = linear_schedule()
     draws, drawn_again = (None if seed is None else keras.random.SeedGenerator(seed) for _ in range(2))
 
     def noise() -> Any:
@@ -103,8 +103,8 @@ def test_the_chain_is_the_plain_one(seed: int | None) -> None:
         state = to_original[level] * found + to_noisy[level] * state
         if level:
             state = state + deviation[level] * noise()
-    restored = made.restored(interests, made.surroundings(interests, directions), 4, drawn_again)
-    np.testing.assert_allclose(restored, state, atol=1e-5)
+    denoised = made.denoise(interests, made.context(interests, directions), 4, drawn_again)
+    np.testing.assert_allclose(denoised, state, atol=1e-5)
 
 
 def test_the_chain_learns_as_the_plain_one_does() -> None:
@@ -114,9 +114,9 @@ def test_the_chain_learns_as_the_plain_one_does() -> None:
     learned = [*(weight.value for weight in made.trainable_variables), interests, directions]
     with tf.GradientTape() as tape:
         tape.watch([interests, directions])
-        size = tf.reduce_sum(made.restored(interests, made.surroundings(interests, directions), 2, None) ** 3)
+        size = tf.reduce_sum(made.denoise(interests, made.context(interests, directions), 2, None) ** 3)
     found = tape.gradient(size, learned)
-    kept, to_original, to_noisy, _ = schedule()
+    kept, to_original, to_noisy, _ = linear_schedule()
     with tf.GradientTape() as tape:
         tape.watch([interests, directions])
         state = np.sqrt(kept[1]) * interests
@@ -128,9 +128,9 @@ def test_the_chain_learns_as_the_plain_one_does() -> None:
 
 def test_blurring_keeps_what_the_schedule_says() -> None:
     levels = np.full((3, 2), 500)
-    kept = schedule().kept[500]
+    kept = linear_schedule().kept[500]
     expected = np.sqrt(kept) * vectors(1) + np.sqrt(1 - kept) * vectors(2)
-    np.testing.assert_allclose(denoiser().blurred(vectors(1), vectors(2), levels), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(denoiser().add_noise(vectors(1), vectors(2), levels), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_channel_hears_of_the_others_and_of_its_own_noisy_version_alone() -> None:
@@ -153,10 +153,10 @@ def test_level_and_direction_matter() -> None:
 
 def test_without_a_seed_the_same_comes_out_and_with_one_something_else() -> None:
     made, seed = denoiser(), keras.random.SeedGenerator(5)
-    around = made.surroundings(vectors(1), vectors(2))
-    first, second = (np.asarray(made.restored(vectors(1), around, 4, None)) for _ in range(2))
+    around = made.context(vectors(1), vectors(2))
+    first, second = (np.asarray(made.denoise(vectors(1), around, 4, None)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert np.abs(np.asarray(made.restored(vectors(1), around, 4, seed)) - first).max() > 1e-3
+    assert np.abs(np.asarray(made.denoise(vectors(1), around, 4, seed)) - first).max() > 1e-3
 
 
 def test_a_trained_denoiser_needs_its_own_direction() -> None:
@@ -177,7 +177,7 @@ def test_a_trained_denoiser_needs_its_own_direction() -> None:
         return tuple(tf.constant(each, tf.float32) for each in (interests, directions, noise))
 
     def error(interests: tf.Tensor, directions: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        found = original(made, made.blurred(interests, noise, levels), interests, directions, levels)
+        found = original(made, made.add_noise(interests, noise, levels), interests, directions, levels)
         return tf.reduce_mean((found - interests) ** 2)
 
     @tf.function

@@ -40,14 +40,14 @@ def test_each_in_its_place() -> None:
     layer = ContextEmbedding(INPUTS, 1, history_age=True)
     for table in (layer.user, *layer.tables, layer.age):
         table.table.assign(np.arange(table.rows, dtype=np.float32)[:, None])
-    np.testing.assert_array_equal(layer.of_user(FEATURES), [[2.0, 1.0, 1.5, 7.0]])  # user, device, groups, hour
-    np.testing.assert_array_equal(layer.of_candidate(FEATURES), [[1.0, 0.5]])  # brand, price
+    np.testing.assert_array_equal(layer.user(FEATURES), [[2.0, 1.0, 1.5, 7.0]])  # user, device, groups, hour
+    np.testing.assert_array_equal(layer.candidate(FEATURES), [[1.0, 0.5]])  # brand, price
     # device, rating and the age, of which the oldest bucket, 3, takes in all that are older
-    np.testing.assert_array_equal(layer.of_history(FEATURES), [[[2.0, 1.0, 3.0], [0.0, 0.0, 0.0]]])
+    np.testing.assert_array_equal(layer.history(FEATURES), [[[2.0, 1.0, 3.0], [0.0, 0.0, 0.0]]])
     assert [table.name for table in layer.tables] == ["device", "groups", "brand", "rating"], "one table a category"
 
 
 def test_nothing_where_there_is_nothing() -> None:
     inputs = ModelInputs(tasks=("click",), item_rows=4, history_length=2, history_age_buckets=3)
     layer = ContextEmbedding(inputs, 1)
-    assert layer.of_user(FEATURES) is layer.of_candidate(FEATURES) is layer.of_history(FEATURES) is None
+    assert layer.user(FEATURES) is layer.candidate(FEATURES) is layer.history(FEATURES) is None

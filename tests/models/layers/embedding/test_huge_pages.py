@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
-from interestflow.models.layers.embedding.huge_pages import SMALLEST, on_large_pages
+from interestflow.models.layers.embedding.huge_pages import SMALLEST, advise_huge_pages
 from interestflow.models.optimizers import SparseAdagrad
 
 WIDTH = 16
@@ -51,13 +51,13 @@ def test_a_large_table_and_its_slots_lie_on_them_and_stay_there() -> None:
 def test_values_are_what_they_were() -> None:
     variable = keras.Variable("random_uniform", shape=(ROWS, WIDTH))
     before = variable.numpy()
-    assert on_large_pages(variable) is variable
+    assert advise_huge_pages(variable) is variable
     np.testing.assert_array_equal(variable.numpy(), before)
 
 
 def test_small_ones_and_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     small = keras.Variable([1.0, 2.0])
-    assert on_large_pages(small) is small
+    assert advise_huge_pages(small) is small
     monkeypatch.setattr(sys, "platform", "darwin")
     large = keras.Variable(np.ones((ROWS, WIDTH), np.float32))
-    assert on_large_pages(large) is large
+    assert advise_huge_pages(large) is large

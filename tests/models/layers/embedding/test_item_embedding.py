@@ -43,9 +43,9 @@ def embedding(**options: object) -> ItemEmbedding:
 
 def test_id_and_the_attributes_that_target_and_history_both_have() -> None:
     layer = embedding()
-    history, mask = layer.of_history(FEATURES)
+    history, mask = layer.history(FEATURES)
     assert layer.width == 3
-    np.testing.assert_array_equal(layer.of_candidate(FEATURES), [[3.0, 10.0, 150.0]])
+    np.testing.assert_array_equal(layer.candidate(FEATURES), [[3.0, 10.0, 150.0]])
     np.testing.assert_array_equal(history, [[[3.0, 10.0, 150.0], [0.0, 0.0, 0.0]]])
     np.testing.assert_array_equal(mask, [[True, False]])
 
@@ -54,8 +54,8 @@ def test_target_and_history_share_every_table() -> None:
     layer = embedding()
     assert [weight.shape for weight in layer.weights] == [(4, 1), (3, 1), (3, 1)]
     layer.items.table.assign(np.full((4, 1), 7.0))
-    history, _ = layer.of_history(FEATURES)
-    assert float(layer.of_candidate(FEATURES)[0, 0]) == float(history[0, 0, 0]) == 7.0
+    history, _ = layer.history(FEATURES)
+    assert float(layer.candidate(FEATURES)[0, 0]) == float(history[0, 0, 0]) == 7.0
 
 
 def test_the_items_penalty_is_over_target_and_history() -> None:

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from interestflow.models.inputs import QuotientRemainder
-from interestflow.models.layers.embedding.embedding_table import EmbeddingTable, is_table
-from interestflow.models.layers.embedding.quotient_remainder import QuotientRemainderTable, make_table
+from interestflow.models.layers.embedding.declared_tables import is_table
+from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
+from interestflow.models.layers.embedding.quotient_remainder import QuotientRemainderTable, build_table
 
 QUOTIENTS = np.array([[2.0, 1.0], [3.0, -1.0]], np.float32)
 REMAINDERS = np.array([[1.0, 10.0], [5.0, 20.0], [7.0, 30.0], [11.0, 40.0]], np.float32)
@@ -84,7 +85,7 @@ def test_bad_sizes(buckets: int) -> None:
 
 
 def test_the_layout_decides() -> None:
-    assert type(make_table(7, 2, None)) is EmbeddingTable
-    made = make_table(7, 2, QuotientRemainder(3, "sum"), 0.5, "user")
+    assert type(build_table(7, 2, None)) is EmbeddingTable
+    made = build_table(7, 2, QuotientRemainder(3, "sum"), 0.5, "user")
     assert isinstance(made, QuotientRemainderTable)
     assert (made.rows, made.buckets, made.combine, made.l2, made.name) == (7, 3, "sum", 0.5, "user")

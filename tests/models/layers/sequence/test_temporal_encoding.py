@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, places_from_the_end
+from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, positions_from_end
 
 
 def test_places_are_counted_back_from_the_newest_of_each_row() -> None:
     mask = np.array([[1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]], bool)
     expected = [[3, 2, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [4, 3, 2, 1]]
-    np.testing.assert_array_equal(places_from_the_end(mask), expected)
+    np.testing.assert_array_equal(positions_from_end(mask), expected)
 
 
 def test_rows_are_by_distance_and_those_beyond_share_the_last() -> None:
@@ -21,7 +21,7 @@ def test_rows_are_by_distance_and_those_beyond_share_the_last() -> None:
     layer.build()
     layer.table.assign([[5.0], [6.0], [7.0]])
     np.testing.assert_array_equal(layer(np.array([[2, 1, 0, 9]])), [[[7.0], [6.0], [5.0], [7.0]]])
-    np.testing.assert_array_equal(layer.of_target, [[5.0]])
+    np.testing.assert_array_equal(layer.target, [[5.0]])
 
 
 def test_gradients_of_many_behaviours_add_up_in_half_precision_too() -> None:

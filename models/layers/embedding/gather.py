@@ -1,0 +1,32 @@
+"""Lookup of embeddings in a variable."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from interestflow.models.tensor import Tensor
+
+
+def gather_rows(table: keras.Variable, ids: Tensor) -> Tensor:
+    """Return the embeddings of `ids`.
+
+    On TensorFlow `ops.take` would read the whole variable first, which copies it once some of its rows are updated.
+
+    Args:
+        table: variable [rows, ...].
+        ids: integers [...] from 0 to `rows - 1`, of any shape.
+
+    Returns:
+        [..., ...], in the dtype of the table.
+
+    Example:
+
+    >>> gather_rows(keras.Variable([[0.0, 0.0], [1.0, 2.0]]), ops.array([1, 0])).tolist()
+    [[1.0, 2.0], [0.0, 0.0]]
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.gather(table.value, ids)
+    return ops.take(table, ids, axis=0)
