@@ -7,9 +7,9 @@ import numpy as np
 from interestflow.models.layers.attention.cross_attention import CrossAttention
 
 
-def plain(single: bool = False) -> CrossAttention:
+def plain(single_token: bool = False) -> CrossAttention:
     """Projections that change nothing, so that the products can be read off."""
-    layer = CrossAttention(2, single)
+    layer = CrossAttention(2, single_token)
     layer.build((None, None, 2), (None, 1 if single else None, 2))
     for weight in layer.weights:
         weight.assign(np.eye(2))

@@ -38,7 +38,7 @@ FEATURES = {
 def test_each_in_its_place() -> None:
     """Every table's row i is (i), so that ids can be read off; a list is its mean; item attributes are not here."""
     layer = ContextEmbedding(INPUTS, 1, history_age=True)
-    for table in (layer.user, *layer.tables, layer.age):
+    for table in (layer.user_table, *layer.tables, layer.age):
         table.table.assign(np.arange(table.rows, dtype=np.float32)[:, None])
     np.testing.assert_array_equal(layer.user(FEATURES), [[2.0, 1.0, 1.5, 7.0]])  # user, device, groups, hour
     np.testing.assert_array_equal(layer.candidate(FEATURES), [[1.0, 0.5]])  # brand, price
