@@ -10,7 +10,7 @@ from interestflow.models.layers.attention.cross_attention import CrossAttention
 def plain(single_token: bool = False) -> CrossAttention:
     """Projections that change nothing, so that the products can be read off."""
     layer = CrossAttention(2, single_token)
-    layer.build((None, None, 2), (None, 1 if single else None, 2))
+    layer.build((None, None, 2), (None, 1 if single_token else None, 2))
     for weight in layer.weights:
         weight.assign(np.eye(2))
     return layer
