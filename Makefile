@@ -45,10 +45,10 @@ build: setup  ## Build the wheel and the sdist into dist/.
 	@$(RUN)/uv build --quiet --out-dir dist .
 
 docs: setup  ## Build the documentation site into site/ and check its links.
-	@$(RUN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/python -m mkdocs build --quiet --strict
 
 docs-serve: setup  ## Serve the documentation site locally and rebuild it on changes.
-	@$(RUN)/mkdocs serve
+	@$(RUN)/python -m mkdocs serve
 
 requirements: setup  ## Pin the dependencies of every extra in requirements.txt; existing pins stay.
 	@$(RUN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

@@ -42,7 +42,7 @@ class DINHyperparameters(RankerHyperparameters):
     batch_normalization: bool = Field(
         False,
         description="Whether batch normalization precedes the MLP, as in the authors' code but not in the paper; "
-        "docs/decisions.md says what it does to training time.",
+        "docs/decisions/models.md has its measured effect.",
     )
     item_bias: ItemBias = True
     history_age: HistoryAge = False

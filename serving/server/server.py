@@ -34,7 +34,7 @@ from interestflow.serving.server.services import PredictionService
 from interestflow.serving.server.warm_up_replay import replay_warm_up
 
 # Under protobuf 6 these two cannot be imported to the end, but what reflection needs, their descriptors, is there by
-# then (docs/decisions.md).
+# then (docs/decisions/dependencies.md).
 for _name in ("prediction_service_pb2", "model_service_pb2"):
     with contextlib.suppress(AttributeError):
         __import__(f"tensorflow_serving.apis.{_name}")

@@ -1,0 +1,48 @@
+"""The configurations that the documentation shows are accepted by the types that check real ones."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from interestflow.pipeline.config import load
+from tests.paths import PROJECT
+
+PAGES = sorted((PROJECT / "docs").rglob("*.md"))
+MATCHERS = {"retrieve", "hcn", "desmil", "idnp", "kgat"}
+"""Pages on matchers, whose metrics and baselines differ."""
+BLOCK = re.compile(r"^```yaml\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path) -> list[dict[str, Any]]:
+    """Return the YAML blocks of a page that are not only comments."""
+    loaded = [yaml.safe_load(text) for text in BLOCK.findall(page.read_text())]
+    return [block for block in loaded if block is not None]
+
+
+def test_the_configuration_of_the_front_page_is_valid(tmp_path: Path) -> None:
+    (configuration,) = BLOCK.findall((PROJECT / "README.md").read_text())
+    (tmp_path / "shop.yaml").write_text(configuration)
+    assert load(tmp_path / "shop.yaml", None).name == "shop"
+    assert len(configuration.splitlines()) == 8
+
+
+def merge(whole: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `whole` with the sections of `part` instead of its own, except that those of `data` are joined."""
+    data = {**whole["data"], **part.get("data", {})}
+    data["events"] = {**whole["data"]["events"], **part.get("data", {}).get("events", {})}
+    return {**whole, **part, "data": data}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
+def test_sections_in_the_documentation_are_valid(page: Path, tmp_path: Path) -> None:
+    """Each block replaces sections of a demo's configuration. Files that the block names are not read."""
+    name = "demo-matcher" if page.stem in MATCHERS else "demo"
+    demo = yaml.safe_load((PROJECT / "configs" / f"{name}.yaml").read_text())
+    for number, block in enumerate(blocks(page)):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(yaml.safe_dump(merge(demo, block)))
+        load(path, None)

@@ -1,0 +1,34 @@
+"""Relative links of the Markdown files that are not part of the site, which `make docs` checks by itself."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.paths import PROJECT
+
+FILES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "examples").glob("*.md")])
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and MkDocs derive them."""
+    headings = re.findall(r"^#+ +(.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
+def test_links_lead_somewhere(file: Path) -> None:
+    dead = []
+    for target in LINK.findall(file.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        page = file.parent / path if path else file
+        if not page.exists() or (anchor and anchor not in anchors(page)):
+            dead.append(target)
+    assert not dead
+
+
+def test_the_front_page_is_one_of_them() -> None:
+    assert PROJECT / "README.md" in FILES

@@ -1,0 +1,174 @@
+"""Page of the documentation that lists every key of the configuration, generated from its JSON schema.
+
+Each object of the schema becomes a section with one table. A section that is used at several keys is written once, at
+the first of them, and the others link to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+JsonSchema = Mapping[str, Any]
+
+INTRODUCTION = """# Configuration
+
+One YAML file configures a run. This page is generated from the types that check the file, so it lists every key.
+Unknown keys are refused, with file and line. `interestflow validate my.yaml` checks a file without
+running anything.
+
+Editors that speak the YAML language server complete keys and mark mistakes while you type, if the first line of the
+file names the [JSON schema](interestflow.schema.json):
+
+```yaml
+# yaml-language-server: $schema=https://interestflow.github.io/interestflow/reference/interestflow.schema.json
+```
+
+A path to a local copy of the schema works as well. "required" in the column *Default* marks keys without a default.
+"""
+
+BOUNDS = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "above {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "below {}",
+    "pattern": "matches `{}`",
+    "minItems": "at least {} values",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of the page.
+
+    Attributes:
+        path: keys that lead to the section, such as `training.optimizer`.
+        definition: name of the object in the schema's `$defs`.
+        schema: the object's own schema.
+    """
+
+    path: str
+    definition: str
+    schema: JsonSchema
+
+
+def _references(schema: JsonSchema) -> Iterator[str]:
+    """Yield the names of all definitions that a key's schema refers to, in order."""
+    if "$ref" in schema:
+        yield schema["$ref"].rpartition("/")[2]
+    for part in [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("prefixItems", ())]:
+        yield from _references(part)
+    for part in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(part, Mapping):
+            yield from _references(part)
+
+
+def _variant(schema: JsonSchema) -> str:
+    """Return the constant `name` of one member of a union, such as `din`, or an empty text."""
+    name = schema.get("properties", {}).get("name", {})
+    values = name.get("enum", ())
+    return str(name["const"]) if "const" in name else str(values[0]) if len(values) == 1 else ""
+
+
+def sections(schema: JsonSchema) -> list[Section]:
+    """Return the sections below the top level, in the order of the keys, each definition once."""
+    definitions = schema.get("$defs", {})
+    found: dict[str, Section] = {}
+
+    def visit(path: str, parent: JsonSchema) -> None:
+        for key, value in parent.get("properties", {}).items():
+            for name in _references(value):
+                definition = definitions[name]
+                if name in found or "properties" not in definition:
+                    continue
+                marker = "[]" if value.get("type") == "array" else ""
+                variant = _variant(definition)
+                below = f"{path}{key}{marker}" + (f" ({variant})" if variant else "")
+                found[name] = Section(below, name, definition)
+                visit(f"{path}{key}{marker}.", definition)
+
+    visit("", schema)
+    return list(found.values())
+
+
+def _anchor(definition: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z][a-z])", "-", definition).lower()
+
+
+def _code(value: Any) -> str:
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def type_text(schema: JsonSchema, definitions: JsonSchema) -> str:
+    """Return the type of a key in words, with its bounds; sections become links."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        definition = definitions[name]
+        if "properties" not in definition:
+            return type_text(definition, definitions)
+        return f"[{_variant(definition) or name}](#{_anchor(name)})"
+    if "const" in schema:
+        return _code(schema["const"])
+    if "enum" in schema:
+        return ", ".join(_code(value) for value in schema["enum"])
+    options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    if options:
+        texts = [type_text(option, definitions) for option in options if option.get("type") != "null"]
+        optional = any(option.get("type") == "null" for option in options)
+        return " or ".join(dict.fromkeys(texts)) + (" or null" if optional else "")
+    bounds = [text.format(schema[name]) for name, text in BOUNDS.items() if name in schema]
+    kind = str(schema.get("type", "any value"))
+    if kind == "array":
+        items = schema.get("items") or (schema.get("prefixItems") or [{}])[0]
+        kind = f"list of {type_text(items, definitions)}"
+    elif kind == "object" and isinstance(schema.get("additionalProperties"), Mapping):
+        kind = f"mapping to {type_text(schema['additionalProperties'], definitions)}"
+    else:
+        kind = {"string": "text", "boolean": "true or false", "object": "mapping"}.get(kind, kind)
+    return ", ".join([kind, *bounds])
+
+
+def _default_text(key: str, schema: JsonSchema, parent: JsonSchema) -> str:
+    if key in parent.get("required", ()):
+        return "required"
+    if "default" not in schema:
+        return ""
+    default = schema["default"]
+    if isinstance(default, Mapping) and default:
+        return "see the section" if any(True for _ in _references(schema)) else _code(default)
+    return _code(default)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def table(parent: JsonSchema, definitions: JsonSchema) -> str:
+    """Return the table of an object's keys."""
+    lines = ["| Key | Type | Unit | Default | Description |", "|---|---|---|---|---|"]
+    for key, schema in parent.get("properties", {}).items():
+        cells = (
+            f"`{key}`",
+            type_text(schema, definitions),
+            str(schema.get("unit", "")),
+            _default_text(key, schema, parent),
+            str(schema.get("description", "")),
+        )
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def configuration_page(schema: JsonSchema) -> str:
+    """Return the whole page in Markdown, for the JSON schema of the configuration."""
+    definitions = schema.get("$defs", {})
+    parts = [INTRODUCTION, "## Top level\n", table(schema, definitions)]
+    for section in sections(schema):
+        parts.append(f"\n## `{section.path}` {{ #{_anchor(section.definition)} }}\n")
+        description = str(section.schema.get("description", "")).strip()
+        if description:
+            parts.append(description + "\n")
+        parts.append(table(section.schema, definitions))
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,30 @@
+"""MkDocs hook that adds the generated pages of the reference to the site at build time."""
+
+from __future__ import annotations
+
+import json
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+from interestflow.pipeline.cli.main import app
+from interestflow.pipeline.config import PipelineConfig
+from tools.cli_reference import command_line_page
+from tools.config_reference import configuration_page
+
+
+def generated_pages() -> dict[str, str]:
+    """Return the contents of the generated files by their path below the documentation's root."""
+    schema = PipelineConfig.model_json_schema()
+    return {
+        "reference/configuration.md": configuration_page(schema),
+        "reference/interestflow.schema.json": json.dumps(schema, indent=2) + "\n",
+        "reference/command-line.md": command_line_page("interestflow", app),
+    }
+
+
+def on_files(files: Files, /, *, config: MkDocsConfig) -> Files:
+    """Add the generated pages to the files of the site."""
+    for path, content in generated_pages().items():
+        files.append(File.generated(config, path, content=content))
+    return files
