@@ -24,7 +24,7 @@ from interestflow.transforms.encoding.flat_values import (
     newest_of_list_history,
     single,
 )
-from interestflow.transforms.examples.catalogue import ITEMS_SPLIT
+from interestflow.transforms.splits import ITEMS_SPLIT
 
 
 def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:

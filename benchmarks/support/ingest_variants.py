@@ -32,9 +32,10 @@ from interestflow.transforms.examples.tfrecord_writer import ExampleFile
 from interestflow.transforms.feature_names import SLICE_HISTORY, SLICE_ITEM, SLICE_USER
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
 from interestflow.transforms.ingestion.steps import METRICS
-from interestflow.transforms.reading.conditions import holds
+from interestflow.transforms.reading.conditions import is_selected
+from interestflow.transforms.reading.entities import read_entities
+from interestflow.transforms.reading.events import read_events
 from interestflow.transforms.reading.files import list_files
-from interestflow.transforms.reading.tables import read_entities, read_events
 from interestflow.transforms.splits import SPLITS, Boundaries, find_boundaries
 
 BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
@@ -81,13 +82,13 @@ def polars(config: IngestionConfig, folder: Path) -> dict[str, float]:
     own = [_texts(events, a.source_column).alias(f"__{a.name}") for a in config.features.of_source("events")]
     events = events.with_columns(
         *own,
-        pl.when(holds(task.label, config.data.events.event_type))
+        pl.when(is_selected(task.label, config.data.events.event_type))
         .then(1.0)
         .otherwise(0.0)
         .cast(pl.Float32)
         .alias("__label"),
     )
-    behaviour = holds(config.sequence.behaviours, config.data.events.event_type)
+    behaviour = is_selected(config.sequence.behaviours, config.data.events.event_type)
     boundaries = _boundaries(events.get_column("timestamp").to_numpy(), config)
     # Of simultaneous events none is before another: each counts the behaviours before the first of them.
     events = events.with_columns(behaviour.cast(pl.Int64).alias("__behaviour"))

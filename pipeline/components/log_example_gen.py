@@ -12,9 +12,8 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from interestflow.pipeline.artifacts.types import IngestionReportArtifact
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.examples.catalogue import ITEMS_SPLIT
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
-from interestflow.transforms.splits import SPLITS
+from interestflow.transforms.splits import ITEMS_SPLIT, SPLITS
 
 
 @tfx.dsl.components.component(use_beam=True)

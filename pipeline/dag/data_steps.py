@@ -16,9 +16,9 @@ from interestflow.pipeline.components.log_example_gen import LogExampleGen
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.dag.schema_file import curated_schema_text
-from interestflow.transforms.examples.catalogue import ITEMS_SPLIT
 from interestflow.transforms.preprocessing import transform_splits_config
 from interestflow.transforms.schema.statistics_options import statistics_options
+from interestflow.transforms.splits import ITEMS_SPLIT
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, K
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.item_catalogue import CatalogueItems
 from interestflow.transforms.feature_names import ITEM, USER
-from interestflow.transforms.knowledge_graph.job import entities_of_items, read_graph
+from interestflow.transforms.knowledge_graph.graph_files import item_entities, read_graph
 
 READ_AT_ONCE = 65_536
 
@@ -40,7 +40,7 @@ def _knowledge(folder: str, item_rows: int, items: CatalogueItems) -> KnowledgeG
     graph = read_graph(folder)
     numbers, first = np.unique(items.tensors[ITEM], return_index=True)
     entities = np.full(item_rows, -1, np.int32)
-    entities[numbers] = entities_of_items(graph, [item.decode("utf-8", "replace") for item in items.ids[first]])
+    entities[numbers] = item_entities(graph, [item.decode("utf-8", "replace") for item in items.ids[first]])
     triples = graph.triples
     return KnowledgeGraph(
         heads=triples.get_column("head").to_numpy(),

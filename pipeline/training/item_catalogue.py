@@ -12,8 +12,8 @@ import tensorflow as tf
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
 from interestflow.pipeline.training.data import TrainingDataError, matching_files, records_of
-from interestflow.transforms.examples.catalogue import ITEMS_SPLIT
 from interestflow.transforms.feature_names import ITEM, ITEM_TEXT
+from interestflow.transforms.splits import ITEMS_SPLIT
 
 COUNTING_BATCH = 4096
 

@@ -24,12 +24,12 @@ from interestflow.pipeline.validate.log_facts import (
 )
 from interestflow.pipeline.validate.log_sample import LogSample, read_sample
 from interestflow.transforms.config import ENTITY_TABLES, EntityTable, IngestionConfig, TableConfig
-from interestflow.transforms.examples.shard import sorted_events
+from interestflow.transforms.examples.event_order import sort_events
 from interestflow.transforms.feature_names import TIMESTAMP
-from interestflow.transforms.ingestion.report import too_many_unusable
+from interestflow.transforms.ingestion.dead_letters import bad_rows_message
 from interestflow.transforms.reading.blocks import read_blocks
+from interestflow.transforms.reading.entities import read_attributes
 from interestflow.transforms.reading.files import TableError, list_files
-from interestflow.transforms.reading.tables import read_attributes
 from interestflow.transforms.reading.timestamps import show_time
 from interestflow.transforms.splits import SPLITS, find_boundaries
 
@@ -159,7 +159,7 @@ def _add_table(report: ValidationReport, facts: TableFacts) -> None:
     report.tables.append(facts)
     reasons = {reason: count for count, reason in facts.reasons.values()}
     limit = report.config.data.dead_letter_limit
-    problem = too_many_unusable(facts.name, facts.rows, facts.unusable, limit, reasons)
+    problem = bad_rows_message(facts.name, facts.rows, facts.unusable, limit, reasons)
     if problem is not None:
         report.problems.append(problem)
 
@@ -175,7 +175,7 @@ def _judge_log(
     if not sample.blocks:
         report.problems.append("the log should have rows, received none")
         return
-    events, repeated = sorted_events(sample.blocks)
+    events, repeated = sort_events(sample.blocks)
     reasons = _reasons(sample.dead_letters)
     if repeated.height:
         reasons["repeats an earlier row"] = (repeated.height, "repeats an earlier row in every column that is used")

@@ -9,7 +9,9 @@ import polars as pl
 
 from interestflow.transforms.config import AttributeConfig, IngestionConfig, Source
 from interestflow.transforms.examples.attributes import attribute_values
-from interestflow.transforms.examples.shard import Catalogue, Entities, ShardExamples
+from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.entities import Entities
+from interestflow.transforms.examples.shard import ShardExamples
 from interestflow.transforms.feature_names import ITEM, TIMESTAMP, USER
 from interestflow.transforms.splits import SPLITS, Boundaries
 
@@ -66,9 +68,9 @@ def event_facts(
 ) -> EventFacts:
     """Made by the same code as the examples of a run, all users being one shard."""
     training = events.filter(pl.col(TIMESTAMP) < boundaries.validation).group_by(ITEM).len().sort(ITEM)
-    catalogue = Catalogue(training.get_column(ITEM), training.get_column("len").to_numpy())
-    of_items = Entities.of(items, config.features.of_source("items"))
-    of_users = Entities.of(users, config.features.of_source("users"))
+    catalogue = CatalogueCounts(training.get_column(ITEM), training.get_column("len").to_numpy())
+    of_items = Entities.from_frame(items, config.features.of_source("items"))
+    of_users = Entities.from_frame(users, config.features.of_source("users"))
     shard = ShardExamples(events, config, of_items, of_users, boundaries, catalogue)
     time = events.get_column(TIMESTAMP)
     behaviours = shard.behaviour_counts

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.reading.files import bytes_of, list_files
-from interestflow.transforms.reading.tables import Table, read_events
+from interestflow.transforms.reading.events import read_events
+from interestflow.transforms.reading.files import list_files, total_bytes
+from interestflow.transforms.reading.tables import Table
 
 WHOLE_BYTES = 256 * 2**20
 """A log of files up to this size is read whole."""
@@ -39,7 +40,7 @@ def read_sample(config: IngestionConfig, whole_bytes: int = WHOLE_BYTES, rows: i
         TableError: where the log cannot be read, or lacks a column.
     """
     files = list_files(config.data.events, config.data.folder)
-    size = bytes_of(files)
+    size = total_bytes(files)
     is_whole = size <= whole_bytes
     numbered = list(enumerate(files))
     chosen = numbered if is_whole else numbered[:: -(-len(files) // FILES)]

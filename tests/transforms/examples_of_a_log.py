@@ -11,12 +11,16 @@ import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.examples.shard import Catalogue, Entities, ShardExamples, sorted_events
+from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.entities import Entities
+from interestflow.transforms.examples.event_order import sort_events
+from interestflow.transforms.examples.shard import ShardExamples
 from interestflow.transforms.examples.tfrecord_writer import ExampleFile
 from interestflow.transforms.leakage.comparison import compare
 from interestflow.transforms.leakage.reference_examples import Features
+from interestflow.transforms.reading.entities import read_entities
+from interestflow.transforms.reading.events import read_events
 from interestflow.transforms.reading.files import list_files
-from interestflow.transforms.reading.tables import read_entities, read_events
 from interestflow.transforms.splits import SPLITS, find_boundaries
 from tests.transforms.small_config import shop
 
@@ -89,15 +93,15 @@ class Written:
             for name, table in (("items", config.data.items), ("users", config.data.users))
             if table is not None
         ]
-        ordered, _ = sorted_events(blocks)
+        ordered, _ = sort_events(blocks)
         times, counts = np.unique(ordered.get_column("timestamp").to_numpy(), return_counts=True)
         boundaries = find_boundaries(times, counts, config.split, config.data.events)
         training = ordered.filter(pl.col("timestamp") < boundaries.validation).group_by("item").len().sort("item")
         shard = ShardExamples(
             ordered, config,
-            *(Entities.of(frame, tuple(a for a in attributes if a.source == name))
+            *(Entities.from_frame(frame, tuple(a for a in attributes if a.source == name))
               for frame, name in zip(self.tables, ("items", "users"), strict=True)),
-            boundaries, Catalogue(training.get_column("item"), training.get_column("len").to_numpy()),
+            boundaries, CatalogueCounts(training.get_column("item"), training.get_column("len").to_numpy()),
         )  # fmt: skip
         encoder = RecordBatchToExamplesEncoder()
         self.records = {

@@ -14,11 +14,11 @@ from interestflow.transforms.reading.files import TableError
 from interestflow.transforms.splits import (
     HOUR,
     Boundaries,
-    by_hour,
+    count_by_hour,
     deciding_hours,
-    exactly,
     find_boundaries,
-    merged,
+    merge_hours,
+    replace_hours,
 )
 from tests.transforms.small_config import shop
 
@@ -103,23 +103,27 @@ def test_hours_and_a_look_into_those_that_decide_cut_as_all_instants_do(
     split = SplitConfig(train=shares[0], validation=shares[1], test=1.0 - sum(shares))
     events = shop().data.events
     parts = [np.sort(times[number::shards]) for number in range(shards)]
-    hours = merged(by_hour(part) for part in parts)
+    hours = merge_hours(count_by_hour(part) for part in parts)
     deciding = deciding_hours(hours, split, events)
     known = times[np.isin(times // HOUR, deciding)]
-    found = exactly(hours, np.unique(known, return_counts=True))
+    found = replace_hours(hours, np.unique(known, return_counts=True))
     expected = np.unique(times, return_counts=True)
     assert find_boundaries(*found, split, events) == find_boundaries(*expected, split, events)
 
 
 def test_instants_that_are_named_are_looked_into() -> None:
     split = SplitConfig(validation_from=2 * 3600 + 60, test_from=7 * 3600)
-    hours = by_hour(np.arange(10) * HOUR)
+    hours = count_by_hour(np.arange(10) * HOUR)
     assert deciding_hours(hours, split, shop().data.events).tolist() == [0, 2, 7, 8, 9]
 
 
 def test_an_hour_is_its_first_instant_and_all_its_events() -> None:
-    hours = by_hour(np.array([5, 7, HOUR - 1, HOUR, 3 * HOUR + 1]))
+    hours = count_by_hour(np.array([5, 7, HOUR - 1, HOUR, 3 * HOUR + 1]))
     np.testing.assert_array_equal(hours, [[5, HOUR, 3 * HOUR + 1], [3, 1, 1]])
-    both = merged([hours, by_hour(np.array([2, HOUR + 9]))])
+    both = merge_hours([hours, count_by_hour(np.array([2, HOUR + 9]))])
     np.testing.assert_array_equal(both, [[2, HOUR, 3 * HOUR + 1], [4, 2, 1]])
-    assert [len(part) for part in merged([])] == [len(part) for part in by_hour(np.zeros(0, np.int64))] == [0, 0]
+    assert (
+        [len(part) for part in merge_hours([])]
+        == [len(part) for part in count_by_hour(np.zeros(0, np.int64))]
+        == [0, 0]
+    )

@@ -1,4 +1,4 @@
-"""The values of attributes as examples hold them: beside the target, and along the history."""
+"""Values of attributes as examples hold them: with the target, and along the history."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import polars as pl
 import pyarrow as pa
 
 from interestflow.transforms.config import AttributeConfig
-from interestflow.transforms.reading.columns import own_column
+from interestflow.transforms.examples.arrow import to_arrow
+from interestflow.transforms.reading.columns import frame_column
 
 MISSING_NUMBER = float("nan")
 
 
 @dataclass(frozen=True)
 class AttributeValues:
-    """Arrow arrays by attribute, as long as their table plus one: the last row is what is missing.
+    """Arrow arrays by attribute, one longer than their table: the last row stands for a missing id.
 
-    target: text, numbers or lists of text. history: text or numbers; a list is one text, joined by its separator.
-    unreadable: by attribute, how many cells should be a number and are not; they count as missing.
+    Attributes:
+        target: text, numbers or lists of text.
+        history: text or numbers; a list is one text, joined by its separator.
+        unreadable: by attribute, the number of cells that should be a number and are not; they count as missing.
     """
 
     target: dict[str, pa.Array]
@@ -30,59 +33,64 @@ class AttributeValues:
 
 
 def attribute_values(frame: pl.DataFrame, attributes: Iterable[AttributeConfig]) -> AttributeValues:
-    """The values of these attributes, all of one source, for every row of `frame` and one more."""
+    """Return the values of attributes for every row of `frame`, and for a missing one.
+
+    Args:
+        frame: events, items or users, as the readers return them.
+        attributes: attributes of this source.
+    """
     target, history, unreadable = {}, {}, {}
     for attribute in attributes:
-        column = frame.get_column(own_column(attribute.source_column))
+        column = frame.get_column(frame_column(attribute.source_column))
         if attribute.kind == "numeric":
             numbers = column.cast(pl.Float64, strict=False)
             unreadable[attribute.name] = numbers.null_count() - column.null_count()
-            values = _with_last(numbers.cast(pl.Float32).fill_null(MISSING_NUMBER), MISSING_NUMBER)
-            along = values
+            values = _append(numbers.cast(pl.Float32).fill_null(MISSING_NUMBER), MISSING_NUMBER)
+            along_history = values
         elif attribute.kind == "categorical":
-            values = along = _with_last(column.cast(pl.String).fill_null(""), "")
+            values = along_history = _append(column.cast(pl.String).fill_null(""), "")
         else:
             lists = _lists(column, attribute.separator)
-            values = _with_last(lists, [])
-            along = _with_last(lists.list.join(attribute.separator), "")
+            values = _append(lists, [])
+            along_history = _append(lists.list.join(attribute.separator), "")
         if "target" in attribute.use:
-            target[attribute.name] = as_arrow(values)
+            target[attribute.name] = to_arrow(values)
         if "history" in attribute.use:
-            history[attribute.name] = as_arrow(along)
+            history[attribute.name] = to_arrow(along_history)
     return AttributeValues(target, history, {name: count for name, count in unreadable.items() if count})
 
 
-def row_of(ids: pl.Series, known: pl.Series) -> np.ndarray:
-    """int64 [N]: where each of `ids` stands in `known`, whose values are distinct; `len(known)` where it does not."""
+def row_index(ids: pl.Series, known: pl.Series) -> np.ndarray:
+    """Return the index of each id in `known`, whose values are distinct, int64 [N]; `len(known)` if it is not there."""
     table = pl.DataFrame({"id": known, "row": np.arange(len(known), dtype=np.int64)})
-    found = pl.DataFrame({"id": ids}).join(table, on="id", how="left", maintain_order="left")
-    return found.get_column("row").fill_null(len(known)).to_numpy()
+    joined = pl.DataFrame({"id": ids}).join(table, on="id", how="left", maintain_order="left")
+    return joined.get_column("row").fill_null(len(known)).to_numpy()
 
 
 def _lists(column: pl.Series, separator: str) -> pl.Series:
-    """Lists as they are; in text, values with the separator between them, or a JSON array."""
+    """Return lists of text without empty values, from lists, JSON arrays, or text split at the separator."""
     if isinstance(column.dtype, pl.List):
         lists = column.cast(pl.List(pl.String))
     else:
         texts = column.cast(pl.String)
         lists = texts.str.split(separator)
-        arrays = texts.filter(texts.str.starts_with("[") & texts.str.ends_with("]")).unique().to_list()
-        decoded = {text: values for text in arrays if (values := json_array(text)) is not None}
-        if decoded:
+        candidates = texts.filter(texts.str.starts_with("[") & texts.str.ends_with("]")).unique().to_list()
+        arrays = {text: values for text in candidates if (values := parse_json_array(text)) is not None}
+        if arrays:
             frame = pl.DataFrame({"text": texts, "split": lists})
             table = pl.DataFrame(
-                {"text": list(decoded), "array": list(decoded.values())},
+                {"text": list(arrays), "array": list(arrays.values())},
                 schema={"text": pl.String, "array": pl.List(pl.String)},
             )
             joined = frame.join(table, on="text", how="left", maintain_order="left")
             lists = joined.select(pl.coalesce("array", "split")).to_series()
     frame = pl.DataFrame({"values": lists.fill_null([])})
-    present = pl.element().is_not_null() & (pl.element() != "")
-    return frame.select(pl.col("values").list.eval(pl.element().filter(present))).get_column("values")
+    is_present = pl.element().is_not_null() & (pl.element() != "")
+    return frame.select(pl.col("values").list.eval(pl.element().filter(is_present))).get_column("values")
 
 
-def json_array(text: str) -> list[str] | None:
-    """The values of a JSON array as text, without those that are null; None where `text` is none."""
+def parse_json_array(text: str) -> list[str] | None:
+    """Return the values of a JSON array as text, without nulls; None if `text` is not a JSON array."""
     if not text.startswith("["):
         return None
     try:
@@ -95,19 +103,11 @@ def json_array(text: str) -> list[str] | None:
 
 
 def _json_text(value: object) -> str:
-    whole = int(value) if isinstance(value, float) and value.is_integer() else value
-    return json.dumps(whole, ensure_ascii=False)
+    """Return a JSON value as text; a whole number has no decimal point."""
+    normalized = int(value) if isinstance(value, float) and value.is_integer() else value
+    return json.dumps(normalized, ensure_ascii=False)
 
 
-def _with_last(values: pl.Series, last: object) -> pl.Series:
+def _append(values: pl.Series, last: object) -> pl.Series:
+    """Append one value to a series."""
     return pl.concat([values, pl.Series([last], dtype=values.dtype)])
-
-
-def as_arrow(values: pl.Series) -> pa.Array:
-    """In Arrow, text as bytes, which is what `tf.Example` holds."""
-    array = values.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    if pa.types.is_large_string(array.type):
-        return array.cast(pa.large_binary())
-    if pa.types.is_large_list(array.type):
-        return array.cast(pa.large_list(pa.large_binary()))
-    return array

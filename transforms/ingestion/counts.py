@@ -1,4 +1,4 @@
-"""What ingestion read, left out and made, in numbers."""
+"""Counts of what ingestion read, left out and wrote."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ class TableCounts(BaseModel):
 
 
 class IngestionCounts(BaseModel):
-    """Everything that ingestion counted.
+    """All counts of one ingestion.
 
-    tables: by `events`, `items`, `users`; those that the configuration has.
-    dead_letter_reasons: rows by table and reason, the reason without the offending value: `events: no item id`.
-    examples: written by split: `train`, `validation`, `test`, and for matchers `items`.
-    positives: by split, then by task.
-    sampled_negatives: by split, how many of the examples were drawn rather than logged.
-    negatives_not_found: how many could not be drawn, since their user had taken nearly everything.
-    behaviours_only: usable events that are no example, since no task has a label for them.
-    users, items: distinct ids among usable events.
-    items_in_training: distinct items of the training window.
-    without_attributes: events whose item, or user, is not in its table; by `items`, `users`.
-    unreadable_numbers: by numeric attribute, cells that are no number; they count as missing.
-    validation_from, test_from: the first instant of each, microseconds since 1970.
+    Attributes:
+        tables: rows by table: `events` and, if the configuration has them, `items` and `users`.
+        dead_letter_reasons: rows by table and reason, the reason without the offending value: `events: no item id`.
+        examples: examples written by split: `train`, `validation`, `test`, and for matchers `items`.
+        positives: positive examples by split, then by task.
+        sampled_negatives: by split, how many of the examples were sampled rather than logged.
+        negatives_not_found: negatives that could not be sampled, since their user had chosen nearly every item.
+        behaviours_only: usable events that are not examples, since no task has a label for them.
+        users: distinct user ids of usable events.
+        items: distinct item ids of usable events.
+        items_in_training: distinct items of the training window.
+        without_attributes: by `items` and `users`, events whose item, or user, is not in its table.
+        unreadable_numbers: by numeric attribute, cells that are not a number; they count as missing.
+        validation_from: first instant of the validation split, in microseconds since 1970.
+        test_from: first instant of the test split, in microseconds since 1970.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -1,34 +1,44 @@
-"""Raw logs to examples: the Beam job.
+"""The Beam job from raw logs to examples.
 
-    files ──> read in blocks ──> pieces by shard of users ──> sorted shards, repeats out ──> examples by split
-                   │                                              │            │                  ▲
-                   │                                         which hours   what the training      │
-                   ▼                                         they fill      window holds ────────┤
-              dead letters                                        └──> boundaries of splits ──────┘
+    files ──> read in blocks ──> pieces by shard of users ──> sorted shards without repeats ──> examples by split
+                   │                                              │            │                      ▲
+                   │                                       hours with events   items of the training  │
+                   ▼                                              │            window ────────────────┤
+              dead letters                                        └──> boundaries of splits ──────────┘
 
-What Beam moves are places in scratch files, where columns lie in Arrow's IPC form: never single events, nor the log
-itself. A block and a shard are what is held in memory, however large the log and however many passes there are.
+Beam moves locations in scratch files, whose columns are in Arrow's IPC form: never single events, nor the log itself.
+One block and one shard are held in memory, however large the log is and however many passes there are.
 """
 
 from __future__ import annotations
 
 import shutil
 import uuid
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.pvalue import AsList, AsSingleton, PCollection
 
 from interestflow.transforms.config import ENTITY_TABLES, IngestionConfig
-from interestflow.transforms.examples.catalogue import ITEMS_SPLIT, write_items
-from interestflow.transforms.ingestion.report import decide_boundaries, write_report
-from interestflow.transforms.ingestion.steps import CountItems, MakeExamples, MergeCounts, Read, ReadTable, Sort
-from interestflow.transforms.reading.files import bytes_of, list_files
-from interestflow.transforms.splits import SPLITS
+from interestflow.transforms.examples.catalogue import write_items
+from interestflow.transforms.ingestion.boundaries import decide_boundaries
+from interestflow.transforms.ingestion.report import write_report
+from interestflow.transforms.ingestion.steps import (
+    CountItems,
+    MergeCounts,
+    ReadEntityTable,
+    ReadEvents,
+    SortShard,
+    WriteExamples,
+)
+from interestflow.transforms.reading.files import list_files, total_bytes
+from interestflow.transforms.splits import ITEMS_SPLIT, SPLITS
 
 SHARD_BYTES = 8 * 2**20
-"""Of text a shard, some 250,000 events. A shard and what is made of it are held at once."""
+"""Bytes of text in a shard, some 250,000 events. A shard and its examples are held in memory at once."""
 COMPRESSION = 4
-"""By how much a Parquet file, or one that is compressed, is smaller than its text, roughly."""
+"""Rough factor by which a Parquet or compressed file is smaller than its text."""
 MIN_SHARDS, MAX_SHARDS = 8, 4096
 
 
@@ -39,24 +49,24 @@ def ingest(
     report_folder: str,
     with_items: bool = False,
 ) -> str:
-    """Adds the job to `pipeline`.
+    """Add the job to a pipeline that has not run yet.
 
-    Writes `Split-NAME/data_tfrecord-SHARD-of-SHARDS.gz` below `examples_folder` and `counts.json` and
+    The job writes `Split-NAME/data_tfrecord-SHARD-of-SHARDS.gz` below `examples_folder`, and `counts.json` and
     `dead_letters.parquet` into `report_folder`. All examples of a user are in the files of one shard.
 
     Args:
-        config: what to read and to make.
-        pipeline: not yet run.
-        examples_folder: local or on any file system that Beam writes to.
-        report_folder: likewise.
-        with_items: whether to write the split of items too, one example an item, which matchers retrieve from.
+        config: what to read and to write.
+        pipeline: the pipeline.
+        examples_folder: folder of the examples, local or on any file system that Beam writes to.
+        report_folder: folder of the report, likewise.
+        with_items: whether to write the split of items too, one example an item, from which matchers retrieve.
 
     Returns:
-        The scratch folder, for whoever runs the pipeline to remove.
+        The scratch folder, which the caller removes after the pipeline has run.
 
     Raises:
-        TableError: where there is no log to read.
-        IngestionError: while the pipeline runs, past the limit of dead letters or where nothing is left.
+        TableError: if there is no log to read.
+        IngestionError: while the pipeline runs, if there are too many dead letters or no usable rows.
     """
     files = list_files(config.data.events, config.data.folder)
     shards = shard_count(files)
@@ -65,62 +75,59 @@ def ingest(
     for folder in (scratch, report_folder, *(f"{examples_folder}/Split-{split}" for split in splits)):
         _make_folder(folder)
 
+    sort, table_counts, letters = _read_and_sort(pipeline, config, files, shards, scratch)
+    start = pipeline | "Once" >> beam.Create([None])
+    boundaries = start | "FindBoundaries" >> beam.Map(
+        decide_boundaries, config, AsList(sort.hours), AsList(sort.shards), AsList(table_counts)
+    )
+    catalogue = (
+        sort.shards
+        | "CountItems" >> beam.ParDo(CountItems(), AsSingleton(boundaries))
+        | "Catalogue" >> beam.CombineGlobally(MergeCounts())
+    )
+    counts = sort.shards | "MakeExamples" >> beam.ParDo(
+        WriteExamples(config, shards, examples_folder), AsSingleton(boundaries), AsSingleton(catalogue)
+    )
+    report = [AsSingleton(boundaries), AsList(table_counts), AsList(letters), AsList(counts), AsSingleton(catalogue)]
+    if with_items:
+        folder = f"{examples_folder}/Split-{ITEMS_SPLIT}"
+        item_examples = start | "Items" >> beam.Map(write_items, config, folder, AsSingleton(catalogue))
+        report.append(AsSingleton(item_examples))
+    _ = start | "Report" >> beam.Map(write_report, report_folder, *report)
+    return scratch
+
+
+def _read_and_sort(
+    pipeline: beam.Pipeline, config: IngestionConfig, files: list[str], shards: int, scratch: str
+) -> tuple[Any, PCollection, PCollection]:
+    """Add the steps that read all tables and sort the shards of the log.
+
+    Returns:
+        The outputs of `SortShard` (`shards` and `hours`), then the reports and the dead letters of all tables.
+    """
     read = (
         pipeline
         | "Files" >> beam.Create(list(enumerate(files)))
         | "SpreadFiles" >> beam.Reshuffle()
-        | "Read" >> beam.ParDo(Read(config, shards, scratch)).with_outputs("counts", "letters", main="blocks")
+        | "Read" >> beam.ParDo(ReadEvents(config, shards, scratch)).with_outputs("counts", "letters", main="blocks")
     )
     entities = (
         pipeline
         | "Tables" >> beam.Create(ENTITY_TABLES)
-        | "ReadTables" >> beam.ParDo(ReadTable(config)).with_outputs("counts", "letters", main="nothing")
+        | "ReadTables" >> beam.ParDo(ReadEntityTable(config)).with_outputs("counts", "letters", main="nothing")
     )
     sort = (
         read.blocks
         | "GatherShards" >> beam.GroupByKey()
-        | "Sort" >> beam.ParDo(Sort(files, scratch)).with_outputs("counts", "letters", "hours", main="shards")
+        | "Sort" >> beam.ParDo(SortShard(files, scratch)).with_outputs("counts", "letters", "hours", main="shards")
     )
     table_counts = (read.counts, entities.counts, sort.counts) | "TableCounts" >> beam.Flatten()
     letters = (read.letters, entities.letters, sort.letters) | "DeadLetters" >> beam.Flatten()
-    start = pipeline | "Once" >> beam.Create([None])
-    boundaries = start | "FindBoundaries" >> beam.Map(
-        decide_boundaries,
-        config,
-        beam.pvalue.AsList(sort.hours),
-        beam.pvalue.AsList(sort.shards),
-        beam.pvalue.AsList(table_counts),
-    )
-    catalogue = (
-        sort.shards
-        | "CountItems" >> beam.ParDo(CountItems(), beam.pvalue.AsSingleton(boundaries))
-        | "Catalogue" >> beam.CombineGlobally(MergeCounts())
-    )
-    made = sort.shards | "MakeExamples" >> beam.ParDo(
-        MakeExamples(config, shards, examples_folder),
-        beam.pvalue.AsSingleton(boundaries),
-        beam.pvalue.AsSingleton(catalogue),
-    )
-    items = []
-    if with_items:
-        folder = f"{examples_folder}/Split-{ITEMS_SPLIT}"
-        written = start | "Items" >> beam.Map(write_items, config, folder, beam.pvalue.AsSingleton(catalogue))
-        items.append(beam.pvalue.AsSingleton(written))
-    _ = start | "Report" >> beam.Map(
-        write_report,
-        report_folder,
-        beam.pvalue.AsSingleton(boundaries),
-        beam.pvalue.AsList(table_counts),
-        beam.pvalue.AsList(letters),
-        beam.pvalue.AsList(made),
-        beam.pvalue.AsSingleton(catalogue),
-        *items,
-    )
-    return scratch
+    return sort, table_counts, letters
 
 
 def remove_scratch(folder: str) -> None:
-    """Removes what `ingest` left there."""
+    """Remove the scratch folder of `ingest`."""
     # Beam's own recursive deletion takes a folder with a slash in a bucket, and without one on a disk.
     if "://" in folder:
         FileSystems.delete([f"{folder}/"])
@@ -129,13 +136,14 @@ def remove_scratch(folder: str) -> None:
 
 
 def shard_count(files: list[str]) -> int:
-    """How many shards the users are cut into: by the size of the input."""
-    packed = [file for file in files if file.endswith((".parquet", ".gz", ".zst"))]
-    plain = [file for file in files if file not in packed]
-    text = bytes_of(plain) + COMPRESSION * bytes_of(packed)
-    return min(max(-(-text // SHARD_BYTES), MIN_SHARDS), MAX_SHARDS)
+    """Return the number of shards to split the users into, which depends on the size of the input."""
+    compressed = [file for file in files if file.endswith((".parquet", ".gz", ".zst"))]
+    plain = [file for file in files if file not in compressed]
+    text_bytes = total_bytes(plain) + COMPRESSION * total_bytes(compressed)
+    return min(max(-(-text_bytes // SHARD_BYTES), MIN_SHARDS), MAX_SHARDS)
 
 
 def _make_folder(folder: str) -> None:
+    """Create a folder unless it exists."""
     if not FileSystems.exists(f"{folder}/"):
         FileSystems.mkdirs(folder)

@@ -1,4 +1,4 @@
-"""The steps of the ingestion job, each on blocks of columns."""
+"""Steps of the ingestion job, each on blocks of columns."""
 
 from __future__ import annotations
 
@@ -15,14 +15,27 @@ from apache_beam.metrics import Metrics
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from interestflow.transforms.config import ENTITY_TABLES, EntityTable, IngestionConfig
-from interestflow.transforms.examples.shard import Catalogue, Entities, ShardExamples, sorted_events
+from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.entities import Entities
+from interestflow.transforms.examples.event_order import sort_events
+from interestflow.transforms.examples.shard import ShardExamples
 from interestflow.transforms.examples.tfrecord_writer import ExampleFile
 from interestflow.transforms.feature_names import ITEM, TIMESTAMP, USER
-from interestflow.transforms.ingestion.report import told
-from interestflow.transforms.ingestion.shuffle_files import Place, content_of, created, packed, put, taken, unpacked
+from interestflow.transforms.ingestion.dead_letters import report_rows
+from interestflow.transforms.ingestion.report import ShardCounts
+from interestflow.transforms.ingestion.shuffle_files import (
+    FrameLocation,
+    create_file,
+    decode_frame,
+    encode_frame,
+    read_bytes,
+    read_frame,
+    write_frames,
+)
 from interestflow.transforms.reading.columns import ORDER
-from interestflow.transforms.reading.tables import FILE_SHIFT, read_attributes, read_events
-from interestflow.transforms.splits import SPLITS, Boundaries, by_hour
+from interestflow.transforms.reading.entities import read_attributes
+from interestflow.transforms.reading.events import FILE_SHIFT, read_events
+from interestflow.transforms.splits import SPLITS, Boundaries, count_by_hour
 
 METRICS = "ingestion"
 """Beam's namespace of microseconds spent on each part: read, shuffle, sort, join, encode, frame, compress, write."""
@@ -30,34 +43,38 @@ METRICS = "ingestion"
 Shard = int
 
 
-class _Timed(beam.DoFn):
+class _TimedStep(beam.DoFn):
     """A step that counts the microseconds of its parts."""
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        began = time.perf_counter()
+        """Count the time spent inside the `with` block for `part`."""
+        start = time.perf_counter()
         try:
             yield
         finally:
-            self.spent(part, time.perf_counter() - began)
+            self.count_seconds(part, time.perf_counter() - start)
 
-    def spent(self, part: str, seconds: float) -> None:
+    def count_seconds(self, part: str, seconds: float) -> None:
+        """Add seconds to the counter of `part`."""
         Metrics.counter(METRICS, part).inc(round(seconds * 1e6))
 
 
-class Read(_Timed):
-    """A file to pieces `(shard, where its events are)`, dead letters, and counts.
+class ReadEvents(_TimedStep):
+    """Read one file of the log into `(shard, location of its events)`, dead letters, and counts.
 
-    The events of a block are written to one scratch file, shard after shard: what Beam gathers are places in it. Beam
-    on one machine would keep the events themselves in memory.
+    The events of a block are written to one scratch file, shard after shard, and Beam groups their locations only:
+    Beam on one machine would keep the events themselves in memory.
     """
 
     def __init__(self, config: IngestionConfig, shards: int, scratch: str) -> None:
+        """Store the configuration, the number of shards of users, and the scratch folder."""
         self._config, self._shards, self._scratch = config, shards, scratch
 
     def process(self, element: tuple[int, str]) -> Iterable[Any]:
-        number, path = element
-        tables = iter(read_events(path, number, self._config))
+        """Read a file, given as its index and path."""
+        file_index, path = element
+        tables = iter(read_events(path, file_index, self._config))
         while True:
             with self.timed("read"):
                 table = next(tables, None)
@@ -68,100 +85,115 @@ class Read(_Timed):
                     "__shard", as_dict=True, include_key=False
                 )
             with self.timed("shuffle"):
-                places = put(f"{self._scratch}/block-{uuid.uuid4().hex}.arrow", parts)
-            for (key,), place in places.items():
-                yield int(key), place
-            yield from told("events", table.rows, table.dead_letters)
+                locations = write_frames(f"{self._scratch}/block-{uuid.uuid4().hex}.arrow", parts)
+            for (key,), location in locations.items():
+                yield int(key), location
+            yield from report_rows("events", table.rows, table.dead_letters)
 
 
-class ReadTable(beam.DoFn):
-    """Items or users: their dead letters and counts; the table itself is read again where it is needed."""
+class ReadEntityTable(beam.DoFn):
+    """Read the table of items or users for its dead letters and counts; it is read again where it is needed."""
 
     def __init__(self, config: IngestionConfig) -> None:
+        """Store the configuration."""
         self._config = config
 
     def process(self, name: EntityTable) -> Iterable[Any]:
+        """Read the table of this name, if the configuration has it."""
         table = read_attributes(self._config, name)
         if table is not None:
-            yield from told(name, table.rows, table.dead_letters)
+            yield from report_rows(name, table.rows, table.dead_letters)
 
 
-class Sort(_Timed):
-    """A shard's pieces to one sorted file, without repeats; and in which hours its events happened."""
+class SortShard(_TimedStep):
+    """Sort the events of one shard into one file without repeats; output the hours in which they happened too."""
 
     def __init__(self, files: list[str], scratch: str) -> None:
+        """Store the paths of the log's files, for dead letters, and the scratch folder."""
         self._files, self._scratch = files, scratch
 
-    def process(self, element: tuple[Shard, Iterable[Place]]) -> Iterable[Any]:
-        shard, places = element
+    def process(self, element: tuple[Shard, Iterable[FrameLocation]]) -> Iterable[Any]:
+        """Sort a shard, given as its number and the locations of its events."""
+        shard, locations = element
         with self.timed("shuffle"):
-            pieces = [taken(place) for place in places]
+            pieces = [read_frame(location) for location in locations]
         with self.timed("sort"):
-            events, repeated = sorted_events(pieces)
-            hours = by_hour(np.sort(events.get_column(TIMESTAMP).to_numpy()))
+            events, repeated = sort_events(pieces)
+            hours = count_by_hour(np.sort(events.get_column(TIMESTAMP).to_numpy()))
         path = f"{self._scratch}/{shard:05}-{uuid.uuid4().hex[:8]}.arrow"
-        with self.timed("shuffle"), created(path) as file:
-            file.write(packed(events))
+        with self.timed("shuffle"), create_file(path) as file:
+            file.write(encode_frame(events))
         yield shard, path
         yield beam.pvalue.TaggedOutput("hours", hours)
         if repeated.height:
-            order = repeated.get_column(ORDER)
-            letters = repeated.select(
-                pl.Series("file", self._files).gather(order // 2**FILE_SHIFT),
-                (order % 2**FILE_SHIFT + 1).alias("row"),
-                pl.lit("repeats an earlier row").alias("reason"),
-                pl.lit("repeats an earlier row").alias("kind"),
-                pl.struct(pl.exclude(ORDER)).struct.json_encode().alias("content"),
-            )
-            yield from told("events", 0, letters)
+            yield from report_rows("events", 0, self._dead_letters(repeated))
+
+    def _dead_letters(self, repeated: pl.DataFrame) -> pl.DataFrame:
+        """Return the dead letters of rows that repeat an earlier one."""
+        order = repeated.get_column(ORDER)
+        return repeated.select(
+            pl.Series("file", self._files).gather(order // 2**FILE_SHIFT),
+            (order % 2**FILE_SHIFT + 1).alias("row"),
+            pl.lit("repeats an earlier row").alias("reason"),
+            pl.lit("repeats an earlier row").alias("kind"),
+            pl.struct(pl.exclude(ORDER)).struct.json_encode().alias("content"),
+        )
 
 
-class CountItems(_Timed):
-    """A sorted shard to the items of its training window and their counts."""
+class CountItems(_TimedStep):
+    """Count the events of each item in the training window of one sorted shard."""
 
     def process(self, element: tuple[Shard, str], boundaries: Boundaries) -> Iterable[pl.DataFrame]:
+        """Count a shard, given as its number and path."""
         with self.timed("join"):
-            events = unpacked(content_of(element[1]), [ITEM, TIMESTAMP])
+            events = decode_frame(read_bytes(element[1]), [ITEM, TIMESTAMP])
             yield events.filter(pl.col(TIMESTAMP) < boundaries.validation).group_by(ITEM).len("count")
 
 
 class MergeCounts(beam.CombineFn):
-    """Frames of `item` and `count` to one, ordered by item."""
+    """Merge frames of `item` and `count` into the counts of all items, ordered by item."""
 
     def create_accumulator(self) -> list[pl.DataFrame]:
+        """Return no frames."""
         return []
 
     def add_input(self, accumulator: list[pl.DataFrame], frame: pl.DataFrame) -> list[pl.DataFrame]:
-        return [*accumulator, frame] if len(accumulator) < 16 else [_summed([*accumulator, frame])]
+        """Append a frame, or sum all of them once there are 16."""
+        return [*accumulator, frame] if len(accumulator) < 16 else [_sum_counts([*accumulator, frame])]
 
     def merge_accumulators(self, accumulators: Iterable[list[pl.DataFrame]]) -> list[pl.DataFrame]:
+        """Join the lists of frames."""
         return [frame for accumulator in accumulators for frame in accumulator]
 
-    def extract_output(self, accumulator: list[pl.DataFrame]) -> Catalogue:
-        counts = _summed(accumulator).sort(ITEM)
-        return Catalogue(counts.get_column(ITEM), counts.get_column("count").to_numpy())
+    def extract_output(self, accumulator: list[pl.DataFrame]) -> CatalogueCounts:
+        """Sum the frames."""
+        counts = _sum_counts(accumulator).sort(ITEM)
+        return CatalogueCounts(counts.get_column(ITEM), counts.get_column("count").to_numpy())
 
 
-class MakeExamples(_Timed):
-    """A sorted shard to its files of examples; gives what was made, in numbers."""
+class WriteExamples(_TimedStep):
+    """Write the examples of one sorted shard; output their counts."""
 
     def __init__(self, config: IngestionConfig, shards: int, folder: str) -> None:
+        """Store the configuration, the number of shards, and the folder of the examples."""
         self._config, self._shards, self._folder = config, shards, folder
 
     def setup(self) -> None:
+        """Read the tables of items and users, once for all shards of a worker."""
         self._encoder = RecordBatchToExamplesEncoder()
         self._tables = {}
         for name in ENTITY_TABLES:
             table = read_attributes(self._config, name)
             frame = None if table is None else table.frame
-            self._tables[name] = Entities.of(frame, self._config.features.of_source(name))
+            self._tables[name] = Entities.from_frame(frame, self._config.features.of_source(name))
 
     def process(
-        self, element: tuple[Shard, str], boundaries: Boundaries, catalogue: Catalogue
-    ) -> Iterable[dict[str, Any]]:
+        self, element: tuple[Shard, str], boundaries: Boundaries, catalogue: CatalogueCounts
+    ) -> Iterable[ShardCounts]:
+        """Write the examples of a shard, given as its number and path."""
         number, path = element
         with self.timed("join"):
-            events = unpacked(content_of(path))
+            events = decode_frame(read_bytes(path))
             shard = ShardExamples(
                 events, self._config, self._tables["items"], self._tables["users"], boundaries, catalogue
             )
@@ -181,6 +213,7 @@ class MakeExamples(_Timed):
         }
 
     def _write(self, shard: ShardExamples, split: str, number: Shard) -> None:
+        """Write the examples of one split, if there are any."""
         if shard.example_count(split) == 0:
             return
         path = f"{self._folder}/Split-{split}/data_tfrecord-{number:05}-of-{self._shards:05}.gz"
@@ -195,11 +228,12 @@ class MakeExamples(_Timed):
                     encoded = self._encoder.encode(batch)
                 with self.timed("frame"):
                     file.write(encoded)
-        self.spent("compress", file.compressing)
-        self.spent("write", file.writing)
+        self.count_seconds("compress", file.compress_seconds)
+        self.count_seconds("write", file.write_seconds)
 
 
-def _summed(frames: list[pl.DataFrame]) -> pl.DataFrame:
+def _sum_counts(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Sum frames of `item` and `count` by item."""
     if not frames:
         return pl.DataFrame(schema={ITEM: pl.String, "count": pl.UInt32})
     return pl.concat(frames).group_by(ITEM).agg(pl.col("count").sum())

@@ -1,0 +1,1 @@
+"""Knowledge graphs: files of triples and links to one graph of integer ids."""

@@ -1,52 +1,53 @@
-"""Files of a knowledge graph to one graph in numbers: the Beam job, and what it tells of itself.
+"""The Beam job from the files of a knowledge graph to one graph of integer ids, with its counts and dead letters.
 
-Files are read apart from one another; the distinct triples are then found, and numbered, in one place: a graph is held
-whole there as text, as the model that learns from it holds it whole in numbers.
+Files are read in parallel. The distinct triples are then found and numbered in one place: the whole graph is held there
+as text, just as the model that learns from it holds the whole graph as ids.
 """
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import NamedTuple
 
 import apache_beam as beam
-import numpy as np
 import polars as pl
 from apache_beam.io.filesystems import FileSystems
 from pydantic import BaseModel, ConfigDict
 
 from interestflow.transforms.config import IngestionConfig, KnowledgeGraphConfig
 from interestflow.transforms.ingestion.counts import TableCounts
-from interestflow.transforms.ingestion.report import COUNTS, DEAD_LETTERS, IngestionError, too_many_unusable
-from interestflow.transforms.ingestion.shuffle_files import content_of, created, packed, unpacked
+from interestflow.transforms.ingestion.dead_letters import IngestionError, bad_rows_message
+from interestflow.transforms.ingestion.report import COUNTS, DEAD_LETTERS
+from interestflow.transforms.ingestion.shuffle_files import create_file, decode_frame, encode_frame, write_parquet
+from interestflow.transforms.knowledge_graph.graph_files import write_graph
 from interestflow.transforms.knowledge_graph.triples import (
-    ENTITY,
-    RELATION,
-    NumberedGraph,
     distinct_triples,
-    numbered,
+    number_graph,
     read_links,
     read_triples,
     usable_links,
 )
 from interestflow.transforms.reading.columns import ENTITY as ENTITY_ID
+from interestflow.transforms.reading.entities import read_attributes
 from interestflow.transforms.reading.files import TableError, list_files
-from interestflow.transforms.reading.tables import DEAD_LETTER_SCHEMA, read_attributes
+from interestflow.transforms.reading.tables import DEAD_LETTER_SCHEMA
 
 GRAPH_TABLES = ("knowledge_graph", "links")
-TRIPLES, LINKS, ENTITIES, RELATIONS = "triples.parquet", "links.parquet", "entities.parquet", "relations.parquet"
+TABLE_KEYS = dict(zip(GRAPH_TABLES, ("data.knowledge_graph", "data.knowledge_graph.links"), strict=True))
+"""The configuration key of each table."""
 
 
 class GraphCounts(BaseModel):
-    """What was read of a knowledge graph, left out and made, in numbers.
+    """Counts of what was read of a knowledge graph, left out and written.
 
-    tables: by `knowledge_graph`, `links`; those that the configuration has.
-    dead_letter_reasons: rows by table and reason: `links: entity is in no triple`.
-    triples: distinct ones, without their inverses.
-    entities, relations: distinct ones, without inverse relations.
-    linked_items: items that are an entity; without links, every entity is taken for the item of its name.
+    Attributes:
+        tables: rows by table: `knowledge_graph` and, if the configuration has it, `links`.
+        dead_letter_reasons: rows by table and reason: `links: entity is in no triple`.
+        triples: distinct triples, without their inverses.
+        entities: distinct entities.
+        relations: distinct relations, without their inverses.
+        linked_items: items with an entity; without links, every entity stands for the item of its name.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,37 +60,51 @@ class GraphCounts(BaseModel):
     linked_items: int
 
 
-class ReadGraph(beam.DoFn):
-    """A file of `(table, path)` to its rows and dead letters: `(table, rows, frame, letters)`, the frames packed."""
+Piece = tuple[str, int, bytes, bytes]
+"""A part of a table: its name, number of rows, and the encoded frames of usable rows and dead letters."""
+
+
+class GraphTables(NamedTuple):
+    """The tables of a graph, by name: frames of usable rows, frames of dead letters, and the number of rows."""
+
+    frames: dict[str, list[pl.DataFrame]]
+    dead_letters: dict[str, list[pl.DataFrame]]
+    rows: Counter[str]
+
+
+class ReadGraphFile(beam.DoFn):
+    """Read one file of triples or links into pieces."""
 
     def __init__(self, graph: KnowledgeGraphConfig) -> None:
+        """Store the configuration of the graph."""
         self._graph = graph
 
-    def process(self, element: tuple[str, str]) -> Iterable[tuple[str, int, bytes, bytes]]:
+    def process(self, element: tuple[str, str]) -> Iterable[Piece]:
+        """Read a file, given as the name of its table and its path."""
         name, path = element
         if name == "links" and self._graph.links is not None:
             tables = read_links(path, self._graph.links)
         else:
             tables = read_triples(path, self._graph)
         for table in tables:
-            yield name, table.rows, packed(table.frame), packed(table.dead_letters)
+            yield name, table.rows, encode_frame(table.frame), encode_frame(table.dead_letters)
 
 
 def ingest_graph(config: IngestionConfig, pipeline: beam.Pipeline, graph_folder: str, report_folder: str) -> None:
-    """Adds the job to `pipeline`.
+    """Add the job to a pipeline that has not run yet.
 
-    Writes the graph as `write_graph` does into `graph_folder`, and `counts.json` (`GraphCounts`) and
+    The job writes the graph as `write_graph` does into `graph_folder`, and `counts.json` (`GraphCounts`) and
     `dead_letters.parquet` into `report_folder`.
 
     Args:
-        config: with `data.knowledge_graph`.
-        pipeline: not yet run.
-        graph_folder: local or on any file system that Beam writes to.
-        report_folder: likewise.
+        config: a configuration with `data.knowledge_graph`.
+        pipeline: the pipeline.
+        graph_folder: folder of the graph, local or on any file system that Beam writes to.
+        report_folder: folder of the report, likewise.
 
     Raises:
-        TableError: where there is no graph to read.
-        IngestionError: while the pipeline runs, past the limit of dead letters or where no triple, or no link, is left.
+        TableError: if there is no graph to read.
+        IngestionError: while the pipeline runs, if there are too many dead letters, or no usable triples or links.
     """
     graph = config.data.knowledge_graph
     if graph is None:
@@ -104,107 +119,80 @@ def ingest_graph(config: IngestionConfig, pipeline: beam.Pipeline, graph_folder:
         pipeline
         | "GraphFiles" >> beam.Create(files)
         | "SpreadGraphFiles" >> beam.Reshuffle()
-        | "ReadGraph" >> beam.ParDo(ReadGraph(graph))
+        | "ReadGraph" >> beam.ParDo(ReadGraphFile(graph))
     )
     _ = (
         pipeline
         | "OneGraph" >> beam.Create([None])
-        | "WriteGraph" >> beam.Map(_join, config, graph_folder, report_folder, beam.pvalue.AsList(pieces))
+        | "WriteGraph" >> beam.Map(_write, config, graph_folder, report_folder, beam.pvalue.AsList(pieces))
     )
 
 
-def _join(
-    _: None,
-    config: IngestionConfig,
-    graph_folder: str,
-    report_folder: str,
-    pieces: list[tuple[str, int, bytes, bytes]],
-) -> None:
-    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in GRAPH_TABLES}
-    letters: dict[str, list[pl.DataFrame]] = {name: [] for name in GRAPH_TABLES}
-    rows: Counter[str] = Counter()
-    for name, count, frame, dead in pieces:
-        frames[name].append(unpacked(frame))
-        letters[name].append(unpacked(dead))
-        rows[name] += count
-    triples, repeated = distinct_triples(frames["knowledge_graph"])
-    letters["knowledge_graph"].append(repeated)
+def _write(_: None, config: IngestionConfig, graph_folder: str, report_folder: str, pieces: list[Piece]) -> None:
+    """Join the pieces, and write the graph and the report."""
+    tables = _join(pieces)
+    triples, repeated = distinct_triples(tables.frames["knowledge_graph"])
+    tables.dead_letters["knowledge_graph"].append(repeated)
     links = None
     if config.data.knowledge_graph is not None and config.data.knowledge_graph.links is not None:
-        links, unusable = usable_links(frames["links"], triples, _known_items(config))
-        letters["links"].append(unusable)
-    tables, reasons = _counted(config, rows, letters)
-    for name, found in (("triples", triples), ("links", links)):
-        if found is not None and found.is_empty():
+        links, unusable = usable_links(tables.frames["links"], triples, _known_items(config))
+        tables.dead_letters["links"].append(unusable)
+    counts, reasons = _count_tables(config, tables)
+    for name, frame in (("triples", triples), ("links", links)):
+        if frame is not None and frame.is_empty():
             raise IngestionError(f"a knowledge graph should have {name}, received none that can be used")
-    graph = numbered(triples, links)
+    graph = number_graph(triples, links)
     write_graph(graph, graph_folder)
-    counts = GraphCounts(
-        tables=tables,
+    content = GraphCounts(
+        tables=counts,
         dead_letter_reasons=reasons,
         triples=triples.height,
         entities=len(graph.entities),
         relations=len(graph.relations) // 2,
         linked_items=graph.links.height,
     )
-    every_letter = [frame.drop("kind") for found in letters.values() for frame in found]
-    _write(f"{report_folder}/{DEAD_LETTERS}", pl.concat([pl.DataFrame(schema=DEAD_LETTER_SCHEMA), *every_letter]))
-    with created(f"{report_folder}/{COUNTS}") as file:
-        file.write(counts.model_dump_json(indent=2).encode())
+    dead_letters = [frame.drop("kind") for frames in tables.dead_letters.values() for frame in frames]
+    empty = pl.DataFrame(schema=DEAD_LETTER_SCHEMA)
+    write_parquet(f"{report_folder}/{DEAD_LETTERS}", pl.concat([empty, *dead_letters]))
+    with create_file(f"{report_folder}/{COUNTS}") as file:
+        file.write(content.model_dump_json(indent=2).encode())
+
+
+def _join(pieces: Iterable[Piece]) -> GraphTables:
+    """Collect the pieces of each table."""
+    tables = GraphTables({name: [] for name in GRAPH_TABLES}, {name: [] for name in GRAPH_TABLES}, Counter())
+    for name, count, frame, dead_letters in pieces:
+        tables.frames[name].append(decode_frame(frame))
+        tables.dead_letters[name].append(decode_frame(dead_letters))
+        tables.rows[name] += count
+    return tables
 
 
 def _known_items(config: IngestionConfig) -> list[str] | None:
-    """The ids of the items table; None where there is none."""
+    """Return the ids of the items table; None if there is no table."""
     table = read_attributes(config, "items")
     return None if table is None else table.frame.get_column(ENTITY_ID).to_list()
 
 
-def _counted(
-    config: IngestionConfig, rows: Counter[str], letters: dict[str, list[pl.DataFrame]]
-) -> tuple[dict[str, TableCounts], dict[str, int]]:
-    tables: dict[str, TableCounts] = {}
+def _count_tables(config: IngestionConfig, tables: GraphTables) -> tuple[dict[str, TableCounts], dict[str, int]]:
+    """Return the rows by table, and the dead letters by table and reason, after checking that these are not too many.
+
+    Raises:
+        IngestionError: if a table has more dead letters than the configuration allows.
+    """
+    counts: dict[str, TableCounts] = {}
     all_reasons: dict[str, int] = {}
-    for name, key in zip(GRAPH_TABLES, ("data.knowledge_graph", "data.knowledge_graph.links"), strict=True):
-        if name not in rows:
+    for name, key in TABLE_KEYS.items():
+        if name not in tables.rows:
             continue
+        rows = tables.rows[name]
         reasons: Counter[str] = Counter()
-        for frame in letters[name]:
+        for frame in tables.dead_letters[name]:
             reasons.update(frame.get_column("kind").to_list())
         dead = reasons.total()
-        problem = too_many_unusable(f"`{key}`", rows[name], dead, config.data.dead_letter_limit, reasons)
-        if problem is not None:
-            raise IngestionError(problem)
-        tables[name] = TableCounts(rows=rows[name], usable=rows[name] - dead, dead_letters=dead)
+        message = bad_rows_message(f"`{key}`", rows, dead, config.data.dead_letter_limit, reasons)
+        if message is not None:
+            raise IngestionError(message)
+        counts[name] = TableCounts(rows=rows, usable=rows - dead, dead_letters=dead)
         all_reasons |= {f"{name}: {reason}": count for reason, count in sorted(reasons.items())}
-    return tables, all_reasons
-
-
-def write_graph(graph: NumberedGraph, folder: str) -> None:
-    """Writes `triples.parquet` (head, relation, tail: int32), `links.parquet` (item: text, entity: int32), and the
-    names in the order of their numbers: `entities.parquet` (entity), `relations.parquet` (relation)."""
-    _write(f"{folder}/{TRIPLES}", graph.triples)
-    _write(f"{folder}/{LINKS}", graph.links)
-    _write(f"{folder}/{ENTITIES}", graph.entities.to_frame())
-    _write(f"{folder}/{RELATIONS}", graph.relations.to_frame())
-
-
-def read_graph(folder: str) -> NumberedGraph:
-    """What `write_graph` wrote."""
-    triples, links, entities, relations = (
-        pl.read_parquet(io.BytesIO(content_of(f"{folder}/{name}"))) for name in (TRIPLES, LINKS, ENTITIES, RELATIONS)
-    )
-    return NumberedGraph(triples, links, entities.get_column(ENTITY), relations.get_column(RELATION))
-
-
-def entities_of_items(graph: NumberedGraph, items: Iterable[str | None]) -> np.ndarray:
-    """int32, the entity of each item id in the order given, such as a vocabulary's; -1 where it is none."""
-    ids = pl.DataFrame({"item": pl.Series(list(items), dtype=pl.String)})
-    found: Any = ids.join(graph.links, on="item", how="left", maintain_order="left").get_column(ENTITY)
-    return found.fill_null(-1).cast(pl.Int32).to_numpy()
-
-
-def _write(path: str, frame: pl.DataFrame) -> None:
-    content = io.BytesIO()
-    frame.write_parquet(content)
-    with created(path) as file:
-        file.write(content.getvalue())
+    return counts, all_reasons

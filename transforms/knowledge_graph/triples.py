@@ -1,4 +1,4 @@
-"""A knowledge graph from files of triples and links: what becomes of each row, and the graph in numbers."""
+"""Read triples and links, and number the entities and relations of the graph."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ import polars as pl
 from interestflow.transforms.config import KnowledgeGraphConfig, LinksConfig
 from interestflow.transforms.feature_names import ITEM
 from interestflow.transforms.reading.blocks import BLOCK_BYTES, read_blocks
-from interestflow.transforms.reading.tables import FILE, ROW, Table, absent, garbled, separated
+from interestflow.transforms.reading.row_checks import missing_id_checks
+from interestflow.transforms.reading.tables import FILE, ROW, Table, split_rows
 
 HEAD, RELATION, TAIL, ENTITY = "head", "relation", "tail", "entity"
-INVERSE_OF = "inverse of "
-"""What the name of an inverse relation begins with."""
+INVERSE_PREFIX = "inverse of "
+"""Prefix of the name of an inverse relation."""
 
 
 @dataclass(frozen=True)
 class NumberedGraph:
-    """A knowledge graph whose entities and relations are numbers from 0.
+    """A knowledge graph whose entities and relations are ids from 0.
 
-    Every relation has an inverse, which comes after all that the file has: relation `r` of `R` has inverse `R + r`, and
-    every triple `(h, r, t)` is followed, after all others, by `(t, R + r, h)`.
+    Every relation has an inverse, numbered after all relations of the file: relation `r` of `R` has inverse `R + r`.
+    Every triple `(h, r, t)` has an inverse `(t, R + r, h)`; these follow after all triples of the file.
 
-    triples: `head`, `relation`, `tail`, int32, inverse ones included.
-    links: `item`, text, and `entity`, int32; an item has one entity at most, and an entity one item.
-    entities: text; its place is its number. Sorted.
-    relations: text, as `entities`; the sorted ones of the file, then their inverses.
+    Attributes:
+        triples: `head`, `relation`, `tail`, int32, inverse triples included.
+        links: `item`, text, and `entity`, int32; an item has at most one entity, and an entity at most one item.
+        entities: names, sorted; the position of a name is its id.
+        relations: names, likewise: the sorted ones of the file, then their inverses.
     """
 
     triples: pl.DataFrame
@@ -37,132 +39,140 @@ class NumberedGraph:
 
 
 def read_triples(path: str, table: KnowledgeGraphConfig, block_bytes: int = BLOCK_BYTES) -> Iterator[Table]:
-    """One file of triples, block by block: `head`, `relation`, `tail`, text, and each row's `__file` and `__row`.
+    """Yield one file of triples, block by block: `head`, `relation`, `tail` as text, with `__file` and `__row`.
 
     A row that lacks one of the three, or is not UTF-8, is a dead letter.
 
     Args:
-        path: the file.
-        table: which columns are what.
-        block_bytes: as in `read_blocks`.
+        path: path of the file.
+        table: the columns and what they mean.
+        block_bytes: approximate size of a block, as in `read_blocks`.
 
     Raises:
-        TableError: where the file cannot be read, or lacks a column.
+        TableError: if the file cannot be read, or lacks a column.
     """
     return _read(path, table, {HEAD: table.head, RELATION: table.relation, TAIL: table.tail}, block_bytes)
 
 
 def read_links(path: str, table: LinksConfig, block_bytes: int = BLOCK_BYTES) -> Iterator[Table]:
-    """Likewise of links: `item` and `entity`."""
+    """Yield one file of links, block by block: `item` and `entity`; otherwise like `read_triples`."""
     return _read(path, table, {ITEM: table.item, ENTITY: table.entity}, block_bytes)
 
 
 def _read(
     path: str, table: KnowledgeGraphConfig | LinksConfig, columns: dict[str, str], block_bytes: int
 ) -> Iterator[Table]:
-    """`columns`: from our names to the file's."""
-    wanted = list(dict.fromkeys(columns.values()))
-    missing = {ours: (column, f"no {'item id' if ours == ITEM else ours}") for ours, column in columns.items()}
-    for block in read_blocks(path, table, wanted, block_bytes):
+    """Yield the blocks of a file; `columns` maps our names of its columns to those in the file."""
+    checks = missing_id_checks(
+        {ours: (column, f"no {'item id' if ours == ITEM else ours}") for ours, column in columns.items()}
+    )
+    for block in read_blocks(path, table, list(dict.fromkeys(columns.values())), block_bytes):
         frame = block.frame.select(
             *(pl.col(column).cast(pl.String).alias(ours) for ours, column in columns.items()),
             pl.lit(path).alias(FILE),
-        ).with_columns(block.rows.alias(ROW))
-        yield separated(frame, block, [*absent(missing), *garbled(block)], path)
+            block.rows.alias(ROW),
+        )
+        yield split_rows(frame, block, checks, path)
 
 
 def distinct_triples(frames: Iterable[pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`head`, `relation`, `tail`, each triple once, sorted; and dead letters, as of `Table`, for those that repeat."""
-    frame = _in_order(frames, (HEAD, RELATION, TAIL))
+    """Return each triple once, and a dead letter for every repetition.
+
+    Args:
+        frames: frames of `read_triples`.
+
+    Returns:
+        `head`, `relation`, `tail`, sorted; and dead letters, as in `Table`.
+    """
+    frame = _join_in_order(frames, (HEAD, RELATION, TAIL))
     names = [HEAD, RELATION, TAIL]
     is_first = frame.select(pl.struct(names).is_first_distinct()).to_series()
-    text = pl.lit("repeats an earlier triple")
-    repeated = _letters(frame, ~is_first, text, text, names)
+    reason = pl.lit("repeats an earlier triple")
+    repeated = _dead_letters(frame.filter(~is_first), reason, reason, names)
     return frame.filter(is_first).select(names).sort(names), repeated
 
 
 def usable_links(
     frames: Iterable[pl.DataFrame], triples: pl.DataFrame, items: Collection[str] | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`item` and `entity`, text, sorted; and dead letters for the rest.
+    """Return the usable links, and a dead letter for every other one.
 
-    A link cannot be used whose entity is in no triple, whose item is not in the items table, or whose item or entity an
-    earlier link has: two items at one entity would be one to a model of the graph.
+    A link cannot be used if its entity is in no triple, its item is not in the items table, or an earlier link has its
+    item or entity: a model of the graph could not tell two items of one entity from each other.
 
     Args:
-        frames: from `read_links`.
-        triples: from `distinct_triples`.
-        items: the ids of the items table; None where there is none.
+        frames: frames of `read_links`.
+        triples: the triples, from `distinct_triples`.
+        items: the ids of the items table; None if there is no table.
+
+    Returns:
+        `item` and `entity`, text, sorted by item; and dead letters, as in `Table`.
     """
-    frame = _in_order(frames, (ITEM, ENTITY))
-    dead = []
+    frame = _join_in_order(frames, (ITEM, ENTITY))
+    dead_letters = []
+    # In order: a link that cannot be used does not make a later one a repetition.
+    for is_bad, kind, reason in _link_checks(triples, items):
+        flags = frame.select(is_bad).to_series()
+        dead_letters.append(_dead_letters(frame.filter(flags), reason, pl.lit(kind), [ITEM, ENTITY]))
+        frame = frame.filter(~flags)
+    return frame.select(ITEM, ENTITY).sort(ITEM), pl.concat(dead_letters)
+
+
+def _link_checks(triples: pl.DataFrame, items: Collection[str] | None) -> Iterator[tuple[pl.Expr, str, pl.Expr]]:
+    """Yield the checks of links: which are bad, the kind of reason, and the reason."""
     in_graph = pl.concat([triples.get_column(HEAD), triples.get_column(TAIL)]).unique()
-    checks: list[tuple[pl.Expr, str, pl.Expr]] = [
-        (
-            ~pl.col(ENTITY).is_in(in_graph.implode()),
-            "entity is in no triple",
-            pl.format("entity {} is in no triple", pl.col(ENTITY)),
-        )
-    ]
+    reason = pl.format("entity {} is in no triple", pl.col(ENTITY))
+    yield ~pl.col(ENTITY).is_in(in_graph.implode()), "entity is in no triple", reason
     if items is not None:
         known = pl.Series(list(items), dtype=pl.String)
-        checks.append(
-            (
-                ~pl.col(ITEM).is_in(known.implode()),
-                "item is not in the items table",
-                pl.format("item {} is not in the items table", pl.col(ITEM)),
-            )
-        )
+        reason = pl.format("item {} is not in the items table", pl.col(ITEM))
+        yield ~pl.col(ITEM).is_in(known.implode()), "item is not in the items table", reason
     for name in (ITEM, ENTITY):
-        what = f"{'an item' if name == ITEM else 'an entity'} is linked twice"
-        text = pl.format(f"{name} {{}} is linked twice; the first is used", pl.col(name))
-        checks.append((~pl.col(name).is_first_distinct(), what, text))
-    for holds, kind, text in checks:  # one after the other: a link that cannot be used takes nothing from a later one
-        is_bad = frame.select(holds).to_series()
-        dead.append(_letters(frame, is_bad, text, pl.lit(kind), [ITEM, ENTITY]))
-        frame = frame.filter(~is_bad)
-    return frame.select(ITEM, ENTITY).sort(ITEM), pl.concat(dead)
+        kind = f"{'an item' if name == ITEM else 'an entity'} is linked twice"
+        reason = pl.format(f"{name} {{}} is linked twice; the first is used", pl.col(name))
+        yield ~pl.col(name).is_first_distinct(), kind, reason
 
 
-def numbered(triples: pl.DataFrame, links: pl.DataFrame | None) -> NumberedGraph:
-    """Numbers for names.
+def number_graph(triples: pl.DataFrame, links: pl.DataFrame | None) -> NumberedGraph:
+    """Replace the names of entities and relations by ids, and add the inverse triples.
 
     Args:
-        triples: from `distinct_triples`.
-        links: from `usable_links`; None where an entity has its item's own id.
+        triples: the triples, from `distinct_triples`.
+        links: the links, from `usable_links`; None if an entity has the id of its item.
     """
     entities = pl.concat([triples.get_column(HEAD), triples.get_column(TAIL)]).unique().sort().alias(ENTITY)
     relations = triples.get_column(RELATION).unique().sort().alias(RELATION)
     if links is None:
         links = pl.DataFrame({ITEM: entities, ENTITY: entities})
-    heads, tails = (_places(triples.get_column(name), entities) for name in (HEAD, TAIL))
-    kinds = _places(triples.get_column(RELATION), relations)
-    there = pl.DataFrame({HEAD: heads, RELATION: kinds, TAIL: tails})
-    back = pl.DataFrame({HEAD: tails, RELATION: kinds + len(relations), TAIL: heads})
+    head, tail = (_ids(triples.get_column(name), entities) for name in (HEAD, TAIL))
+    relation = _ids(triples.get_column(RELATION), relations)
+    forward = pl.DataFrame({HEAD: head, RELATION: relation, TAIL: tail})
+    inverse = pl.DataFrame({HEAD: tail, RELATION: relation + len(relations), TAIL: head})
     return NumberedGraph(
-        pl.concat([there, back]),
-        links.with_columns(_places(links.get_column(ENTITY), entities).alias(ENTITY)),
+        pl.concat([forward, inverse]),
+        links.with_columns(_ids(links.get_column(ENTITY), entities).alias(ENTITY)),
         entities,
-        pl.concat([relations, INVERSE_OF + relations]).alias(RELATION),
+        pl.concat([relations, INVERSE_PREFIX + relations]).alias(RELATION),
     )
 
 
-def _places(texts: pl.Series, vocabulary: pl.Series) -> pl.Series:
-    """int32: the place of each text among the distinct ones of `vocabulary`, which has them all."""
-    return texts.replace_strict(vocabulary, pl.int_range(len(vocabulary), dtype=pl.Int32, eager=True))
+def _ids(names: pl.Series, vocabulary: pl.Series) -> pl.Series:
+    """Return the position of each name in `vocabulary`, which holds all of them once, int32."""
+    return names.replace_strict(vocabulary, pl.int_range(len(vocabulary), dtype=pl.Int32, eager=True))
 
 
-def _in_order(frames: Iterable[pl.DataFrame], names: Collection[str]) -> pl.DataFrame:
-    """One frame by file and row: which of two comes first does not depend on who read them when."""
+def _join_in_order(frames: Iterable[pl.DataFrame], names: Collection[str]) -> pl.DataFrame:
+    """Join frames by file and row, so that the first of two rows does not depend on who read them when."""
     empty = pl.DataFrame(schema={**dict.fromkeys(names, pl.String), FILE: pl.String, ROW: pl.Int64})
     return pl.concat([empty, *frames]).sort(FILE, ROW)
 
 
-def _letters(frame: pl.DataFrame, is_bad: pl.Series, text: pl.Expr, kind: pl.Expr, names: list[str]) -> pl.DataFrame:
-    return frame.filter(is_bad).select(
+def _dead_letters(frame: pl.DataFrame, reason: pl.Expr, kind: pl.Expr, names: list[str]) -> pl.DataFrame:
+    """Return dead letters for all rows of `frame`, whose content is the columns `names`."""
+    return frame.select(
         pl.col(FILE).alias("file"),
         pl.col(ROW).alias("row"),
-        text.alias("reason"),
+        reason.alias("reason"),
         kind.alias("kind"),
         pl.struct(names).struct.json_encode().alias("content"),
     )

@@ -24,8 +24,9 @@ from interestflow.transforms.leakage.example_reader import read_columns, read_ro
 from interestflow.transforms.leakage.reference_examples import Features
 from interestflow.transforms.leakage.single_feature_auc import Telling, tell
 from interestflow.transforms.reading.columns import ENTITY
+from interestflow.transforms.reading.entities import read_attributes
+from interestflow.transforms.reading.events import read_events
 from interestflow.transforms.reading.files import list_files
-from interestflow.transforms.reading.tables import read_attributes, read_events
 from interestflow.transforms.splits import SPLITS
 
 USERS = 200

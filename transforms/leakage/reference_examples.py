@@ -15,9 +15,9 @@ import polars as pl
 
 from interestflow.transforms import feature_names
 from interestflow.transforms.config import AttributeConfig, Condition, IngestionConfig
-from interestflow.transforms.examples.attributes import json_array
+from interestflow.transforms.examples.attributes import parse_json_array
 from interestflow.transforms.feature_names import ITEM, TIMESTAMP, USER
-from interestflow.transforms.reading.columns import ENTITY, ORDER, own_column
+from interestflow.transforms.reading.columns import ENTITY, ORDER, frame_column
 
 Row = dict[str, Any]
 """By column: text, a list of texts, or None; `timestamp` and `order` are integers."""
@@ -107,7 +107,7 @@ class ExpectedExamples:
     def _values(self, attribute: AttributeConfig, event: Row, item: str) -> Any:
         """A text, a number or a list of texts."""
         row = {"events": event, "items": self._items.get(item), "users": self._users.get(event[USER])}[attribute.source]
-        value = None if row is None else row[own_column(attribute.source_column)]
+        value = None if row is None else row[frame_column(attribute.source_column)]
         if attribute.kind == "numeric":
             return math.nan if value is None else as_number(value, math.nan)
         if attribute.kind == "categorical":
@@ -122,8 +122,8 @@ class ExpectedExamples:
         if condition.every_event:
             return True
         if condition.event_types is not None:
-            return event[own_column(str(self._config.data.events.event_type))] in condition.event_types
-        text = event[own_column(str(condition.column))]
+            return event[frame_column(str(self._config.data.events.event_type))] in condition.event_types
+        text = event[frame_column(str(condition.column))]
         if text is None:
             return False
         if condition.one_of is not None:
@@ -163,6 +163,6 @@ def _is_same(text: str, value: str | int | float | bool) -> bool:
 
 def _listed(value: str | list[str | None] | None, separator: str) -> list[str]:
     if isinstance(value, str):
-        array = json_array(value)
+        array = parse_json_array(value)
         value = list(value.split(separator)) if array is None else list(array)
     return [part for part in value or [] if part]

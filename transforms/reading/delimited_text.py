@@ -1,196 +1,218 @@
-"""Parses text whose fields have something between them: CSV, TSV, and the like."""
+"""Parse text whose fields are separated by one or more characters: CSV, TSV, and the like."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import IO
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from interestflow.transforms.config import TableConfig
-from interestflow.transforms.reading.files import TableError, require_columns
-from interestflow.transforms.reading.lines import LONGEST_RECORD, Malformed, Parsed, whole_lines
+from interestflow.transforms.reading.files import TableError, missing_column
+from interestflow.transforms.reading.lines import MAX_RECORD_BYTES, has_quotes, whole_lines
+from interestflow.transforms.reading.row_numbers import MalformedRow, ParsedBlock
 
 UNIT_SEPARATOR = "\x1f"
 KIND = "not a line of the table"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PIECE_BYTES = 1 << 18
-LONGEST_RECORD_LINES = 1000
-csv.field_size_limit(LONGEST_RECORD)
+"""Size of the pieces into which a chunk with a malformed line is cut, so that few lines are parsed one by one."""
+MAX_RECORD_LINES = 1000
+csv.field_size_limit(MAX_RECORD_BYTES)
 
 
 @dataclass(frozen=True)
-class _Form:
-    """How fields are told apart, and which of them are wanted. `names`: of all fields of a line, in order."""
+class _Layout:
+    """How fields are separated, and which of them to read.
+
+    Attributes:
+        names: names of all fields of a line, in order.
+        wanted: names of the fields to read.
+        separator: the one character between fields.
+        written_separator: the separator as it is in the file, which may be several characters.
+        is_quoted: whether a field may be quoted.
+    """
 
     names: list[str]
     wanted: list[str]
     separator: str
-    given_separator: str
+    written_separator: str
     is_quoted: bool
 
 
-def parse(
-    file: IO[bytes],
-    path: str,
-    table: TableConfig,
-    columns: Sequence[str] | None,
-    block_bytes: int,
-) -> Iterator[Parsed]:
-    """Frames of text columns with the places of their rows (None: all of the block) and what is malformed.
+@dataclass
+class DelimitedTextParser:
+    """Parser of the chunks of one file, which it is given in order.
 
-    An empty field is null. Only `csv` has quotes, as RFC 4180 says: double, a doubled one inside standing for itself.
+    An empty field is null. Only `csv` has quotes, as in RFC 4180: double ones, a doubled one standing for itself.
+
+    Args:
+        path: path of the file, for error messages.
+        table: format of the file.
+        columns: the columns to read; None for all.
     """
-    separator = table.separator or ("\t" if table.format == "tsv" else ",")
-    given = separator
-    if len(separator) > 1:  # Polars takes one character; this one is in no text that a person wrote
-        separator = UNIT_SEPARATOR
-    is_quoted = table.format == "csv" and separator != UNIT_SEPARATOR
-    form = None
-    for data in whole_lines(file, path, block_bytes, is_quoted):
-        if separator == UNIT_SEPARATOR:
-            data = data.replace(given.encode(), UNIT_SEPARATOR.encode())
-        if form is None:
-            data = data.removeprefix(b"\xef\xbb\xbf")
-            names = None if table.column_names is None else list(table.column_names)
-            if names is None:
-                names, data = _header(path, data, separator, is_quoted)
-            wanted = names if columns is None else list(columns)
-            require_columns(names, wanted, path)
-            for name in wanted:
-                if names.count(name) > 1:
-                    raise TableError(f"{path} should have one column `{name}`, received {names.count(name)}")
-            form = _Form(names, wanted, separator, given, is_quoted)
-        if data.strip(b"\r\n"):
-            yield _parsed(data, form)
+
+    path: str
+    table: TableConfig
+    columns: Sequence[str] | None
+    _layout: _Layout | None = field(default=None, init=False)
+
+    def parse(self, chunk: bytes) -> ParsedBlock:
+        """Parse a chunk of whole lines; the first one begins with the header, unless the configuration names columns.
+
+        Raises:
+            TableError: if the file lacks a column, or has two of one name.
+        """
+        written = self.table.separator or ("\t" if self.table.format == "tsv" else ",")
+        separator = written
+        if len(written) > 1:  # Polars takes one character; this one is in no text that a person wrote
+            separator = UNIT_SEPARATOR
+            chunk = chunk.replace(written.encode(), UNIT_SEPARATOR.encode())
+        if self._layout is None:
+            is_quoted = has_quotes(self.table)
+            names, chunk = self._read_header(chunk.removeprefix(BYTE_ORDER_MARK), separator, is_quoted)
+            self._layout = _Layout(names, self._check_columns(names), separator, written, is_quoted)
+        return _parse(chunk, self._layout)
+
+    def _read_header(self, chunk: bytes, separator: str, is_quoted: bool) -> tuple[list[str], bytes]:
+        """Return the names of the columns, and the chunk without the header. A column without a name is numbered."""
+        if self.table.column_names is not None:
+            return list(self.table.column_names), chunk
+        chunk = chunk.lstrip(b"\r\n")
+        end = chunk.find(b"\n") + 1 or len(chunk)
+        while is_quoted and chunk.count(b'"', 0, end) % 2 == 1 and end < len(chunk):
+            end = chunk.find(b"\n", end) + 1 or len(chunk)
+        try:
+            names = _split(chunk[:end], separator, is_quoted)
+        except csv.Error as error:
+            raise TableError(f"{self.path} should begin with the names of its columns: {error}") from None
+        return [name or f"column_{number}" for number, name in enumerate(names, start=1)], chunk[end:]
+
+    def _check_columns(self, names: list[str]) -> list[str]:
+        """Return the columns to read, after checking that the file has each of them once."""
+        wanted = names if self.columns is None else list(self.columns)
+        for name in wanted:
+            if name not in names:
+                raise missing_column(self.path, name, names)
+            if names.count(name) > 1:
+                raise TableError(f"{self.path} should have one column `{name}`, received {names.count(name)}")
+        return wanted
 
 
-def _header(path: str, data: bytes, separator: str, is_quoted: bool) -> tuple[list[str], bytes]:
-    """The names of the first line that is not empty, and what follows it. A column without a name gets a number."""
-    data = data.lstrip(b"\r\n")
-    end = data.find(b"\n") + 1 or len(data)
-    while is_quoted and data.count(b'"', 0, end) % 2 == 1 and end < len(data):
-        end = data.find(b"\n", end) + 1 or len(data)
-    try:
-        names = _split(data[:end], separator, is_quoted)
-    except csv.Error as error:
-        raise TableError(f"{path} should begin with the names of its columns: {error}") from None
-    return [name or f"column_{number}" for number, name in enumerate(names, start=1)], data[end:]
+def _split(record: bytes, separator: str, is_quoted: bool) -> list[str]:
+    """Return the fields of one record."""
+    text = record.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+    return next(csv.reader([text], delimiter=separator, strict=True)) if is_quoted else text.split(separator)
 
 
-def _parsed(data: bytes, form: _Form) -> Parsed:
-    """A block at once; where something in it is malformed, in pieces, and only a piece that is at fault by lines."""
-    frame = _parsed_at_once(data, form)
+def _parse(chunk: bytes, layout: _Layout) -> ParsedBlock:
+    """Parse a chunk at once; if a line is malformed, in pieces, and only the pieces with such a line line by line."""
+    frame = _parse_at_once(chunk, layout)
     if frame is not None:
-        return frame, None, []
-    if len(data) <= PIECE_BYTES:
-        return _line_by_line(data, form)
+        return ParsedBlock(frame, None, [])
+    if len(chunk) <= PIECE_BYTES:
+        return _parse_line_by_line(chunk, layout)
     frames: list[pl.DataFrame] = []
-    numbers: list[int] = []
-    malformed: list[Malformed] = []
-    for piece in whole_lines(io.BytesIO(data), "", PIECE_BYTES, form.is_quoted):
-        seen = len(numbers) + len(malformed)
-        frame, places, bad = _parsed(piece, form) if len(piece) < len(data) else _line_by_line(piece, form)
-        frames.append(frame)
-        numbers += [seen + place for place in (range(frame.height) if places is None else places)]
-        malformed += [mistake._replace(row=seen + mistake.row) for mistake in bad]
-    return pl.concat(frames), numbers, malformed
+    positions: list[int] = []
+    malformed: list[MalformedRow] = []
+    for piece in whole_lines(io.BytesIO(chunk), "", PIECE_BYTES, layout.is_quoted):
+        before = len(positions) + len(malformed)
+        parsed = _parse(piece, layout) if len(piece) < len(chunk) else _parse_line_by_line(piece, layout)
+        frames.append(parsed.frame)
+        in_piece = range(parsed.frame.height) if parsed.positions is None else parsed.positions
+        positions += [before + position for position in in_piece]
+        malformed += [row._replace(position=before + row.position) for row in parsed.malformed]
+    return ParsedBlock(pl.concat(frames), positions, malformed)
 
 
-def _parsed_at_once(data: bytes, form: _Form) -> pl.DataFrame | None:
-    """None where a line is malformed, or empty."""
-    has_quotes = form.is_quoted and b'"' in data
-    places = [form.names.index(name) for name in form.wanted]
-    width = len(form.names)
-    numbered = [str(place) for place in range(width)]
+def _parse_at_once(chunk: bytes, layout: _Layout) -> pl.DataFrame | None:
+    """Parse a chunk with Polars; None if a line is malformed, or empty."""
+    has_quote = layout.is_quoted and b'"' in chunk
+    indices = [layout.names.index(name) for name in layout.wanted]
+    width = len(layout.names)
     try:
         frame = pl.read_csv(
-            io.BytesIO(data),
+            io.BytesIO(chunk),
             has_header=False,
-            separator=form.separator,
-            schema=dict.fromkeys(numbered, pl.String),
-            columns=None if has_quotes else sorted(set(places)),
-            quote_char='"' if form.is_quoted else None,
+            separator=layout.separator,
+            schema=dict.fromkeys((str(index) for index in range(width)), pl.String),
+            columns=None if has_quote else sorted(set(indices)),
+            quote_char='"' if layout.is_quoted else None,
             encoding="utf8-lossy",
         )
     except pl.exceptions.PolarsError:  # too many fields, or quotes that do not match
         return None
-    # Polars fills up lines with too few fields; that there are as many separators as there should be rules them out.
-    inside = 0
-    if has_quotes:
-        inside = sum(frame.select(pl.all().str.count_matches(form.separator, literal=True).sum()).row(0))
-    if data.count(form.separator.encode()) != frame.height * (width - 1) + inside:
+    # Polars pads lines that have too few fields. A chunk has none of them if it has as many separators as it should.
+    inside_quotes = 0
+    if has_quote:
+        inside_quotes = sum(frame.select(pl.all().str.count_matches(layout.separator, literal=True).sum()).row(0))
+    if chunk.count(layout.separator.encode()) != frame.height * (width - 1) + inside_quotes:
         return None
-    frame = frame.select(pl.col(str(place)).alias(name) for place, name in zip(places, form.wanted, strict=True))
-    if has_quotes and b'""' in data:
+    frame = frame.select(pl.col(str(index)).alias(name) for index, name in zip(indices, layout.wanted, strict=True))
+    if has_quote and b'""' in chunk:
         frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
     return frame
 
 
-def _line_by_line(data: bytes, form: _Form) -> Parsed:
-    """For a block in which some line is malformed, or empty."""
-    places = [form.names.index(name) for name in form.wanted]
+def _parse_line_by_line(chunk: bytes, layout: _Layout) -> ParsedBlock:
+    """Parse a chunk in which some line is malformed, or empty."""
+    indices = [layout.names.index(name) for name in layout.wanted]
     rows: list[list[str | None]] = []
-    numbers: list[int] = []
-    malformed: list[Malformed] = []
-    for record, fields in _records(data.split(b"\n"), form):
-        number = len(numbers) + len(malformed)
+    positions: list[int] = []
+    malformed: list[MalformedRow] = []
+    for position, (record, fields) in enumerate(_records(chunk.split(b"\n"), layout)):
         if isinstance(fields, str):
-            shown = record.replace(form.separator.encode(), form.given_separator.encode())
-            malformed.append(Malformed.of(number, fields, KIND, shown))
+            content = record.replace(layout.separator.encode(), layout.written_separator.encode())
+            malformed.append(MalformedRow(position, fields, KIND, content))
         else:
-            rows.append([fields[place] or None for place in places])
-            numbers.append(number)
-    schema = {str(place): pl.String for place in range(len(places))}
+            rows.append([fields[index] or None for index in indices])
+            positions.append(position)
+    schema = {str(number): pl.String for number in range(len(indices))}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return frame.rename(dict(zip(frame.columns, form.wanted, strict=True))), numbers, malformed
+    return ParsedBlock(frame.rename(dict(zip(frame.columns, layout.wanted, strict=True))), positions, malformed)
 
 
-def _records(lines: list[bytes], form: _Form) -> Iterator[tuple[bytes, list[str] | str]]:
-    """Lines that are not empty, with their fields, or why they have none; quotes may hold ends of lines.
+def _records(lines: list[bytes], layout: _Layout) -> Iterator[tuple[bytes, list[str] | str]]:
+    """Yield the records, which may span lines inside quotes, each with its fields or the reason why it has none.
 
-    Where a quote is never closed, or what it holds makes no record, its line stands alone: a single quote too many
-    costs a line and not the rest of the file.
+    If a quote is never closed, or the lines up to the closing one are not a record, its line stands alone: a single
+    quote too many costs one line and not the rest of the file.
     """
-    place = 0
-    while place < len(lines):
-        record, stop = lines[place], place + 1
+    start = 0
+    while start < len(lines):
+        record, stop = lines[start], start + 1
         if record.strip(b"\r"):
-            fields = _fields(record, form)
-            closing = _closing(lines, place) if form.is_quoted and record.count(b'"') % 2 == 1 else None
-            if closing is not None:
-                joined = b"\n".join(lines[place : closing + 1])
-                if not isinstance(of_joined := _fields(joined, form), str):
-                    record, fields, stop = joined, of_joined, closing + 1
+            fields = _fields_or_reason(record, layout)
+            last = _closing_line(lines, start) if layout.is_quoted and record.count(b'"') % 2 == 1 else None
+            if last is not None:
+                joined = b"\n".join(lines[start : last + 1])
+                joined_fields = _fields_or_reason(joined, layout)
+                if not isinstance(joined_fields, str):
+                    record, fields, stop = joined, joined_fields, last + 1
             yield record, fields
-        place = stop
+        start = stop
 
 
-def _closing(lines: list[bytes], start: int) -> int | None:
-    """The line that closes the quote which `start` leaves open; None where it is too far away."""
+def _closing_line(lines: list[bytes], start: int) -> int | None:
+    """Return the index of the line that closes the quote which line `start` leaves open; None if it is too far off."""
     size = len(lines[start])
-    for place in range(start + 1, min(start + LONGEST_RECORD_LINES, len(lines))):
-        size += len(lines[place])
-        if size > LONGEST_RECORD:
+    for index in range(start + 1, min(start + MAX_RECORD_LINES, len(lines))):
+        size += len(lines[index])
+        if size > MAX_RECORD_BYTES:
             return None
-        if lines[place].count(b'"') % 2 == 1:
-            return place
+        if lines[index].count(b'"') % 2 == 1:
+            return index
     return None
 
 
-def _fields(record: bytes, form: _Form) -> list[str] | str:
-    """The fields of a line, or why it has none."""
+def _fields_or_reason(record: bytes, layout: _Layout) -> list[str] | str:
+    """Return the fields of a record, or the reason why it has none."""
     try:
-        fields = _split(record, form.separator, form.is_quoted)
+        fields = _split(record, layout.separator, layout.is_quoted)
     except csv.Error as error:
         return f"not a line of CSV: {error}"
-    if len(fields) == len(form.names):
+    if len(fields) == len(layout.names):
         return fields
-    return f"{len(fields)} field{'s' * (len(fields) != 1)} in a line, not {len(form.names)}"
-
-
-def _split(record: bytes, separator: str, is_quoted: bool) -> list[str]:
-    text = record.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
-    return next(csv.reader([text], delimiter=separator, strict=True)) if is_quoted else text.split(separator)
+    return f"{len(fields)} field{'s' * (len(fields) != 1)} in a line, not {len(layout.names)}"

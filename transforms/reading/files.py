@@ -1,11 +1,11 @@
-"""Finds and opens the files of a table, on any file system that Beam reads."""
+"""Find and open the files of a table, on any file system that Beam reads."""
 
 from __future__ import annotations
 
 import difflib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -19,20 +19,24 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 
 
 class TableError(Exception):
-    """An input that cannot be read as the configuration says; the message says what was expected and what came."""
+    """An input that does not match its configuration; the message says what was expected and what was received."""
 
 
 def list_files(table: TableConfig, folder: str | None) -> list[str]:
-    """The files of a table, sorted.
+    """Return the paths of a table's files, sorted.
+
+    Args:
+        table: the table; its path may hold wildcards.
+        folder: the folder that a relative path starts from.
 
     Raises:
-        TableError: where there are none.
+        TableError: if no file matches.
     """
     is_absolute = "://" in table.path or table.path.startswith("/")
     pattern = table.path if is_absolute or folder is None else f"{folder.rstrip('/')}/{table.path}"
     try:
         (match,) = FileSystems.match([pattern])
-    except Exception as error:  # each file system has errors of its own
+    except Exception as error:  # each file system raises exceptions of its own
         raise TableError(f"{pattern} cannot be listed: {first_line(error)}") from None
     files = sorted(file.path for file in match.metadata_list)
     if not files:
@@ -40,29 +44,21 @@ def list_files(table: TableConfig, folder: str | None) -> list[str]:
     return files
 
 
-def bytes_of(files: Sequence[str]) -> int:
-    """The size of these files together, as they are stored."""
+def total_bytes(files: Sequence[str]) -> int:
+    """Return the total size of the files, as they are stored."""
     return sum(file.size_in_bytes for match in FileSystems.match(list(files)) for file in match.metadata_list)
 
 
-def require_columns(available: Sequence[str], wanted: Iterable[str], path: str) -> None:
-    """Raises a TableError that names the first column that is missing, and those most like it."""
-    for column in wanted:
-        if column not in available:
-            near = difflib.get_close_matches(column, available) or available
-            raise TableError(f"{path} should have a column `{column}`, received {', '.join(near)}")
-
-
 @contextmanager
-def opened(path: str, seekable: bool = False) -> Iterator[IO[bytes]]:
-    """The content of a file, decompressed as it is read where its name ends in `.gz` or `.zst`.
+def open_file(path: str, seekable: bool = False) -> Iterator[IO[bytes]]:
+    """Open a file, decompressing it while it is read if its name ends in `.gz` or `.zst`.
 
     Args:
-        path: on any file system that Beam reads.
-        seekable: whether the reader has to jump; what is compressed is then unpacked to disk first.
+        path: path on any file system that Beam reads.
+        seekable: whether the reader needs to seek; a compressed file is then unpacked to disk first.
 
     Raises:
-        TableError: where it cannot be read: missing, damaged, or cut off in the middle.
+        TableError: if the file cannot be read: missing, damaged, or truncated.
     """
     compression = next((name for ending, name in COMPRESSIONS.items() if path.endswith(ending)), None)
     try:
@@ -70,7 +66,7 @@ def opened(path: str, seekable: bool = False) -> Iterator[IO[bytes]]:
             if compression is None:
                 yield file
                 return
-            # Beam's own decompression ends without an error where a file was cut off; Arrow's does not.
+            # Beam's own decompression ends without an error where a file was truncated; Arrow's does not.
             with pa.CompressedInputStream(file, compression) as content:
                 if not seekable:
                     yield content
@@ -83,6 +79,12 @@ def opened(path: str, seekable: bool = False) -> Iterator[IO[bytes]]:
         raise TableError(f"{path} cannot be read: {first_line(error)}") from None
 
 
+def missing_column(path: str, column: str, available: Sequence[str]) -> TableError:
+    """Return the error of a file that lacks a column, with the names most like it, or else all names."""
+    similar = difflib.get_close_matches(column, available) or available
+    return TableError(f"{path} should have a column `{column}`, received {', '.join(similar)}")
+
+
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """Return the first line of an exception's message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

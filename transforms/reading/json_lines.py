@@ -1,85 +1,110 @@
-"""Parses JSON Lines: an object a line, its values as text."""
+"""Parse JSON Lines: one object a line, its values as text."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
-from typing import IO, Any, NoReturn
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
 
 import polars as pl
 
-from interestflow.transforms.reading.files import first_line, require_columns
-from interestflow.transforms.reading.lines import Malformed, Parsed, whole_lines
+from interestflow.transforms.reading.files import first_line, missing_column
+from interestflow.transforms.reading.row_numbers import MalformedRow, ParsedBlock
 
 KIND = "not a JSON object"
-LOOKED_AT = 1000
-"""Lines of a file in which a key should appear to be taken for one of its columns."""
+SAMPLED_LINES = 1000
+"""A key that occurs in this many first lines of a file is one of its columns."""
+
+Schema = dict[str, type[pl.String]]
+NumberedLines = list[tuple[int, bytes]]
+"""Lines with their positions in the block."""
 
 
-def parse(
-    file: IO[bytes],
-    path: str,
-    columns: Sequence[str] | None,
-    block_bytes: int,
-) -> Iterator[Parsed]:
-    """Frames of text columns with the places of their rows (None: all of the block) and what is malformed.
+@dataclass
+class JsonLinesParser:
+    """Parser of the chunks of one file, which it is given in order.
 
-    A key that an object lacks is null there, as is JSON's null.
+    A key that an object lacks is null, as is JSON's null.
+
+    Args:
+        path: path of the file, for error messages.
+        columns: the keys to read; None for those of the first lines.
     """
-    wanted = None if columns is None else list(columns)
-    checked = False
-    for data in whole_lines(file, path, block_bytes, quoted=False):
-        if not checked:
-            keys = _keys(data)
-            # Rare keys are not among the first lines' but somewhere in the block.
-            keys += [column for column in wanted or [] if column not in keys and json.dumps(column).encode() in data]
-            require_columns(keys, wanted or [], path)
-            wanted = keys if wanted is None else wanted
-            checked = True
-        yield _parsed(data, wanted or [])
+
+    path: str
+    columns: Sequence[str] | None
+    _schema: Schema | None = field(default=None, init=False)
+
+    def parse(self, chunk: bytes) -> ParsedBlock:
+        """Parse a chunk of whole lines.
+
+        Raises:
+            TableError: if the first chunk lacks a column.
+        """
+        if self._schema is None:
+            self._schema = dict.fromkeys(self._find_columns(chunk), pl.String)
+        try:
+            return ParsedBlock(pl.read_ndjson(io.BytesIO(chunk), schema=self._schema), None, [])
+        except pl.exceptions.PolarsError:
+            return _parse_line_by_line(chunk, self._schema)
+
+    def _find_columns(self, chunk: bytes) -> list[str]:
+        """Return the columns to read, after checking that the first chunk has them."""
+        keys = _first_keys(chunk)
+        if self.columns is None:
+            return keys
+        # A rare key is not in the first lines but somewhere in the chunk.
+        keys += [name for name in self.columns if name not in keys and json.dumps(name).encode() in chunk]
+        for name in self.columns:
+            if name not in keys:
+                raise missing_column(self.path, name, keys)
+        return list(self.columns)
 
 
-def _parsed(data: bytes, columns: list[str]) -> Parsed:
-    schema = dict.fromkeys(columns, pl.String)
-    try:
-        return pl.read_ndjson(io.BytesIO(data), schema=schema), None, []
-    except pl.exceptions.PolarsError:
-        return _line_by_line(data, schema)
+def _first_keys(chunk: bytes) -> list[str]:
+    """Return the keys of the first lines, in the order in which they appear."""
+    keys: dict[str, None] = {}
+    for line in chunk.split(b"\n", SAMPLED_LINES)[:SAMPLED_LINES]:
+        if line.strip() and _syntax_error(line) is None:
+            keys |= dict.fromkeys(json.loads(line))
+    return list(keys)
 
 
-def _line_by_line(data: bytes, schema: dict[str, Any]) -> Parsed:
-    """For a block in which some line is no JSON object."""
-    good: list[tuple[int, bytes]] = []
+def _parse_line_by_line(chunk: bytes, schema: Schema) -> ParsedBlock:
+    """Parse a chunk in which some line is not a JSON object."""
+    objects: NumberedLines = []
     malformed = []
-    for row, line in enumerate(line for line in data.split(b"\n") if line.strip()):
-        reason = _why_not_an_object(line)
+    for position, line in enumerate(line for line in chunk.split(b"\n") if line.strip()):
+        reason = _syntax_error(line)
         if reason is None:
-            good.append((row, line))
+            objects.append((position, line))
         else:
-            malformed.append(Malformed.of(row, f"{KIND}: {reason}", KIND, line))
-    frames, refused = _in_parts(good, schema)
-    lost = {bad.row for bad in refused}
-    rows = [row for row, _ in good if row not in lost]
-    return pl.concat([pl.DataFrame(schema=schema), *frames]), rows, sorted([*malformed, *refused])
+            malformed.append(MalformedRow(position, f"{KIND}: {reason}", KIND, line))
+    frames, rejected = _parse_by_halves(objects, schema)
+    rejected_positions = {row.position for row in rejected}
+    positions = [position for position, _ in objects if position not in rejected_positions]
+    return ParsedBlock(pl.concat([pl.DataFrame(schema=schema), *frames]), positions, sorted([*malformed, *rejected]))
 
 
-def _in_parts(lines: list[tuple[int, bytes]], schema: dict[str, Any]) -> tuple[list[pl.DataFrame], list[Malformed]]:
-    """Halves what Polars refuses until it is a single line: one that it reads otherwise than Python's parser does."""
+def _parse_by_halves(lines: NumberedLines, schema: Schema) -> tuple[list[pl.DataFrame], list[MalformedRow]]:
+    """Halve what Polars rejects down to single lines: those that it parses differently from Python's parser."""
     try:
         return [pl.read_ndjson(io.BytesIO(b"\n".join(line for _, line in lines)), schema=schema)], []
     except pl.exceptions.PolarsError as error:
         if len(lines) == 1:
-            row, line = lines[0]
-            return [], [Malformed.of(row, f"{KIND}: {first_line(error)}", KIND, line)]
+            position, line = lines[0]
+            return [], [MalformedRow(position, f"{KIND}: {first_line(error)}", KIND, line)]
     middle = len(lines) // 2
-    first, second = _in_parts(lines[:middle], schema), _in_parts(lines[middle:], schema)
+    first, second = _parse_by_halves(lines[:middle], schema), _parse_by_halves(lines[middle:], schema)
     return first[0] + second[0], first[1] + second[1]
 
 
-def _why_not_an_object(line: bytes) -> str | None:
+def _syntax_error(line: bytes) -> str | None:
+    """Return why a line is not a JSON object; None if it is one."""
     try:
-        value = json.loads(line, parse_constant=_refuse_constant)
+        value = json.loads(line, parse_constant=_reject_constant)
     except UnicodeDecodeError:
         return "not UTF-8"
     except json.JSONDecodeError as error:
@@ -89,14 +114,6 @@ def _why_not_an_object(line: bytes) -> str | None:
     return None if isinstance(value, dict) else f"it is a {type(value).__name__}"
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _keys(data: bytes) -> list[str]:
-    """The keys of the first lines, in the order in which they appear."""
-    keys: dict[str, None] = {}
-    for line in data.split(b"\n", LOOKED_AT)[:LOOKED_AT]:
-        if line.strip() and _why_not_an_object(line) is None:
-            keys |= dict.fromkeys(json.loads(line))
-    return list(keys)
+def _reject_constant(name: str) -> NoReturn:
+    """Reject NaN and the infinities, which Python reads and JSON does not have."""
+    raise ValueError(f"{name} is not JSON")

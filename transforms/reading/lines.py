@@ -1,75 +1,60 @@
-"""Cuts a stream of bytes into blocks of whole lines."""
+"""Cut a stream of bytes into chunks of whole lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, NamedTuple, TypeAlias
+from typing import IO
 
-import polars as pl
-
+from interestflow.transforms.config import TableConfig
 from interestflow.transforms.reading.files import TableError
 
-LONGEST_RECORD = 1 << 20
-"""Bytes of a record with line ends inside quotes; a quote that is not closed within as much is taken for a mistake."""
-LONGEST_LINE = 1 << 26
-SHOWN = 500
-"""Characters of a malformed row that are kept."""
+MAX_RECORD_BYTES = 1 << 20
+"""Longest record with line ends inside quotes; a quote that is not closed within as many bytes counts as a mistake."""
+MAX_LINE_BYTES = 1 << 26
 
 
-class Malformed(NamedTuple):
-    """A row that is none. `row`: its place in its block, from 0. `kind`: the reason in general."""
-
-    row: int
-    reason: str
-    kind: str
-    content: str
-
-    @classmethod
-    def of(cls, row: int, reason: str, kind: str, content: bytes) -> Malformed:
-        return cls(row, reason, kind, content.decode("utf-8", "replace").strip("\r\n")[:SHOWN])
+def has_quotes(table: TableConfig) -> bool:
+    """Return whether a field may be quoted, and so hold line ends: only in `csv` with a separator of one character."""
+    return table.format == "csv" and (table.separator is None or len(table.separator) == 1)
 
 
-Parsed: TypeAlias = tuple[pl.DataFrame, list[int] | None, list[Malformed]]
-"""A block: its rows, their places in it (None: it has no other lines), and what is malformed."""
-
-
-def whole_lines(file: IO[bytes], path: str, block_bytes: int, quoted: bool) -> Iterator[bytes]:
-    """Blocks of about `block_bytes` that end where a line ends; the last one where the file does.
+def whole_lines(file: IO[bytes], path: str, chunk_bytes: int, quoted: bool) -> Iterator[bytes]:
+    """Yield chunks of about `chunk_bytes` that end where a line ends; the last one ends where the file does.
 
     Args:
-        file: what is read.
-        path: of it, for the error.
-        block_bytes: how much is read at a time.
-        quoted: whether line ends inside double quotes end no line.
+        file: the stream to read.
+        path: path of the file, for the error message.
+        chunk_bytes: bytes read at a time.
+        quoted: whether a line end inside double quotes belongs to its field.
 
     Raises:
-        TableError: where there is no end of a line for a long time.
+        TableError: if no line ends within `MAX_LINE_BYTES`.
     """
     rest = b""
-    while chunk := file.read(block_bytes):
-        data = rest + chunk if rest else chunk
+    while read := file.read(chunk_bytes):
+        data = rest + read if rest else read
         cut = _last_line_end(data, quoted)
         if cut:
             yield data[:cut]
         rest = data[cut:]
-        if len(rest) > LONGEST_LINE:
+        if len(rest) > MAX_LINE_BYTES:
             raise TableError(
-                f"{path} should be lines of text, received more than {LONGEST_LINE:,} bytes without an end"
+                f"{path} should be lines of text, received more than {MAX_LINE_BYTES:,} bytes without an end"
             )
     if rest.strip(b"\r\n"):
         yield rest
 
 
 def _last_line_end(data: bytes, quoted: bool) -> int:
-    """The number of bytes up to and with the last line end; 0 where there is none, or not yet."""
+    """Return the number of bytes up to and including the last line end; 0 if no line ends, or none ends yet."""
     last = data.rfind(b"\n") + 1
     if not quoted:
         return last
     cut, is_inside = last, data.count(b'"', 0, last) % 2 == 1
-    while is_inside and cut > max(0, last - LONGEST_RECORD):
+    while is_inside and cut > max(0, last - MAX_RECORD_BYTES):
         earlier = data.rfind(b"\n", 0, cut - 1) + 1
         is_inside ^= data.count(b'"', earlier, cut) % 2 == 1
         cut = earlier
     if not is_inside:
         return cut
-    return last if last > LONGEST_RECORD else 0
+    return last if last > MAX_RECORD_BYTES else 0

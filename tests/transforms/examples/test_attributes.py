@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from interestflow.transforms.config import AttributeConfig
-from interestflow.transforms.examples.attributes import attribute_values, row_of
+from interestflow.transforms.examples.attributes import attribute_values, row_index
 
 
 def attribute(**settings: object) -> AttributeConfig:
@@ -57,5 +57,5 @@ def test_an_attribute_may_have_another_name_than_its_column() -> None:
 
 def test_where_ids_stand() -> None:
     known = pl.Series(["b", "a"])
-    assert row_of(pl.Series(["a", "c", "b", "a"]), known).tolist() == [1, 2, 0, 1]
-    assert row_of(pl.Series([], dtype=pl.String), known).tolist() == []
+    assert row_index(pl.Series(["a", "c", "b", "a"]), known).tolist() == [1, 2, 0, 1]
+    assert row_index(pl.Series([], dtype=pl.String), known).tolist() == []

@@ -11,10 +11,11 @@ import polars as pl
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from interestflow.transforms.examples.catalogue import item_batches
-from interestflow.transforms.examples.shard import Catalogue, Entities
+from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.ingestion.counts import IngestionCounts
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
-from interestflow.transforms.reading.columns import ENTITY, own_column
+from interestflow.transforms.reading.columns import ENTITY, frame_column
 from tests.transforms.small_log import configuration, decoded, read_split
 
 BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
@@ -28,8 +29,8 @@ ATTRIBUTES = [
 
 def made(items: pl.DataFrame | None, catalogue: dict[str, int], **sections: Any) -> list[dict[str, Any]]:
     config = configuration(**sections)
-    table = Entities.of(items, config.features.of_source("items"))
-    known = Catalogue(pl.Series(list(catalogue), dtype=pl.String), np.array(list(catalogue.values())))
+    table = Entities.from_frame(items, config.features.of_source("items"))
+    known = CatalogueCounts(pl.Series(list(catalogue), dtype=pl.String), np.array(list(catalogue.values())))
     return decoded(list(item_batches(config, table, known, size=2)))
 
 
@@ -47,9 +48,9 @@ def test_an_item_has_its_attributes_whether_or_not_it_was_met() -> None:
     items = pl.DataFrame(
         {
             ENTITY: ["c", "b", "a"],
-            own_column("kind"): ["k1", None, "k3"],
-            own_column("tags_list"): ["x y", "", "y"],
-            own_column("price"): [1.5, 2.0, None],
+            frame_column("kind"): ["k1", None, "k3"],
+            frame_column("tags_list"): ["x y", "", "y"],
+            frame_column("price"): [1.5, 2.0, None],
         }
     )
     attributes = [dict(a, separator=" ") if a["name"] == "tags_list" else a for a in ATTRIBUTES]

@@ -15,7 +15,7 @@ def histories(
     """History as row numbers, and count, of events given as (user, time, is a behaviour)."""
     user, time, behaviour = (np.array(column) for column in zip(*events, strict=True))
     found = build_histories(user.astype(np.int64), time.astype(np.int64), behaviour.astype(bool), max_length, delay)
-    flat, offsets = found.flat(), found.offsets
+    flat, offsets = found.flatten(), found.offsets
     return [flat[a:b].tolist() for a, b in pairwise(offsets)], found.count.tolist()
 
 
@@ -49,7 +49,7 @@ def test_a_delay_does_not_reach_into_the_user_before() -> None:
 def test_no_events() -> None:
     empty = np.zeros(0, np.int64)
     found = build_histories(empty, empty, empty.astype(bool), 5, 0)
-    assert found.flat().tolist() == []
+    assert found.flatten().tolist() == []
     assert found.offsets.tolist() == [0]
 
 

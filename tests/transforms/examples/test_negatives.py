@@ -4,19 +4,21 @@ import numpy as np
 import pytest
 
 from interestflow.transforms.config import NegativesConfig
-from interestflow.transforms.examples.negatives import Choices, NegativeSampler, digests, mixed
+from interestflow.transforms.examples.negatives import NegativeSampler, UserPositives, combine_hashes, hash_texts
 
 NONE = np.zeros(0, np.int64)
-NOTHING = Choices.of(NONE, NONE, NONE, 4)
+NOTHING = UserPositives.from_events(NONE, NONE, NONE, 4)
 
 
 def sampler(counts: list[int], **settings: object) -> NegativeSampler:
     config = NegativesConfig.model_validate({"source": "sampled", **settings})
-    return NegativeSampler.of(config, np.array(counts))
+    return NegativeSampler.from_config(config, np.array(counts))
 
 
-def draw(made: NegativeSampler, events: int, choices: Choices = NOTHING, time: int = 100, own: int = -1) -> np.ndarray:
-    keys = mixed(np.arange(events, dtype=np.uint64))
+def draw(
+    made: NegativeSampler, events: int, choices: UserPositives = NOTHING, time: int = 100, own: int = -1
+) -> np.ndarray:
+    keys = combine_hashes(np.arange(events, dtype=np.uint64))
     return made.draw(keys, np.zeros(events, np.int64), np.full(events, time), np.full(events, own), choices)
 
 
@@ -32,7 +34,7 @@ def test_items_come_as_often_as_their_probability(distribution: str, expected: l
 def test_what_the_user_had_chosen_before_is_not_drawn() -> None:
     """Items 0 and 2 were chosen before 100, item 3 at that instant: nobody knew of it."""
     user, position, time = np.zeros(3, np.int64), np.array([0, 2, 3]), np.array([50, 99, 100])
-    drawn = draw(sampler([1, 1, 1, 1]), 1000, Choices.of(user, position, time, 4), time=100)
+    drawn = draw(sampler([1, 1, 1, 1]), 1000, UserPositives.from_events(user, position, time, 4), time=100)
     assert set(drawn[:, 0].tolist()) == {1, 3}
 
 
@@ -42,8 +44,8 @@ def test_the_item_of_the_event_itself_is_not_drawn() -> None:
 
 def test_the_first_time_of_a_choice_counts() -> None:
     user, position, time = np.zeros(2, np.int64), np.array([1, 1]), np.array([90, 10])
-    choices = Choices.of(user, position, time, 4)
-    assert choices.contain(np.array([1, 1, 1, 0]), np.array([10, 11, 95, 95])).tolist() == [False, True, True, False]
+    choices = UserPositives.from_events(user, position, time, 4)
+    assert choices.contains(np.array([1, 1, 1, 0]), np.array([10, 11, 95, 95])).tolist() == [False, True, True, False]
 
 
 def test_the_negatives_of_one_event_differ() -> None:
@@ -54,13 +56,13 @@ def test_the_negatives_of_one_event_differ() -> None:
 
 def test_a_user_who_has_everything_is_left_without() -> None:
     user, position, time = np.zeros(4, np.int64), np.arange(4), np.zeros(4, np.int64)
-    assert (draw(sampler([1] * 4), 20, Choices.of(user, position, time, 4)) == -1).all()
+    assert (draw(sampler([1] * 4), 20, UserPositives.from_events(user, position, time, 4)) == -1).all()
 
 
 def test_a_draw_depends_on_its_event_and_the_seed_alone() -> None:
     made = sampler([1] * 50)
     whole = draw(made, 100)
-    keys = mixed(np.arange(100, dtype=np.uint64))[40:60]
+    keys = combine_hashes(np.arange(100, dtype=np.uint64))[40:60]
     part = made.draw(keys, np.zeros(20, np.int64), np.full(20, 100), np.full(20, -1), NOTHING)
     np.testing.assert_array_equal(part, whole[40:60])
     assert not np.array_equal(draw(sampler([1] * 50, seed=18), 100), whole)
@@ -68,4 +70,4 @@ def test_a_draw_depends_on_its_event_and_the_seed_alone() -> None:
 
 def test_digests_are_the_same_everywhere() -> None:
     """`printf 'é7' | b2sum -l 64` prints c77750b5697acd4c; the bytes are read with the least significant first."""
-    assert [f"{digest:016x}" for digest in digests(["", "é7"]).tolist()] == ["b4b2797457a0a6e4", "4ccd7a69b55077c7"]
+    assert [f"{digest:016x}" for digest in hash_texts(["", "é7"]).tolist()] == ["b4b2797457a0a6e4", "4ccd7a69b55077c7"]

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.examples.shard import Catalogue, Entities, ShardExamples, sorted_events
+from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.entities import Entities
+from interestflow.transforms.examples.event_order import sort_events
+from interestflow.transforms.examples.shard import ShardExamples
 from interestflow.transforms.splits import Boundaries
 from tests.transforms.small_log import SECOND, configuration, decoded, events
 
@@ -27,16 +30,16 @@ def shard(
     catalogue: dict[str, int] | None = None,
 ) -> ShardExamples:
     """The examples of these events; the training window's items are counted from them unless given."""
-    ordered, _ = sorted_events([rows])
+    ordered, _ = sort_events([rows])
     if catalogue is None:
         training = ordered.filter(pl.col("timestamp") < boundaries.validation)
         catalogue = dict(training.group_by("item").len().iter_rows())
-    known = Catalogue(
+    known = CatalogueCounts(
         pl.Series(sorted(catalogue), dtype=pl.String), np.array([catalogue[item] for item in sorted(catalogue)])
     )
     attributes = config.features.attributes
     tables = [
-        Entities.of(frame, tuple(a for a in attributes if a.source == name))
+        Entities.from_frame(frame, tuple(a for a in attributes if a.source == name))
         for name, frame in (("items", items), ("users", users))
     ]
     return ShardExamples(ordered, config, *tables, boundaries, known)
@@ -78,7 +81,7 @@ def test_simultaneous_events_do_not_know_each_other_and_keep_the_order_they_were
 
 def test_a_row_that_repeats_another_in_every_column_is_left_out() -> None:
     log = events([("u", "a", 5, 1), ("u", "a", 5, 1), ("u", "a", 5, 0), ("v", "a", 5, 1), ("u", "a", 5, 1)])
-    kept, repeated = sorted_events([log.slice(0, 2), log.slice(2)])
+    kept, repeated = sort_events([log.slice(0, 2), log.slice(2)])
     assert kept.get_column("order").to_list() == [0, 2, 3]
     assert repeated.get_column("order").to_list() == [1, 4]
 

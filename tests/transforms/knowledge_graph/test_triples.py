@@ -11,7 +11,7 @@ import pytest
 from interestflow.transforms.config import KnowledgeGraphConfig, LinksConfig
 from interestflow.transforms.knowledge_graph.triples import (
     distinct_triples,
-    numbered,
+    number_graph,
     read_links,
     read_triples,
     usable_links,
@@ -94,7 +94,7 @@ def test_links_that_lead_nowhere_or_twice_are_set_aside() -> None:
 def test_numbers_follow_the_sorted_names_and_every_triple_has_its_inverse() -> None:
     """Entities a, m1, m2 are 0, 1, 2; relations actor, sequel 0 and 1, their inverses 2 and 3."""
     triples = triples_of(("m1", "actor", "a"), ("m2", "sequel", "m1"))
-    graph = numbered(triples, pl.DataFrame({"item": ["10", "20"], "entity": ["m2", "a"]}))
+    graph = number_graph(triples, pl.DataFrame({"item": ["10", "20"], "entity": ["m2", "a"]}))
     assert graph.entities.to_list() == ["a", "m1", "m2"]
     assert graph.relations.to_list() == ["actor", "sequel", "inverse of actor", "inverse of sequel"]
     assert graph.triples.rows() == [(1, 0, 0), (2, 1, 1), (0, 2, 1), (1, 3, 2)]
@@ -103,5 +103,5 @@ def test_numbers_follow_the_sorted_names_and_every_triple_has_its_inverse() -> N
 
 
 def test_without_links_an_entity_is_the_item_of_its_name() -> None:
-    graph = numbered(triples_of(("7", "same author", "9")), None)
+    graph = number_graph(triples_of(("7", "same author", "9")), None)
     assert graph.links.rows() == [("7", 0), ("9", 1)]

@@ -167,7 +167,7 @@ MALFORMED_JSON = [
     (b'{"a": 1', "Expecting ',' delimiter at character 8"),
     (b"5", "it is a int"),
     (b'[{"a": 1}]', "it is a list"),
-    (b'{"a": NaN}', "NaN is no JSON"),
+    (b'{"a": NaN}', "NaN is not JSON"),
     (b'{"a": "\xff"}', "not UTF-8"),
     (b'{"a": 1} {"a": 2}', "Extra data at character 10"),
 ]

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from interestflow.transforms.config import Condition
-from interestflow.transforms.reading.conditions import columns_of, holds, is_readable
+from interestflow.transforms.reading.conditions import is_readable, is_selected
 
 
 def selected(condition: dict[str, Any], values: list[Any], dtype: Any = None) -> list[bool]:
     frame = pl.DataFrame({"column": pl.Series(values, dtype=dtype, strict=False)})
-    flag = holds(Condition.model_validate(condition), "column").alias("flag")
+    flag = is_selected(Condition.model_validate(condition), "column").alias("flag")
     return frame.select("column", flag).get_column("flag").to_list()
 
 
@@ -76,9 +76,4 @@ def test_one_of_texts_and_truths() -> None:
 def test_columns_named_like_ours_are_the_logs_own() -> None:
     frame = pl.DataFrame({"timestamp": [1], "log.timestamp": ["9"]})
     condition = Condition(column="timestamp", at_least=5)
-    assert frame.select(holds(condition, None)).item() is True
-
-
-def test_columns_of() -> None:
-    assert columns_of(Condition(column="stars", at_least=4)) == ["stars"]
-    assert columns_of(Condition(every_event=True)) == columns_of(Condition(event_types=("a",))) == []
+    assert frame.select(is_selected(condition, None)).item() is True

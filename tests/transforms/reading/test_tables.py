@@ -11,15 +11,10 @@ import polars as pl
 import pytest
 
 from interestflow.transforms.config import EntitiesConfig, IngestionConfig, TableConfig
-from interestflow.transforms.reading.tables import (
-    Table,
-    TableError,
-    available_columns,
-    event_columns,
-    list_files,
-    read_entities,
-    read_events,
-)
+from interestflow.transforms.reading.entities import read_entities
+from interestflow.transforms.reading.events import read_events
+from interestflow.transforms.reading.files import TableError, list_files
+from interestflow.transforms.reading.tables import Table
 from tests.transforms.small_config import shop
 
 
@@ -180,21 +175,6 @@ def test_parquet_has_its_own_types(tmp_path: Path) -> None:
     assert json.loads(table.dead_letters.get_column("content")[0])["item_id"] == "b"
 
 
-def test_event_columns_are_all_that_the_configuration_names() -> None:
-    config = shop(
-        events={"event_type": "type", "true_probability": "truth"},
-        tasks=[
-            {"name": "like", "label": {"column": "stars", "at_least": 4}, "mask": {"column": "seen"}},
-            {"name": "buy", "label": {"event_types": ["buy"]}},
-        ],
-        sequence={"behaviours": {"column": "played"}},
-        features={"attributes": [{"name": "device", "from": "events", "column": "agent"}]},
-    )
-    assert event_columns(config) == [
-        "user_id", "item_id", "at", "type", "truth", "stars", "seen", "played", "agent",
-    ]  # fmt: skip
-
-
 def test_entities_have_an_id_and_the_first_of_those_that_share_it_is_used(tmp_path: Path) -> None:
     written(tmp_path, "item_id,colour,id\n1,red,x\n,blue,y\n2,green,z\n1,black,w\n", "items-1.csv")
     written(tmp_path, "colour,item_id,id\nwhite,2,v\ngrey,3,u\n", "items-2.csv")
@@ -218,7 +198,6 @@ def test_files_are_found_by_pattern_and_sorted(tmp_path: Path) -> None:
     assert list_files(table, str(tmp_path)) == [str(tmp_path / "events-1.csv"), str(tmp_path / "events-2.csv")]
     absolute = TableConfig(path=str(tmp_path / "other.csv"), format="csv")
     assert list_files(absolute, "/elsewhere") == [str(tmp_path / "other.csv")]
-    assert available_columns(absolute, None) == ["a"]
 
 
 def test_no_file_is_an_error(tmp_path: Path) -> None:

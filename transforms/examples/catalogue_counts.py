@@ -1,0 +1,30 @@
+"""Items of the training window and how often each occurs there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from interestflow.transforms.feature_names import ITEM, TIMESTAMP
+from interestflow.transforms.splits import Boundaries
+
+
+@dataclass(frozen=True)
+class CatalogueCounts:
+    """The catalogue of the training window.
+
+    Attributes:
+        items: distinct item ids, ascending.
+        counts: [M], the number of training events of each.
+    """
+
+    items: pl.Series
+    counts: np.ndarray
+
+
+def count_catalogue(events: pl.DataFrame, boundaries: Boundaries) -> CatalogueCounts:
+    """Count the items of the events before validation begins, all of which are in `events`."""
+    training = events.filter(pl.col(TIMESTAMP) < boundaries.validation).group_by(ITEM).len().sort(ITEM)
+    return CatalogueCounts(training.get_column(ITEM), training.get_column("len").to_numpy())
