@@ -60,7 +60,7 @@ class EarlyStoppingConfig(Section):
 class TrainingConfig(Section):
     """`batch_size` is the global one, over all replicas.
 
-    A split is read once and kept where it takes at most `memory_megabytes`; a larger one is read anew each epoch.
+    A split is read once and kept where it takes at most `cache_limit_mb`; a larger one is read anew each epoch.
     `batch_by_length` makes batches of histories of about the same length, without the padding that they share; only a
     split that is kept can be batched so.
     """
@@ -76,7 +76,7 @@ class TrainingConfig(Section):
     xla: bool = False
     steps_per_execution: PositiveInt = 1
     checkpoint_steps: PositiveInt = 2000
-    memory_megabytes: Annotated[int, Field(ge=0)] = 2048
-    table_memory_megabytes: PositiveInt | None = Field(
+    cache_limit_mb: Annotated[int, Field(ge=0)] = 2048
+    max_embedding_memory_mb: PositiveInt | None = Field(
         None, description="What embedding tables and the optimizer's slots of them may take; beyond it nothing trains."
     )

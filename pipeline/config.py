@@ -44,10 +44,10 @@ class ConfigurationError(Exception):
     """A configuration that cannot be used; the message has one line a mistake."""
 
 
-class ExaminationConfig(Section):
+class DataValidationConfig(Section):
     """When statistics and schema stop the run: at anomalies of this severity or above."""
 
-    stop_at: Severity = "error"
+    fail_on: Severity = "error"
     schema_file: str | None = Field(
         None,
         description="A curated schema (pbtxt) to hold the data against, instead of the one inferred; its path from "
@@ -60,7 +60,7 @@ class GateConfig(Section):
 
     `at_least` and `at_most` are absolute bounds by metric. `champion_margin` is by how much a metric may be worse than
     the champion's, wider than seed noise; where it is not given, AUC by 0.005 or, for matchers, recall@50 by 0.01.
-    `slice_margin` widens that margin for the configured slices that have at least `slice_minimum_examples` examples;
+    `slice_margin` widens that margin for the configured slices that have at least `min_slice_examples` examples;
     without it, slices are not held against the champion.
     """
 
@@ -68,7 +68,7 @@ class GateConfig(Section):
     at_most: dict[Metric, float] = Field({})
     champion_margin: dict[Metric, Annotated[float, Field(ge=0.0)]] | None = None
     slice_margin: Annotated[float, Field(ge=0.0)] | None = None
-    slice_minimum_examples: Annotated[int, Field(ge=1)] = 1000
+    min_slice_examples: Annotated[int, Field(ge=1)] = 1000
 
     def margins(self, default: Mapping[str, float]) -> Mapping[str, float]:
         """`champion_margin`, or the default of the kind of model."""
@@ -105,7 +105,7 @@ class PipelineConfig(IngestionConfig):
         "two_tower for matchers.",
     )
     baseline_training: TrainingConfig | None = None
-    examination: ExaminationConfig = ExaminationConfig()
+    data_validation: DataValidationConfig = DataValidationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     serving: ServingGateConfig = ServingGateConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
@@ -246,10 +246,10 @@ class PipelineConfig(IngestionConfig):
 
     def for_training(self) -> PipelineConfig:
         """Without what training does not depend on, so that its fingerprint changes only when the model would."""
-        unused = {
-            "examination": ExaminationConfig(), "evaluation": EvaluationConfig(slices=()), "kubeflow": KubeflowConfig(),
-            "serving": self.serving.for_export(), "deployment": DeploymentConfig(), "generate": None,
-            "baseline": None, "baseline_training": None,
+        unused: dict[str, Any] = {
+            "data_validation": DataValidationConfig(), "evaluation": EvaluationConfig(slices=()),
+            "kubeflow": KubeflowConfig(), "serving": self.serving.for_export(), "deployment": DeploymentConfig(),
+            "generate": None, "baseline": None, "baseline_training": None,
         }  # fmt: skip
         return self.model_copy(update=unused)
 
@@ -261,7 +261,7 @@ class PipelineConfig(IngestionConfig):
     def for_evaluation(self) -> PipelineConfig:
         """Without what evaluation does not depend on."""
         unused: dict[str, Any] = {
-            "examination": ExaminationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
+            "data_validation": DataValidationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
             "serving": ServingGateConfig(), "deployment": DeploymentConfig(),
             "training": TrainingConfig(), "model": self.plain, "embeddings": {},
             "baseline": None, "baseline_training": None,
@@ -306,9 +306,9 @@ def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
         document["data"]["folder"] = (
             str(folder) if "://" in str(folder) else str(Path(str(folder)).expanduser().resolve())
         )
-    examination = document.get("examination")
-    if isinstance(examination, dict) and isinstance(examination.get("schema_file"), str):
-        examination["schema_file"] = str(path.parent.resolve() / Path(examination["schema_file"]).expanduser())
+    validation = document.get("data_validation")
+    if isinstance(validation, dict) and isinstance(validation.get("schema_file"), str):
+        validation["schema_file"] = str(path.parent.resolve() / Path(validation["schema_file"]).expanduser())
     try:
         return PipelineConfig.model_validate(document)
     except ValidationError as error:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from interestflow.models import registry
 from interestflow.models.hyperparameters import ModelHyperparameters
+from interestflow.pipeline.config_renames import new_key, new_value
 
 EXPECTATIONS = {
     "greater_than_equal": "at least {ge:g}",
@@ -51,6 +52,7 @@ def describe(mistakes: Sequence[Any], root: type[BaseModel], tree: yaml.Node | N
         tree: the document with its line numbers.
         path: the file, as it is to be named.
     """
+    mistakes = [*mistakes, *_within_renamed_sections(mistakes)]
     places = [_place(mistake) for mistake in mistakes]
     sentences = []
     for mistake, place in zip(mistakes, places, strict=True):
@@ -64,6 +66,17 @@ def describe(mistakes: Sequence[Any], root: type[BaseModel], tree: yaml.Node | N
         if sentence not in sentences:
             sentences.append(sentence)
     return sentences
+
+
+def _within_renamed_sections(mistakes: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return a mistake for each renamed key of a section that was itself renamed, which pydantic does not look into."""
+    return [
+        {"type": "extra_forbidden", "loc": (*mistake["loc"], key), "input": value}
+        for mistake in mistakes
+        if mistake["type"] == "extra_forbidden" and isinstance(mistake["input"], dict)
+        for key, value in mistake["input"].items()
+        if new_key((*mistake["loc"], str(key))) is not None
+    ]
 
 
 def _place(mistake: Any) -> tuple[str | int, ...]:
@@ -99,6 +112,8 @@ def _sentence(
             text = reason
     elif kind == "missing":
         text = f"`{key}` is missing"
+    elif kind == "extra_forbidden" and (renamed := new_key(place)) is not None:
+        text = f"`{key}` is now called `{renamed}`"
     elif kind == "extra_forbidden":
         text = f"`{key}` is not a key that is known here{_suggestion(place, root, tree)}"
     else:
@@ -106,7 +121,9 @@ def _sentence(
         if len(shown) > 80:
             shown = f"{shown[:77]}..."
         expected = " or ".join(dict.fromkeys(_expectation(other) for other in alike))
-        text = f"`{key}` should be {expected}, received {shown}"
+        renamed = new_value(place, received)
+        note = "" if renamed is None else f", which is now called {renamed}"
+        text = f"`{key}` should be {expected}, received {shown}{note}"
     return f"{text} ({path}, line {line_of(tree, place)})"
 
 
@@ -141,7 +158,7 @@ def _known_keys(place: tuple[str | int, ...], root: type[BaseModel], tree: yaml.
         if isinstance(part, int):
             continue
         field = next((f for name, f in section.model_fields.items() if part in (name, f.alias)), None)
-        inner = _section_class(field.annotation) if field else None
+        inner = section_class(field.annotation) if field else None
         if inner is None:
             return []
         section = inner
@@ -151,11 +168,11 @@ def _known_keys(place: tuple[str | int, ...], root: type[BaseModel], tree: yaml.
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
-def _section_class(annotation: Any) -> type[BaseModel] | None:
+def section_class(annotation: Any) -> type[BaseModel] | None:
     """The section within `Section`, `Section | None` or `tuple[Section, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _section_class(part))), None)
+    return next((found for part in get_args(annotation) if (found := section_class(part))), None)
 
 
 def _value(node: yaml.Node | None, place: tuple[Any, ...]) -> Any:

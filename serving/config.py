@@ -19,8 +19,8 @@ class ServingGateConfig(BaseModel):
     may batch them.
 
     `examples` of the test split are asked about over gRPC, and no answer may be further from the offline one than
-    `tolerance`. `requests` with `candidates` each are timed: half of them may take `p50_milliseconds`, one of a hundred
-    `p99_milliseconds`; the model's files may take `megabytes`. A limit that is left out holds nothing back.
+    `tolerance`. `requests` with `candidates` each are timed: half of them may take `max_p50_ms`, one of a hundred
+    `max_p99_ms`; the model's files may take `max_model_mb`. A limit that is left out holds nothing back.
 
     `address` names a TF Serving that already runs, instead of the project's own server, started for this; it should
     serve the model `model` from `base_path`, a folder that the pipeline can write versions to.
@@ -32,9 +32,9 @@ class ServingGateConfig(BaseModel):
     tolerance: Annotated[float, Field(ge=0.0)] = 1e-5
     candidates: PositiveInt = 100
     requests: PositiveInt = 100
-    p50_milliseconds: Annotated[float, Field(gt=0.0)] | None = None
-    p99_milliseconds: Annotated[float, Field(gt=0.0)] | None = None
-    megabytes: Annotated[float, Field(gt=0.0)] | None = None
+    max_p50_ms: Annotated[float, Field(gt=0.0)] | None = None
+    max_p99_ms: Annotated[float, Field(gt=0.0)] | None = None
+    max_model_mb: Annotated[float, Field(gt=0.0)] | None = None
     address: str | None = None
     model: str = "candidate"
     base_path: str | None = None

@@ -84,7 +84,7 @@ class DataConfig(Section):
     items: EntitiesConfig | None = None
     users: EntitiesConfig | None = None
     knowledge_graph: KnowledgeGraphConfig | None = None
-    dead_letter_limit: Share = Field(
+    max_bad_row_share: Share = Field(
         0.01, description="The share of unusable rows of a table beyond which a run fails."
     )
 
@@ -138,17 +138,15 @@ class SequenceConfig(Section):
 class IdentityConfig(Section):
     """How user or item ids are encoded: a vocabulary of the training split, or hashing."""
 
-    minimum_count: Annotated[int, Field(ge=1)] = 1
+    min_count: Annotated[int, Field(ge=1)] = 1
     vocabulary_size: Annotated[int, Field(ge=1)] | None = None
     hash_buckets: Annotated[int, Field(ge=1)] | None = None
     out_of_vocabulary_buckets: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _vocabulary_or_hash(self) -> IdentityConfig:
-        if self.hash_buckets and (self.vocabulary_size or self.minimum_count > 1):
-            raise ValueError(
-                "should have `hash_buckets` or a vocabulary (`vocabulary_size`, `minimum_count`), not both"
-            )
+        if self.hash_buckets and (self.vocabulary_size or self.min_count > 1):
+            raise ValueError("should have `hash_buckets` or a vocabulary (`vocabulary_size`, `min_count`), not both")
         return self
 
 
@@ -212,7 +210,7 @@ class FeaturesConfig(Section):
     user: UserConfig = UserConfig()
     item: IdentityConfig = IdentityConfig()
     attributes: tuple[AttributeConfig, ...] = ()
-    highest_single_auc: Share = Field(
+    max_single_feature_auc: Share = Field(
         0.95, description="An attribute that alone tells a label better than this on validation is taken for a leak."
     )
 

@@ -52,7 +52,7 @@ class Prepared:
         return describe_inputs(self.config.model_copy(update={"model": model}), self.transform_output)
 
     def _split(self, name: str, inputs: ModelInputs) -> Split:
-        return Split.read([f"{self.transformed}/Split-{name}/*"], inputs, memory_megabytes=8192)
+        return Split.read([f"{self.transformed}/Split-{name}/*"], inputs, cache_limit_mb=8192)
 
     def _test(self) -> TestSplit:
         """The test split through the transform's graph, as a served model does it."""

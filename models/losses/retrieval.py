@@ -173,7 +173,7 @@ def draw_negatives(distribution: str, count: int, counts: Any, own: Any, seed: A
     """Items drawn with replacement, never padding's row 0.
 
     Args:
-        distribution: `uniform`; `empirical`, by `counts`; or `log_uniform`, in which the id i of R rows has
+        distribution: `uniform`; `popularity`, by `counts`; or `log_uniform`, in which the id i of R rows has
             `log(1 + 1 / i) / log(R)`: Zipf's law where ids are ordered by how frequent they are.
         count: how many, S.
         counts: a variable [rows], of how often each item is the target.
@@ -185,7 +185,7 @@ def draw_negatives(distribution: str, count: int, counts: Any, own: Any, seed: A
     """
     counts = ops.convert_to_tensor(counts)
     rows = counts.shape[0]
-    if distribution == "empirical":
+    if distribution == "popularity":
         # Whole numbers: a cumulative sum of float32 forgets rare items beyond some million positives.
         up_to = ops.cumsum(ops.cast(counts[1:], "int64"))
         total = ops.maximum(up_to[-1], 1)

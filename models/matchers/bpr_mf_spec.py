@@ -19,7 +19,7 @@ class BPRMFHyperparameters(RetrievalHyperparameters):
         description="Loss of a positive: a softmax over the items of the batch, a softmax over sampled items, or BPR "
         "against sampled items.",
     )
-    negative_distribution: Literal["uniform", "empirical", "log_uniform"] = Field(
+    negative_distribution: Literal["uniform", "popularity", "log_uniform"] = Field(
         "uniform",
         description="Distribution of the sampled items: uniform over items, proportional to their training counts, or "
         "log-uniform over their vocabulary rank.",

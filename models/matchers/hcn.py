@@ -26,7 +26,7 @@ class HCN(Matcher):
 
         F         = LongShortTermInterests(x_1, ..., x_T)
         u_k       = F_k + p_u                                     x, y and p_u of `ItemSpace`
-        training:   sum_k softmax_k(<u_k, y> / t) <u_k, y>        t = `soft_temperature`, so that all interests learn
+        training:   sum_k softmax_k(<u_k, y> / t) <u_k, y>        t = `readout_temperature`, so that all interests learn
         serving:    max_k <u_k, y_i>
 
     Centres that no behaviour is given to are replaced by the first that has some. With `redundancy_weight`, the mean
@@ -47,7 +47,7 @@ class HCN(Matcher):
         super().__init__(inputs, hyperparameters, catalogue, name)
         h, places = hyperparameters, inputs.history_length
         self.space = ItemSpace(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="space")
-        sizes = (self.space.width, h.interests, places, h.recent, h.rounds, h.centre_temperature)
+        sizes = (self.space.width, h.interests, places, h.recent_length, h.routing_iterations, h.routing_temperature)
         self.horizons = LongShortTermInterests(*sizes, name="horizons")
 
     def interests(self, features: dict[str, Any], training: bool | None = None) -> tuple[Any, Any]:
@@ -65,7 +65,7 @@ class HCN(Matcher):
         return self.item_vectors(self.space.item(features, training=training), features["item"])
 
     def over_interests(self, products: Any) -> Any:
-        return soft_maximum(products, self.hyperparameters.soft_temperature)
+        return soft_maximum(products, self.hyperparameters.readout_temperature)
 
 
 def redundancy(interests: Any, used: Any) -> Any:

@@ -16,16 +16,18 @@ class HCNHyperparameters(RetrievalHyperparameters):
 
     name: Literal["hcn"] = Field("hcn", description="Name of the model.")
     interests: PositiveInt = Field(4, description="Interest centers of each of the two horizons, long and short term.")
-    recent: PositiveInt | None = Field(
+    recent_length: PositiveInt | None = Field(
         None,
         description="Newest behaviours that form the short-term history, the others being the long-term one; without "
         "it, a quarter, at least 2.",
     )
-    rounds: PositiveInt = Field(3, description="Updates of the interest centers, each of which reassigns behaviours.")
-    centre_temperature: Positive = Field(
+    routing_iterations: PositiveInt = Field(
+        3, description="Updates of the interest centers, each of which reassigns behaviours."
+    )
+    routing_temperature: Positive = Field(
         0.1, description="Temperature of the softmax that assigns behaviours to interest centers."
     )
-    soft_temperature: Positive = Field(
+    readout_temperature: Positive = Field(
         0.1, description="Temperature of the soft maximum over interests by which training scores an item."
     )
     redundancy_weight: NonNegative = Field(

@@ -49,8 +49,8 @@ class RetrievalHyperparameters(MatcherHyperparameters):
         "uses; without it, all.",
     )
     negatives: PositiveInt = Field(256, description="Items that `sampled_softmax` and `bpr` sample for each batch.")
-    negative_distribution: Literal["uniform", "empirical", "log_uniform"] = Field(
-        "empirical",
+    negative_distribution: Literal["uniform", "popularity", "log_uniform"] = Field(
+        "popularity",
         description="Distribution of the sampled items: uniform over items, proportional to their training counts, or "
         "log-uniform over their vocabulary rank.",
     )

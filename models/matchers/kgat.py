@@ -144,7 +144,7 @@ class KGAT(Matcher):
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """[B, 1, d]: what the newest of the history make of a user's node, or the node as training left it."""
         users, history = features["user"], {"history_item": features["history_item"]}
-        newest, mask = newest_features(history, self.hyperparameters.folded_behaviours)
+        newest, mask = newest_features(history, self.hyperparameters.fold_in_length)
         folded = self.folded_in(gather_rows(self.nodes, users), newest["history_item"], mask)
         has_any = ops.any(mask, axis=1, keepdims=True)
         return ops.where(has_any, folded, gather_rows(self.vectors, users))[:, None, :]

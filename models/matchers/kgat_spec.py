@@ -38,7 +38,7 @@ class KGATHyperparameters(MatcherHyperparameters):
         None, description="Batches of triples after each epoch; without it, as many as cover all edges once."
     )
     graph_l2: NonNegative = Field(1e-5, description="Weight of the L2 penalty in the loss of the triples.")
-    folded_behaviours: PositiveInt = Field(
+    fold_in_length: PositiveInt = Field(
         5, description="Newest behaviours from which a user's vector is computed at serving time."
     )
 

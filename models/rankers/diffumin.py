@@ -58,8 +58,8 @@ class DiffuMIN(Ranker):
         self.items = ItemEmbedding(inputs, h.embedding_dimension, h.embedding_l2, name="items")
         self.context = ContextEmbedding(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="context")
         width = self.items.width
-        self.kept, self.kept_share = h.kept, h.kept_share
-        self.steps, self.recent = h.denoising_steps, min(h.recent, inputs.history_length)
+        self.kept, self.top_share = h.top_k, h.top_share
+        self.steps, self.recent = h.denoising_steps, min(h.recent_length, inputs.history_length)
         self.diffusion_weight, self.contrast_weight = h.diffusion_weight, h.contrast_weight
         self.temperature = h.temperature
         self.behaviour = keras.layers.Dense(width, use_bias=False, name="behaviour")
@@ -108,7 +108,7 @@ class DiffuMIN(Ranker):
         """One vector a channel, [B, c, d], the same of unit length or zeros, and which have any, bool [B, c]."""
         behaviours = ops.cast(history, "float32")
         scores = ops.matmul(behaviours, channels)
-        routed = route(scores, mask, self.kept, self.kept_share)
+        routed = route(scores, mask, self.kept, self.top_share)
         weights = ops.where(routed, scores, 0.0)
         count = ops.sum(ops.cast(routed, "float32"), axis=1)
         found = ops.matmul(ops.transpose(weights, (0, 2, 1)), behaviours) / ops.maximum(count, 1.0)[..., None]

@@ -27,14 +27,16 @@ class DiffuMINHyperparameters(RankerHyperparameters):
     channels: PositiveInt = Field(
         4, description="Interests that are extracted, in orthogonal channels; at most the width of an item's vector."
     )
-    kept: PositiveInt = Field(
+    top_k: PositiveInt = Field(
         100, description="Largest number of behaviours that a channel pools, as in the authors' code."
     )
-    kept_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+    top_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         1.0,
         description="Share of its behaviours that a channel pools, as in the paper; the lower of the two limits holds.",
     )
-    recent: PositiveInt = Field(10, description="Newest behaviours that the short-term interest is computed from.")
+    recent_length: PositiveInt = Field(
+        10, description="Newest behaviours that the short-term interest is computed from."
+    )
     heads: PositiveInt = Field(2, description="Attention heads of the transformer block of the short-term interest.")
     denoising_steps: PositiveInt = Field(10, description="Denoising steps of the diffusion over interest vectors.")
     diffusion_weight: NonNegative = Field(0.01, description="Weight of the denoiser's squared error in the loss.")

@@ -22,7 +22,7 @@ class HCNRanker(Ranker):
     The abstract of HCN says that it ranks coarsely; the equations are our reconstruction, as those of the matcher:
 
         u_k     = LongShortTermInterests(x_1, ..., x_T)_k + p_u              x, y and p_u of `ItemSpace`
-        s       = sum_k softmax_k(<u_k, y> / t) <u_k, y>          t = `soft_temperature`
+        s       = sum_k softmax_k(<u_k, y> / t) <u_k, y>          t = `readout_temperature`
         logit_i = a_i s + b_item,i + c_i . p_u + d_i              of task i
 
     The loss is the rankers' own, of impressions with labels, where the matcher knows positives alone.
@@ -44,7 +44,14 @@ class HCNRanker(Ranker):
         super().__init__(inputs, hyperparameters, item_counts, name)
         h, tasks = hyperparameters, len(inputs.tasks)
         self.space = ItemSpace(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="space")
-        sizes = (self.space.width, h.interests, inputs.history_length, h.recent, h.rounds, h.centre_temperature)
+        sizes = (
+            self.space.width,
+            h.interests,
+            inputs.history_length,
+            h.recent_length,
+            h.routing_iterations,
+            h.routing_temperature,
+        )
         self.horizons = LongShortTermInterests(*sizes, name="horizons")
         self.of_product = keras.layers.Dense(tasks, kernel_initializer="ones", dtype="float32", name="of_product")
         has_user = self.space.user_projection is not None
@@ -73,7 +80,7 @@ class HCNRanker(Ranker):
         return {task: ops.reshape(values, (-1, count)) for task, values in logits.items()}
 
     def _to_logits(self, products: Any, own: Any, features: dict[str, Any], training: bool | None) -> dict[str, Any]:
-        best = soft_maximum(products, self.hyperparameters.soft_temperature)
+        best = soft_maximum(products, self.hyperparameters.readout_temperature)
         scores = self.of_product(best[:, None])
         if own is not None:
             scores += own

@@ -13,12 +13,12 @@ from interestflow.pipeline.gates.data import ANOMALIES_FILE, check_anomalies
 
 
 @component
-def DataGate(anomalies: InputArtifact[ExampleAnomalies], stop_at: Parameter[str]):  # type: ignore[no-untyped-def]
+def DataGate(anomalies: InputArtifact[ExampleAnomalies], fail_on: Parameter[str]):  # type: ignore[no-untyped-def]
     """Passes, or stops the run.
 
     Args:
         anomalies: of all splits, as ExampleValidator writes them.
-        stop_at: `error`, `warning` or `never`.
+        fail_on: `error`, `warning` or `never`.
 
     Raises:
         DataGateError: naming every anomaly of that severity or above.
@@ -28,4 +28,4 @@ def DataGate(anomalies: InputArtifact[ExampleAnomalies], stop_at: Parameter[str]
         path = posixpath.join(artifact_utils.get_split_uri([anomalies], split), ANOMALIES_FILE)
         with tf.io.gfile.GFile(path, "rb") as file:
             by_split[split] = anomalies_pb2.Anomalies.FromString(file.read())
-    check_anomalies(by_split, stop_at)
+    check_anomalies(by_split, fail_on)

@@ -88,11 +88,11 @@ def _schema_steps(
         statistics=statistics.outputs["statistics"], infer_feature_shape=False, exclude_splits=["validation", "test"]
     )
     expected = ExpectedSchema(
-        inferred=inferred.outputs["schema"], config=ingestion, curated=curated_schema_text(config.examination)
+        inferred=inferred.outputs["schema"], config=ingestion, curated=curated_schema_text(config.data_validation)
     )
     schema = expected.outputs["schema"]
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema)
-    data_gate = DataGate(anomalies=validator.outputs["anomalies"], stop_at=config.examination.stop_at)
+    data_gate = DataGate(anomalies=validator.outputs["anomalies"], fail_on=config.data_validation.fail_on)
     return [statistics, inferred, expected, validator, data_gate], schema
 
 

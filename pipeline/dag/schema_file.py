@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interestflow.pipeline.config import ConfigurationError, ExaminationConfig
+from interestflow.pipeline.config import ConfigurationError, DataValidationConfig
 
 
-def curated_schema_text(examination: ExaminationConfig) -> str:
-    """Return the content of `examination.schema_file`, protobuf text; "" where none is named.
+def curated_schema_text(data_validation: DataValidationConfig) -> str:
+    """Return the content of `data_validation.schema_file`, protobuf text; "" where none is named.
 
     Raises:
         ConfigurationError: if the file cannot be read.
     """
-    if examination.schema_file is None:
+    if data_validation.schema_file is None:
         return ""
     try:
-        return Path(examination.schema_file).read_text(encoding="utf-8")
+        return Path(data_validation.schema_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(
-            f"`examination.schema_file` {examination.schema_file} cannot be read: {reason}"
+            f"`data_validation.schema_file` {data_validation.schema_file} cannot be read: {reason}"
         ) from None

@@ -17,24 +17,24 @@ class DataGateError(Exception):
     """Data that a run should not go on with; the message has one line an anomaly."""
 
 
-def check_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies], stop_at: Severity) -> None:
+def check_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies], fail_on: Severity) -> None:
     """Lets pass or refuses.
 
     Args:
         anomalies: by split.
-        stop_at: the severity from which on an anomaly stops the run.
+        fail_on: the severity from which on an anomaly stops the run.
 
     Raises:
         DataGateError: naming split, feature, severity and reason of every anomaly of that severity or above, and a
             split without any data.
     """
-    if stop_at == "never":
+    if fail_on == "never":
         return
     lines = [
         f"{split}: {line}"
         for split, found in anomalies.items()
         for rank, line in _described(found)
-        if rank >= RANKS[stop_at.upper()]
+        if rank >= RANKS[fail_on.upper()]
     ]
     if lines:
         raise DataGateError("\n".join(["the data are not as the schema expects:", *lines]))

@@ -27,7 +27,7 @@ def judge(evaluation: Evaluation, gate: GateConfig) -> Verdict:
 
     Absolute bounds are of all test examples. A metric may be worse than the champion's by `champion_margin`; where
     `slice_margin` is given, the same holds, with both margins together, for every slice that has at least
-    `slice_minimum_examples` labelled examples. An undefined metric never passes a bound, nor stands where the
+    `min_slice_examples` labelled examples. An undefined metric never passes a bound, nor stands where the
     champion's is defined; in a slice, where the champion's is undefined too, there is nothing to compare.
     """
     reasons: list[str] = []
@@ -62,7 +62,7 @@ def _worse_slices(
 ) -> Iterator[str]:
     earlier: dict[tuple[str, str], SliceMetrics] = {(part.name, part.value): part for part in before.slices}
     for part in now.slices:
-        if part.metrics.examples < gate.slice_minimum_examples:
+        if part.metrics.examples < gate.min_slice_examples:
             continue
         # Both models have scored the same examples, and so have the same slices.
         where = f" (slice {part.name}={part.value}, {part.metrics.examples:,} examples)"

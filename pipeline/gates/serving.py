@@ -128,8 +128,8 @@ class Expected:
 
 
 def _too_large(config: ServingGateConfig, megabytes: float) -> Iterator[str]:
-    if config.megabytes is not None and megabytes > config.megabytes:
-        yield f"the model should have at most {config.megabytes:g} MB, it has {megabytes:,.1f} MB"
+    if config.max_model_mb is not None and megabytes > config.max_model_mb:
+        yield f"the model should have at most {config.max_model_mb:g} MB, it has {megabytes:,.1f} MB"
 
 
 def _too_different(config: ServingGateConfig, difference: float) -> Iterator[str]:
@@ -142,8 +142,9 @@ def _too_different(config: ServingGateConfig, difference: float) -> Iterator[str
 
 
 def _too_slow(config: ServingGateConfig, percentiles: Mapping[str, float], task: str) -> Iterator[str]:
+    limits = {"p50_milliseconds": config.max_p50_ms, "p99_milliseconds": config.max_p99_ms}
     for name, milliseconds in percentiles.items():
-        limit = getattr(config, name)
+        limit = limits[name]
         if limit is not None and milliseconds > limit:
             yield f"{name[:3]} of {task} should be at most {limit:g} ms, it is {milliseconds:.2f} ms"
 

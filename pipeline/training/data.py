@@ -66,15 +66,15 @@ class Split:
 
     @classmethod
     def read(
-        cls, patterns: Sequence[str], inputs: ModelInputs, memory_megabytes: int, positives_of: str | None = None
+        cls, patterns: Sequence[str], inputs: ModelInputs, cache_limit_mb: int, positives_of: str | None = None
     ) -> Split:
-        """Counts the examples in the files that match and keeps them where they take at most `memory_megabytes`.
+        """Counts the examples in the files that match and keeps them where they take at most `cache_limit_mb`.
 
         Raises:
             TrainingDataError: where there is no file or no example.
         """
         files = matching_files(patterns)
-        limit, taken, count, read = memory_megabytes * 2**20, 0, 0, 0
+        limit, taken, count, read = cache_limit_mb * 2**20, 0, 0, 0
         chunks: list[dict[str, np.ndarray]] | None = []
         records = records_of(files).batch(PARSING_BATCH)
         spec = parsing_spec(inputs)

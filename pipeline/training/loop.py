@@ -96,7 +96,7 @@ def train(
         raise TrainingError(f"`training.batch_size` should be {expected}")
 
     tables = table_sizes(build, config.optimizer)
-    excess = over_budget(tables, config.optimizer.name, config.table_memory_megabytes)
+    excess = over_budget(tables, config.optimizer.name, config.max_embedding_memory_mb)
     if tables:
         console().print(shown(name, tables, config.optimizer.name))
     if excess is not None:

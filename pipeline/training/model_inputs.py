@@ -78,7 +78,7 @@ def describe_inputs(config: PipelineConfig, transform_output: tft.TFTransformOut
 def out_of_vocabulary(config: PipelineConfig, training: Split) -> dict[str, dict[str, int]]:
     """How many values of training examples are unknown because the vocabulary was limited.
 
-    Of each id or attribute with a `minimum_count` or `vocabulary_size`, with the target or else along the history:
+    Of each id or attribute with a `min_count` or `vocabulary_size`, with the target or else along the history:
     `values`, how many there are, and `unknown`, how many of them are in no vocabulary. Nothing is read where there is
     no such limit.
     """
@@ -90,7 +90,7 @@ def out_of_vocabulary(config: PipelineConfig, training: Split) -> dict[str, dict
         for attribute in features.attributes
         if attribute.kind != "numeric"
     }
-    limited = {name: each for name, each in limited.items() if each.minimum_count > 1 or each.vocabulary_size}
+    limited = {name: each for name, each in limited.items() if each.min_count > 1 or each.vocabulary_size}
     found = {name: {"values": 0, "unknown": 0} for name in limited}
     rows = training.inputs.rows()
     for batch, _, _ in training.in_order(COUNTING_BATCH) if limited else ():

@@ -84,8 +84,8 @@ def run_fn(fn_args: Any) -> None:
 def _train_ranker(
     config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]
 ) -> tuple[TrainingResult, Description]:
-    training = Split.read(fn_args.train_files, inputs, config.training.memory_megabytes)
-    validation = Split.read(fn_args.eval_files, inputs, config.training.memory_megabytes)
+    training = Split.read(fn_args.train_files, inputs, config.training.cache_limit_mb)
+    validation = Split.read(fn_args.eval_files, inputs, config.training.cache_limit_mb)
     unknown = out_of_vocabulary(config, training)
     counts = None if config.model.item_counts_key is None else item_counts(training)
 
@@ -102,7 +102,7 @@ def _train_matcher(
     config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]
 ) -> tuple[TrainingResult, CatalogueItems, Description]:
     """Train on the positives of the first task alone; return what to retrieve from as well."""
-    task, megabytes = inputs.tasks[0], config.training.memory_megabytes
+    task, megabytes = inputs.tasks[0], config.training.cache_limit_mb
     training = Split.read(fn_args.train_files, inputs, megabytes, positives_of=task)
     validation = Split.read(fn_args.eval_files, inputs, megabytes, positives_of=task)
     unknown = out_of_vocabulary(config, training)

@@ -17,7 +17,7 @@ def over_budget(tables: Sequence[TableSize], optimizer: str, megabytes: int | No
     Args:
         tables: of the model.
         optimizer: its name.
-        megabytes: `training.table_memory_megabytes`; None is no limit.
+        megabytes: `training.max_embedding_memory_mb`; None is no limit.
     """
     total = sum(table.bytes for table in tables)
     if megabytes is None or total <= megabytes * MEGABYTE:
@@ -25,7 +25,7 @@ def over_budget(tables: Sequence[TableSize], optimizer: str, megabytes: int | No
     each = ", ".join(f"{table.name} {_megabytes(table.bytes)}" for table in tables)
     return (
         f"tables of the model and what {optimizer} keeps beside them take {_megabytes(total)} ({each}), "
-        f"`training.table_memory_megabytes` is {megabytes:,}"
+        f"`training.max_embedding_memory_mb` is {megabytes:,}"
     )
 
 

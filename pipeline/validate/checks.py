@@ -158,7 +158,7 @@ def _reasons(letters: pl.DataFrame) -> dict[str, tuple[int, str]]:
 def _add_table(report: ValidationReport, facts: TableFacts) -> None:
     report.tables.append(facts)
     reasons = {reason: count for count, reason in facts.reasons.values()}
-    limit = report.config.data.dead_letter_limit
+    limit = report.config.data.max_bad_row_share
     problem = bad_rows_message(facts.name, facts.rows, facts.unusable, limit, reasons)
     if problem is not None:
         report.problems.append(problem)

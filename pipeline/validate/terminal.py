@@ -111,7 +111,7 @@ def _model_inputs(report: ValidationReport) -> Table:
 def _encoding(identity: IdentityConfig) -> str:
     if identity.hash_buckets is not None:
         return f"{identity.hash_buckets:,} hash buckets"
-    limits = [f"seen {identity.minimum_count} times or more"] if identity.minimum_count > 1 else []
+    limits = [f"seen {identity.min_count} times or more"] if identity.min_count > 1 else []
     limits += [f"the {identity.vocabulary_size:,} most frequent"] if identity.vocabulary_size else []
     return ", ".join(["vocabulary", *limits])
 

@@ -52,7 +52,7 @@ class DeploymentConfig(BaseModel):
     `model_path`: a folder of the volume claim `volume_claim`, or a bucket (gs://), whose key is in the secret
     `credentials_secret` unless the service account `service_account` may read the bucket itself.
 
-    The `versions_kept` newest versions are served. Where `labels` or `versions` are given, only the labelled versions,
+    The `num_versions` newest versions are served. Where `labels` or `versions` are given, only the labelled versions,
     such as stable and canary, and those in `versions` are served.
 
     `tls` names PEM files, from which TensorFlow Serving's `ssl.config` is rendered. `tls_secret` is the secret of
@@ -73,11 +73,11 @@ class DeploymentConfig(BaseModel):
     service_account: str | None = None
     tls: TLSConfig | None = None
     tls_secret: str | None = None
-    versions_kept: PositiveInt = 2
+    num_versions: PositiveInt = 2
     versions: tuple[PositiveInt, ...] = ()
     labels: dict[str, PositiveInt] = Field({})
     replicas: PositiveInt = 2
-    most_replicas: PositiveInt = 10
+    max_replicas: PositiveInt = 10
     target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = 60
     cpu: str = "2"
     memory: str = "4Gi"
@@ -156,9 +156,9 @@ class DeploymentConfig(BaseModel):
 
     @model_validator(mode="after")
     def _replicas_rise(self) -> DeploymentConfig:
-        if self.most_replicas < self.replicas:
+        if self.max_replicas < self.replicas:
             raise ValueError(
-                f"`most_replicas` should be at least `replicas`, {self.replicas}, received {self.most_replicas}"
+                f"`max_replicas` should be at least `replicas`, {self.replicas}, received {self.max_replicas}"
             )
         return self
 

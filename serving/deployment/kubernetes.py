@@ -225,7 +225,7 @@ def _autoscaler(name: str, config: DeploymentConfig) -> Manifest:
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
             "minReplicas": config.replicas,
-            "maxReplicas": config.most_replicas,
+            "maxReplicas": config.max_replicas,
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
         },
     }

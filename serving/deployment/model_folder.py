@@ -73,7 +73,7 @@ def _served_versions(folder: str, folders: dict[int, str], config: DeploymentCon
             raise ModelFolderError(
                 f"`deployment.versions` should be versions that are in {folder} ({known}), received {version}"
             )
-    return config.pinned_versions or list(folders)[-config.versions_kept :]
+    return config.pinned_versions or list(folders)[-config.num_versions :]
 
 
 def _check_version(folder: str, config: DeploymentConfig) -> None:

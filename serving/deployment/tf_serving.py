@@ -115,7 +115,7 @@ def _models_config(name: str, base_path: str, config: DeploymentConfig) -> str:
     if config.pinned_versions:
         model.model_version_policy.specific.versions.extend(config.pinned_versions)
     else:
-        model.model_version_policy.latest.num_versions = config.versions_kept
+        model.model_version_policy.latest.num_versions = config.num_versions
     model.version_labels.update(config.labels)
     return text_format.MessageToString(server)
 

@@ -15,7 +15,7 @@ from tests.models.two_replicas import save_of_one_and_two
 ROWS = 24
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "in_batch": ("comirec", {"hard_negatives": 7, "embedding_l2": 0.01}),
-    "soft": ("hcn", {"recent": 2, "temperature": 0.5}),
+    "soft": ("hcn", {"recent_length": 2, "temperature": 0.5}),
     "sampled": ("two_tower", {"loss": "sampled_softmax", "negatives": 9, "embedding_l2": 0.01, "item_bias": False}),
     "bpr": ("bpr_mf", {"loss": "bpr"}),
 }

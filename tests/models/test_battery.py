@@ -33,7 +33,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"evolution": "augru_released", "embedding_l2": 0.01},
     ],
     "diffumin": [
-        {"channels": 2, "kept": 1, "kept_share": 0.5, "recent": 2, "denoising_steps": 3, "history_age": True},
+        {"channels": 2, "top_k": 1, "top_share": 0.5, "recent_length": 2, "denoising_steps": 3, "history_age": True},
         {"diffusion_weight": 0.1, "contrast_weight": 0.1, "denoising_steps": 1, "activation": "prelu"},
     ],
     "infnet": [
@@ -41,7 +41,9 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"behaviour_type": "rating"},
         {"blocks": 1, "field_proxies": 2, "task_proxies": 1, "activation": "dice", "embedding_l2": 0.01},
     ],
-    "hcn_ranker": [{"interests": 2, "recent": 2, "rounds": 1, "history_age": True, "embedding_l2": 0.01}],
+    "hcn_ranker": [
+        {"interests": 2, "recent_length": 2, "routing_iterations": 1, "history_age": True, "embedding_l2": 0.01}
+    ],
     "shared_bottom": [{"activation": "dice", "history_age": True, "embedding_l2": 0.01}],
     "tin": [
         {"temporal_encoding": "both", "target_representation": "released", "batch_normalization": True},

@@ -29,8 +29,8 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "bpr_mf": [{"loss": "in_batch_softmax", "item_bias": False}],
     "hcn": [
-        {"recent": 2, "rounds": 1, "redundancy_weight": 0.1, "interests": 2, "history_age": True},
-        {"recent": 3, "loss": "sampled_softmax", "normalize": True, "temperature": 0.1},
+        {"recent_length": 2, "routing_iterations": 1, "redundancy_weight": 0.1, "interests": 2, "history_age": True},
+        {"recent_length": 3, "loss": "sampled_softmax", "normalize": True, "temperature": 0.1},
     ],
     "desmil": [{"loss": "sampled_softmax", "fourier_features": 3, "history_age": True}],
     "idnp": [

@@ -259,7 +259,7 @@ ONE_MISTAKE = {
     "hashing and a vocabulary": (
         "{name: device, from: events}",
         "{name: device, from: events, hash_buckets: 8, vocabulary_size: 9}",
-        "`features.attributes.1` should have `hash_buckets` or a vocabulary (`vocabulary_size`, `minimum_count`), "
+        "`features.attributes.1` should have `hash_buckets` or a vocabulary (`vocabulary_size`, `min_count`), "
         "not both (small.yaml, line 24)",
     ),
     "buckets of a category": (

@@ -190,7 +190,7 @@ SAMPLED = configuration(
     negatives={"source": "sampled"},
     features={
         "user": {"in_model": True, "hash_buckets": 10},
-        "item": {"minimum_count": 2, "out_of_vocabulary_buckets": 5},
+        "item": {"min_count": 2, "out_of_vocabulary_buckets": 5},
         "attributes": [
             {"name": "category", "from": "items", "vocabulary_size": 1, "use": ["target", "history"]},
             {"name": "brand", "from": "items", "hash_buckets": 1000, "use": ["target", "history"]},
@@ -218,7 +218,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> Learned:
 
 
 def test_sampled_negatives_do_not_count(sampled: Learned) -> None:
-    # Counted, i2 would be there four times and come first; as it is, it is rarer than `minimum_count`.
+    # Counted, i2 would be there four times and come first; as it is, it is rarer than `min_count`.
     assert sampled.output.vocabulary_by_name("item") == [b"i1"]
     assert sampled.output.vocabulary_by_name("category") == [b"c1"]
     assert sampled.output.vocabulary_by_name("tags") == [b"t1"]
@@ -247,7 +247,7 @@ def test_hashed_users_are_inputs_where_the_model_has_them(sampled: Learned, shop
 
 
 def test_nothing_known_still_makes_a_graph(tmp_path: Path) -> None:
-    config = configuration(features={"item": {"minimum_count": 5}})
+    config = configuration(features={"item": {"min_count": 5}})
     learned = Learned(config, learn(config, [{"item": "i1"}], tmp_path / "graph"))
     unknown = learned.output.vocabulary_size_by_name("item") + 1
     assert learned.of("item", "i1", "") == [unknown, 0]

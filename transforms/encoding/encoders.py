@@ -32,7 +32,7 @@ def identity_encoder(config: IdentityConfig, name: str, analyzed: tf.Tensor) -> 
     if config.hash_buckets is not None:
         buckets = config.hash_buckets
         return lambda values: _unless_empty(values, tft.hash_strings(values, buckets))
-    minimum = config.minimum_count if config.minimum_count > 1 else None
+    minimum = config.min_count if config.min_count > 1 else None
     vocabulary = tft.vocabulary(
         analyzed, top_k=config.vocabulary_size, frequency_threshold=minimum, vocab_filename=name
     )

@@ -24,11 +24,11 @@ class LogGeneratorConfig(Section):
     interests_per_user: Annotated[int, Field(ge=1)] = 4
     interest_lifetime_days: Annotated[float, Field(ge=1.0)] = 20.0
     days: Annotated[int, Field(ge=2)] = 30
-    exposure_to_interests: Share = Field(
+    interest_exposure: Share = Field(
         0.5, description="Share of impressions drawn from the user's interests; the rest go by popularity."
     )
     base_logit: float = -3.0
-    fit_effect: float = 1.5
+    interest_effect: float = 1.5
     recency_effect: float = 3.0
     recency_half_life_hours: Annotated[float, Field(gt=0.0)] = 120.0
     context_effect: float = 0.8
@@ -36,14 +36,14 @@ class LogGeneratorConfig(Section):
     order_steps: Annotated[int, Field(ge=1)] = 2
     drift_effect: float = 0.0
     drift_share: Share = Field(0.0, description="Share of impressions of the category that follows the last shown.")
-    kind_effect: float = 0.0
+    task_effect: float = 0.0
     seed: int = 17
 
     @model_validator(mode="after")
     def _an_interest_a_kind(self) -> LogGeneratorConfig:
-        if self.kind_effect and self.interests_per_user < 2:
+        if self.task_effect and self.interests_per_user < 2:
             raise ValueError(
-                f"`interests_per_user` should be at least 2 with `kind_effect`, received {self.interests_per_user}"
+                f"`interests_per_user` should be at least 2 with `task_effect`, received {self.interests_per_user}"
             )
         return self
 

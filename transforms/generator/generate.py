@@ -5,13 +5,13 @@ belong to one category and are drawn by popularity, some only from the day of th
 either from the user's interests or by popularity alone. Its click is a Bernoulli draw with
 
     logit = base
-          + fit_effect     * intensity of the user's interest in the item's category, 0 where there is none
+          + interest_effect     * intensity of the user's interest in the item's category, 0 where there is none
           + recency_effect * (1 - exp(-warmth)),  warmth = sum over the user's earlier clicks on that category
                                                            of 2^(-age / half-life)
           + context_effect * (device + hour)
           + order_effect   where the category is among the last `order_steps` shown to the user
           + drift_effect   where the category follows, on a ring of all categories, the last one shown to the user
-          + kind_effect    where the category is among those interests of the user that the label asks for
+          + task_effect    where the category is among those interests of the user that the label asks for
           + what the user and the item are like in themselves
 
 so that the category of the target has to be looked up in the recent history: an average over all interests says
@@ -20,7 +20,7 @@ keeps an item's own click rate from giving the answer away. With `order_effect` 
 unless set), what is in a history says little, and when it came nearly all; `drift_share` of the impressions then are of
 the category that follows.
 
-With `kind_effect`, impressions are of two kinds, shown by one half of the user's interests each, and of each event one
+With `task_effect`, impressions are of two kinds, shown by one half of the user's interests each, and of each event one
 of two labels is observed, a click or a like: a click asks for the first kind's interests, a like for the second's. So
 the same history and category mean something else for each task, and what is in a history says little unless its kind
 is seen with it.
@@ -74,7 +74,7 @@ class GeneratedLog:
     """Three tables.
 
     events: `user`, `item`, `timestamp` (milliseconds since 1970, int64, rising within a user), `click` (0 or 1, int64),
-        `true_probability` (float64), `device` (text), `hour` (UTC, int64); ordered by time. With `kind_effect` also
+        `true_probability` (float64), `device` (text), `hour` (UTC, int64); ordered by time. With `task_effect` also
         `like` (0 or 1), `kind` (feed or search), and `asked` (click or like), which label is observed: the other is 0,
         and the probability is the observed one's.
     items: `item`, `category`.
@@ -119,8 +119,8 @@ def generate(config: LogGeneratorConfig) -> GeneratedLog:
         ring = random.permutation(config.categories)
         category = moved_on(user, category, ring, config.drift_share, random)
     kinds = None
-    if config.kind_effect:
-        kinds = shown_by_kind(interests[user, :, day], category, config.exposure_to_interests, random)
+    if config.task_effect:
+        kinds = shown_by_kind(interests[user, :, day], category, config.interest_exposure, random)
         category = kinds.category
     item = _shown_items(catalogue, category, timestamp, random)
     fit = np.where(interests[user, :, day] == category[:, None], intensities[user], 0.0).max(axis=1)
@@ -129,7 +129,7 @@ def generate(config: LogGeneratorConfig) -> GeneratedLog:
     item_bias = random.normal(0.0, ITEM_DEVIATION, config.items)
     logit = (
         config.base_logit
-        + config.fit_effect * fit
+        + config.interest_effect * fit
         + config.context_effect * (DEVICE_EFFECTS[device] + HOUR_EFFECTS[hour])
         + config.order_effect * among_last(user, category, config.order_steps)
         + config.drift_effect * is_next(user, category, ring)
@@ -137,7 +137,7 @@ def generate(config: LogGeneratorConfig) -> GeneratedLog:
         + item_bias[item]
     )
     if kinds is not None:
-        logit = logit + config.kind_effect * fits_asked(interests[user, :, day], kinds)
+        logit = logit + config.task_effect * fits_asked(interests[user, :, day], kinds)
     probability, click = _click(config, user, category, timestamp, logit, random)
 
     user_names = _names("u", config.users)
@@ -294,7 +294,7 @@ def _shown_categories(
 ) -> np.ndarray:
     by_popularity = random.choice(config.categories, len(user), p=catalogue.category_popularity)
     by_interest = interests[user, random.integers(0, config.interests_per_user, len(user)), day]
-    return np.where(random.random(len(user)) < config.exposure_to_interests, by_interest, by_popularity)
+    return np.where(random.random(len(user)) < config.interest_exposure, by_interest, by_popularity)
 
 
 def _shown_items(

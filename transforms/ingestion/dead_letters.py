@@ -35,14 +35,14 @@ def bad_rows_message(table: str, rows: int, bad_rows: int, limit: float, reasons
         table: name of the table, as the message shows it.
         rows: number of all rows.
         bad_rows: number of rows that cannot be used.
-        limit: the largest share allowed, `data.dead_letter_limit`.
+        limit: the largest share allowed, `data.max_bad_row_share`.
         reasons: bad rows by reason; the message names the most frequent reasons.
     """
     if bad_rows <= limit * rows:
         return None
     shown = "; ".join(f"{count:,} x {reason}" for reason, count in Counter(reasons).most_common(REASONS_SHOWN))
     return (
-        f"at most {limit:.2%} of the rows of {table} should be unusable (`data.dead_letter_limit`), "
+        f"at most {limit:.2%} of the rows of {table} should be unusable (`data.max_bad_row_share`), "
         f"received {bad_rows:,} of {rows:,}, {bad_rows / rows:.2%}: {shown}"
     )
 
@@ -65,7 +65,7 @@ def check_dead_letters(reports: Iterable[TableReport], config: IngestionConfig) 
     reasons = sum_reasons(reports)
     for name, counts in count_tables(reports).items():
         message = bad_rows_message(
-            f"`data.{name}`", counts.rows, counts.dead_letters, config.data.dead_letter_limit, reasons[name]
+            f"`data.{name}`", counts.rows, counts.dead_letters, config.data.max_bad_row_share, reasons[name]
         )
         if message is not None:
             raise IngestionError(message)

@@ -190,7 +190,7 @@ def _count_tables(config: IngestionConfig, tables: GraphTables) -> tuple[dict[st
         for frame in tables.dead_letters[name]:
             reasons.update(frame.get_column("kind").to_list())
         dead = reasons.total()
-        message = bad_rows_message(f"`{key}`", rows, dead, config.data.dead_letter_limit, reasons)
+        message = bad_rows_message(f"`{key}`", rows, dead, config.data.max_bad_row_share, reasons)
         if message is not None:
             raise IngestionError(message)
         counts[name] = TableCounts(rows=rows, usable=rows - dead, dead_letters=dead)

@@ -64,7 +64,7 @@ class LeakReport:
                 lines.append(f"and {count - len(self.comparison.findings):,} more; in all {features}")
         lines += [
             f"`{found.feature}` alone tells the label of task {found.task} with an AUC of {found.auc:.3f} on "
-            f"validation, more than {self.limit:g} (`features.highest_single_auc`): it must come from the label or "
+            f"validation, more than {self.limit:g} (`features.max_single_feature_auc`): it must come from the label or "
             "from after it; leave it out, or use it along the history only"
             for found in self.telling
         ]
@@ -77,7 +77,7 @@ class LeakReport:
             "examples": self.comparison.examples,
             "sampled_negatives": self.comparison.drawn,
             "findings": dict(self.comparison.by_feature),
-            "highest_single_auc": self.limit,
+            "max_single_feature_auc": self.limit,
             "single_auc": [asdict(telling) for telling in self.tellings],
         }
         return json.dumps(content, indent=2) + "\n"
@@ -117,7 +117,7 @@ def check_files(folder: str, config: IngestionConfig, users: int = USERS) -> Lea
     items = _read_table(config, "items", wanted | set(events.get_column(ITEM).to_list()))
     comparison = compare(examples, events, config, items, _read_table(config, "users", set(sample)), first_seen)
     training, validation = (pl.concat(columns[split]) for split in SPLITS[:2])
-    return LeakReport(comparison, tell(training, validation, config), config.features.highest_single_auc)
+    return LeakReport(comparison, tell(training, validation, config), config.features.max_single_feature_auc)
 
 
 def _digest(text: str) -> bytes:

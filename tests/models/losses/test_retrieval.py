@@ -106,7 +106,7 @@ def test_bpr_by_hand() -> None:
     np.testing.assert_allclose(losses, [(log(1 + exp(-1)) + log(2)) / 2, 0.0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("distribution", ["uniform", "empirical", "log_uniform"])
+@pytest.mark.parametrize("distribution", ["uniform", "popularity", "log_uniform"])
 def test_items_are_drawn_as_often_as_is_said(distribution: str) -> None:
     """Of 20,000 draws each share lies within 0.015, four deviations of the most frequent, which has a share of 0.5."""
     counts = keras.Variable(np.array([0.0, 10.0, 0.0, 5.0, 4.0, 1.0], np.float32))
@@ -116,7 +116,7 @@ def test_items_are_drawn_as_often_as_is_said(distribution: str) -> None:
     assert shares[0] == 0.0
     expected = {
         "uniform": np.full(5, 0.2),
-        "empirical": np.array([10, 0, 5, 4, 1]) / 20,
+        "popularity": np.array([10, 0, 5, 4, 1]) / 20,
         "log_uniform": np.log1p(1 / np.arange(1, 6)) / np.log(6),
     }[distribution]
     assert expected.sum() == pytest.approx(1.0)
@@ -129,7 +129,7 @@ def test_rare_items_are_drawn_too() -> None:
     """Of 2^26 positives the last item has 2^20; a float32 sum of ones up to there would have stopped at 2^24."""
     counts = np.zeros(4, np.float32)
     counts[1:] = 2.0**26 - 2.0**20 - 1.0, 1.0, 2.0**20
-    drawn, _ = draw_negatives("empirical", 4096, keras.Variable(counts), np.array([1]), keras.random.SeedGenerator(3))
+    drawn, _ = draw_negatives("popularity", 4096, keras.Variable(counts), np.array([1]), keras.random.SeedGenerator(3))
     assert 20 < np.sum(np.asarray(drawn) == 3) < 120  # 64 are to be expected, with a deviation of 8
 
 

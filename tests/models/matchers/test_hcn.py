@@ -17,7 +17,7 @@ from tests.models.random_features import PLAIN, make_catalogue, make_features, m
 
 def hcn(**hyperparameters: Any) -> HCN:
     keras.utils.set_random_seed(1)
-    options = {"embedding_dimension": 8, "interests": 3, "recent": 2, **hyperparameters}
+    options = {"embedding_dimension": 8, "interests": 3, "recent_length": 2, **hyperparameters}
     matcher = build_matcher("hcn", PLAIN, options, make_catalogue(PLAIN))
     assert isinstance(matcher, HCN)
     move_weights(matcher)
@@ -63,8 +63,8 @@ def test_the_soft_maximum_by_hand() -> None:
     """Products 2 and 1 at a temperature of 1 weigh e / (1 + e) and 1 / (1 + e)."""
     products = np.array([[[2.0], [1.0]]], np.float32)
     expected = (2 * np.e + 1) / (1 + np.e)
-    np.testing.assert_allclose(hcn(soft_temperature=1.0).over_interests(products), [[expected]], rtol=1e-5)
-    np.testing.assert_allclose(hcn(soft_temperature=0.01).over_interests(products), [[2.0]], rtol=1e-5)
+    np.testing.assert_allclose(hcn(readout_temperature=1.0).over_interests(products), [[expected]], rtol=1e-5)
+    np.testing.assert_allclose(hcn(readout_temperature=0.01).over_interests(products), [[2.0]], rtol=1e-5)
 
 
 def test_redundancy_by_hand() -> None:
@@ -107,7 +107,7 @@ def test_interests_are_told_apart_that_training_had_no_need_to() -> None:
     training, many = log(4000, 1, 1), log(500, 2, 4)
     sizes = {"embedding_dimension": 8, "interests": 4, "normalize": True, "temperature": 0.1}
     found = {}
-    for name, options in (("comirec", {}), ("hcn", {"recent": LENGTH})):
+    for name, options in (("comirec", {}), ("hcn", {"recent_length": LENGTH})):
         figures = []
         for seed in (1, 2, 3):
             model: Any = train(name, INPUTS, sizes | options, training, epochs=4, batch_size=250, seed=seed)

@@ -214,7 +214,7 @@ def test_a_user_is_what_the_history_makes_of_the_node() -> None:
 
 
 def test_the_newest_behaviours_alone_fold_a_user_in() -> None:
-    model = build(graph(users=(1, 1, 2, 3), items=(1, 2, 3, 4)), folded_behaviours=2)
+    model = build(graph(users=(1, 1, 2, 3), items=(1, 2, 3, 4)), fold_in_length=2)
     found = scores(model, [4, 2, 1, 0])
     np.testing.assert_array_equal(found, scores(model, [3, 2, 1, 0]))
     assert np.abs(found - scores(model, [3, 4, 1, 0])).max() > 1e-3

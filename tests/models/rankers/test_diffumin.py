@@ -53,7 +53,7 @@ def test_an_interest_is_the_mean_of_its_channels_behaviours_by_their_scores() ->
 
 
 def test_the_newest_are_taken_from_each_rows_own_end() -> None:
-    ranker, features = diffumin(PLAIN, recent=2), make_features(PLAIN, 7)
+    ranker, features = diffumin(PLAIN, recent_length=2), make_features(PLAIN, 7)
     history, mask = ranker.items.history(features)
     newest, there = ranker._newest(history, mask)
     lengths = np.asarray(mask).sum(1)
@@ -174,6 +174,6 @@ def learned_auc(name: str, **hyperparameters: Any) -> float:
 def test_a_few_behaviours_among_much_noise_are_found() -> None:
     """The mean over a hundred of which four count is nearly the mean of noise: of 2000 rows, 0.5 give or take 0.013. A
     channel whose five best are kept can ask for them alone: 0.95 after this much training."""
-    pooled, found = learned_auc("pooled"), learned_auc("diffumin", denoising_steps=2, kept=5)
+    pooled, found = learned_auc("pooled"), learned_auc("diffumin", denoising_steps=2, top_k=5)
     assert pooled < 0.58
     assert found > pooled + 0.3

@@ -24,7 +24,7 @@ def hcn_ranker(inputs: ModelInputs, **hyperparameters: object) -> HCNRanker:
 
 def test_a_logit_is_of_inner_products_and_of_each_side_alone() -> None:
     """By hand, from six vectors of a user and one of an item; 20 items, whose vectors know nothing of users."""
-    model = hcn_ranker(RICH, soft_temperature=0.5)
+    model = hcn_ranker(RICH, readout_temperature=0.5)
     features = make_features(RICH, 12, full=True)
     user = model.encode_user(features)
     interests, items = np.asarray(user["interests"]), np.asarray(model.space.item(features))
@@ -39,7 +39,7 @@ def test_a_logit_is_of_inner_products_and_of_each_side_alone() -> None:
 
 
 def test_what_was_lately_and_what_was_before_are_not_the_same() -> None:
-    model, features = hcn_ranker(PLAIN, recent=2, item_bias=False), make_features(PLAIN, 9, full=True)
+    model, features = hcn_ranker(PLAIN, recent_length=2, item_bias=False), make_features(PLAIN, 9, full=True)
     turned = features | {"history_item": np.roll(features["history_item"], 2, axis=1)}
     assert np.all(np.abs(np.asarray(model(turned)["click"]) - np.asarray(model(features)["click"])) > 1e-4)
 

@@ -72,7 +72,7 @@ def test_data_that_are_as_before_pass(tmp_path: Path) -> None:
     read = io_utils.SchemaReader().read(str(Path(schema.uri) / "schema.pbtxt"))
     assert schema_utils.schema_as_feature_spec(read).feature_spec == raw_feature_spec(SHOP, with_labels=True)
     assert [domain.name for domain in read.string_domain] == ["device"]
-    execute(DataGate, {"anomalies": anomalies}, {}, stop_at="warning")
+    execute(DataGate, {"anomalies": anomalies}, {}, fail_on="warning")
 
 
 def test_a_column_that_holds_something_else_stops_the_run(tmp_path: Path) -> None:
@@ -80,13 +80,13 @@ def test_a_column_that_holds_something_else_stops_the_run(tmp_path: Path) -> Non
     changed = [row | {"device": "12.5"} if number % 3 else row for number, row in enumerate(ROWS)]
     _, anomalies = examined(tmp_path, [*changed, {"item": "i1", "label_click": 3.0}])
     with pytest.raises(DataGateError) as error:
-        execute(DataGate, {"anomalies": anomalies}, {}, stop_at="error")
+        execute(DataGate, {"anomalies": anomalies}, {}, fail_on="error")
     heading, device, label = str(error.value).splitlines()
     assert heading == "the data are not as the schema expects:"
     assert device.startswith("validation: feature `device` (error): ")
     assert "12.5" in device
     assert label.startswith("validation: feature `label_click` (error): ")
-    execute(DataGate, {"anomalies": anomalies}, {}, stop_at="never")
+    execute(DataGate, {"anomalies": anomalies}, {}, fail_on="never")
 
 
 def test_a_curated_schema_is_held_against_instead(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_curated_schema_is_held_against_instead(tmp_path: Path) -> None:
     laxer = curated.replace("min_domain_mass: 0.5", "min_domain_mass: 0.0")
     assert laxer != curated
     _, anomalies = examined(tmp_path / "second", [row | {"device": "watch"} for row in ROWS], curated=laxer)
-    execute(DataGate, {"anomalies": anomalies}, {}, stop_at="warning")
+    execute(DataGate, {"anomalies": anomalies}, {}, fail_on="warning")
 
 
 def test_a_curated_schema_of_another_log_is_refused(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def anomalies(*texts: str) -> anomalies_pb2.Anomalies:
     return text_format.Parse("\n".join(texts), anomalies_pb2.Anomalies())
 
 
-def refusal(stop_at: str, **by_split: anomalies_pb2.Anomalies) -> list[str]:
+def refusal(fail_on: str, **by_split: anomalies_pb2.Anomalies) -> list[str]:
     with pytest.raises(DataGateError) as error:
-        check_anomalies(by_split, stop_at)  # type: ignore[arg-type]
+        check_anomalies(by_split, fail_on)  # type: ignore[arg-type]
     return str(error.value).splitlines()
 
 
@@ -39,8 +39,8 @@ DEVICE = (
 
 
 def test_no_anomaly_passes() -> None:
-    for stop_at in ("error", "warning", "never"):
-        check_anomalies({"train": anomalies(), "test": anomalies()}, stop_at)  # type: ignore[arg-type]
+    for fail_on in ("error", "warning", "never"):
+        check_anomalies({"train": anomalies(), "test": anomalies()}, fail_on)  # type: ignore[arg-type]
 
 
 def test_every_anomaly_of_the_severity_is_named_with_its_split() -> None:

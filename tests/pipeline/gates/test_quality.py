@@ -97,7 +97,7 @@ def test_a_slice_may_fall_by_both_margins() -> None:
 def test_small_slices_are_not_judged() -> None:
     before, now = model(metrics(), new_users(999, auc=0.9)), model(metrics(), new_users(999, auc=0.1))
     assert verdict(now, before, slice_margin=0.0).is_blessed
-    assert not verdict(now, before, slice_margin=0.0, slice_minimum_examples=999).is_blessed
+    assert not verdict(now, before, slice_margin=0.0, min_slice_examples=999).is_blessed
 
 
 def test_absolute_bounds_are_of_all_examples_alone() -> None:

@@ -79,7 +79,7 @@ def test_what_is_pushed_has_the_requests_that_it_answered(made: tuple[Path, list
 
 
 def test_limits_are_held_against_it(made: tuple[Path, list[str]], tmp_path: Path) -> None:
-    found = verdict(made, tmp_path / "served", megabytes=0.001, p50_milliseconds=1e-6, p99_milliseconds=1e-6)
+    found = verdict(made, tmp_path / "served", max_model_mb=0.001, max_p50_ms=1e-6, max_p99_ms=1e-6)
     assert not found.is_blessed
     size, half, most = found.reasons
     assert size.startswith("the model should have at most 0.001 MB, it has ")
@@ -114,7 +114,7 @@ def test_a_server_that_already_runs_can_be_asked(made: tuple[Path, list[str]], t
             address=address,
             base_path=str(tmp_path / "y"),
             timeout_seconds=1.0,
-            megabytes=0.001,
+            max_model_mb=0.001,
         )
         assert [reason.partition(" should ")[0] for reason in both.reasons] == ["the model", "the server"]
 
@@ -197,6 +197,6 @@ def test_a_matcher_whose_index_is_of_another_model_is_refused(matcher: tuple[Pat
 
 
 def test_limits_are_held_against_retrieval(matcher: tuple[Path, list[str]], tmp_path: Path) -> None:
-    found = verdict(matcher, tmp_path / "served", p50_milliseconds=1e-6)
+    found = verdict(matcher, tmp_path / "served", max_p50_ms=1e-6)
     (reason,) = found.reasons
     assert reason.startswith("p50 of retrieving 7 items should be at most 1e-06 ms, it is ")

@@ -199,13 +199,13 @@ def test_a_backup_of_another_training_is_not_continued(tmp_path: Path, splits: t
 def test_tables_beyond_their_budget_stop_it_before_they_are_made(splits: tuple[Split, Split]) -> None:
     """10^10 items, which no machine could hold."""
     inputs = replace(training_examples.INPUTS, item_rows=10**10)
-    budget = config(optimizer=OptimizerConfig(name="sparse_adagrad"), table_memory_megabytes=500)
+    budget = config(optimizer=OptimizerConfig(name="sparse_adagrad"), max_embedding_memory_mb=500)
     shown = io.StringIO()
     with pytest.raises(TrainingError) as caught, shown_on(Console(file=shown, width=120)):
         train(budget, lambda: build_ranker("din", inputs, {}), *splits, name="model din")
     # A weight and a slot of 4 bytes for each of 16 numbers an item, and for the biases of two tasks.
     assert "take 1,373,291 MB (item 1,220,703 MB, bias 152,588 MB, " in str(caught.value)
-    assert str(caught.value).endswith("`training.table_memory_megabytes` is 500")
+    assert str(caught.value).endswith("`training.max_embedding_memory_mb` is 500")
     assert "model din: embedding tables" in shown.getvalue()
 
 

@@ -170,7 +170,7 @@ def test_what_is_out_of_a_limited_vocabulary_is_counted(tmp_path: Path, use: lis
     split = Split.read([training_examples.write(rows, tmp_path)], training_examples.INPUTS, 100)
     category = {"name": "category", "from": "items", "use": use, "vocabulary_size": 4}
     tags = {"name": "tags", "from": "items", "kind": "categorical_list"}
-    item = {"minimum_count": 2, "out_of_vocabulary_buckets": 3}
+    item = {"min_count": 2, "out_of_vocabulary_buckets": 3}
     config = whole(configuration(features={"item": item, "attributes": [category, tags]}))
     categories = (
         {"category": {"values": 3, "unknown": 1}}

@@ -20,7 +20,7 @@ TABLES = (
 def test_the_sentence_has_the_numbers() -> None:
     assert over_budget(TABLES, "rowwise_adagrad", 713) == (
         "tables of the model and what rowwise_adagrad keeps beside them take 713 MB (item 648 MB, user 65 MB, "
-        "device <0.1 MB), `training.table_memory_megabytes` is 713"
+        "device <0.1 MB), `training.max_embedding_memory_mb` is 713"
     )
 
 

@@ -116,9 +116,9 @@ def test_unusable_rows_are_a_problem_past_the_limit(tmp_path: Path) -> None:
     }
     (problem,) = report.problems
     assert problem.startswith(
-        "at most 1.00% of the rows of events should be unusable (`data.dead_letter_limit`), received 3 of 101, 2.97%: "
+        "at most 1.00% of the rows of events should be unusable (`data.max_bad_row_share`), received 3 of 101, 2.97%: "
     )
-    assert checked(tmp_path, rows, CONFIG.replace("data:", "data:\n  dead_letter_limit: 0.05")).is_usable
+    assert checked(tmp_path, rows, CONFIG.replace("data:", "data:\n  max_bad_row_share: 0.05")).is_usable
 
 
 def test_a_task_without_negatives_is_a_problem_that_names_the_way_out(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_the_knowledge_graph_is_read_too(tmp_path: Path) -> None:
     (tmp_path / "links.tsv").write_text("item\tentiti\n1\tm1\n")
     report = checked(tmp_path, config=config)
     assert report.problems == [
-        "at most 1.00% of the rows of graph should be unusable (`data.dead_letter_limit`), received 1 of 2, 50.00%: "
+        "at most 1.00% of the rows of graph should be unusable (`data.max_bad_row_share`), received 1 of 2, 50.00%: "
         "1 x nothing in one of head, relation, tail",
         f"{tmp_path}/links.tsv should have a column `entity`, received entiti",
     ]

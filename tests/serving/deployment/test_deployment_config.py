@@ -32,7 +32,7 @@ model: {name: pooled}
         ({"model_path": '/mo"dels'}, "`model_path` should be an absolute folder or a bucket"),
         ({"model_path": "s3://bucket"}, "the stock image, which reads no s3://"),
         ({"model_path": "s3://bucket", "image": "docker.io/tensorflow/serving"}, "the stock image, which reads no s3"),
-        ({"replicas": 5, "most_replicas": 3}, "`most_replicas` should be at least `replicas`, 5, received 3"),
+        ({"replicas": 5, "max_replicas": 3}, "`max_replicas` should be at least `replicas`, 5, received 3"),
         ({"cpu": "two"}, "should be a quantity such as 2, 500m or 4Gi, received 'two'"),
         (
             {"namespace": "Ranking"},

@@ -23,7 +23,7 @@ def refusal(folder: Path, **config: Any) -> str:
 
 def test_the_newest_versions_are_checked(models: Path) -> None:
     assert check_model_folder(str(models), DeploymentConfig()) == [3, 4]
-    assert check_model_folder(str(models), DeploymentConfig(versions_kept=1)) == [4]
+    assert check_model_folder(str(models), DeploymentConfig(num_versions=1)) == [4]
     assert check_model_folder(f"{models}/", BATCHING) == [3, 4]
 
 
@@ -108,13 +108,13 @@ def test_a_model_may_have_no_weights(models: Path) -> None:
     module = Constant()
     tf.saved_model.save(module, str(models / "5"), signatures={"serving_default": module.one})
     shutil.rmtree(models / "5" / "variables")
-    assert refusal(models, versions_kept=1).startswith(f"{models}/5 should hold warm-up requests")
+    assert refusal(models, num_versions=1).startswith(f"{models}/5 should hold warm-up requests")
 
 
 def test_every_version_that_is_served_is_checked(models: Path) -> None:
     (models / "3" / "assets.extra" / "tf_serving_warmup_requests").unlink()
     assert refusal(models).startswith(f"{models}/3 should hold warm-up requests")
-    assert check_model_folder(str(models), DeploymentConfig(versions_kept=1)) == [4]
+    assert check_model_folder(str(models), DeploymentConfig(num_versions=1)) == [4]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"description": 3}', '{"description": {"format": 2}}'])

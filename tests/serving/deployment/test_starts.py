@@ -119,7 +119,7 @@ def test_a_model_with_a_recorded_warm_up_is_refused_where_the_server_did_not_sta
     batches = any(flag.startswith("--enable_batching") for flag in STARTS[name]["flags"])
     given = {"batching": {"max_batch_size": 4}} if batches else {}
     try:
-        check_model_folder(str(models), DeploymentConfig.model_validate({"versions_kept": 1, **given}))
+        check_model_folder(str(models), DeploymentConfig.model_validate({"num_versions": 1, **given}))
         refused = False
     except ModelFolderError:
         refused = True
@@ -128,8 +128,8 @@ def test_a_model_with_a_recorded_warm_up_is_refused_where_the_server_did_not_sta
 
 RENDERED: dict[str, dict[str, Any]] = {
     "defaults": {},
-    "one version": {"versions_kept": 1},
-    "more versions than there are": {"versions_kept": 9},
+    "one version": {"num_versions": 1},
+    "more versions than there are": {"num_versions": 9},
     "canary": {"labels": {"stable": 3, "canary": 4}},
     "rollback": {"labels": {"stable": 3}, "versions": [4]},
     "batching": {"batching": {}},

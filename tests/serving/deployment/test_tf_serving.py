@@ -93,7 +93,7 @@ def test_files_word_for_word() -> None:
 
 
 def test_the_newest_versions_are_served(tmp_path: Path) -> None:
-    model = model_of(DeploymentConfig(versions_kept=3), tmp_path)
+    model = model_of(DeploymentConfig(num_versions=3), tmp_path)
     assert (model.name, model.base_path, model.model_platform) == ("shop", "/models/shop", "tensorflow")
     assert model.model_version_policy.WhichOneof("policy_choice") == "latest"
     assert model.model_version_policy.latest.num_versions == 3

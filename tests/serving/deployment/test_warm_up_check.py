@@ -15,8 +15,8 @@ from interestflow.serving.deployment.model_folder import check_model_folder
 from interestflow.serving.warm_up import WARM_UP, write_warm_up
 from tests.serving.deployment.model_folders import BATCHING, ranker_requests, request
 
-PLAIN = DeploymentConfig(versions_kept=1)
-BATCHED = BATCHING.model_copy(update={"versions_kept": 1})
+PLAIN = DeploymentConfig(num_versions=1)
+BATCHED = BATCHING.model_copy(update={"num_versions": 1})
 
 
 def refusal(models: Path, config: DeploymentConfig) -> str:

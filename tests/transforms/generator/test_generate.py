@@ -58,7 +58,7 @@ def test_the_tables_have_what_they_should(log):
         LogGeneratorConfig(events=100, users=2, items=10, categories=2, days=2),
         LogGeneratorConfig(events=5_000, users=2, items=10, categories=10, days=2, interests_per_user=1),
         LogGeneratorConfig(events=100, users=1_000, items=50, categories=5, days=40),
-        LogGeneratorConfig(events=777, users=10, items=40, categories=20, exposure_to_interests=1.0),
+        LogGeneratorConfig(events=777, users=10, items=40, categories=20, interest_exposure=1.0),
     ],
     ids=["smallest", "few users", "most users without events", "only interests"],
 )
@@ -127,7 +127,7 @@ def test_the_best_possible_is_what_the_truth_reaches(log):
 
 def test_the_probability_is_the_stated_function_of_recent_clicks_fit_and_context():
     """With everything else switched off, the logit is what its terms add up to."""
-    config = SMALL.model_copy(update={"fit_effect": 0.0, "context_effect": 0.0, "events": 8_000, "users": 40})
+    config = SMALL.model_copy(update={"interest_effect": 0.0, "context_effect": 0.0, "events": 8_000, "users": 40})
     events = with_warmth(generate(config), config.recency_half_life_hours)
     rest = events.with_columns(
         rest=logit(pl.col("true_probability"))
@@ -142,7 +142,7 @@ def test_the_probability_is_the_stated_function_of_recent_clicks_fit_and_context
 
 def test_a_click_just_now_raises_the_probability_and_time_lowers_it_again():
     """The same user and item, shown again: with the category clicked since, and without."""
-    config = SMALL.model_copy(update={"fit_effect": 0.0, "context_effect": 0.0, "base_logit": -1.0})
+    config = SMALL.model_copy(update={"interest_effect": 0.0, "context_effect": 0.0, "base_logit": -1.0})
     events = with_warmth(generate(config), config.recency_half_life_hours)
     again = events.with_columns(
         change=logit(pl.col("true_probability")).diff().over("user", "item", order_by="timestamp"),
@@ -160,7 +160,7 @@ def test_a_click_just_now_raises_the_probability_and_time_lowers_it_again():
 def what_fit_adds(**update: float) -> pl.DataFrame:
     """Each event with its category and `added`, the part of its logit that the user's interests make."""
     config = SMALL.model_copy(update={"recency_effect": 0.0, "context_effect": 0.0, **update})
-    fitted, plain = generate(config), generate(config.model_copy(update={"fit_effect": 0.0}))
+    fitted, plain = generate(config), generate(config.model_copy(update={"interest_effect": 0.0}))
     keys = ["user", "item", "timestamp", "device"]
     assert_frame_equal(fitted.events.select(keys), plain.events.select(keys))
     without = plain.events.select(logit(pl.col("true_probability"))).to_series()
@@ -172,8 +172,8 @@ def test_fit_raises_the_probability_by_the_intensity_of_the_interest():
     events = what_fit_adds(interest_lifetime_days=1e9)
     fits = events.filter(pl.col("fits"))
     # Intensities lie between 0.6 and 1 of the effect; half of all impressions, and some by chance, meet an interest.
-    assert fits["added"].min() >= 0.6 * SMALL.fit_effect - 1e-9
-    assert fits["added"].max() <= SMALL.fit_effect + 1e-9
+    assert fits["added"].min() >= 0.6 * SMALL.interest_effect - 1e-9
+    assert fits["added"].max() <= SMALL.interest_effect + 1e-9
     assert 0.5 <= fits.height / events.height < 0.75
     # Interests last here: no user has more of them than configured, and a category fits always or never.
     assert fits.group_by("user").agg(pl.n_unique("category"))["category"].max() == SMALL.interests_per_user
@@ -272,14 +272,21 @@ def test_an_unknown_format_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("effects", "shown"),
     [
-        ({"order_effect": 2.5, "order_steps": 3}, {"exposure_to_interests": 1.0}),
+        ({"order_effect": 2.5, "order_steps": 3}, {"interest_exposure": 1.0}),
         ({"drift_effect": 2.5}, {"drift_share": 0.5}),
     ],
     ids=["order", "drift"],
 )
 def test_what_was_shown_last_adds_its_effect_and_nothing_else(effects, shown):
     """Where all other effects are off, the same user and item have one of two logits, `2.5` apart."""
-    off = {"fit_effect": 0.0, "context_effect": 0.0, "recency_effect": 0.0, "events": 20_000, "users": 40, "items": 60}
+    off = {
+        "interest_effect": 0.0,
+        "context_effect": 0.0,
+        "recency_effect": 0.0,
+        "events": 20_000,
+        "users": 40,
+        "items": 60,
+    }
     log = generate(SMALL.model_copy(update=off | effects | shown))
     values = log.events.select("user", "item", logit=logit(pl.col("true_probability")))
     rest = values.with_columns(added=pl.col("logit") - pl.col("logit").min().over("user", "item"))
@@ -309,10 +316,16 @@ def test_the_order_of_what_is_shown_is_left_alone_unless_asked_for(log):
 
 
 def test_of_each_event_one_label_is_observed_and_asks_for_its_kinds_interests():
-    """Where all other effects are off, a user's category has one of two logits a label, `kind_effect` apart."""
-    off = {"fit_effect": 0.0, "context_effect": 0.0, "recency_effect": 0.0, "interest_lifetime_days": 1e9, "users": 100}
-    shown = {"interests_per_user": 2, "exposure_to_interests": 1.0}
-    log = generate(SMALL.model_copy(update=off | shown | {"kind_effect": 2.5}))
+    """Where all other effects are off, a user's category has one of two logits a label, `task_effect` apart."""
+    off = {
+        "interest_effect": 0.0,
+        "context_effect": 0.0,
+        "recency_effect": 0.0,
+        "interest_lifetime_days": 1e9,
+        "users": 100,
+    }
+    shown = {"interests_per_user": 2, "interest_exposure": 1.0}
+    log = generate(SMALL.model_copy(update=off | shown | {"task_effect": 2.5}))
     assert log.events.select("like", "kind", "asked").schema == {
         "like": pl.Int64, "kind": pl.String, "asked": pl.String,
     }  # fmt: skip
@@ -332,5 +345,5 @@ def test_of_each_event_one_label_is_observed_and_asks_for_its_kinds_interests():
 
 
 def test_one_interest_is_too_few_for_two_kinds():
-    with pytest.raises(ValueError, match="`interests_per_user` should be at least 2 with `kind_effect`, received 1"):
-        LogGeneratorConfig(interests_per_user=1, kind_effect=1.0)
+    with pytest.raises(ValueError, match="`interests_per_user` should be at least 2 with `task_effect`, received 1"):
+        LogGeneratorConfig(interests_per_user=1, task_effect=1.0)

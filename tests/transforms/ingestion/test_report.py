@@ -17,7 +17,7 @@ def test_reasons_are_summed_over_all_blocks() -> None:
     with pytest.raises(IngestionError) as raised:
         decide_boundaries(None, configuration(), [], [], reports)
     assert str(raised.value) == (
-        "at most 1.00% of the rows of `data.events` should be unusable (`data.dead_letter_limit`), "
+        "at most 1.00% of the rows of `data.events` should be unusable (`data.max_bad_row_share`), "
         "received 15 of 60, 25.00%: 10 x no user id; 5 x no item id"
     )
 

@@ -25,7 +25,7 @@ def configuration(folder: Path, **data: Any) -> IngestionConfig:
         "path": "kg*.tsv", "format": "tsv", "head": "h", "relation": "r", "tail": "t",
         "links": {"path": "links.csv", "format": "csv", "item": "item", "entity": "entity"},
     }  # fmt: skip
-    return shop(folder, data={"knowledge_graph": graph, "dead_letter_limit": 0.5} | data)
+    return shop(folder, data={"knowledge_graph": graph, "max_bad_row_share": 0.5} | data)
 
 
 def run(config: IngestionConfig, folder: Path) -> tuple[NumberedGraph, GraphCounts]:
@@ -87,7 +87,7 @@ def test_too_little_that_can_be_used_ends_the_run(tmp_path: Path, limit: float, 
     write_files(tmp_path)
     (tmp_path / "links.csv").write_text(links)
     with pytest.raises(Exception, match=says):
-        run(configuration(tmp_path, dead_letter_limit=limit), tmp_path)
+        run(configuration(tmp_path, max_bad_row_share=limit), tmp_path)
 
 
 def test_a_configuration_without_a_graph_is_told_so(tmp_path: Path) -> None:
