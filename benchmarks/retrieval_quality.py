@@ -43,9 +43,10 @@ Figures = dict[str, list[dict[str, float]]]
 def on_test_window(config: PipelineConfig, model: str, examples: str) -> dict[str, Any]:
     """Figures of the model in a folder and of popularity, as the pipeline's evaluation has them."""
     with tempfile.TemporaryDirectory() as folder:
-        found = evaluate_matcher(config.for_evaluation(), model, examples, folder, PipelineOptions(BEAM_ARGUMENTS))
-    both = zip(("test", POPULARITY), found, strict=True)
-    return {name: _figures(next(iter(evaluated.tasks.values())).overall) for name, evaluated in both}
+        result = evaluate_matcher(config.for_evaluation(), model, examples, folder, PipelineOptions(BEAM_ARGUMENTS))
+    assert result.popularity is not None
+    evaluations = {"test": result.model, POPULARITY: result.popularity}
+    return {name: _figures(next(iter(each.tasks.values())).overall) for name, each in evaluations.items()}
 
 
 def _figures(metrics: TaskMetrics) -> dict[str, float]:

@@ -42,7 +42,7 @@ import numpy as np
 import tensorflow as tf
 
 from interestflow.pipeline.config import load
-from interestflow.pipeline.evaluation.rankers import files_of_test_split
+from interestflow.pipeline.evaluation.common import files_of_test_split
 from interestflow.pipeline.folders import Folders
 from interestflow.pipeline.gates.champion import pushed_models
 from interestflow.serving.client import Client, ClientError

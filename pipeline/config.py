@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -16,6 +16,7 @@ from interestflow.models.model_config import ModelConfig
 from interestflow.models.spec import ModelSpec
 from interestflow.models.training_config import EmbeddingConfig, TrainingConfig
 from interestflow.pipeline.config_errors import describe, repeated_keys
+from interestflow.pipeline.metrics.registry import FAMILIES, Metric, MetricFamily
 from interestflow.serving.config import ServingGateConfig
 from interestflow.serving.deployment.config import DeploymentConfig
 from interestflow.transforms.config import IngestionConfig, Section
@@ -24,20 +25,6 @@ from interestflow.transforms.generator.config import LogGeneratorConfig
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
 RUNS_FOLDER_VARIABLE = "INTERESTFLOW_RUNS"
 Severity = Literal["error", "warning", "never"]
-RankerMetric = Literal["auc", "gauc", "log_loss", "ece"]
-RetrievalMetric = Literal[
-    "recall_10", "recall_20", "recall_50",
-    "ndcg_10", "ndcg_20", "ndcg_50",
-    "hit_rate_10", "hit_rate_20", "hit_rate_50",
-    "coverage_10", "coverage_20", "coverage_50",
-    "diversity_10", "diversity_20", "diversity_50",
-    "novelty_10", "novelty_20", "novelty_50",
-]  # fmt: skip
-Metric = Literal[RankerMetric, RetrievalMetric]
-RANKER_METRICS: tuple[str, ...] = get_args(RankerMetric)
-RETRIEVAL_METRICS: tuple[str, ...] = get_args(RetrievalMetric)
-STOPPING_METRICS = {False: ("auc", "log_loss"), True: ("ndcg_50", "recall_50")}
-"""By whether the model is a matcher; the first is the default."""
 
 
 class ConfigurationError(Exception):
@@ -154,7 +141,7 @@ class PipelineConfig(IngestionConfig):
     @model_validator(mode="after")
     def _one_kind_of_model(self) -> PipelineConfig:
         kind, others = ("matcher", "rankers") if self.is_matcher else ("ranker", "matchers")
-        known = RETRIEVAL_METRICS if self.is_matcher else RANKER_METRICS
+        known = self.metric_family.bounded
         gate = self.evaluation.gate
         bounds = {"at_least": gate.at_least, "at_most": gate.at_most, "champion_margin": gate.champion_margin or {}}
         for where, metrics in bounds.items():
@@ -164,7 +151,7 @@ class PipelineConfig(IngestionConfig):
                         f"`evaluation.gate.{where}.{bounded}` is a metric of {others}, but {self.model.name} is a "
                         f"{kind}, whose metrics are {', '.join(known)}"
                     )
-        allowed = STOPPING_METRICS[self.is_matcher]
+        allowed = self.metric_family.stopping
         for section, training in (("training", self.training), ("baseline_training", self.baseline_training)):
             stopping = None if training is None else training.early_stopping
             metric = None if stopping is None else stopping.metric
@@ -221,6 +208,11 @@ class PipelineConfig(IngestionConfig):
     def is_matcher(self) -> bool:
         """Whether the model finds items among all, rather than ranking those that it is given."""
         return self.model_spec.is_matcher
+
+    @property
+    def metric_family(self) -> MetricFamily:
+        """Metrics of the model's family."""
+        return FAMILIES[self.model_spec.family]
 
     @property
     def uses_graph(self) -> bool:

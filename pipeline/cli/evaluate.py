@@ -46,8 +46,7 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
     with console.status("loading libraries"):
         from apache_beam.options.pipeline_options import PipelineOptions
 
-        from interestflow.pipeline.evaluation.matchers import POPULARITY, evaluate_matcher
-        from interestflow.pipeline.evaluation.rankers import evaluate_model, files_of_test_split
+        from interestflow.pipeline.evaluation.evaluate import evaluate
         from interestflow.pipeline.evaluation.result import EvaluationError
         from interestflow.pipeline.gates.champion import pushed_models
         from interestflow.pipeline.report.metrics_table import metrics_table, slices_table
@@ -63,15 +62,11 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
     try:
         with console.status("scoring the test split"), tempfile.TemporaryDirectory() as temporary:
             options = PipelineOptions(BEAM_ARGUMENTS)
-            if config.is_matcher:
-                found, popularity = evaluate_matcher(config, model, examples, temporary, options)
-                shown = {found.name: found, POPULARITY: popularity}
-            else:
-                found = evaluate_model(config, model, files_of_test_split(examples), temporary, options)
-                shown = {found.name: found}
+            evaluation = evaluate(config, model, None, examples, temporary, options)
     except EvaluationError as error:
         raise NothingToEvaluateError(str(error)) from None
-    console.print(metrics_table(shown))
-    slices = slices_table(found, "by slice", {})
+    models = [evaluation.model] if evaluation.popularity is None else [evaluation.model, evaluation.popularity]
+    console.print(metrics_table({evaluated.name: evaluated for evaluated in models}))
+    slices = slices_table(evaluation.model, "by slice", {})
     if slices is not None:
         console.print(slices)

@@ -7,8 +7,7 @@ from tfx.v1.dsl.components import BeamComponentParameter, InputArtifact, OutputA
 
 from interestflow.pipeline.artifacts import types as artifacts
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.evaluation.matchers import evaluate_matchers
-from interestflow.pipeline.evaluation.rankers import evaluate, files_of_test_split
+from interestflow.pipeline.evaluation.evaluate import evaluate
 from interestflow.pipeline.gates.champion import Champion
 
 
@@ -39,8 +38,5 @@ def Evaluator(
     del code_fingerprint  # TFX compares it
     found = Champion.read(champion.uri) if champion else Champion()
     described = PipelineConfig.model_validate_json(config)
-    folder, options = path_utils.serving_model_path(model.uri), beam_pipeline.options
-    if described.is_matcher:
-        evaluate_matchers(described, folder, found.folder, examples.uri, evaluation.uri, options)
-    else:
-        evaluate(described, folder, found.folder, files_of_test_split(examples.uri), evaluation.uri, options)
+    folder = path_utils.serving_model_path(model.uri)
+    evaluate(described, folder, found.folder, examples.uri, evaluation.uri, beam_pipeline.options)

@@ -4,7 +4,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 
-from interestflow.pipeline.evaluation.rankers import files_of_test_split
+from interestflow.pipeline.evaluation.common import files_of_test_split
 from interestflow.pipeline.gates.serving import validate_serving
 from interestflow.serving.config import ServingGateConfig
 

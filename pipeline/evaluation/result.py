@@ -1,21 +1,14 @@
-"""What an evaluation found: `evaluation.json`."""
+"""Result of an evaluation, kept as `evaluation.json`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
-from interestflow.pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS
-
-Direction = Literal["higher", "lower"]
-BETTER: dict[str, Direction] = {
-    **dict.fromkeys(RANKER_METRICS + RETRIEVAL_METRICS, "higher"),
-    **dict.fromkeys(("log_loss", "ece"), "lower"),
-}
-"""By metric, which way is better."""
+from interestflow.pipeline.metrics.registry import RANKING, RETRIEVAL, MetricFamily
 
 
 class EvaluationError(Exception):
@@ -23,55 +16,55 @@ class EvaluationError(Exception):
 
 
 class Result(BaseModel):
+    """Immutable part of an evaluation, which refuses unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TaskMetrics(Result):
-    """What a table or a gate asks of metrics, whatever they are of.
+    """Metrics of one task on some examples, whatever the model's family.
 
-    HEADINGS: what is shown, heading by metric, in order.
-    OVERALL_ALONE: those that are not shown by slice.
-    MAIN: the metric to compare models by at a glance.
-    DEFAULT_MARGINS: by how much a metric may be worse than the champion's, where the configuration does not say.
+    Attributes:
+        FAMILY: Metrics that this class holds.
+        examples: Number of examples, or of queries, that the metrics are computed from.
     """
 
-    HEADINGS: ClassVar[Mapping[str, str]]
-    OVERALL_ALONE: ClassVar[frozenset[str]]
-    MAIN: ClassVar[str]
-    DEFAULT_MARGINS: ClassVar[Mapping[str, float]]
+    FAMILY: ClassVar[MetricFamily]
 
     examples: int
 
     def value(self, metric: str) -> float | None:
-        """A metric of this kind by name; None where it is undefined."""
+        """Return a metric of the family by name; None where it is undefined."""
         raise NotImplementedError
 
     def best_possible(self) -> dict[str, float | None]:
-        """By metric, what the true probabilities reach, where the log has them."""
+        """Return what the true probabilities reach, by metric; empty where the log has none."""
         return {}
 
     @property
     def headroom_share(self) -> float | None:
-        """How far the model is on the way to the best possible; None where that is not known."""
+        """Share of the distance between chance and the best possible that the model reaches; None if unknown."""
         return None
 
     def notes(self, task: str) -> Iterator[str]:
-        """Sentences on what the figures are of."""
+        """Yield sentences that say what the metrics are computed from."""
         return iter(())
 
 
 class RankingMetrics(TaskMetrics):
-    """Of one task of a ranker on some examples; None where a metric is undefined, such as an AUC without positives.
+    """Metrics of one task of a ranker; None where a metric is undefined, such as an AUC without positives.
 
-    examples: with a label for the task; `unlabelled` are beside them and count for nothing.
-    gauc_users, gauc_dropped_users: users that GAUC is made of, and those that it leaves out since they have one label.
-    best_possible_auc, best_possible_log_loss: of the true probabilities, where the log has them.
+    Attributes:
+        examples: Examples with a label for the task.
+        positives: Positives among them.
+        unlabelled: Further examples, without a label for the task; no metric counts them.
+        gauc_users: Users that GAUC is computed from.
+        gauc_dropped_users: Users that GAUC leaves out, since they have labels of one value only.
+        best_possible_auc: AUC of the true probabilities, where the log has them.
+        best_possible_log_loss: Log loss of the true probabilities, where the log has them.
     """
 
-    HEADINGS = {"auc": "AUC", "gauc": "GAUC", "log_loss": "log loss", "ece": "ECE", "calibration": "calibration"}
-    OVERALL_ALONE = frozenset({"calibration"})
-    MAIN = "auc"
-    DEFAULT_MARGINS = {"auc": 0.005}
+    FAMILY = RANKING
 
     positives: int
     unlabelled: int
@@ -86,23 +79,25 @@ class RankingMetrics(TaskMetrics):
     best_possible_log_loss: float | None = None
 
     def value(self, metric: str) -> float | None:
-        """One of `HEADINGS`."""
-        found: float | None = getattr(self, metric)
-        return found
+        """Return one of the metrics of `RANKING`."""
+        value: float | None = getattr(self, metric)
+        return value
 
     @property
     def headroom_share(self) -> float | None:
-        """How far the AUC is on the way from 0.5, which chance reaches, to the best possible."""
+        """Share of the distance between an AUC of 0.5, which chance reaches, and the best possible AUC."""
         if self.auc is None or self.best_possible_auc is None or self.best_possible_auc <= 0.5:
             return None
         return (self.auc - 0.5) / (self.best_possible_auc - 0.5)
 
     def best_possible(self) -> dict[str, float | None]:
+        """Return AUC and log loss of the true probabilities."""
         if self.best_possible_auc is None:
             return {}
         return {"auc": self.best_possible_auc, "log_loss": self.best_possible_log_loss}
 
     def notes(self, task: str) -> Iterator[str]:
+        """Yield the users of GAUC and the examples without a label."""
         users = self.gauc_users + self.gauc_dropped_users
         yield (
             f"GAUC of {task} is of {self.gauc_users:,} of {users:,} users; "
@@ -113,23 +108,17 @@ class RankingMetrics(TaskMetrics):
 
 
 class RetrievalMetrics(TaskMetrics):
-    """Of a matcher, over some of what users took in the test window, each asked for on its own.
+    """Metrics of a matcher over positives of the test window, each a query of its own.
 
-    users: who took them.
-    examples: what they took, the targets.
-    unreachable: targets among them that are no candidates, and so can never be found.
-    repeated: what they took and had taken before, which is no target.
-    figures: by metric, None or missing where it is undefined.
+    Attributes:
+        examples: Queries, each with one target.
+        users: Users of the queries.
+        unreachable: Targets that are no candidates and therefore cannot be retrieved.
+        repeated: Further positives whose item the user had interacted with before; they are no queries.
+        figures: Metrics by name; None or missing where one is undefined.
     """
 
-    HEADINGS = {
-        "recall_10": "recall@10", "recall_50": "recall@50", "ndcg_10": "NDCG@10", "ndcg_50": "NDCG@50",
-        "hit_rate_50": "hit rate@50", "coverage_50": "coverage@50", "diversity_10": "diversity@10",
-        "novelty_10": "novelty@10",
-    }  # fmt: skip
-    OVERALL_ALONE = frozenset({"hit_rate_50", "coverage_50", "diversity_10", "novelty_10"})
-    MAIN = "ndcg_50"
-    DEFAULT_MARGINS = {"recall_50": 0.01}
+    FAMILY = RETRIEVAL
 
     users: int
     unreachable: int
@@ -137,23 +126,33 @@ class RetrievalMetrics(TaskMetrics):
     figures: dict[str, float | None]
 
     def value(self, metric: str) -> float | None:
-        """One of `RETRIEVAL_METRICS`."""
+        """Return one of the metrics of `RETRIEVAL`."""
         return self.figures.get(metric)
 
     def notes(self, task: str) -> Iterator[str]:
-        yield f"{self.users:,} users took {self.examples:,} items of {task} in the test window, each a query of its own"
+        """Yield the number of queries, and of positives that cannot be retrieved."""
+        yield (
+            f"{self.users:,} users have {self.examples:,} positives of {task} in the test window, "
+            "each a query of its own"
+        )
         if self.unreachable:
-            yield f"{self.unreachable:,} of them are not in the catalogue and cannot be found"
+            yield f"{self.unreachable:,} of them are not in the catalogue and cannot be retrieved"
         if self.repeated:
-            yield f"{self.repeated:,} more had been taken before by the same user and are not looked for"
+            yield f"{self.repeated:,} further positives repeat an earlier one of the same user and are no queries"
 
 
 AnyMetrics = RankingMetrics | RetrievalMetrics
-"""Told apart by their fields, of which neither kind knows the other's."""
+"""Metrics of either family, distinguished by their fields, of which neither family has the other's."""
 
 
 class SliceMetrics(Result):
-    """`name` is the slice as configured, `value` which of its parts."""
+    """Metrics of one part of a slice.
+
+    Attributes:
+        name: Name of the slice, as configured.
+        value: Value of the slice that the part's examples have.
+        metrics: Metrics of the part.
+    """
 
     name: str
     value: str
@@ -161,12 +160,21 @@ class SliceMetrics(Result):
 
 
 class TaskEvaluation(Result):
+    """Metrics of one task, overall and by slice."""
+
     overall: AnyMetrics
     slices: tuple[SliceMetrics, ...]
 
 
 class ModelEvaluation(Result):
-    """`name`: of the kind of model, such as din."""
+    """Metrics of one model by task.
+
+    Attributes:
+        name: Name of its kind of model, such as din.
+        fingerprint: Fingerprint of all that the model comes from.
+        folder: Folder of the exported model.
+        tasks: Metrics by task.
+    """
 
     name: str
     fingerprint: str
@@ -175,9 +183,14 @@ class ModelEvaluation(Result):
 
 
 class Evaluation(JsonArtifact):
-    """`champion_problem` says why there is a champion that could not be evaluated.
+    """Metrics of a model, and of what it is compared with.
 
-    `popularity`: beside a matcher, what the most frequent items reach, which nothing is learned for.
+    Attributes:
+        model: Metrics of the model.
+        champion: Metrics of the champion on the same examples; None where there is none.
+        champion_problem: Why there is a champion that could not be evaluated.
+        examples: Number of test examples or queries.
+        popularity: What the most popular items reach, without any training; None for rankers.
     """
 
     FILE = "evaluation.json"

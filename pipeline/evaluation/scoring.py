@@ -1,6 +1,6 @@
-"""Test examples, scored by an exported model in large batches and handed to TFMA in blocks, one a slice.
+"""Scoring of test examples by an exported model in large batches, for TFMA in one block for each slice.
 
-TFMA's own extractors take examples apart one by one; with blocks, its cost does not grow with the examples.
+TFMA's own extractors handle examples one by one; with blocks, its cost does not grow with the number of examples.
 """
 
 from __future__ import annotations
@@ -16,25 +16,30 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.slicer import slicer_lib
 
-from interestflow.pipeline.evaluation.exported_model import answer_examples, examples_in
+from interestflow.pipeline.evaluation.exported_model import examples_in, run_examples
 from interestflow.pipeline.evaluation.result import EvaluationError
 from interestflow.pipeline.evaluation.slices import Slice
 from interestflow.pipeline.metrics.scored_examples import user_ids
 from interestflow.transforms import feature_names
 
 BATCH = 1024
-"""Examples scored at once: a model's activations over the history grow with it."""
+"""Examples scored at once; the memory of a model's activations over the history grows with it."""
 BLOCK = 65536
-"""Examples handed to TFMA at once."""
-Block = dict[str, Any]
+"""Examples in a block for TFMA."""
+Block = dict[str, np.ndarray]
+"""Arrays of scored examples by name, see `BatchScorer.score`."""
 
 
 @dataclass(frozen=True)
 class BatchScorer:
-    """Asks the signature `serving_default` of the model in `folder`, and reads labels and slices beside its answers.
+    """Scores examples by `serving_default` of an exported model, and reads their labels and slices.
 
-    masked_tasks: those of the tasks that have a mask, which says where there is a label.
-    true_probability: whether the examples have one.
+    Attributes:
+        folder: Folder of the exported model.
+        tasks: Names of the tasks.
+        masked_tasks: Tasks with a mask, which tells which examples have a label.
+        slices: Slices of the examples.
+        true_probability: Whether the examples have the true probability of the first task.
     """
 
     folder: str
@@ -44,10 +49,10 @@ class BatchScorer:
     true_probability: bool
 
     def check(self, files: Sequence[str]) -> None:
-        """Scores the first examples there are.
+        """Check that the first examples of `files` can be scored.
 
         Raises:
-            EvaluationError: where that fails, or where there are none.
+            EvaluationError: If they cannot, or if there are no examples.
         """
         for file in files:
             for batch in examples_in([file]).batch(16).take(1):
@@ -56,25 +61,31 @@ class BatchScorer:
         raise EvaluationError("the test split has no examples")
 
     def blocks(self, file: str) -> Iterator[Block]:
-        """The examples of one file, scored, in blocks of about `BLOCK`."""
-        waiting: list[Block] = []
+        """Yield the scored examples of one file in blocks of about `BLOCK` examples."""
+        batches: list[Block] = []
         for batch in examples_in([file]).batch(BATCH).prefetch(2):
-            waiting.append(self.score(batch))
-            if len(waiting) * BATCH >= BLOCK:
-                yield _joined(waiting)
-                waiting = []
-        if waiting:
-            yield _joined(waiting)
+            batches.append(self.score(batch))
+            if len(batches) * BATCH >= BLOCK:
+                yield _concatenate(batches)
+                batches = []
+        if batches:
+            yield _concatenate(batches)
 
     def score(self, examples: tf.Tensor) -> Block:
-        """Serialized examples `[N]` to arrays `[N]`: `user`, `true_probability`, and by task `probability_TASK`,
-        `label_TASK` and `mask_TASK`; by slice, `rows_NAME` and `values_NAME` as `Slice.pairs` gives them.
+        """Return the scores, labels and slices of serialized examples.
+
+        Args:
+            examples: Serialized examples, strings `[N]`.
+
+        Returns:
+            Arrays `[N]`: `user`, `true_probability`, and for each task `probability_TASK`, `label_TASK` and
+            `mask_TASK`. For each slice `rows_NAME` and `values_NAME`, `[P]`, as `Slice.pairs` returns them.
 
         Raises:
-            EvaluationError: where the model cannot score them, or labels or slices cannot be read.
+            EvaluationError: If the model cannot score the examples, or labels or slices cannot be read.
         """
         try:
-            outputs = answer_examples(self.folder, examples.numpy())
+            outputs = run_examples(self.folder, examples.numpy())
         except tf.errors.OpError as error:
             raise EvaluationError(
                 f"the model in {self.folder} cannot score the test examples: {error.message}"
@@ -105,38 +116,45 @@ class BatchScorer:
 
     @functools.cached_property
     def _spec(self) -> dict[str, Any]:
-        number = tf.io.FixedLenFeature([], tf.float32)
+        """Features to parse, for `tf.io.parse_example`."""
+        scalar = tf.io.FixedLenFeature([], tf.float32)
         spec = {feature_names.USER: tf.io.FixedLenFeature([], tf.string)}
-        spec |= {feature_names.label(task): number for task in self.tasks}
-        spec |= {feature_names.mask(task): number for task in self.masked_tasks}
+        spec |= {feature_names.label(task): scalar for task in self.tasks}
+        spec |= {feature_names.mask(task): scalar for task in self.masked_tasks}
         if self.true_probability:
-            spec[feature_names.TRUE_PROBABILITY] = number
+            spec[feature_names.TRUE_PROBABILITY] = scalar
         return spec | {part.feature: part.parsing for part in self.slices}
 
 
 class ScoreFiles(beam.DoFn):
-    """Extracts that name a file to extracts of blocks of its examples."""
+    """Maps extracts that name a file to blocks of its scored examples."""
 
     def __init__(self, scorer: BatchScorer) -> None:
+        """Store the scorer."""
         self._scorer = scorer
 
     def process(self, extracts: Mapping[str, Any]) -> Iterator[Block]:
+        """Yield the blocks of one file."""
         yield from self._scorer.blocks(extracts[tfma.INPUT_KEY].decode())
 
 
 class SliceBlocks(beam.DoFn):
-    """Blocks to TFMA's extracts: the whole block, then each value's part of it for every slice."""
+    """Maps a block to TFMA's extracts: the whole block, then its part for each value of every slice."""
 
     def __init__(self, scorer: BatchScorer) -> None:
+        """Store the scorer."""
         self._scorer = scorer
 
     def process(self, block: Block) -> Iterator[dict[str, Any]]:
+        """Yield the extracts of one block."""
         yield self._extracts(block, (), slice(None))
         for part in self._scorer.slices:
             for value, rows in part.parts(block[f"rows_{part.name}"], block[f"values_{part.name}"]):
                 yield self._extracts(block, ((part.name, value),), rows)
 
-    def _extracts(self, block: Block, key: tuple[tuple[str, str], ...], rows: Any) -> dict[str, Any]:
+    def _extracts(self, block: Block, key: tuple[tuple[str, str], ...], rows: np.ndarray | slice) -> dict[str, Any]:
+        """Return TFMA's extracts of the `rows` of a block, under the slice `key`."""
+
         def by_task(name: str) -> dict[str, np.ndarray]:
             return {task: block[f"{name}_{task}"][rows] for task in self._scorer.tasks}
 
@@ -152,8 +170,8 @@ class SliceBlocks(beam.DoFn):
         }
 
 
-def _joined(batches: list[Block]) -> Block:
-    """Rows of later batches counted on from those before."""
+def _concatenate(batches: list[Block]) -> Block:
+    """Return one block of several batches; the rows of its slices count on from batch to batch."""
     starts = np.cumsum([0, *(len(batch["user"]) for batch in batches)])
     return {
         name: np.concatenate(

@@ -1,4 +1,4 @@
-"""The parts of the test examples that are looked at on their own."""
+"""Slices of the test examples: parts that are evaluated on their own."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ import tensorflow as tf
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.transforms import feature_names
 
-MADE_BY_INGESTION = {
+INGESTION_SLICES = {
     "history_length": feature_names.SLICE_HISTORY,
     "user": feature_names.SLICE_USER,
     "item": feature_names.SLICE_ITEM,
 }
+"""Raw features that ingestion writes for slicing, by the slice's name."""
 MISSING = "(missing)"
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Examples by the value of one raw feature.
+    """Partition of examples by the value of one raw feature.
 
-    name: as configured.
-    feature: the raw feature.
-    is_list: an example belongs to each of its values.
-    boundaries: between the buckets of a number, rising; none for text.
+    Attributes:
+        name: Name of the slice, as configured.
+        feature: The raw feature.
+        is_list: Whether the feature is a list; an example belongs to the part of each of its values.
+        boundaries: Ascending boundaries between the buckets of a numeric feature; empty for text.
     """
 
     name: str
@@ -39,16 +41,16 @@ class Slice:
 
     @property
     def parsing(self) -> Any:
-        """For `tf.io.parse_example`."""
+        """Specification of the feature for `tf.io.parse_example`."""
         if self.is_list:
             return tf.io.VarLenFeature(tf.string)
         return tf.io.FixedLenFeature([], tf.float32 if self.boundaries else tf.string)
 
     def pairs(self, parsed: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Rows, and the value of each, int64 and text `[P]`: a row of a list may occur several times, or never.
+        """Return rows and the value of each, int64 and text `[P]`; a row of a list occurs once for each value.
 
         Args:
-            parsed: what `tf.io.parse_example` makes of the feature.
+            parsed: The feature as `tf.io.parse_example` returns it: a dense tensor, or a sparse one for a list.
         """
         if self.is_list:
             return parsed.indices.numpy()[:, 0], parsed.values.numpy().astype(object)
@@ -56,16 +58,21 @@ class Slice:
         return np.arange(len(values)), self._buckets(values) if self.boundaries else values.astype(object)
 
     def parts(self, rows: np.ndarray, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        """Each value with its rows, without repeats."""
-        found, codes = np.unique(values, return_inverse=True)
-        order = np.argsort(codes, kind="stable")
-        ends = np.cumsum(np.bincount(codes, minlength=len(found)))
-        for value, mine in zip(found, np.split(rows[order], ends[:-1]), strict=True):
-            text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-            yield text or MISSING, np.unique(mine) if self.is_list else mine
+        """Yield each distinct value with its rows, without repeated rows.
 
-    def order(self, value: str) -> tuple[float, str]:
-        """To sort values by: buckets and numbers as numbers, all else as text."""
+        Args:
+            rows: Rows as `pairs` returns them, `[P]`.
+            values: Value of each of the rows, `[P]`.
+        """
+        distinct, codes = np.unique(values, return_inverse=True)
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes, minlength=len(distinct)))
+        for value, members in zip(distinct, np.split(rows[order], ends[:-1]), strict=True):
+            text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+            yield text or MISSING, np.unique(members) if self.is_list else members
+
+    def sort_key(self, value: str) -> tuple[float, str]:
+        """Return the key that sorts values: buckets and leading numbers as numbers, all else as text."""
         if value in self._labels:
             return float(self._labels.index(value)), value
         number = re.match(r"\d+", value)
@@ -73,6 +80,7 @@ class Slice:
 
     @property
     def _labels(self) -> list[str]:
+        """Names of the buckets, in order; the last is of missing values."""
         edges = [f"{boundary:g}" for boundary in self.boundaries]
         if not edges:
             return []
@@ -80,19 +88,20 @@ class Slice:
         return [f"below {edges[0]}", *between, f"{edges[-1]} or more", MISSING]
 
     def _buckets(self, values: np.ndarray) -> np.ndarray:
-        bucket = np.searchsorted(np.array(self.boundaries, np.float32), values, side="right")
-        bucket[np.isnan(values)] = len(self.boundaries) + 1
-        return np.array(self._labels, object)[bucket]
+        """Return the name of each number's bucket."""
+        buckets = np.searchsorted(np.array(self.boundaries, np.float32), values, side="right")
+        buckets[np.isnan(values)] = len(self.boundaries) + 1
+        return np.array(self._labels, object)[buckets]
 
 
 def slices_of(config: PipelineConfig) -> tuple[Slice, ...]:
-    """The slices that `evaluation.slices` names."""
+    """Return the slices that `evaluation.slices` names."""
     attributes: Mapping[str, Any] = {attribute.name: attribute for attribute in config.features.with_target()}
-    found = []
+    slices = []
     for name in config.evaluation.slices:
-        if name in MADE_BY_INGESTION:
-            found.append(Slice(name, MADE_BY_INGESTION[name]))
+        if name in INGESTION_SLICES:
+            slices.append(Slice(name, INGESTION_SLICES[name]))
         else:
             attribute = attributes[name]
-            found.append(Slice(name, name, attribute.kind == "categorical_list", attribute.boundaries or ()))
-    return tuple(found)
+            slices.append(Slice(name, name, attribute.kind == "categorical_list", attribute.boundaries or ()))
+    return tuple(slices)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
 from interestflow.pipeline.config import GateConfig
-from interestflow.pipeline.evaluation.result import BETTER, Evaluation, SliceMetrics, TaskEvaluation, TaskMetrics
+from interestflow.pipeline.evaluation.result import Evaluation, SliceMetrics, TaskEvaluation, TaskMetrics
+from interestflow.pipeline.metrics.registry import METRICS
 
 ROUNDING = 1e-9
 """A metric that is worse by exactly the margin is allowed."""
@@ -72,7 +73,7 @@ def _worse_slices(
 def _worse(
     task: str, where: str, now: TaskMetrics, before: TaskMetrics, gate: GateConfig, wider: float
 ) -> Iterator[str]:
-    for metric, margin in gate.margins(now.DEFAULT_MARGINS).items():
+    for metric, margin in gate.margins(now.FAMILY.champion_margins).items():
         allowed = margin + wider
         value, champion = now.value(metric), before.value(metric)
         if champion is None:
@@ -82,7 +83,7 @@ def _worse(
         if value is None:
             yield f"{metric} of task {task} is undefined{where}, the champion's is {champion:.4f}"
             continue
-        falls = BETTER[metric] == "higher"
+        falls = METRICS[metric].direction == "higher"
         worse_by = champion - value if falls else value - champion
         if worse_by > allowed + ROUNDING:
             verb = "fell" if falls else "rose"

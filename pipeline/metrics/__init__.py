@@ -1,1 +1,1 @@
-"""Metrics of rankers, exact and vectorised, as TFMA computes them over any amount of data."""
+"""Metrics of rankers and matchers: their registry, exact vectorised functions, and adapters for TFMA and training."""

@@ -1,4 +1,4 @@
-"""From labels and probabilities to figures, in NumPy."""
+"""Metrics of rankers, computed exactly from labels and scores with NumPy."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 CALIBRATION_BINS = 20
-"""Of equal width, for the expected calibration error: 0.05 each, since click probabilities crowd near 0."""
+"""Bins of equal width in the expected calibration error: 0.05 each, since click probabilities crowd near 0."""
 SMALLEST_PROBABILITY = 1e-7
-"""Probabilities are kept this far from 0 and 1 in the log loss; float32 tells nothing closer to 1 apart."""
+"""Distance from 0 and 1 to which the log loss clips probabilities; float32 cannot distinguish values closer to 1."""
 
 
 @dataclass(frozen=True)
 class GroupedAUC:
-    """`value` is NaN where `users` is 0. `users` have both labels; `dropped_users` have one only."""
+    """Grouped AUC and the number of users that it is computed from.
+
+    Attributes:
+        value: Mean of the users' AUCs; NaN where `users` is 0.
+        users: Users with both labels.
+        dropped_users: Users with one label only, whose AUC is undefined.
+    """
 
     value: float
     users: int
@@ -22,14 +28,18 @@ class GroupedAUC:
 
 
 def grouped_auc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> GroupedAUC:
-    """Impression-weighted mean of each user's AUC, over the users that have both labels.
+    """Return the impression-weighted mean of the users' AUCs, over the users that have both labels.
 
     Deep Interest Network (KDD 2018), section 6.1. Ties count one half.
 
     Args:
         labels: 0 or 1, `[N]`.
-        scores: the higher the likelier, `[N]`.
-        users: whole numbers that tell users apart, `[N]`.
+        scores: Scores, higher for likelier positives, `[N]`.
+        users: Integer id of each example's user, `[N]`.
+
+    Example:
+        >>> grouped_auc(np.array([1, 0, 1]), np.array([0.9, 0.1, 0.5]), np.array([1, 1, 2]))
+        GroupedAUC(value=1.0, users=1, dropped_users=1)
     """
     if len(labels) == 0:
         return GroupedAUC(float("nan"), 0, 0)
@@ -55,22 +65,45 @@ def grouped_auc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> Gr
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean cross-entropy in nats; probabilities are clipped by `SMALLEST_PROBABILITY`. NaN without examples."""
+    """Return the mean cross-entropy in nats; NaN without examples.
+
+    Args:
+        labels: 0 or 1, `[N]`.
+        probabilities: Probabilities of the label 1, `[N]`; clipped to `SMALLEST_PROBABILITY` from 0 and 1.
+    """
     if len(labels) == 0:
         return float("nan")
     clipped = np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0 - SMALLEST_PROBABILITY)
     return float(-np.mean(np.where(labels > 0.5, np.log(clipped), np.log1p(-clipped))))
 
 
+def log_loss_from_logits(labels: np.ndarray, logits: np.ndarray) -> float:
+    """Return the mean sigmoid cross-entropy in nats; NaN without examples.
+
+    Computed from logits, so that it is exact for any certainty, where `log_loss` has to clip probabilities.
+
+    Args:
+        labels: 0 or 1, `[N]`.
+        logits: Logits of the label 1, `[N]`.
+    """
+    if len(labels) == 0:
+        return float("nan")
+    logits = logits.astype(np.float64)
+    return float(np.mean(np.maximum(logits, 0.0) - logits * labels + np.log1p(np.exp(-np.abs(logits)))))
+
+
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
-    """Mean over examples of how far the mean label of a bin is from its mean probability. NaN without examples.
+    """Return the mean over examples of the gap between mean label and mean probability in their bin.
 
     Naeini et al. (AAAI 2015) and Guo et al. (ICML 2017), section 2, for the probability of the positive label.
 
     Args:
         labels: 0 or 1, `[N]`.
-        probabilities: from 0 to 1, `[N]`.
-        bins: of equal width, from 0 to 1; the last includes 1.
+        probabilities: Probabilities of the label 1, `[N]`.
+        bins: Number of bins of equal width from 0 to 1; the last includes 1.
+
+    Returns:
+        The error, from 0 to 1; NaN without examples.
     """
     if len(labels) == 0:
         return float("nan")
@@ -81,6 +114,13 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
 
 
 def calibration(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean probability over mean label: 1 is right, above 1 promises too much. NaN without positives."""
+    """Return mean probability divided by mean label; NaN without positives.
+
+    1 is calibrated; a model above 1 overestimates.
+
+    Args:
+        labels: 0 or 1, `[N]`.
+        probabilities: Probabilities of the label 1, `[N]`.
+    """
     positives = float(np.sum(labels, dtype=np.float64))
     return float(np.sum(probabilities, dtype=np.float64) / positives) if positives > 0.0 else float("nan")

@@ -1,4 +1,4 @@
-"""The labels and scores of a slice, gathered once, from which every metric is then derived."""
+"""Labels and scores of a slice, collected once, from which every metric of rankers is derived."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 
 USER_IDS = 2**62
+"""Number of hash values of users."""
 SCORED_EXAMPLES = "_scored_examples"
-"""Of the metric that holds them; TFMA leaves out of its results what begins with an underscore."""
+"""Name of the metric that holds them; TFMA leaves names that begin with an underscore out of its results."""
 
 
 @dataclass(frozen=True)
 class ScoredExamples:
-    """Examples of one task: all arrays are `[N]`.
+    """Labelled and scored examples of one task.
 
-    labels: 0 or 1, float32.
-    probabilities: as predicted, float32.
-    users: who, as `user_ids` gives it, int64.
-    true_probabilities: where the log has them, float32; NaN elsewhere.
-    unlabelled: how many further examples have no label for the task.
+    Attributes:
+        labels: 0 or 1, float32 `[N]`.
+        probabilities: Predicted probabilities, float32 `[N]`.
+        users: Ids of the users, as `user_ids` returns them, int64 `[N]`.
+        true_probabilities: True probabilities, float32 `[N]`; NaN where the log has none.
+        unlabelled: Number of further examples without a label for the task.
     """
 
     labels: np.ndarray
@@ -35,13 +37,15 @@ class ScoredExamples:
     unlabelled: int = 0
 
     @classmethod
-    def none(cls) -> ScoredExamples:
-        nothing = np.zeros(0, np.float32)
-        return cls(nothing, nothing, np.zeros(0, np.int64), nothing)
+    def empty(cls) -> ScoredExamples:
+        """Return zero examples."""
+        values = np.zeros(0, np.float32)
+        return cls(values, values, np.zeros(0, np.int64), values)
 
     @classmethod
-    def joined(cls, parts: Iterable[ScoredExamples]) -> ScoredExamples:
-        parts = [cls.none(), *parts]
+    def concatenate(cls, parts: Iterable[ScoredExamples]) -> ScoredExamples:
+        """Return the examples of all parts."""
+        parts = [cls.empty(), *parts]
         return cls(
             np.concatenate([part.labels for part in parts]),
             np.concatenate([part.probabilities for part in parts]),
@@ -52,29 +56,35 @@ class ScoredExamples:
 
 
 def user_ids(users: Any) -> np.ndarray:
-    """Text `[N]` to int64 `[N]`: fingerprints, of which two users share one with a chance of about users²/2^63."""
+    """Return a fingerprint of each user's text id, int64 `[N]`.
+
+    Any two users share a fingerprint with a probability of about users²/2^63.
+    """
     return np.asarray(tf.strings.to_hash_bucket_fast(users, USER_IDS))
 
 
 class ScoredExamplesCombiner(beam.CombineFn):
-    """Gathers what the extracts hold, one example or a block of them at a time.
+    """Collects scored examples from extracts of one example or of a block of examples.
 
     Args:
-        key: under which the `ScoredExamples` of a slice are found. Its model and output pick predictions, labels and
-            weights; a weight of 0 says that the example has no label for the output.
-        user_key: feature that holds the user, as text or as `user_ids` of it.
-        true_probability_key: feature that holds the true probability, or "".
+        key: Key of the `ScoredExamples` of a slice. Its model and output select predictions, labels and weights; a
+            weight of 0 says that the example has no label for the output.
+        user_key: Feature that holds the user, as text or as `user_ids`.
+        true_probability_key: Feature that holds the true probability, or "" for none.
     """
 
     def __init__(self, key: metric_types.MetricKey, user_key: str, true_probability_key: str) -> None:
+        """Store the keys."""
         self._key = key
         self._user_key = user_key
         self._true_probability_key = true_probability_key
 
     def create_accumulator(self) -> list[ScoredExamples]:
+        """Return an empty list of parts."""
         return []
 
     def add_input(self, accumulator: list[ScoredExamples], element: Any) -> list[ScoredExamples]:
+        """Append the labelled examples of one extract."""
         names = (self._key.model_name or None, self._key.output_name or None)
         labels = _flat(element.get_labels(*names), np.float32)
         probabilities = _flat(element.get_predictions(*names), np.float32)
@@ -100,14 +110,17 @@ class ScoredExamplesCombiner(beam.CombineFn):
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[list[ScoredExamples]]) -> list[ScoredExamples]:
+        """Return the parts of all accumulators."""
         return [part for accumulator in accumulators for part in accumulator]
 
     def compact(self, accumulator: list[ScoredExamples]) -> list[ScoredExamples]:
-        return [ScoredExamples.joined(accumulator)]
+        """Return the parts as one, which costs less to send on."""
+        return [ScoredExamples.concatenate(accumulator)]
 
     def extract_output(self, accumulator: list[ScoredExamples]) -> dict[metric_types.MetricKey, ScoredExamples]:
-        return {self._key: ScoredExamples.joined(accumulator)}
+        """Return all examples under the key."""
+        return {self._key: ScoredExamples.concatenate(accumulator)}
 
 
-def _flat(values: Any, dtype: Any) -> np.ndarray:
+def _flat(values: Any, dtype: type[np.generic]) -> np.ndarray:
     return np.asarray(values, dtype).reshape(-1)

@@ -1,4 +1,4 @@
-"""The metrics of a ranker, as TFMA takes them: all share one pass over the examples."""
+"""Metrics of rankers as TFMA metrics, which share one pass over the examples."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from interestflow.transforms.generator.best_possible import best_possible
 
 
 class TFMARankerMetric(tfma.metrics.Metric):
-    """Figures of the labelled examples of a slice; undefined ones are NaN.
+    """TFMA metric that is computed from the labelled examples of a slice; an undefined value is NaN.
 
-    Extracts may hold one example or a block of them; example weights, where there are any, say by 0 which examples
-    have no label. Features must hold the user.
+    Extracts may hold one example or a block of them. Example weights, where there are any, are 0 for examples without a
+    label. Features must hold the user.
 
     Args:
-        name: of the metric; its figures are named by `names`.
-        user_key: feature that holds the user.
-        true_probability_key: feature that holds the true probability, in generated logs; "" for none.
+        name: Name of the metric; the names of its values are `names`.
+        user_key: Feature that holds the user.
+        true_probability_key: Feature that holds the true probability, in generated logs; "" for none.
     """
 
     names: ClassVar[tuple[str, ...]]
 
     def __init__(self, name: str = "", user_key: str = feature_names.USER, true_probability_key: str = "") -> None:
+        """Register the computations with TFMA."""
         super().__init__(
             metric_util.merge_per_key_computations(self._computations),
             name=name or self.names[0],
@@ -38,8 +39,8 @@ class TFMARankerMetric(tfma.metrics.Metric):
         )
 
     @staticmethod
-    def figures(scored: ScoredExamples) -> Mapping[str, float]:
-        """The figures in `names`."""
+    def values(scored: ScoredExamples) -> Mapping[str, float]:
+        """Return the values in `names`, by name."""
         raise NotImplementedError
 
     def _computations(
@@ -51,93 +52,102 @@ class TFMARankerMetric(tfma.metrics.Metric):
         output_name: str = "",
         example_weighted: bool = False,
     ) -> metric_types.MetricComputations:
-        def key(figure: str) -> metric_types.MetricKey:
-            return metric_types.MetricKey(figure, model_name, output_name, example_weighted=example_weighted)
+        """Return the collection of the examples, which all metrics of a task share, and the derivation of values."""
+
+        def key(value: str) -> metric_types.MetricKey:
+            return metric_types.MetricKey(value, model_name, output_name, example_weighted=example_weighted)
 
         source = key(SCORED_EXAMPLES)
         features = [user_key, *([true_probability_key] if true_probability_key else [])]
-        # The same for every metric of a task, and so computed once: TFMA compares computations by key and type.
-        gathered = metric_types.MetricComputation(
+        # Equal for every metric of a task and therefore computed once: TFMA compares computations by key and type.
+        collection = metric_types.MetricComputation(
             keys=[source],
             preprocessors=[metric_types.FeaturePreprocessor(feature_keys=features)],
             combiner=ScoredExamplesCombiner(source, user_key, true_probability_key),
         )
 
         def result(metrics: Mapping[metric_types.MetricKey, Any]) -> dict[metric_types.MetricKey, float]:
-            return {key(figure): float(value) for figure, value in self.figures(metrics[source]).items()}
+            return {key(name): float(value) for name, value in self.values(metrics[source]).items()}
 
-        return [gathered, metric_types.DerivedMetricComputation([key(figure) for figure in self.names], result)]
+        return [collection, metric_types.DerivedMetricComputation([key(name) for name in self.names], result)]
 
 
 class LabelledExampleCount(TFMARankerMetric):
-    """`example_count`: those with a label for the task; `positives` among them; `unlabelled` beside them."""
+    """Counts: `example_count` of labelled examples, `positives` among them, and further `unlabelled` examples."""
 
     names = ("example_count", "positives", "unlabelled")
 
     @staticmethod
-    def figures(scored: ScoredExamples) -> Mapping[str, float]:
+    def values(scored: ScoredExamples) -> Mapping[str, float]:
+        """Return the values in `names`, by name."""
         positives = int((scored.labels > 0.5).sum())
         return {"example_count": len(scored.labels), "positives": positives, "unlabelled": scored.unlabelled}
 
 
 class ExactAUC(TFMARankerMetric):
-    """`auc` from ranks; TFMA's own is of a histogram of scores, whose buckets cost accuracy. Ties count one half."""
+    """Exact `auc` from ranks; ties count one half. TFMA's own AUC loses accuracy in the buckets of a histogram."""
 
     names = ("auc",)
 
     @staticmethod
-    def figures(scored: ScoredExamples) -> Mapping[str, float]:
+    def values(scored: ScoredExamples) -> Mapping[str, float]:
+        """Return the values in `names`, by name."""
         return {"auc": area_under_curve(scored.labels, scored.probabilities)}
 
 
 class GAUC(TFMARankerMetric):
-    """`gauc`, see `grouped_auc`; made of `gauc_users`, and not of `gauc_dropped_users`, who have one label only."""
+    """Grouped AUC `gauc`, and the numbers of users that it is computed from and that it drops; see `grouped_auc`."""
 
     names = ("gauc", "gauc_users", "gauc_dropped_users")
 
     @staticmethod
-    def figures(scored: ScoredExamples) -> Mapping[str, float]:
-        found = grouped_auc(scored.labels, scored.probabilities, scored.users)
-        return {"gauc": found.value, "gauc_users": found.users, "gauc_dropped_users": found.dropped_users}
+    def values(scored: ScoredExamples) -> Mapping[str, float]:
+        """Return the values in `names`, by name."""
+        grouped = grouped_auc(scored.labels, scored.probabilities, scored.users)
+        return {"gauc": grouped.value, "gauc_users": grouped.users, "gauc_dropped_users": grouped.dropped_users}
 
 
 class LogLoss(TFMARankerMetric):
-    """`log_loss`, in nats."""
+    """Mean cross-entropy `log_loss`, in nats."""
 
     names = ("log_loss",)
 
     @staticmethod
-    def figures(scored: ScoredExamples) -> Mapping[str, float]:
+    def values(scored: ScoredExamples) -> Mapping[str, float]:
+        """Return the values in `names`, by name."""
         return {"log_loss": log_loss(scored.labels, scored.probabilities)}
 
 
 class ExpectedCalibrationError(TFMARankerMetric):
-    """`ece`, over `CALIBRATION_BINS` bins of equal width."""
+    """Expected calibration error `ece`, over `CALIBRATION_BINS` bins of equal width."""
 
     names = ("ece",)
 
     @staticmethod
-    def figures(scored: ScoredExamples) -> Mapping[str, float]:
+    def values(scored: ScoredExamples) -> Mapping[str, float]:
+        """Return the values in `names`, by name."""
         return {"ece": expected_calibration_error(scored.labels, scored.probabilities)}
 
 
 class MeanCalibration(TFMARankerMetric):
-    """`calibration`: mean probability over mean label."""
+    """Mean probability divided by mean label, `calibration`."""
 
     names = ("calibration",)
 
     @staticmethod
-    def figures(scored: ScoredExamples) -> Mapping[str, float]:
+    def values(scored: ScoredExamples) -> Mapping[str, float]:
+        """Return the values in `names`, by name."""
         return {"calibration": calibration(scored.labels, scored.probabilities)}
 
 
 class BestPossibleMetrics(TFMARankerMetric):
-    """`best_possible_auc` and `best_possible_log_loss`; NaN where an example has no true probability."""
+    """AUC and log loss of the true probabilities; NaN where an example has none."""
 
     names = ("best_possible_auc", "best_possible_log_loss")
 
     @staticmethod
-    def figures(scored: ScoredExamples) -> Mapping[str, float]:
+    def values(scored: ScoredExamples) -> Mapping[str, float]:
+        """Return the values in `names`, by name."""
         truth = scored.true_probabilities
         if len(truth) < 2 or not ((truth >= 0.0) & (truth <= 1.0)).all():
             return dict.fromkeys(BestPossibleMetrics.names, float("nan"))

@@ -1,4 +1,4 @@
-"""How well a model does on a split: exact figures in NumPy, the same whatever the number of replicas."""
+"""Metrics of the validation split during training, from what a model of either family predicts for it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from interestflow.pipeline.metrics.ranking import log_loss_from_logits
+from interestflow.pipeline.metrics.retrieval import gains, hits
 from interestflow.transforms.area_under_curve import area_under_curve
 
-
-def log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
-    """Mean sigmoid cross-entropy in nats, computed from logits `[N]` so that no certainty overflows."""
-    if len(labels) == 0:
-        return float("nan")
-    logits = logits.astype(np.float64)
-    return float(np.mean(np.maximum(logits, 0.0) - logits * labels + np.log1p(np.exp(-np.abs(logits)))))
+CUTOFFS = (10, 50)
+"""List lengths at which matchers are validated; the evaluation of the test split has more."""
 
 
-def measures(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """`auc` and `log_loss` as means over tasks, and by task as `auc_TASK`, `log_loss_TASK` where there are several.
+def ranking_metrics(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return `auc` and `log_loss` of a ranker.
 
     Args:
-        outputs: `logits`, `labels` and `weights`, each `[N]` by task; examples of weight 0 are left out.
+        outputs: `logits`, `labels` and `weights`, each `[N]` by task; examples of weight 0 are ignored.
 
     Returns:
-        Measure by name. A task where a measure is undefined is left out of the mean, which is NaN where none is left.
+        Metrics by name: means over tasks, and `auc_TASK` and `log_loss_TASK` where there are several tasks. A task
+        where a metric is undefined is left out of the mean, which is NaN where no task is left.
     """
     by_task: dict[str, dict[str, float]] = {"auc": {}, "log_loss": {}}
     for task in outputs["logits"]:
@@ -33,11 +31,24 @@ def measures(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         labels = np.asarray(outputs["labels"][task])[labelled]
         logits = np.asarray(outputs["logits"][task])[labelled]
         by_task["auc"][task] = area_under_curve(labels, logits)
-        by_task["log_loss"][task] = log_loss(labels, logits)
-    result = {}
-    for measure, values in by_task.items():
+        by_task["log_loss"][task] = log_loss_from_logits(labels, logits)
+    metrics = {}
+    for name, values in by_task.items():
         defined = [value for value in values.values() if not np.isnan(value)]
-        result[measure] = float(np.mean(defined)) if defined else float("nan")
+        metrics[name] = float(np.mean(defined)) if defined else float("nan")
         if len(values) > 1:
-            result |= {f"{measure}_{task}": value for task, value in values.items()}
-    return result
+            metrics |= {f"{name}_{task}": value for task, value in values.items()}
+    return metrics
+
+
+def retrieval_metrics(ranks: np.ndarray) -> dict[str, float]:
+    """Return `recall_N` and `ndcg_N` of a matcher for each N in `CUTOFFS`, as means over targets; NaN without targets.
+
+    Args:
+        ranks: Number of items ranked before each target, each target in a list of its own, `[R]`.
+    """
+    metrics = {}
+    for cutoff in CUTOFFS:
+        metrics[f"recall_{cutoff}"] = float(hits(ranks, cutoff).mean()) if len(ranks) else float("nan")
+        metrics[f"ndcg_{cutoff}"] = float(gains(ranks, cutoff).mean()) if len(ranks) else float("nan")
+    return metrics

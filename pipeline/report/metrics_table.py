@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from interestflow.pipeline.evaluation.result import ModelEvaluation, SliceMetrics, TaskMetrics
+from interestflow.pipeline.metrics.registry import METRICS
 
 UNDEFINED = "–"
 SHOWN_VALUES = 10
@@ -15,8 +16,6 @@ SHOWN_VALUES = 10
 BEST_POSSIBLE = "best possible"
 MANY_COLUMNS = 8
 """From here on, headings may wrap."""
-DIGITS = {"calibration": 3, "novelty_10": 2}
-"""Fewer than the four that others are shown with."""
 
 
 def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
@@ -30,7 +29,7 @@ def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
     with_way = any(task.overall.best_possible() for model in models.values() for task in model.tasks.values())
     table = _table("test split", tasks)
     table.add_column("model")
-    for heading in (*headings.values(), *(["of the way"] if with_way else [])):
+    for heading in (*headings.values(), *(["share of headroom"] if with_way else [])):
         table.add_column(heading, justify="right", no_wrap=len(headings) < MANY_COLUMNS)
     for task in tasks:
         task_cell = [task] if len(tasks) > 1 else []
@@ -52,9 +51,8 @@ def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelE
     tasks = list(model.tasks)
     if not any(task.slices for task in model.tasks.values()):
         return None
-    kind = next(iter(model.tasks.values())).overall
-    headings = {metric: heading for metric, heading in kind.HEADINGS.items() if metric not in kind.OVERALL_ALONE}
-    main = kind.MAIN
+    family = next(iter(model.tasks.values())).overall.FAMILY
+    headings, main = family.slice_headings, family.main
     table = _table(title, tasks)
     table.add_column("slice")
     for column in ("examples", *headings.values(), *(f"{headings[main]} {name}" for name in others)):
@@ -87,11 +85,11 @@ def shown(value: float | None, digits: int = 4) -> str:
 
 
 def _headings(models: Mapping[str, ModelEvaluation]) -> Mapping[str, str]:
-    return next(iter(next(iter(models.values())).tasks.values())).overall.HEADINGS
+    return next(iter(next(iter(models.values())).tasks.values())).overall.FAMILY.headings
 
 
 def _figures(metrics: TaskMetrics, headings: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(shown(metrics.value(metric), DIGITS.get(metric, 4)) for metric in headings)
+    return tuple(shown(metrics.value(metric), METRICS[metric].digits) for metric in headings)
 
 
 def _largest(values: list[SliceMetrics]) -> list[SliceMetrics]:

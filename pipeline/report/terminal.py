@@ -15,8 +15,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from interestflow.pipeline.config import RANKER_METRICS, RETRIEVAL_METRICS, PipelineConfig
-from interestflow.pipeline.evaluation.result import Evaluation, ModelEvaluation, RankingMetrics, RetrievalMetrics
+from interestflow.pipeline.config import PipelineConfig
+from interestflow.pipeline.evaluation.result import Evaluation, ModelEvaluation
 from interestflow.pipeline.folders import TRAINING_SUMMARY, Folders
 from interestflow.pipeline.gates.champion import Champion, pushed_models
 from interestflow.pipeline.gates.quality import Verdict
@@ -30,8 +30,6 @@ from interestflow.transforms.reading.timestamps import show_time
 if TYPE_CHECKING:  # it imports TFX, which only a run needs
     from interestflow.pipeline.dag.local_runner import StepResult
 
-REPORTED = {RankingMetrics: RANKER_METRICS, RetrievalMetrics: RETRIEVAL_METRICS}
-"""In the report's JSON, by kind of model."""
 BASELINE = "baseline"
 SHOWN_REASONS = 10
 
@@ -130,10 +128,10 @@ def _content(config: PipelineConfig, found: _Findings, examples: str) -> dict[st
         "pushed": found.pushed.folder if found.pushed else None,
         "popularity": found.evaluation.popularity.model_dump(mode="json") if found.evaluation.popularity else None,
         "metrics": {
-            name: {each: metrics.value(each) for each in REPORTED[type(metrics)]} for name, metrics in by_model.items()
+            name: {each: metrics.value(each) for each in metrics.FAMILY.bounded} for name, metrics in by_model.items()
         },
         "best_possible": overall.best_possible(),
-        "share_of_the_way": {name: metrics.headroom_share for name, metrics in by_model.items()},
+        "headroom_share": {name: metrics.headroom_share for name, metrics in by_model.items()},
         "evaluation": found.evaluation.model_dump(mode="json"),
         "baseline": found.baseline.model_dump(mode="json") if found.baseline else None,
         "serving": found.serving.model_dump(mode="json"),

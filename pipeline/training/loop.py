@@ -16,14 +16,13 @@ import tensorflow as tf
 from interestflow.models.optimizers import build_optimizer
 from interestflow.models.table_sizes import table_sizes
 from interestflow.models.training_config import EarlyStoppingConfig, TrainingConfig
+from interestflow.pipeline.metrics.registry import is_better
 from interestflow.pipeline.training.backup import Backup, BackupEverySteps, TrainingState
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.progress import TrainingProgress, console
 from interestflow.pipeline.training.ranker import RankerTraining
 from interestflow.pipeline.training.table_memory import over_budget, shown
 from interestflow.pipeline.training.training_model import TrainingModel
-
-LOWER_IS_BETTER = {"log_loss"}
 
 
 class TrainingError(Exception):
@@ -205,18 +204,19 @@ def _finish_epoch(
     """Judges the epoch that ends, keeps its weights where they are the best, and moves `state` on to the next."""
     stopping = config.early_stopping
     if stopping is not None:
-        metric = stopping.metric or model.DEFAULT_METRIC
+        metric = stopping.metric or model.FAMILY.stopping[0]
         value = found[metric]
         if math.isnan(value):
             raise TrainingError(
-                f"`training.early_stopping.metric` {metric} is undefined on the validation split: {model.UNDEFINED}"
+                f"`training.early_stopping.metric` {metric} is undefined on the validation split: "
+                f"{model.VALIDATION_NEEDS}"
             )
-        sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-        if state.best_value is None or sign * value > sign * state.best_value:
+        if state.best_value is None or is_better(metric, value, state.best_value):
             state.best_epoch, state.best_value = state.epoch, value
             backup.save_best(state.epoch)
     state.history.append({"epoch": state.epoch + 1, "training_loss": loss, "validation": found})
-    shown = {heading: found[name] for name, heading in model.SHOWN.items()}
+    family = model.FAMILY
+    shown = {f"validation {family.headings[name]}": found[name] for name in family.shown_in_training}
     progress.epoch_done(state.epoch, {"loss": loss, **shown})
     for folder, figures in (("train", {"loss": loss}), ("validation", found)):
         if folder in writers:

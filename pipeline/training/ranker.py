@@ -1,52 +1,61 @@
-"""A ranker with what training needs around it: the loss over all replicas, and predictions kept beside labels."""
+"""Training of rankers: the loss over all replicas, and validation on the predictions of the whole split."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
 
 import tensorflow as tf
 from keras import ops
 
 from interestflow.models.replicas import sum_over_replicas
-from interestflow.pipeline.metrics.validation import measures
+from interestflow.models.tensor import Features, Tensor
+from interestflow.pipeline.metrics.registry import RANKING
+from interestflow.pipeline.metrics.validation import ranking_metrics
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.training_model import TrainingModel
 
 
 class RankerTraining(TrainingModel):
-    """Trains a ranker, whose call gives logits `[B]` by task.
+    """Ranker with its training loss; a ranker returns logits `[B]` by task.
 
     The loss is the sum over tasks of the mean sigmoid cross-entropy over the labelled examples of the *global* batch,
     plus what the ranker adds by `add_loss`. Each replica returns its share, so that the sum of the replicas'
     gradients is the gradient of one replica on the whole batch. A loss that a layer adds should be a mean over the
-    replica's examples, or be of the global batch and the same on all; our layers' are, as their batch statistics are.
+    replica's examples, or be computed from the global batch and equal on all replicas; our layers' losses are, as their
+    batch statistics are.
 
     Args:
-        model: a ranker, of `(features by name, training) -> logits [B] by task`.
+        model: A ranker, `(features by name, training) -> logits [B] by task`.
     """
 
-    DEFAULT_METRIC: ClassVar[str] = "auc"
-    SHOWN: ClassVar[Mapping[str, str]] = {"auc": "validation auc", "log_loss": "validation log loss"}
-    UNDEFINED: ClassVar[str] = "it should have examples of both labels"
+    FAMILY = RANKING
+    VALIDATION_NEEDS = "it should have examples of both labels"
 
-    def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
+    def call(self, features: Features, training: bool = False) -> dict[str, Tensor]:
+        """Return the ranker's logits `[B]` by task."""
         return self.model(features, training=training)
 
     def validate(self, validation: Split, batch_size: int, by_length: bool = False) -> dict[str, float]:
-        return measures(self.predict(validation.in_order(batch_size, by_length), verbose=0))
+        """Return AUC and log loss of the predictions for the whole split."""
+        return ranking_metrics(self.predict(validation.in_order(batch_size, by_length), verbose=0))
 
     def compute_loss(
         self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: Features,
+        y: Mapping[str, Tensor],
+        y_pred: Mapping[str, Tensor],
+        sample_weight: Mapping[str, Tensor],
         training: bool = True,
-    ) -> Any:
-        """This replica's share of the loss; a float32 scalar.
+    ) -> Tensor:
+        """Return this replica's share of the loss, a float32 scalar.
 
-        `y` and `sample_weight` are labels and weights `[B]` by task. A task without a labelled example adds 0.
+        Args:
+            x: Features, which the loss does not read.
+            y: Labels `[B]` by task.
+            y_pred: Logits `[B]` by task.
+            sample_weight: Weights `[B]` by task, 0 for an example without a label. A task without a labelled example
+                adds 0 to the loss.
+            training: Whether this is a training step, which the loss does not read.
         """
         total = ops.zeros((), "float32")
         for task, labels in y.items():
@@ -59,8 +68,10 @@ class RankerTraining(TrainingModel):
             total += ops.sum(ops.cast(loss, "float32")) / tf.distribute.get_strategy().num_replicas_in_sync
         return total
 
-    def predict_step(self, data: Any) -> dict[str, dict[str, Any]]:
-        """Logits, labels and weights `[B]` by task, each in float32."""
+    def predict_step(
+        self, data: tuple[Features, Mapping[str, Tensor], Mapping[str, Tensor]]
+    ) -> dict[str, Mapping[str, Tensor]]:
+        """Return logits, labels and weights `[B]` by task, each in float32."""
         features, labels, weights = data
         logits = self(features, training=False)
         return {

@@ -1,38 +1,47 @@
-"""A model with what its training needs around it, whatever kind it is of."""
+"""Base class of the models that training optimises: a model with its loss and its validation."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import ClassVar
 
 import keras
 
+from interestflow.pipeline.metrics.registry import MetricFamily
 from interestflow.pipeline.training.data import Split
 
 
 class TrainingModel(keras.Model):
-    """What `train` trains: `model`, with a loss over all replicas and figures of the validation split.
+    """Model wrapped with its loss over all replicas and its metrics of the validation split.
 
-    DEFAULT_METRIC: what training stops early by where the configuration does not say.
-    SHOWN: what is shown while training, by the figure's name.
+    Args:
+        model: The model to train.
+
+    Attributes:
+        FAMILY: Metrics of the model's family: which of them training shows and can stop early by.
+        VALIDATION_NEEDS: What a validation split should have for these metrics to be defined, as a clause of an error.
     """
 
-    DEFAULT_METRIC: ClassVar[str]
-    SHOWN: ClassVar[Mapping[str, str]]
-    UNDEFINED: ClassVar[str]
-    """What a validation split should have for the metric to be defined."""
+    FAMILY: ClassVar[MetricFamily]
+    VALIDATION_NEEDS: ClassVar[str]
 
     def __init__(self, model: keras.Model) -> None:
+        """Store the model."""
         super().__init__(name="training")
         self.model = model
 
     @abstractmethod
     def validate(self, validation: Split, batch_size: int, by_length: bool = False) -> dict[str, float]:
-        """Figures of the validation split by name, batched as `Split.in_order` does; NaN where one is undefined."""
+        """Return the metrics of the validation split by name; NaN where one is undefined.
+
+        Args:
+            validation: The validation split.
+            batch_size: Examples in a batch.
+            by_length: Whether batches are of histories of similar length, see `Split.in_order`.
+        """
 
     def begin_epoch(self, epoch: int) -> None:
-        """Called outside of any graph before the first step of each epoch, counted from 0."""
+        """Prepare an epoch, counted from 0; called outside of any graph before its first step."""
 
     def end_epoch(self, epoch: int) -> None:
-        """Likewise after the last step of each epoch, before anything is measured or saved."""
+        """Finish an epoch; called outside of any graph after its last step, before validation and backup."""

@@ -14,8 +14,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 import tests.pipeline.support.exported_matchers as small
 from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
-from interestflow.pipeline.evaluation import ranked_queries
-from interestflow.pipeline.evaluation.matchers import evaluate_matcher, evaluate_matchers
+from interestflow.pipeline.evaluation import query_ranker
+from interestflow.pipeline.evaluation.evaluate import evaluate
+from interestflow.pipeline.evaluation.matchers import evaluate_matcher
 from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError, RetrievalMetrics
 from tests.pipeline.support import exported_rankers
 
@@ -116,8 +117,8 @@ def found(examples: Path, output: Path, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("models")
     model, champion = small.export_matcher(folder / "model"), small.export_matcher(folder / "champion", sign=-1.0)
     with pytest.MonkeyPatch.context() as patch:  # so that a file has several chunks of queries
-        patch.setattr(ranked_queries, "SCORES", 7 * small.ITEMS)
-        return evaluate_matchers(small.config(), str(model), str(champion), str(examples), str(output), OPTIONS)
+        patch.setattr(query_ranker, "MAX_SCORES", 7 * small.ITEMS)
+        return evaluate(small.config(), str(model), str(champion), str(examples), str(output), OPTIONS)
 
 
 def with_history(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -196,7 +197,7 @@ def test_later_events_of_a_user_change_nothing_earlier(examples: Path, tmp_path:
     middle = int(np.median([row["timestamp"] for row in ROWS["test"]]))
     cut = ROWS | {"test": [row for row in ROWS["test"] if row["timestamp"] <= middle]}
     folder = small.write(cut, tmp_path / "examples")
-    evaluated, _ = evaluate_matcher(small.config(), str(model), str(folder), str(tmp_path / "out"), OPTIONS)
+    evaluated = evaluate_matcher(small.config(), str(model), str(folder), str(tmp_path / "out"), OPTIONS).model
     asked = [row for row in queries() if not row["repeated"] and row["timestamp"] <= middle]
     overall = evaluated.tasks["click"].overall
     assert overall.examples == len(asked)
@@ -217,7 +218,7 @@ def test_a_ranker_is_no_matcher(examples: Path, tmp_path: Path) -> None:
 def test_a_champion_that_is_a_ranker_is_found_and_not_an_error(examples: Path, tmp_path: Path) -> None:
     model = small.export_matcher(tmp_path / "model")
     ranker = exported_rankers.export_model(tmp_path / "ranker", name="din")
-    found = evaluate_matchers(small.config(), str(model), str(ranker), str(examples), str(tmp_path / "out"), OPTIONS)
+    found = evaluate(small.config(), str(model), str(ranker), str(examples), str(tmp_path / "out"), OPTIONS)
     assert found.champion is None
     assert found.champion_problem == f"the model in {ranker} should be a matcher, it is din, a ranker"
 

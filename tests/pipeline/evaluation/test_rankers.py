@@ -14,7 +14,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 import tests.pipeline.support.exported_rankers as small
 from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.evaluation import scoring
-from interestflow.pipeline.evaluation.rankers import evaluate, evaluate_model, files_of_test_split
+from interestflow.pipeline.evaluation.common import files_of_test_split
+from interestflow.pipeline.evaluation.evaluate import evaluate
+from interestflow.pipeline.evaluation.rankers import evaluate_ranker
 from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError, RankingMetrics
 from interestflow.pipeline.metrics.ranking import calibration, expected_calibration_error, grouped_auc, log_loss
 from interestflow.transforms.area_under_curve import area_under_curve as auc
@@ -25,8 +27,8 @@ ROWS = small.make_rows(400)
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    return files_of_test_split(str(small.write_examples(ROWS, tmp_path_factory.mktemp("examples"))))
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.write_examples(ROWS, tmp_path_factory.mktemp("examples"))
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +37,14 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(files: list[str], output: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+def found(examples: Path, output: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder = tmp_path_factory.mktemp("models")
     model = small.export_model(folder / "model", name="din")
     champion = small.export_model(folder / "champion", fingerprint="champion00000000", slope=-0.1)
     with pytest.MonkeyPatch.context() as patch:  # so that files have several batches, and several blocks
         patch.setattr(scoring, "BATCH", 32)
         patch.setattr(scoring, "BLOCK", 64)
-        return evaluate(small.config(), str(model), str(champion), files, str(output), OPTIONS)
+        return evaluate(small.config(), str(model), str(champion), str(examples), str(output), OPTIONS)
 
 
 def check(metrics: RankingMetrics, task: str, rows: list[dict[str, Any]], slope: float) -> None:
@@ -140,18 +142,18 @@ def test_share_of_the_way_by_hand(found: Evaluation) -> None:
     assert overall.model_copy(update={"auc": None}).headroom_share is None
 
 
-def problem(files: list[str], folder: Path, model: Path, **changes: Any) -> str:
+def problem(examples: Path, folder: Path, model: Path, **changes: Any) -> str:
     with pytest.raises(EvaluationError) as caught:
-        evaluate_model(small.config(**changes), str(model), files, str(folder / "out"), OPTIONS)
+        evaluate_ranker(small.config(**changes), str(model), str(examples), str(folder / "out"), OPTIONS)
     return str(caught.value)
 
 
-def test_a_champion_that_cannot_be_scored_is_found_and_not_an_error(files: list[str], tmp_path: Path) -> None:
+def test_a_champion_that_cannot_be_scored_is_found_and_not_an_error(examples: Path, tmp_path: Path) -> None:
     features = {"attributes": [*small.CONFIG["features"]["attributes"], {"name": "colour", "from": "events"}]}
     model = small.export_model(tmp_path / "model")
     champion = small.export_model(tmp_path / "champion", described=small.config(features=features))
     config = small.config(evaluation={"slices": []})
-    found = evaluate(config, str(model), str(champion), files, str(tmp_path / "out"), OPTIONS)
+    found = evaluate(config, str(model), str(champion), str(examples), str(tmp_path / "out"), OPTIONS)
     assert found.champion is None
     assert found.champion_problem == (
         f"the model in {champion} needs the feature `colour`, which the examples do not have"
@@ -159,32 +161,32 @@ def test_a_champion_that_cannot_be_scored_is_found_and_not_an_error(files: list[
     assert found.model.tasks["click"].slices == ()
 
 
-def test_a_feature_of_another_type_is_named(files: list[str], tmp_path: Path) -> None:
+def test_a_feature_of_another_type_is_named(examples: Path, tmp_path: Path) -> None:
     other = [{"name": "device", "from": "events"}, {"name": "tags", "from": "events"},
              {"name": "price", "from": "events", "kind": "numeric"}]  # fmt: skip
     model = small.export_model(tmp_path / "model", described=small.config(features={"attributes": other},
                                                                          evaluation={"slices": []}))  # fmt: skip
     assert "needs the feature `tags` as value of string, the examples have it as list of string" in problem(
-        files, tmp_path, model
+        examples, tmp_path, model
     )
 
 
-def test_a_missing_task_is_named(files: list[str], tmp_path: Path) -> None:
+def test_a_missing_task_is_named(examples: Path, tmp_path: Path) -> None:
     model = small.export_model(tmp_path / "model", tasks=("click",))
-    assert "should score like, but its tasks are click" in problem(files, tmp_path, model)
+    assert "should score like, but its tasks are click" in problem(examples, tmp_path, model)
 
 
 def test_examples_without_a_label_are_refused_by_name(tmp_path: Path) -> None:
     rows = [{name: value for name, value in row.items() if name != "label_like"} for row in ROWS[:8]]
-    files = files_of_test_split(str(small.write_examples(rows, tmp_path / "examples")))
+    examples = small.write_examples(rows, tmp_path / "examples")
     model = small.export_model(tmp_path / "model")
-    assert "label_like" in problem(files, tmp_path, model)
+    assert "label_like" in problem(examples, tmp_path, model)
 
 
-def test_what_is_not_there_is_named(files: list[str], tmp_path: Path) -> None:
-    assert "should hold saved_model.pb" in problem(files, tmp_path, tmp_path)
+def test_what_is_not_there_is_named(examples: Path, tmp_path: Path) -> None:
+    assert "should hold saved_model.pb" in problem(examples, tmp_path, tmp_path)
     with pytest.raises(EvaluationError, match=r"no file of test examples matches .*Split-test"):
         files_of_test_split(str(tmp_path))
-    empty = files_of_test_split(str(small.write_examples([], tmp_path / "empty")))
+    empty = small.write_examples([], tmp_path / "empty")
     model = small.export_model(tmp_path / "model")
     assert problem(empty, tmp_path, model) == "the test split has no examples"

@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from interestflow.pipeline.metrics.ranking import calibration, expected_calibration_error, grouped_auc, log_loss
+from interestflow.pipeline.metrics.ranking import (
+    calibration,
+    expected_calibration_error,
+    grouped_auc,
+    log_loss,
+    log_loss_from_logits,
+)
 
 
 def plain_auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -106,3 +112,10 @@ def test_without_examples_every_figure_is_undefined() -> None:
     assert math.isnan(log_loss(nothing, nothing))
     assert math.isnan(expected_calibration_error(nothing, nothing))
     assert math.isnan(calibration(nothing, nothing))
+
+
+def test_log_loss_from_logits_by_hand_and_without_overflow() -> None:
+    # sigmoid(0) = 1/2 costs ln 2 whatever the label; a certain and right answer costs nothing, a wrong one its logit.
+    assert log_loss_from_logits(np.array([1.0, 0.0]), np.array([0.0, 0.0])) == pytest.approx(math.log(2))
+    assert log_loss_from_logits(np.array([1.0, 0.0]), np.array([1000.0, -1000.0])) == 0.0
+    assert log_loss_from_logits(np.array([0.0]), np.array([1000.0])) == 1000.0

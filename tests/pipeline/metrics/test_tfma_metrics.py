@@ -147,11 +147,11 @@ def test_a_block_is_the_examples_one_by_one() -> None:
 
 
 def test_the_best_possible_is_undefined_where_a_true_probability_is_missing() -> None:
-    nothing = ScoredExamples.none()
+    nothing = ScoredExamples.empty()
     for truth in ([], [0.5], [0.5, math.nan], [0.5, 1.5]):
         scored = ScoredExamples(nothing.labels, nothing.labels, nothing.users, np.array(truth, np.float32))
         figures = [figure for metric in METRICS if metric.names[0] == "best_possible_auc"
-                   for figure in metric.figures(scored).values()]  # fmt: skip
+                   for figure in metric.values(scored).values()]  # fmt: skip
         assert len(figures) == 2
         assert all(map(math.isnan, figures))
 

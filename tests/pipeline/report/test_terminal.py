@@ -184,7 +184,7 @@ def test_the_json_has_the_metrics_by_model(folders: Folders) -> None:
         "pooled": {"auc": 0.71, "gauc": 0.61, "log_loss": 0.4321, "ece": 0.0123},
     }
     assert content["best_possible"] == {"auc": 0.8, "log_loss": 0.3456}
-    assert content["share_of_the_way"]["din"] == pytest.approx(0.8)
+    assert content["headroom_share"]["din"] == pytest.approx(0.8)
     assert (content["is_blessed"], content["pushed"]) == (True, str(folder))
     assert content["examples"] == "/examples"
 
@@ -269,9 +269,9 @@ def test_a_matcher_stands_beside_popularity(folders: Folders) -> None:
     assert "0.3500" in line(shown, "two_tower (baseline)")
     assert "0.2000" in line(shown, "popularity (nothing learned)")
     assert "0.0100" in line(shown, "popularity tail", "97")
-    assert "41 users took 97 items of click in the test window" in shown
+    assert "41 users have 97 positives of click in the test window" in shown
     assert "3 of them are not in the catalogue" in shown
-    assert "5 more had been taken before" in shown
+    assert "5 further positives repeat an earlier one" in shown
     content = json.loads(Path(folders.report).read_text())
     assert content["metrics"]["hcn"]["recall_50"] == 0.4
     assert content["metrics"]["hcn"]["novelty_10"] is None

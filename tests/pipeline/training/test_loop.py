@@ -20,7 +20,7 @@ from rich.console import Console
 
 from interestflow.models.registry import build_ranker
 from interestflow.models.training_config import EarlyStoppingConfig, OptimizerConfig, TrainingConfig
-from interestflow.pipeline.metrics.validation import measures
+from interestflow.pipeline.metrics.validation import ranking_metrics
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import TrainingError, TrainingResult, train
 from interestflow.pipeline.training.progress import shown_on
@@ -138,7 +138,7 @@ def test_early_stopping_gives_back_the_best_epoch(splits: tuple[Split, Split], m
     assert trained.summary["best_epoch"] == best + 1
     assert trained.summary["epochs"] == best + 1 + 2 < 30
     model = RankerTraining(trained.model)
-    found = measures(model.predict(validation.in_order(64), verbose=0))
+    found = ranking_metrics(model.predict(validation.in_order(64), verbose=0))
     assert found[metric] == pytest.approx(values[best], rel=1e-6)
     assert found[metric] != pytest.approx(values[-1], rel=1e-6)
 
@@ -160,10 +160,10 @@ def test_what_has_no_label_does_not_count(splits: tuple[Split, Split]) -> None:
     logits = {"like": tf.constant([1.0, 2.0, 50.0])}
     labels = {"like": tf.constant([1.0, 0.0, 0.0])}
     weights = {"like": tf.constant([1.0, 1.0, 0.0])}
-    loss = model.compute_loss(y=labels, y_pred=logits, sample_weight=weights)
+    loss = model.compute_loss({}, y=labels, y_pred=logits, sample_weight=weights)
     assert float(loss) == pytest.approx((np.log1p(np.exp(-1.0)) + np.log1p(np.exp(2.0))) / 2, rel=1e-6)
     nothing = {"like": tf.zeros(3)}
-    assert float(model.compute_loss(y=labels, y_pred=logits, sample_weight=nothing)) == 0.0
+    assert float(model.compute_loss({}, y=labels, y_pred=logits, sample_weight=nothing)) == 0.0
 
 
 def test_labels_under_the_mask_change_nothing(tmp_path: Path, splits: tuple[Split, Split]) -> None:

@@ -76,7 +76,7 @@ def test_validation_is_an_exact_search(
     matcher = build_matcher("comirec", INPUTS, {"embedding_dimension": 8}, catalogue)
     for weight in matcher.trainable_weights:
         weight.assign(np.random.default_rng(0).normal(size=weight.shape))
-    monkeypatch.setattr(matcher_training, "SCORES", 50 * INPUTS.item_rows)
+    monkeypatch.setattr(matcher_training, "MAX_SCORES", 50 * INPUTS.item_rows)
     found = MatcherTraining(matcher, catalogue, ONE_EACH).validate(splits[1], 64)
     items = matcher.encode_items(catalogue.tensors, training=False).numpy()
     ranks = []
@@ -106,15 +106,15 @@ def test_items_that_share_a_number_tie(splits: tuple[Split, Split], catalogue: C
     model = MatcherTraining(matcher, catalogue, sharing)
     (features, _, _) = next(iter(splits[1].in_order(3)))
     features = {**features, "item": np.array([1, 2, 3]), "history_item": np.full((3, 2), 9)}
-    ranks = model._ranks(features, model._encoded_items())
+    ranks = model._ranks(features, model._encode_all_items())
     np.testing.assert_array_equal(ranks, [np.inf, 19, 40])
 
 
 def test_a_large_split_is_looked_at_in_part(
     splits: tuple[Split, Split], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matcher_training, "SCORES_AN_EPOCH", 0)
-    monkeypatch.setattr(matcher_training, "LEAST_POSITIVES", 20)
+    monkeypatch.setattr(matcher_training, "MAX_SCORES_PER_EPOCH", 0)
+    monkeypatch.setattr(matcher_training, "MIN_POSITIVES", 20)
     model = MatcherTraining(build_matcher("two_tower", INPUTS, {}, catalogue), catalogue, ONE_EACH)
     seen = []
     ranks = model._ranks
