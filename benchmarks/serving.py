@@ -48,8 +48,8 @@ from interestflow.pipeline.gates.champion import pushed_models
 from interestflow.serving.client import Client, ClientError
 from interestflow.serving.client.arrays import fill_inputs
 from interestflow.serving.client.protocol_pb2 import PredictRequest, PredictResponse
-from interestflow.serving.client.rows import pack_rank
-from interestflow.serving.raw_rows import Row, example_of, row_of, split_row
+from interestflow.serving.client.rows import Row, pack_rank
+from interestflow.serving.examples import build_example, read_row, split_row
 from interestflow.serving.scorer import Scorer
 
 NAME, CANDIDATES, PARITY_ROWS = "bench", 100, 10_000
@@ -86,7 +86,7 @@ def rows_of(examples: str, scorer: Scorer, count: int) -> list[Row]:
     found: list[Row] = []
     for file in itertools.cycle(files_of_test_split(examples)):
         for record in tf.data.TFRecordDataset(file, "GZIP").as_numpy_iterator():
-            found.append(row_of(record, scorer.inputs))
+            found.append(read_row(record, scorer.inputs))
             if len(found) == count:
                 return found
     return found
@@ -164,7 +164,7 @@ def speed(model: str, address: str, rows: list[Row]) -> bool:
         scorer.model.run("rank", tensors[next(turn) % len(tensors)])
 
     def examples_of(user: Row) -> np.ndarray:
-        parts = [example_of({**user, **candidate}, scorer.inputs).SerializeToString() for candidate in chosen]
+        parts = [build_example({**user, **candidate}, scorer.inputs).SerializeToString() for candidate in chosen]
         return np.array(parts, object)
 
     examples = examples_of(users[0])

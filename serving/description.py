@@ -1,7 +1,7 @@
-"""What an exported model tells those who ask it: the shapes to pad to, and which features it always had in training.
+"""Description of an exported model for its clients: shapes to pad to, and features that training always had.
 
-A model carries its description twice: as the answer of its signature `describe`, for who has only the server, and in
-the JSON file beside it, for who has the folder. This module needs nothing of TensorFlow, so that clients can read it.
+A model carries its description twice: as the output of its signature `describe`, for clients of a server, and in the
+JSON file beside it, for readers of the folder. This module needs nothing of TensorFlow, so that clients can import it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 FORMAT = 1
 DESCRIBE = "describe"
-"""The signature: `rows`, int32 `[N]`, to `description`, string `[N]`, which is the same JSON text in each."""
+"""Signature from `rows`, int32 `[N]`, to `description`, string `[N]`, which repeats the same JSON text."""
 RANK = "rank"
 CANDIDATE_SIZES = (10, 50, 100, 200, 500, 1000)
 MAX_ROWS = 128
 
 
-def sized_rank(count: int) -> str:
-    """The signature that ranks exactly `count` candidates, such as "rank_100".
+def sized_rank_signature(count: int) -> str:
+    """Return the name of the signature that ranks exactly `count` candidates, such as "rank_100".
 
     Each size has a signature of its own, since servers keep a queue of batches for each signature and cannot join
     requests of different sizes.
@@ -30,15 +30,15 @@ def sized_rank(count: int) -> str:
 
 @dataclass(frozen=True)
 class Description:
-    """What a client needs to know of a model beyond its signatures.
+    """Facts that a client needs beyond the signatures of a model.
 
     Attributes:
-        lengths: by name of each list-valued input, the length that requests pad it to. Features along the history are
-            cut to their newest values, other lists to their first.
-        candidate_sizes: rising; the numbers of candidates that are ranked in one request, each by a signature of its
-            own (`sized_rank`). A request is filled up to the next of them with candidates whose `item` is empty, which
-            score 0.
-        max_rows: the most rows of one request; more are split into several.
+        lengths: length that requests pad each list-valued input to, by name. Features along the history are cut to
+            their newest values, other lists to their first.
+        candidate_sizes: numbers of candidates that are ranked in one request, ascending, each by a signature of its own
+            (`sized_rank_signature`). A request is padded to the next of them with candidates whose `item` is empty;
+            these score 0.
+        max_rows: largest number of rows in one request; more are split into several.
         always_given: single-valued features that no training example lacked.
     """
 
@@ -48,11 +48,12 @@ class Description:
     always_given: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
+        """Return the description as an object of JSON, with its format."""
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
     def from_json(cls, content: str | bytes | Mapping[str, Any]) -> Description | None:
-        """Read a description; None for one of a later format, which nothing can be told of."""
+        """Parse a description; None for one of a later format, whose content is unknown."""
         values = json.loads(content) if isinstance(content, str | bytes) else content
         if values.get("format") != FORMAT:
             return None

@@ -1,4 +1,4 @@
-"""Reads what an exported model says of itself, from the JSON file beside it."""
+"""The JSON file beside an exported model, which says where the model comes from and which inputs it takes."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from interestflow.serving.raw_inputs import RawInput
 from interestflow.serving.session_model import SAVED_MODEL
 
 PROVENANCE = "assets.extra/interestflow.json"
-"""Under the model's folder: where it comes from and what it is asked with."""
+"""Path of the file below the model's folder."""
 
 
 class ScoringError(Exception):
-    """A folder that holds no model, or rows that it cannot score."""
+    """A folder that holds no model, or rows that its model cannot score."""
 
 
 def read_provenance(folder: str | Path) -> dict[str, Any]:
-    """Return what the exported model in `folder` says of itself.
+    """Return the provenance of the exported model in `folder`.
 
     Raises:
         ScoringError: where there is no exported model in `folder`.
     """
-    content = load_provenance(folder) if tf.io.gfile.exists(f"{folder}/{SAVED_MODEL}") else None
+    content = read_provenance_file(folder) if tf.io.gfile.exists(f"{folder}/{SAVED_MODEL}") else None
     if content is None:
         raise ScoringError(f"{folder} should hold {SAVED_MODEL} and {PROVENANCE}, as the pipeline exports them")
     return content
 
 
-def load_provenance(folder: str | Path) -> dict[str, Any] | None:
-    """Return the content of the JSON file beside the model in `folder`; None where there is no such file.
+def read_provenance_file(folder: str | Path) -> dict[str, Any] | None:
+    """Return the content of the provenance file in `folder`; None where there is no such file.
 
     Raises:
-        tf.errors.OpError: where it cannot be read.
-        ValueError: where it is not JSON.
+        tf.errors.OpError: where the file cannot be read.
+        ValueError: where the file is not JSON.
     """
     path = f"{folder}/{PROVENANCE}"
     if not tf.io.gfile.exists(path):
@@ -47,11 +47,11 @@ def load_provenance(folder: str | Path) -> dict[str, Any] | None:
     return content
 
 
-def raw_inputs_of(provenance: dict[str, Any]) -> tuple[RawInput, ...]:
-    """The raw features that a model is asked with."""
+def parse_raw_inputs(provenance: dict[str, Any]) -> tuple[RawInput, ...]:
+    """Return the raw features that a model takes."""
     return tuple(RawInput(**raw) for raw in provenance["raw_inputs"])
 
 
-def description_of(provenance: dict[str, Any]) -> Description | None:
-    """What clients are told of a model; None for one that was exported before models had descriptions."""
+def parse_description(provenance: dict[str, Any]) -> Description | None:
+    """Return a model's description for its clients; None for a model exported before models had descriptions."""
     return Description.from_json(provenance["description"]) if "description" in provenance else None

@@ -1,4 +1,4 @@
-"""What a served model is asked with: the raw features, before any transform, and how they become its tensors."""
+"""Raw features that an exported model takes, before any transform, and their conversion to parsed features."""
 
 from __future__ import annotations
 
@@ -11,19 +11,27 @@ import tensorflow as tf
 
 from interestflow.transforms import feature_names
 
-DEFAULTS: dict[str, Any] = {"string": "", "int64": 0, "float32": math.nan}
-"""Of a single value that a request leaves out and for which the transform names no default of its own."""
+DEFAULTS: dict[str, str | int | float] = {"string": "", "int64": 0, "float32": math.nan}
+"""Value of a missing single-valued feature for which the transform names no default of its own, by dtype."""
 
 Kind = Literal["value", "list", "history"]
 Side = Literal["user", "candidate"]
+ParsingSpec = Mapping[str, "tf.io.FixedLenFeature | tf.io.VarLenFeature"]
+"""Parsing specification of raw features by name, as `tf.io.parse_example` takes it."""
+Features = dict[str, "tf.Tensor | tf.SparseTensor"]
+"""Features by name as `tf.io.parse_example` returns them: dense for single values, sparse for lists."""
 
 
 @dataclass(frozen=True)
 class RawInput:
-    """One raw feature. `kind`: a single value, a list that says nothing of time, or a list along the history.
+    """One raw feature.
 
-    `default` is what a missing single value counts as; None for lists, which are then empty. `side` says what it
-    describes: a candidate, or the user and all else that is the same for every candidate of a request.
+    Attributes:
+        name: name of the feature.
+        dtype: TensorFlow's name of its dtype.
+        kind: a single value, a list without order in time, or a list along the history.
+        default: value of a missing single value; None for lists, which are then empty.
+        side: whether it describes a candidate, or the user and whatever all candidates of a request share.
     """
 
     name: str
@@ -34,49 +42,50 @@ class RawInput:
 
     @property
     def tensor_spec(self) -> tf.TensorSpec:
-        """In the signature of named tensors: `[N]`, or `[N, L]` padded where the list is shorter."""
+        """Spec in the signatures of named tensors: `[N]`, or `[N, L]` padded where a list is shorter."""
         return tf.TensorSpec([None] if self.kind == "value" else [None, None], self.dtype, name=self.name)
 
     @property
     def ranked_tensor_spec(self) -> tf.TensorSpec:
-        """In the signature `rank`: as elsewhere, with an axis of candidates after the first for what describes them."""
+        """Spec in the signature `rank`, in which features of candidates have an axis of candidates after the first."""
         spec = self.tensor_spec
         return spec if self.side == "user" else tf.TensorSpec([None, *spec.shape], self.dtype, name=self.name)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the attributes as an object of JSON."""
         return asdict(self)
 
 
-def raw_inputs(spec: Mapping[str, Any], candidate: Collection[str] = ()) -> tuple[RawInput, ...]:
-    """Describes a parsing specification of raw features.
+def describe_raw_inputs(spec: ParsingSpec, candidate: Collection[str] = ()) -> tuple[RawInput, ...]:
+    """Return the raw features of a parsing specification, sorted by name.
 
     Args:
-        spec: by name.
-        candidate: names of those that describe the candidate.
+        spec: parsing specification by name.
+        candidate: names of the features that describe the candidate.
 
     Raises:
         ValueError: for a feature that is neither a single value nor a list of any length.
     """
-    found = []
+    inputs = []
     for name, feature in sorted(spec.items()):
         dtype = tf.as_dtype(feature.dtype).name
         side: Side = "candidate" if name in candidate else "user"
         if isinstance(feature, tf.io.VarLenFeature):
             kind: Kind = "history" if name.startswith(feature_names.history("")) else "list"
-            found.append(RawInput(name, dtype, kind, side=side))
+            inputs.append(RawInput(name, dtype, kind, side=side))
         elif isinstance(feature, tf.io.FixedLenFeature) and list(feature.shape) == []:
             default = DEFAULTS[dtype] if feature.default_value is None else feature.default_value
             default = default.decode() if isinstance(default, bytes) else default
-            found.append(RawInput(name, dtype, "value", default, side))
+            inputs.append(RawInput(name, dtype, "value", default, side))
         else:
             raise ValueError(
                 f"raw feature `{name}` should be a FixedLenFeature([]) or VarLenFeature, received {feature}"
             )
-    return tuple(found)
+    return tuple(inputs)
 
 
-def parsing_spec(inputs: tuple[RawInput, ...]) -> dict[str, Any]:
-    """What `tf.io.parse_example` needs; a missing single value gets its default instead of an error."""
+def parsing_spec(inputs: Collection[RawInput]) -> ParsingSpec:
+    """Return the parsing specification of `inputs`, in which missing single values get their default."""
     return {
         raw.name: tf.io.FixedLenFeature([], raw.dtype, raw.default)
         if raw.kind == "value"
@@ -85,42 +94,47 @@ def parsing_spec(inputs: tuple[RawInput, ...]) -> dict[str, Any]:
     }
 
 
-def from_named_tensors(inputs: tuple[RawInput, ...], tensors: Mapping[str, tf.Tensor]) -> dict[str, Any]:
-    """Named tensors to what parsing gives: lists become sparse, without their padding.
+def features_from_tensors(inputs: Collection[RawInput], tensors: Mapping[str, tf.Tensor]) -> Features:
+    """Convert padded named tensors to features as `tf.io.parse_example` returns them.
 
-    Along the history, a step is there where its `history_item` is not empty, whatever its other features hold; all of
-    them should be as long, else the request is in error. Another list holds what is not the empty string (or, for
-    numbers, not NaN).
+    Lists become sparse, without their padding. Along the history, a step exists where its `history_item` is not empty,
+    whatever its other features hold; all of these should have the same length, or the request fails. Another list
+    holds the values that are not the empty string (or, for numbers, not NaN).
     """
-    result: dict[str, Any] = {}
-    for feature in inputs:
-        tensor = tensors[feature.name]
-        if feature.kind == "value":
-            result[feature.name] = tensor
+    features: Features = {}
+    for raw in inputs:
+        tensor = tensors[raw.name]
+        if raw.kind == "value":
+            features[raw.name] = tensor
             continue
-        if feature.kind == "history":
+        if raw.kind == "history":
             steps = tensors[feature_names.HISTORY_ITEM]
-            message = f"`{feature.name}` should have as many rows and steps as `{feature_names.HISTORY_ITEM}`"
+            message = f"`{raw.name}` should have as many rows and steps as `{feature_names.HISTORY_ITEM}`"
             tf.debugging.assert_equal(tf.shape(tensor), tf.shape(steps), message=message)
-            kept = steps != ""
-        elif feature.dtype == "string":
-            kept = tensor != ""
-        elif feature.dtype == "float32":
-            kept = tf.logical_not(tf.math.is_nan(tensor))
+            mask = steps != ""
+        elif raw.dtype == "string":
+            mask = tensor != ""
+        elif raw.dtype == "float32":
+            mask = tf.logical_not(tf.math.is_nan(tensor))
         else:
-            kept = tf.ones_like(tensor, tf.bool)
-        result[feature.name] = tf.ragged.boolean_mask(tensor, kept).to_sparse()
-    return result
+            mask = tf.ones_like(tensor, tf.bool)
+        features[raw.name] = tf.ragged.boolean_mask(tensor, mask).to_sparse()
+    return features
 
 
-def missing(inputs: tuple[RawInput, ...], rows: Any) -> dict[str, Any]:
-    """What parsing gives for `rows` examples, a number or a scalar tensor, that lack all of `inputs`."""
-    result: dict[str, Any] = {}
-    for feature in inputs:
-        if feature.kind == "value":
-            result[feature.name] = tf.fill([rows], tf.constant(feature.default, feature.dtype))
+def missing_features(inputs: Collection[RawInput], rows: int | tf.Tensor) -> Features:
+    """Return what parsing returns for examples that lack all of `inputs`.
+
+    Args:
+        inputs: raw features.
+        rows: number of examples, or a scalar tensor of it.
+    """
+    features: Features = {}
+    for raw in inputs:
+        if raw.kind == "value":
+            features[raw.name] = tf.fill([rows], tf.constant(raw.default, raw.dtype))
         else:
             shape = tf.cast(tf.stack([rows, 0]), tf.int64)
-            nothing = tf.zeros([0], feature.dtype) if feature.dtype != "string" else tf.constant([], tf.string)
-            result[feature.name] = tf.SparseTensor(tf.zeros([0, 2], tf.int64), nothing, shape)
-    return result
+            empty = tf.zeros([0], raw.dtype) if raw.dtype != "string" else tf.constant([], tf.string)
+            features[raw.name] = tf.SparseTensor(tf.zeros([0, 2], tf.int64), empty, shape)
+    return features

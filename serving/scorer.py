@@ -1,17 +1,25 @@
-"""Scores raw rows with an exported model in this process; needs TensorFlow alone, as a server does."""
+"""Scoring of raw rows with an exported model in this process, which needs only TensorFlow, as a server does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from interestflow.serving.client import ClientError
 from interestflow.serving.client.metadata import Metadata
-from interestflow.serving.client.rows import Row, as_candidates, check_known, pack_encode_user, pack_predict, pack_rank
-from interestflow.serving.provenance import ScoringError, description_of, raw_inputs_of, read_provenance
-from interestflow.serving.raw_rows import example_of
+from interestflow.serving.client.rows import (
+    Arrays,
+    Row,
+    as_candidates,
+    check_feature_names,
+    pack_encode_user,
+    pack_predict,
+    pack_rank,
+)
+from interestflow.serving.examples import pack_examples
+from interestflow.serving.provenance import ScoringError, parse_description, parse_raw_inputs, read_provenance
 from interestflow.serving.session_model import ModelLoadError, SessionModel
 
 
@@ -23,33 +31,34 @@ class Scorer:
         scorer.score([{"item": "i12", "history_item": ["i7"], "history_age": [60]}])["click"]  # float32 [1]
 
     Args:
-        folder: of the SavedModel, such as the newest version in a pushed folder.
+        folder: folder of the SavedModel, such as the newest version in a pushed folder.
 
     Attributes:
-        provenance: what the model says of itself.
-        inputs: its raw features.
-        metadata: its signatures and description, which rows are packed by.
-        model: the session.
+        provenance: content of the JSON file beside the model.
+        inputs: raw features that the model takes.
+        metadata: signatures and description of the model, by which rows are packed.
+        model: the loaded model.
 
     Raises:
         ScoringError: where there is no exported model in `folder`, or it cannot be loaded.
     """
 
     def __init__(self, folder: str | Path) -> None:
+        """Load the model."""
         self.provenance = read_provenance(folder)
-        self.inputs = raw_inputs_of(self.provenance)
+        self.inputs = parse_raw_inputs(self.provenance)
         try:
             self.model = SessionModel(folder)
         except ModelLoadError as error:
             raise ScoringError(str(error)) from error
-        self.metadata = Metadata.of_signatures(0, self.model.signatures, description_of(self.provenance))
+        self.metadata = Metadata.from_signatures(0, self.model.signatures, parse_description(self.provenance))
 
     def score(self, rows: Sequence[Row], signature: str = "serving_default") -> dict[str, np.ndarray]:
         """Score rows such as `{"user": "7", "item": "12", "history_item": ["3", "5"], "history_age": [60, 7]}`.
 
         Args:
-            rows: raw features by name: one value, or a list. What is missing or None gets the model's default.
-            signature: `serving_default` or `predict`; they give the same.
+            rows: raw features by name: one value, or a list. Features that are missing or None get the model's default.
+            signature: `serving_default` or `predict`, which return the same.
 
         Returns:
             Probability by task, float32 `[len(rows)]`.
@@ -62,7 +71,7 @@ class Scorer:
             return self._run(signature, lambda: pack_predict(self.metadata, rows))
         if signature != "serving_default":
             raise ScoringError(f"`signature` should be serving_default or predict, received {signature!r}")
-        return self._run(signature, lambda: {"examples": self._examples(rows)})
+        return self._run(signature, lambda: self._pack_examples(rows))
 
     def rank(self, user: Row, candidates: Sequence[Row | str]) -> dict[str, np.ndarray]:
         """Score candidates of one user by the signature `rank`, which computes the user's part once.
@@ -94,7 +103,7 @@ class Scorer:
         """
         return self._run("encode_user", lambda: pack_encode_user(self.metadata, users))["user"]
 
-    def _run(self, signature: str, pack: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    def _run(self, signature: str, pack: Callable[[], Arrays]) -> dict[str, np.ndarray]:
         if signature not in self.model.signatures:
             known = ", ".join(sorted(self.metadata.signatures))
             raise ScoringError(f"the model should have the signature {signature}, it has {known}")
@@ -104,8 +113,6 @@ class Scorer:
             raise ScoringError(str(error)) from None
         return self.model.run(signature, arrays)
 
-    def _examples(self, rows: Sequence[Row]) -> np.ndarray:
-        check_known(rows, {raw.name for raw in self.inputs}, "rows")
-        examples = np.empty(len(rows), object)
-        examples[:] = [example_of(row, self.inputs).SerializeToString() for row in rows]
-        return examples
+    def _pack_examples(self, rows: Sequence[Row]) -> Arrays:
+        check_feature_names(rows, {raw.name for raw in self.inputs}, "rows")
+        return pack_examples(rows, self.inputs)

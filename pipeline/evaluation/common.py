@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.evaluation.result import EvaluationError, ModelEvaluation
 from interestflow.serving.provenance import ScoringError, read_provenance
-from interestflow.serving.raw_inputs import raw_inputs
+from interestflow.serving.raw_inputs import describe_raw_inputs
 from interestflow.transforms.feature_spec import raw_feature_spec
 
 
@@ -74,7 +74,7 @@ def check_inputs(config: PipelineConfig, folder: str, provenance: Mapping[str, A
     Raises:
         EvaluationError: If a feature is absent or has another type.
     """
-    inputs = {raw.name: raw for raw in raw_inputs(raw_feature_spec(config.ingestion(), with_labels=True))}
+    inputs = {raw.name: raw for raw in describe_raw_inputs(raw_feature_spec(config.ingestion(), with_labels=True))}
     for needed in provenance["raw_inputs"]:
         name = needed["name"]
         if name not in inputs:

@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from interestflow.serving.client import Client
+from interestflow.serving.client.rows import Row
 from interestflow.serving.config import ServingGateConfig
+from interestflow.serving.examples import split_row
 from interestflow.serving.export.item_embeddings import PARQUET
 from interestflow.serving.raw_inputs import RawInput
-from interestflow.serving.raw_rows import Row, split_row
 from interestflow.serving.scorer import Scorer
 
 ASKED = 20

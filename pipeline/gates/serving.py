@@ -15,11 +15,12 @@ import tensorflow as tf
 from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
 from interestflow.pipeline.gates.retrieval import retrieval_milliseconds, retrieval_problems
 from interestflow.serving.client import Client, ClientError
+from interestflow.serving.client.rows import Row
 from interestflow.serving.config import ServingGateConfig
+from interestflow.serving.examples import read_row, split_row
 from interestflow.serving.provenance import ScoringError
 from interestflow.serving.publish import copy_folder, publish_version
 from interestflow.serving.raw_inputs import RawInput
-from interestflow.serving.raw_rows import Row, row_of, split_row
 from interestflow.serving.scorer import Scorer
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
@@ -122,7 +123,7 @@ class Expected:
         outputs = scorer.model.run("serving_default", {"examples": np.array(examples, object)})
         return cls(
             examples,
-            [row_of(example, scorer.inputs) for example in examples],
+            [read_row(example, scorer.inputs) for example in examples],
             {name: values for name, values in outputs.items() if values.dtype.kind == "f"},
         )
 

@@ -24,7 +24,7 @@ from interestflow.pipeline.training.matcher import MatcherTraining, target_count
 from interestflow.pipeline.training.model_inputs import always_given, describe_inputs, item_counts, out_of_vocabulary
 from interestflow.serving.description import Description
 from interestflow.serving.export.matcher import IndexedItems, export_matcher
-from interestflow.serving.export.ranker import export
+from interestflow.serving.export.ranker import export_ranker
 from interestflow.transforms.feature_spec import raw_feature_spec
 
 
@@ -66,14 +66,14 @@ def run_fn(fn_args: Any) -> None:
         trained, items, description = _train_matcher(config, inputs, fn_args, options)
         summary = about | trained.summary
         about = about | {"training": _in_short(trained)}
-        indexed = IndexedItems.of(trained.model, items.ids, items.tensors)
+        indexed = IndexedItems.encode(trained.model, items.ids, items.tensors)
         folder = fn_args.serving_model_dir
         export_matcher(trained.model, transform_output, raw_spec, inputs, indexed, folder, about, description)
     else:
         trained, description = _train_ranker(config, inputs, fn_args, options)
         summary = about | trained.summary
         about = about | {"training": _in_short(trained)}
-        export(trained.model, transform_output, raw_spec, inputs, fn_args.serving_model_dir, about, description)
+        export_ranker(trained.model, transform_output, raw_spec, inputs, fn_args.serving_model_dir, about, description)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(posixpath.join(fn_args.model_run_dir, TRAINING_SUMMARY), "w") as file:
         file.write(json.dumps(summary, indent=2) + "\n")

@@ -3,12 +3,12 @@
 It needs gRPC, protobuf and NumPy, and nothing of TensorFlow: `pip install 'interestflow[client]'`.
 """
 
-from interestflow.serving.client.answers import Outputs, Ranking, Retrieved, Scores, Vectors
 from interestflow.serving.client.async_client import AsyncClient
 from interestflow.serving.client.channel import ClientTLS
 from interestflow.serving.client.client import Client
 from interestflow.serving.client.client_error import ClientError
-from interestflow.serving.client.metadata import Metadata, Signature, Tensor
+from interestflow.serving.client.metadata import Metadata, Signature, TensorInfo
+from interestflow.serving.client.results import Outputs, Ranking, RetrievedItems, Scores, Vectors
 
 __all__ = [
     "AsyncClient",
@@ -18,9 +18,9 @@ __all__ = [
     "Metadata",
     "Outputs",
     "Ranking",
-    "Retrieved",
+    "RetrievedItems",
     "Scores",
     "Signature",
-    "Tensor",
+    "TensorInfo",
     "Vectors",
 ]

@@ -41,21 +41,21 @@ _PARTS: dict[np.dtype, np.dtype] = {
 _BFLOAT16 = protocol_pb2.DT_BFLOAT16
 _OBJECT = "O"
 _REFERENCE = 100
-"""What TensorFlow adds to the number of a dtype for a reference to it."""
+"""Offset that TensorFlow adds to the number of a dtype for a reference to it."""
 
 
 def dtype_name(number: int) -> str:
-    """TensorFlow's name of a dtype, such as "float32", "string" or "invalid"; "dtype 99" for a number without one."""
+    """Return TensorFlow's name of a dtype, such as "float32" or "string"; "dtype 99" for a number without a name."""
     if number > _REFERENCE and number - _REFERENCE in _NAMES:
         return f"{_NAMES[number - _REFERENCE]}_ref"
     return _NAMES.get(number, f"dtype {number}")
 
 
-def fill_tensor_proto(proto: Any, values: np.ndarray | Sequence[Any]) -> None:
+def fill_tensor_proto(proto: protocol_pb2.TensorProto, values: np.ndarray | Sequence[Any]) -> None:
     """Write an array into an empty TensorProto.
 
     Args:
-        proto: this package's or TensorFlow's own.
+        proto: TensorProto of this package or TensorFlow's own.
         values: array, or lists of equal lengths, of numbers, booleans, or text as `str` or bytes; text that is `str`
             becomes UTF-8.
 
@@ -70,14 +70,14 @@ def fill_tensor_proto(proto: Any, values: np.ndarray | Sequence[Any]) -> None:
         number, flat = _NUMBERS[array.dtype], _as_numbers(array)
     else:
         raise ClientError(f"an array should hold numbers, booleans or text, received one of dtype {array.dtype}")
-    proto.dtype = number
-    proto.tensor_shape.SetInParent()  # without axes it is a scalar's shape, rather than none
+    proto.dtype = number  # type: ignore[assignment]  # any number of an enumeration is accepted
+    proto.tensor_shape.SetInParent()  # the shape of a scalar has no axes, but it is set
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     getattr(proto, _FIELDS[number][1]).extend(flat)
 
 
-def fill_inputs(request: Any, arrays: Mapping[str, np.ndarray]) -> None:
+def fill_inputs(request: protocol_pb2.PredictRequest, arrays: Mapping[str, np.ndarray]) -> None:
     """Write the inputs of a PredictRequest, this package's or TensorFlow Serving's own.
 
     Raises:
@@ -87,14 +87,14 @@ def fill_inputs(request: Any, arrays: Mapping[str, np.ndarray]) -> None:
         fill_tensor_proto(request.inputs[name], array)
 
 
-def to_array(name: str, proto: Any) -> np.ndarray:
+def to_array(name: str, proto: protocol_pb2.TensorProto) -> np.ndarray:
     """Convert a TensorProto to an array of the same shape; text stays bytes, bfloat16 becomes float32.
 
-    As in TensorFlow, the last value stands for all that are not given, a tensor without any values holds zeros or empty
-    text, and values beyond the shape are ignored.
+    As in TensorFlow, the last value is repeated for those that are not given, a tensor without any values holds zeros
+    or empty text, and values beyond the shape are ignored.
 
     Args:
-        name: of the tensor, for errors.
+        name: name of the tensor, for errors.
         proto: TensorProto, this package's or TensorFlow's own.
 
     Raises:
@@ -163,7 +163,7 @@ def _as_numbers(array: np.ndarray) -> list[Any]:
     return values
 
 
-def _field_values(values: Any, dtype: np.dtype) -> np.ndarray:
+def _field_values(values: Sequence[Any], dtype: np.dtype) -> np.ndarray:
     if dtype.kind == _OBJECT:
         array = np.empty(len(values), object)
         array[:] = list(values)
@@ -178,7 +178,7 @@ def _field_values(values: Any, dtype: np.dtype) -> np.ndarray:
 
 
 def _extend(values: np.ndarray, count: int) -> np.ndarray:
-    """`values`, with the last repeated or those beyond left out, so that there are `count`."""
+    """Return `count` values: the last is repeated where there are fewer, those beyond are dropped."""
     if len(values) >= count:
         return values[:count]
     if not len(values):

@@ -1,7 +1,8 @@
-"""How the client reaches a server: addresses of the methods, options of the channel, TLS."""
+"""Channels of the client: names of the gRPC methods, channel options and TLS."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,14 @@ import grpc
 
 from interestflow.serving.client.client_error import ClientError
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds before a request is sent again; they double from one attempt to the next."""
+INITIAL_BACKOFF, MAX_BACKOFF = 0.05, 1.0
+"""Seconds before a request is retried; they double from one attempt to the next."""
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Connect again when a request is sent again; by default gRPC waits a second first, then up to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", int(FIRST_PAUSE * 1000)),
-    ("grpc.max_reconnect_backoff_ms", int(LONGEST_PAUSE * 1000)),
+    # Reconnect when a request is retried; by default gRPC waits a second first, then up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", int(INITIAL_BACKOFF * 1000)),
+    ("grpc.max_reconnect_backoff_ms", int(MAX_BACKOFF * 1000)),
 ]
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 GET_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
@@ -31,9 +32,9 @@ class ClientTLS:
     """PEM files for an encrypted channel.
 
     Attributes:
-        authority: certificates of those whose word is taken for the server's; the system's where None.
-        certificate: what the client shows, where the server asks for it.
-        key: of `certificate`.
+        authority: file with the certificates of the authorities that may sign the server's; the system's where None.
+        certificate: file with the client's certificate, for servers that ask for one.
+        key: file with the private key of `certificate`.
     """
 
     authority: str | None = None
@@ -41,7 +42,7 @@ class ClientTLS:
     key: str | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files.
+        """Return the credentials that the files hold.
 
         Raises:
             ClientError: for a file that cannot be read, or a certificate without its key.
@@ -67,7 +68,7 @@ def open_channel(address: str, tls: ClientTLS | None) -> grpc.Channel:
 
 
 def open_async_channel(address: str, tls: ClientTLS | None) -> grpc.aio.Channel:
-    """Open a channel for awaited calls.
+    """Open a channel for calls of asyncio.
 
     Raises:
         ClientError: as `ClientTLS.credentials`.
@@ -77,8 +78,8 @@ def open_async_channel(address: str, tls: ClientTLS | None) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(address, tls.credentials(), CHANNEL_OPTIONS)
 
 
-def callables(channel: Any) -> dict[str, Any]:
-    """Return what calls each method of a channel, from the request's bytes to the answer's."""
+def method_callables(channel: grpc.Channel | grpc.aio.Channel) -> dict[str, Callable[..., Any]]:
+    """Return a callable for each method of the server, from the bytes of a request to those of its response."""
     return {method: channel.unary_unary(method) for method in METHODS}
 
 

@@ -1,4 +1,4 @@
-"""The one exception that the client raises."""
+"""The exception that the client raises."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import grpc
 
 
 class ClientError(Exception):
-    """A request that cannot be made, or that the server did not answer.
+    """A request that cannot be sent, or that the server did not answer.
 
     Attributes:
-        code: `grpc.StatusCode` of the server's answer; None where the client itself refuses the request.
+        code: `grpc.StatusCode` of the server's response; None where the client itself refuses the request.
     """
 
     def __init__(self, message: str, code: grpc.StatusCode | None = None) -> None:

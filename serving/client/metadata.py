@@ -1,4 +1,4 @@
-"""What a model says of itself: its signatures and its description."""
+"""Metadata of a model: its signatures and its description."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from interestflow.serving.client.client_error import ClientError
 from interestflow.serving.description import DESCRIBE, Description
 
 INIT_OPERATION = "__saved_model_init_op"
-"""TensorFlow Serving lists it among the signatures, although it cannot be asked."""
+"""TensorFlow Serving lists it among the signatures, although no request can run it."""
 SIGNATURES = "signature_def"
-"""The one metadata field that servers know."""
+"""The only metadata field that servers know."""
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """An input or output of a signature.
+class TensorInfo:
+    """Dtype and shape of an input or output of a signature.
 
     Attributes:
         dtype: TensorFlow's name, such as "float32" or "string".
@@ -41,18 +41,18 @@ class Tensor:
 class Signature:
     """Inputs and outputs of a signature by name."""
 
-    inputs: Mapping[str, Tensor]
-    outputs: Mapping[str, Tensor]
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What one version of a model takes and gives.
+    """Interface of one version of a model.
 
     Attributes:
         version: number of the version.
-        signatures: by name, those that can be asked.
-        description: what the model's signature `describe` answers; None where it has none, and then requests are not
+        signatures: signatures that requests can run, by name.
+        description: output of the model's signature `describe`; None where it has none, and then requests are not
             padded.
     """
 
@@ -62,31 +62,31 @@ class Metadata:
 
     @classmethod
     def from_response(cls, response: protocol_pb2.GetModelMetadataResponse) -> Metadata:
-        """Read a server's answer.
+        """Parse the response of a server.
 
         Raises:
-            ClientError: for an answer without signatures.
+            ClientError: for a response without signatures.
         """
         content = response.metadata[SIGNATURES].value
         try:
             signatures = protocol_pb2.SignatureDefMap.FromString(content)
         except DecodeError:
             raise ClientError("the server's metadata should hold signatures, received bytes of another kind") from None
-        return cls.of_signatures(response.model_spec.version.value, signatures.signature_def)
+        return cls.from_signatures(response.model_spec.version.value, signatures.signature_def)
 
     @classmethod
-    def of_signatures(
+    def from_signatures(
         cls, version: int, signature_defs: Mapping[str, Any], description: Description | None = None
     ) -> Metadata:
-        """Describe a model by its signatures.
+        """Build the metadata of a model from its signatures.
 
         Args:
             version: number of the version.
             signature_defs: SignatureDef by name, TensorFlow's or this package's.
-            description: of the model.
+            description: description of the model.
         """
         signatures = {
-            name: Signature(_tensors(definition.inputs), _tensors(definition.outputs))
+            name: Signature(_tensor_infos(definition.inputs), _tensor_infos(definition.outputs))
             for name, definition in sorted(signature_defs.items())
             if name != INIT_OPERATION
         }
@@ -125,16 +125,17 @@ class Metadata:
         )
 
     def with_description(self, description: Description | None) -> Metadata:
+        """Return the same metadata with a description."""
         return replace(self, description=description)
 
     def has_same_interface(self, other: Metadata) -> bool:
-        """Whether a request that was made for this version is the same for another one."""
+        """Return whether a request that was packed for this version is the same for another one."""
         return replace(self, version=other.version) == other
 
 
-def _tensors(infos: Mapping[str, Any]) -> dict[str, Tensor]:
+def _tensor_infos(infos: Mapping[str, Any]) -> dict[str, TensorInfo]:
     return {
-        name: Tensor(
+        name: TensorInfo(
             dtype_name(info.dtype),
             None
             if info.tensor_shape.unknown_rank

@@ -1,10 +1,10 @@
-"""Packing of rows into the arrays that a model's signatures take.
+"""Packing of rows into the input arrays of a model's signatures.
 
-Everything that asks an exported model packs its rows here: the client, `Scorer`, the warm-up requests, the benchmarks.
+All users of an exported model pack rows here: the client, `Scorer`, the warm-up requests and the benchmarks.
 
 Where the model has a description, the arrays have few shapes, so that a server can batch requests of different users:
 histories are cut to the newest steps and padded to the model's length, other lists are cut to their first values and
-padded, and candidates are padded to the next of the model's sizes. Models take that padding as absent.
+padded, and candidates are padded to the next of the model's sizes. Models ignore that padding.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from typing import Any
 import numpy as np
 
 from interestflow.serving.client.client_error import ClientError
-from interestflow.serving.client.metadata import Metadata, Tensor
+from interestflow.serving.client.metadata import Metadata, TensorInfo
 from interestflow.serving.client.values import STRING, as_list, as_single, is_missing, missing_value, to_column
-from interestflow.serving.description import Description, sized_rank
+from interestflow.serving.description import Description, sized_rank_signature
 from interestflow.transforms.feature_names import HISTORY_ITEM, ITEM
 
 HISTORY = "history_"
 COUNT = "k"
-"""The input of `retrieve` that says how many items are wanted."""
+"""Input of `retrieve`: the number of items to return."""
 MAX_COUNT = 2**31 - 1
 Row = Mapping[str, Any]
 Arrays = dict[str, np.ndarray]
 
 
 def pack_predict(metadata: Metadata, rows: Sequence[Row]) -> Arrays:
-    """Pack rows, each with its own user and item, for `predict`.
+    """Pack rows, each with its own user and item, for the signature `predict`.
 
     Args:
-        metadata: of the model.
+        metadata: metadata of the model.
         rows: raw features by name, such as `{"item": "12", "history_item": ["3"], "history_age": [60]}`; values that
             are left out, None, empty text or NaN count as missing.
 
     Returns:
-        `[N]`, or `[N, L]` for lists, by name of the input.
+        Arrays by name of the input: `[N]`, or `[N, L]` for lists.
 
     Raises:
         ClientError: for a feature that the model does not know, or a value that is not of its dtype.
@@ -46,12 +46,13 @@ def pack_predict(metadata: Metadata, rows: Sequence[Row]) -> Arrays:
 
 
 def pack_rank(metadata: Metadata, user: Row, candidates: Sequence[Row]) -> Arrays:
-    """Pack one user and candidates for `rank`.
+    """Pack one user and candidates for the signature `rank`.
 
     Args:
-        metadata: of the model.
+        metadata: metadata of the model.
         user: raw features of the user, the request and the history.
-        candidates: raw features of each, `item` among them. More than the largest of the model's sizes are not padded.
+        candidates: raw features of each, `item` among them. They are not padded where they are more than the largest
+            of the model's sizes.
 
     Returns:
         `[1]` or `[1, L]` for the user's features, `[1, N]` or `[1, N, L]` for those of the candidates.
@@ -61,34 +62,36 @@ def pack_rank(metadata: Metadata, user: Row, candidates: Sequence[Row]) -> Array
     """
     inputs = metadata.signature("rank").inputs
     candidate_inputs = metadata.candidate_inputs()
-    of_user = {name: tensor for name, tensor in inputs.items() if name not in candidate_inputs}
-    of_candidates = {name: _without_first_axis(inputs[name]) for name in inputs if name in candidate_inputs}
-    check_known([user], of_user, "the user")
-    check_known(candidates, of_candidates, "candidates")
+    user_tensors = {name: tensor for name, tensor in inputs.items() if name not in candidate_inputs}
+    candidate_tensors = {name: _without_first_axis(inputs[name]) for name in inputs if name in candidate_inputs}
+    check_feature_names([user], user_tensors, "the user")
+    check_feature_names(candidates, candidate_tensors, "candidates")
     padded = [*candidates, *[{}] * (candidate_count(metadata.description, len(candidates)) - len(candidates))]
-    arrays = _pack(of_candidates, padded, metadata.description)
-    return _pack(of_user, [user], metadata.description) | {name: array[np.newaxis] for name, array in arrays.items()}
+    arrays = _pack(candidate_tensors, padded, metadata.description)
+    return _pack(user_tensors, [user], metadata.description) | {
+        name: array[np.newaxis] for name, array in arrays.items()
+    }
 
 
 def rank_signature(metadata: Metadata, count: int) -> str:
-    """Return the signature that ranks `count` candidates: that of just this number where the model has one.
+    """Return the signature that ranks `count` candidates: the one for just this number where the model has it.
 
     TensorFlow Serving keeps a queue of batches for each signature, and fails a batch of requests of unequal shapes. So
-    requests with different numbers of candidates should not be asked by the same one.
+    requests with different numbers of candidates should use different signatures.
     """
-    sized = sized_rank(count)
+    sized = sized_rank_signature(count)
     sizes = () if metadata.description is None else metadata.description.candidate_sizes
     return sized if count in sizes and sized in metadata.signatures else "rank"
 
 
 def pack_retrieve(metadata: Metadata, user: Row, count: int) -> Arrays:
-    """Pack one user for `retrieve`, which leaves the items of the history out.
+    """Pack one user for the signature `retrieve`, which never returns items of the history.
 
     Args:
-        metadata: of the model.
+        metadata: metadata of the model.
         user: raw features of the user, the request and the history.
-        count: items wanted. As many more are asked for as the history has items in the part that is cut off, since
-            the model cannot leave those out; see `cut_off_items`.
+        count: number of items to return. One more is requested for each item of the truncated part of the history,
+            since the model cannot exclude those; see `truncated_items`.
 
     Returns:
         As `pack_encode_user`, and `k`, int32 `[1]`.
@@ -97,31 +100,31 @@ def pack_retrieve(metadata: Metadata, user: Row, count: int) -> Arrays:
         ClientError: as `pack_predict`, and for more items than int32 can count.
     """
     inputs = {name: tensor for name, tensor in metadata.signature("retrieve").inputs.items() if name != COUNT}
-    asked = count + len(cut_off_items(metadata, user))
-    if asked > MAX_COUNT:
+    requested = count + len(truncated_items(metadata, user))
+    if requested > MAX_COUNT:
         raise ClientError(f"`count` should be at most {MAX_COUNT}, received {count}")
-    return _pack_rows(inputs, [user], metadata.description, "the user") | {COUNT: np.array([asked], np.int32)}
+    return _pack_rows(inputs, [user], metadata.description, "the user") | {COUNT: np.array([requested], np.int32)}
 
 
 def pack_encode_user(metadata: Metadata, rows: Sequence[Row]) -> Arrays:
-    """Pack users for `encode_user`; see `pack_predict`."""
+    """Pack users for the signature `encode_user`; see `pack_predict`."""
     return _pack_rows(metadata.signature("encode_user").inputs, rows, metadata.description, "users")
 
 
 def pack_encode_items(metadata: Metadata, rows: Sequence[Row]) -> Arrays:
-    """Pack items for `encode_items`; see `pack_predict`."""
+    """Pack items for the signature `encode_items`; see `pack_predict`."""
     return _pack_rows(metadata.signature("encode_items").inputs, rows, metadata.description, "items")
 
 
 def as_rows(name: str, rows: Sequence[Row]) -> list[Row]:
-    """Check that `rows` is a list of rows.
+    """Return `rows` as a list, once it is checked to hold rows.
 
     Args:
-        name: of the argument, for errors.
-        rows: features by name.
+        name: name of the argument, for errors.
+        rows: features by name, of each row.
 
     Raises:
-        ClientError: where it is something else.
+        ClientError: where it is not a list of rows.
     """
     listed = _as_list_argument(name, rows)
     for row in listed:
@@ -130,7 +133,7 @@ def as_rows(name: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def as_candidates(candidates: Sequence[Row | str]) -> list[Row]:
-    """Turn ids into candidates of which nothing else is known.
+    """Return candidates as rows; an id becomes a row of which nothing else is known.
 
     Raises:
         ClientError: for a candidate without an item.
@@ -145,13 +148,13 @@ def as_candidates(candidates: Sequence[Row | str]) -> list[Row]:
 
 
 def candidate_count(description: Description | None, count: int) -> int:
-    """Return the number of candidates that `count` are padded to: the next of the model's sizes, if there is one."""
+    """Return the size that `count` candidates are padded to: the next of the model's sizes, if there is one."""
     sizes = () if description is None else description.candidate_sizes
     return min((size for size in sizes if size >= count), default=count)
 
 
-def cut_off_items(metadata: Metadata, user: Row) -> frozenset[bytes]:
-    """Return the items that only the part of a history holds that is too old for the model's length."""
+def truncated_items(metadata: Metadata, user: Row) -> frozenset[bytes]:
+    """Return the items that are only in the older part of a history, beyond the model's length."""
     items = [item for item in to_column(HISTORY_ITEM, STRING, as_list(user.get(HISTORY_ITEM))) if item]
     length = _history_length(metadata.description)
     if length is None or len(items) <= length:
@@ -166,8 +169,8 @@ def missing_features(metadata: Metadata, names: Collection[str], rows: Sequence[
     return tuple(name for name in always_given if name in names and any(is_missing(row.get(name)) for row in rows))
 
 
-def check_row(whose: str, row: Any) -> None:
-    """Check that a row is features by name.
+def check_row(whose: str, row: object) -> None:
+    """Check that a row is a mapping of features by name.
 
     Raises:
         ClientError: where it is something else.
@@ -176,11 +179,11 @@ def check_row(whose: str, row: Any) -> None:
         raise ClientError(f"{whose} should be features by name, received {row!r}")
 
 
-def check_known(rows: Sequence[Row], known: Collection[str], whose: str) -> None:
-    """Check that rows have no features but those that a model knows.
+def check_feature_names(rows: Sequence[Row], known: Collection[str], whose: str) -> None:
+    """Check that rows have only features that a model knows.
 
     Raises:
-        ClientError: where they have, or a row is none.
+        ClientError: for another feature, and for a row that is not a mapping.
     """
     for row in rows:
         check_row(whose, row)
@@ -199,13 +202,13 @@ def _as_list_argument(name: str, values: Any) -> list[Any]:
 
 
 def _pack_rows(
-    inputs: Mapping[str, Tensor], rows: Sequence[Row], description: Description | None, whose: str
+    inputs: Mapping[str, TensorInfo], rows: Sequence[Row], description: Description | None, whose: str
 ) -> Arrays:
-    check_known(rows, inputs, whose)
+    check_feature_names(rows, inputs, whose)
     return _pack(inputs, rows, description)
 
 
-def _pack(inputs: Mapping[str, Tensor], rows: Sequence[Row], description: Description | None) -> Arrays:
+def _pack(inputs: Mapping[str, TensorInfo], rows: Sequence[Row], description: Description | None) -> Arrays:
     """Pack known features of rows: `[N]` for single values and, padded, `[N, L]` for lists."""
     histories = _Histories(rows, _history_length(description))
     lengths = {} if description is None else description.lengths
@@ -227,13 +230,14 @@ def _pack(inputs: Mapping[str, Tensor], rows: Sequence[Row], description: Descri
 
 
 class _Histories:
-    """The steps of the rows' histories that are sent.
+    """Steps of the rows' histories that are sent.
 
     A step exists where `history_item` is not empty. Where the model's length is known, other steps are left out, so
     that they do not use up the length.
     """
 
     def __init__(self, rows: Sequence[Row], length: int | None) -> None:
+        """Find the steps of `rows`, the newest `length` of each where it is not None."""
         self._rows = rows
         items = [as_list(row.get(HISTORY_ITEM)) for row in rows]
         self._counts = [len(values) for values in items]
@@ -248,7 +252,7 @@ class _Histories:
         """Return the values of a feature along the history, for each row.
 
         Raises:
-            ClientError: where they are not as many as the steps.
+            ClientError: where a row does not have one value for each step.
         """
         lists = [as_list(row.get(name)) for row in self._rows]
         for values, count in zip(lists, self._counts, strict=True):
@@ -269,7 +273,7 @@ def _history_length(description: Description | None) -> int | None:
 
 
 def _newest_steps(items: list[Any], length: int) -> list[int]:
-    """Positions of the newest `length` steps that exist."""
+    """Return the positions of the newest `length` steps that exist."""
     positions = [position for position, item in enumerate(items) if not is_missing(item)]
     return positions[max(len(positions) - length, 0) :]
 
@@ -279,11 +283,11 @@ def _first_values(values: list[Any], length: int) -> list[Any]:
 
 
 def _pad(name: str, dtype: str, lists: list[list[Any]], length: int) -> np.ndarray:
-    """`[N, length]`, missing values after those of shorter lists."""
+    """Return an array `[N, length]`, with missing values after those of shorter lists."""
     padding = [missing_value(dtype)] * length
     values = [value for items in lists for value in (*items, *padding[len(items) :])]
     return to_column(name, dtype, values).reshape(len(lists), length)
 
 
-def _without_first_axis(tensor: Tensor) -> Tensor:
-    return Tensor(tensor.dtype, None if tensor.shape is None else tensor.shape[1:])
+def _without_first_axis(tensor: TensorInfo) -> TensorInfo:
+    return TensorInfo(tensor.dtype, None if tensor.shape is None else tensor.shape[1:])

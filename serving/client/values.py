@@ -12,11 +12,11 @@ from interestflow.serving.client.client_error import ClientError
 
 STRING = "string"
 _PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
-"""Types of single values that need no closer look."""
+"""Types that only single values have."""
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a single value counts as not given: None, empty text or NaN."""
+def is_missing(value: object) -> bool:
+    """Return whether a single value counts as missing: None, empty text or NaN."""
     if value is None:
         return True
     if isinstance(value, str | bytes):
@@ -25,10 +25,10 @@ def is_missing(value: Any) -> bool:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return the values of a list-valued feature; none where it is missing, one where it is a single value."""
+    """Return the values of a list-valued feature: none where it is missing, one where it is a single value."""
     if type(value) is list:
         return value
-    if hasattr(value, "tolist"):  # arrays of NumPy, and what holds them
+    if hasattr(value, "tolist"):  # arrays of NumPy, and containers of them
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [*value]
@@ -53,20 +53,20 @@ def as_single(name: str, value: Any) -> Any:
 def to_column(name: str, dtype: str, values: Sequence[Any]) -> np.ndarray:
     """Convert values to an array `[N]`.
 
-    Missing values become empty text, NaN, 0 or False, which the models take as missing. Numbers given for text become
+    Missing values become empty text, NaN, 0 or False, which the models treat as missing. Numbers given for text become
     their decimal text.
 
     Args:
-        name: of the feature, for errors.
-        dtype: TensorFlow's name; text becomes an array of bytes objects.
-        values: one for each row.
+        name: name of the feature, for errors.
+        dtype: TensorFlow's name of the dtype; text becomes an array of bytes objects.
+        values: value of each row.
 
     Raises:
         ClientError: for a value that is not of that dtype.
     """
     convert, plain = _converter(name, dtype)
     try:
-        # Most values are of the right type already, and there are hundreds in a request.
+        # Most of the hundreds of values in a request have the right type already.
         converted = [value if type(value) is plain else convert(value) for value in values]
         return _to_array(dtype, converted)
     except (TypeError, ValueError, OverflowError):
@@ -74,15 +74,15 @@ def to_column(name: str, dtype: str, values: Sequence[Any]) -> np.ndarray:
         raise ClientError(f"`{name}` should be {dtype}, received {wrong!r}") from None
 
 
-def missing_value(dtype: str) -> Any:
-    """Return what stands for a missing value in a column."""
+def missing_value(dtype: str) -> bytes | float:
+    """Return the value that represents a missing one in a column."""
     if dtype == STRING:
         return b""
     return math.nan if _kind(dtype) == "f" else 0
 
 
 def _converter(name: str, dtype: str) -> tuple[Callable[[Any], Any], type]:
-    """Return what converts a value, and the type of those that are right as they are."""
+    """Return a converter of values, and the type of those that need no conversion."""
     kind = _kind(dtype)
     if dtype == STRING:
         return _to_text, bytes
@@ -96,7 +96,7 @@ def _converter(name: str, dtype: str) -> tuple[Callable[[Any], Any], type]:
 
 
 def _kind(dtype: str) -> str:
-    """NumPy's letter for the kind of a dtype; empty for one that NumPy does not have, such as bfloat16."""
+    """Return NumPy's letter for the kind of a dtype; "" for one that NumPy does not have, such as bfloat16."""
     try:
         return np.dtype(dtype).kind
     except TypeError:
@@ -109,7 +109,7 @@ def _to_array(dtype: str, values: list[Any]) -> np.ndarray:
         array[:] = values
         return array
     kind = np.dtype(dtype)
-    if kind.kind in ("i", "u") and kind.itemsize < 8:  # of 64 bits NumPy checks it itself
+    if kind.kind in ("i", "u") and kind.itemsize < 8:  # NumPy itself checks those of 64 bits
         limits = np.iinfo(kind)
         if values and not limits.min <= min(values) <= max(values) <= limits.max:
             raise OverflowError

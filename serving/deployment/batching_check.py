@@ -11,7 +11,7 @@ from typing import Any
 
 from interestflow.serving.deployment.config import BatchingConfig
 from interestflow.serving.deployment.errors import ModelFolderError
-from interestflow.serving.description import RANK, Description, sized_rank
+from interestflow.serving.description import RANK, Description, sized_rank_signature
 from interestflow.serving.session_model import INIT_SIGNATURE
 
 PREDICT = "predict"
@@ -43,9 +43,10 @@ def check_batching(
         )
     if RANK in signatures:
         for count in description.candidate_sizes:
-            if sized_rank(count) not in signatures:
+            signature = sized_rank_signature(count)
+            if signature not in signatures:
                 raise ModelFolderError(
-                    f"{folder} should have the signature {sized_rank(count)!r} for `deployment.batching`, as its "
+                    f"{folder} should have the signature {signature!r} for `deployment.batching`, as its "
                     f"clients rank {count} candidates at once: export the model anew, or leave `batching` out"
                 )
     for key in sorted(signatures.keys() - {INIT_SIGNATURE}):

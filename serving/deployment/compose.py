@@ -18,7 +18,7 @@ from interestflow.serving.deployment.tf_serving import (
 )
 
 
-def compose(name: str, config: DeploymentConfig, models: str) -> dict[str, Any]:
+def compose_file(name: str, config: DeploymentConfig, models: str) -> dict[str, Any]:
     """Return the content of `compose.yaml`, which mounts the folders `config` and `tls` beside it.
 
     Args:

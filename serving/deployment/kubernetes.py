@@ -32,7 +32,7 @@ USER = 10001
 Manifest = dict[str, Any]
 
 
-def manifests(name: str, config: DeploymentConfig) -> list[Manifest]:
+def build_manifests(name: str, config: DeploymentConfig) -> list[Manifest]:
     """Return ConfigMap, Deployment, Service, HorizontalPodAutoscaler and PodDisruptionBudget of the model `name`.
 
     None of them holds a certificate or key: these come from the secret that `tls_secret_name` returns.

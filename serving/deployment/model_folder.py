@@ -15,7 +15,7 @@ from interestflow.serving.deployment.config import DeploymentConfig
 from interestflow.serving.deployment.errors import ModelFolderError
 from interestflow.serving.deployment.warm_up_check import check_warm_up
 from interestflow.serving.description import Description
-from interestflow.serving.provenance import description_of, load_provenance
+from interestflow.serving.provenance import parse_description, read_provenance_file
 from interestflow.serving.server.versions import version_folders
 from interestflow.serving.session_model import VARIABLES, ModelLoadError, first_line, read_meta_graph
 
@@ -101,6 +101,6 @@ def _check_weights(folder: str, graph: meta_graph_pb2.MetaGraphDef) -> None:
 def _read_description(folder: str) -> Description | None:
     """Return the description in the JSON file beside the model; None where there is none that can be read."""
     try:
-        return description_of(load_provenance(folder) or {})
+        return parse_description(read_provenance_file(folder) or {})
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from interestflow.serving.deployment.config import BatchingConfig
 from interestflow.serving.deployment.errors import ModelFolderError
 from interestflow.serving.session_model import INIT_SIGNATURE
-from interestflow.serving.warm_up import MOST, WARM_UP, read_warm_up
+from interestflow.serving.warm_up import MAX_REQUESTS, WARM_UP, read_warm_up
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -40,11 +40,11 @@ def check_warm_up(folder: str, signatures: Mapping[str, Any], batching: Batching
             "answer becomes available"
         )
     try:
-        logs = list(itertools.islice(read_warm_up(folder), MOST + 1))
+        logs = list(itertools.islice(read_warm_up(folder), MAX_REQUESTS + 1))
     except (tf.errors.OpError, DecodeError):
         raise ModelFolderError(f"{path} should hold warm-up requests, received a file that cannot be parsed") from None
-    if len(logs) > MOST:
-        raise ModelFolderError(f"{path} should hold at most {MOST} requests, received more")
+    if len(logs) > MAX_REQUESTS:
+        raise ModelFolderError(f"{path} should hold at most {MAX_REQUESTS} requests, received more")
     used = {
         signature
         for number, log in enumerate(logs)

@@ -11,10 +11,10 @@ from pathlib import Path
 import yaml
 
 from interestflow.serving.certificates import CertificateError, ServerCertificates, read_certificates
-from interestflow.serving.deployment.compose import compose
+from interestflow.serving.deployment.compose import compose_file
 from interestflow.serving.deployment.config import DeploymentConfig, TLSConfig
 from interestflow.serving.deployment.errors import DeploymentError
-from interestflow.serving.deployment.kubernetes import manifests, tls_secret_name
+from interestflow.serving.deployment.kubernetes import build_manifests, tls_secret_name
 from interestflow.serving.deployment.model_folder import check_model_folder
 from interestflow.serving.deployment.tf_serving import BATCHING_PARAMETERS, SSL_CONFIG, server_files, ssl_config
 
@@ -70,9 +70,9 @@ def write_deployment(
     models = os.path.abspath(models) if is_local else models.rstrip("/")
     certificates = None if config.tls is None else _read_certificates(config.tls)
     versions = None if unchecked else check_model_folder(models, config)
-    files = {KUBERNETES: yaml.safe_dump_all(manifests(name, config), sort_keys=False)}
+    files = {KUBERNETES: yaml.safe_dump_all(build_manifests(name, config), sort_keys=False)}
     if is_local:
-        files[COMPOSE] = yaml.safe_dump(compose(name, config, models), sort_keys=False)
+        files[COMPOSE] = yaml.safe_dump(compose_file(name, config, models), sort_keys=False)
     for file, text in server_files(name, f"/models/{name}", config).items():
         files[f"config/{file}"] = text
     if certificates is not None:

@@ -1,4 +1,4 @@
-"""The vectors of all items as files beside the model that they belong to, for a vector store of one's own."""
+"""Files of all item vectors beside the exported model, for external vector stores."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import tensorflow as tf
 PARQUET = "assets.extra/item_embeddings.parquet"
 NUMPY = "assets.extra/item_embeddings.npy"
 FINGERPRINT = b"interestflow.fingerprint"
-"""The key of the table's metadata that names the model."""
+"""Key of the table's metadata whose value is the fingerprint of the model."""
 
 
 def write_item_embeddings(folder: str, ids: np.ndarray, vectors: np.ndarray, fingerprint: str) -> None:
-    """Writes the vectors twice into `assets.extra` of the model in `folder`, in the same order.
+    """Write the vectors twice into `assets.extra` of the model in `folder`, in the same order.
 
-    `item_embeddings.parquet` has `item`, text, and `vector`, a list of as many float32 as there are dimensions, and in
-    its metadata the fingerprint of the model, without whose `encode_user` the vectors mean nothing;
-    `item_embeddings.npy` is the array `[N, d]` alone.
+    `item_embeddings.parquet` has the columns `item`, text, and `vector`, a list of `d` float32. Its metadata has the
+    fingerprint of the model, since the vectors only fit the output of that model's `encode_user`.
+    `item_embeddings.npy` is just the array `[N, d]`.
 
     Args:
-        folder: of the exported model.
-        ids: UTF-8 `[N]`.
-        vectors: float32 `[N, d]`.
-        fingerprint: of the model.
+        folder: folder of the exported model.
+        ids: ids of the items, UTF-8 `[N]`.
+        vectors: vectors of the items, float32 `[N, d]`.
+        fingerprint: fingerprint of the model.
     """
     flat = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1))
     table = pa.table(
@@ -39,8 +39,8 @@ def write_item_embeddings(folder: str, ids: np.ndarray, vectors: np.ndarray, fin
     pq.write_table(table, content, compression="none")
     array = io.BytesIO()
     np.save(array, np.ascontiguousarray(vectors, np.float32))
-    for name, written in ((PARQUET, content), (NUMPY, array)):
+    for name, buffer in ((PARQUET, content), (NUMPY, array)):
         path = tf.io.gfile.join(folder, name)
         tf.io.gfile.makedirs(path.rpartition("/")[0])
         with tf.io.gfile.GFile(path, "wb") as file:
-            file.write(written.getvalue())
+            file.write(buffer.getvalue())

@@ -1,4 +1,4 @@
-"""A trained ranker and the transform graph in one SavedModel, which TF Serving answers from."""
+"""Export of a trained ranker and its transform graph as one SavedModel for TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -10,139 +10,137 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.rankers.base import Ranker
-from interestflow.serving.description import RANK, Description, sized_rank
-from interestflow.serving.export.base import ServedModel
-from interestflow.serving.raw_inputs import from_named_tensors, missing, parsing_spec
+from interestflow.serving.description import RANK, Description, sized_rank_signature
+from interestflow.serving.export.base import SERIALIZED, ServingModule, trace_signature
+from interestflow.serving.export.saved_model_writer import ConcreteFunction
+from interestflow.serving.raw_inputs import Features, ParsingSpec, features_from_tensors
 from interestflow.transforms.feature_names import HISTORY_ITEM, ITEM
 
 
-class ServedRanker(ServedModel):
-    """From raw features to probabilities by task: the transform graph, then the ranker.
+class RankerModule(ServingModule):
+    """The transform graph, then a ranker: from raw features to probabilities by task.
 
     Args:
-        ranker: built.
-        transform_output: of the transform that made the features it was trained on.
-        raw_spec: parsing specification of the raw features to ask with, labels not among them.
-        inputs: what the ranker is given.
-        description: see `ServedModel`.
+        ranker: a built ranker.
+        transform_output: output of the transform of the features that it was trained on.
+        raw_spec: parsing specification of the raw features that requests have, without labels.
+        inputs: inputs of the ranker.
+        description: description for clients, see `ServingModule`; the default one where None.
+
+    Attributes:
+        ranker: as given.
     """
 
     def __init__(
         self,
         ranker: Ranker,
         transform_output: TFTransformOutput,
-        raw_spec: Mapping[str, Any],
+        raw_spec: ParsingSpec,
         inputs: ModelInputs,
         description: Description | None = None,
     ) -> None:
-        super().__init__(transform_output, raw_spec, inputs, description or Description(), name="served_ranker")
+        """Load the transform graph."""
+        super().__init__(transform_output, raw_spec, inputs, description or Description(), name="ranker_module")
         self.ranker = ranker
 
-    def probabilities(self, raw: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-        """Raw features as parsed, to float32 `[N]` by task."""
-        logits = self.ranker(self._transformed(raw, self._inputs.tensors()), training=False)
-        return {task: tf.sigmoid(tf.cast(logits[task], tf.float32)) for task in self._inputs.tasks}
+    def probabilities(self, raw: Features) -> dict[str, tf.Tensor]:
+        """Return probabilities, float32 `[N]` by task, of parsed raw features."""
+        return self._apply_sigmoid(self.ranker(self._transform(raw, self._inputs.tensors()), training=False))
 
     def score_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serialized tf.Example `[N]` to probabilities `[N]` by task; features that it does not know are ignored."""
-        return self.probabilities(tf.io.parse_example(examples, parsing_spec(self._raw_inputs)))
+        """Return probabilities `[N]` by task of serialized `tf.Example`s `[N]`."""
+        return self.probabilities(self._parse(examples))
 
     def score_tensors(self, **tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Raw features as named tensors to probabilities `[N]` by task; `RawInput` says their shapes."""
-        return self.probabilities(from_named_tensors(self._raw_inputs, tensors))
+        """Return probabilities `[N]` by task of raw features as named tensors, whose shapes `RawInput` documents."""
+        return self.probabilities(features_from_tensors(self._raw_inputs, tensors))
 
     def rank_tensors(self, **tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Raw features of users `[U]` and of their candidates `[U, N]` to probabilities `[U, N]` by task.
+        """Return probabilities `[U, N]` by task of raw features of users `[U]` and of their candidates `[U, N]`.
 
-        All that does not depend on the candidate, the transform of the history included, is computed once a user. A
+        All that does not depend on the candidate, the transform of the history included, is computed once per user. A
         candidate without an item is padding and scores 0.
         """
-        candidates, beside = self._of_side("candidate"), self._of_side("user")
         count = tf.shape(tensors[ITEM])[1]
-        flat = {raw.name: _joined_axes(tensors[raw.name]) for raw in candidates}
-        names = self._inputs.candidate_tensors
-        # One lookup encodes a category beside the target and along the history, so that neither side can be transformed
-        # without something in the other's place.
         users = tf.shape(tensors[HISTORY_ITEM])[0]
-        raw = {**from_named_tensors(beside, tensors), **missing(candidates, users)}
-        of_users = self._transformed(raw, self._inputs.tensors().keys() - names)
-        raw = {**from_named_tensors(candidates, flat), **missing(beside, users * count)}
-        of_candidates = self._transformed(raw, names)
-        unfolded = {
+        flat = {raw.name: _join_first_axes(tensors[raw.name]) for raw in self._candidate_inputs}
+        user_features = self._transform_users(tensors, users)
+        candidate_features = {
             name: tf.ensure_shape(tf.reshape(value, [-1, count, *value.shape[1:]]), [None, None, *value.shape[1:]])
-            for name, value in of_candidates.items()
+            for name, value in self._transform_candidates(flat, users * count).items()
         }
-        logits = self.ranker.rank({**of_users, **unfolded})
-        is_there = tensors[ITEM] != ""
-        return {
-            task: tf.where(is_there, tf.sigmoid(tf.cast(logits[task], tf.float32)), 0.0) for task in self._inputs.tasks
-        }
+        probabilities = self._apply_sigmoid(self.ranker.rank({**user_features, **candidate_features}))
+        is_candidate = tensors[ITEM] != ""
+        return {task: tf.where(is_candidate, values, 0.0) for task, values in probabilities.items()}
 
-    def signatures(self) -> dict[str, Any]:
-        serialized = tf.TensorSpec([None], tf.string, name="examples")
-        named = {raw.name: raw.tensor_spec for raw in self._raw_inputs}
-        ranked = {raw.name: raw.ranked_tensor_spec for raw in self._raw_inputs}
-        # None is converted by autograph: Keras 3 switches it off inside its models anyway.
-        rank = tf.function(self.rank_tensors, autograph=False).get_concrete_function(**ranked)
+    def signatures(self) -> dict[str, ConcreteFunction]:
+        """Return the concrete functions of the signatures that `export_ranker` lists, except `describe`."""
+        rank = trace_signature(self.rank_tensors, [raw.ranked_tensor_spec for raw in self._raw_inputs])
         return {
-            "serving_default": tf.function(self.score_examples, autograph=False).get_concrete_function(serialized),
-            "predict": tf.function(self.score_tensors, autograph=False).get_concrete_function(**named),
+            "serving_default": trace_signature(self.score_examples, [SERIALIZED]),
+            "predict": trace_signature(self.score_tensors, [raw.tensor_spec for raw in self._raw_inputs]),
             RANK: rank,
-            **{sized_rank(count): self._sized(rank, count) for count in self.description.candidate_sizes},
+            **{
+                sized_rank_signature(count): self._trace_sized(rank, count)
+                for count in self.description.candidate_sizes
+            },
         }
 
-    def _sized(self, rank: Any, count: int) -> Any:
-        """`rank` of exactly `count` candidates and histories of the model's length, in a graph that calls the same."""
-        specs = {}
+    def _trace_sized(self, rank: ConcreteFunction, count: int) -> ConcreteFunction:
+        """Trace `rank` for exactly `count` candidates and histories of the model's length; the graph calls `rank`."""
+        specs = []
         for raw in self._raw_inputs:
             shape = raw.ranked_tensor_spec.shape.as_list()
             if raw.side == "candidate":
                 shape[1] = count
             if raw.kind != "value":
                 shape[-1] = self.description.lengths.get(raw.name)
-            specs[raw.name] = tf.TensorSpec(shape, raw.dtype, name=raw.name)
-        return tf.function(lambda **tensors: rank(**tensors), autograph=False).get_concrete_function(**specs)
+            specs.append(tf.TensorSpec(shape, raw.dtype, name=raw.name))
+        return trace_signature(lambda **tensors: rank(**tensors), specs)
+
+    def _apply_sigmoid(self, logits: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {task: tf.sigmoid(tf.cast(logits[task], tf.float32)) for task in self._inputs.tasks}
 
 
-def export(
+def export_ranker(
     ranker: Ranker,
     transform_output: TFTransformOutput,
-    raw_spec: Mapping[str, Any],
+    raw_spec: ParsingSpec,
     inputs: ModelInputs,
     folder: str,
     provenance: Mapping[str, Any],
     description: Description | None = None,
 ) -> None:
-    """Writes a SavedModel into `folder` with signatures that give the same probabilities, float32 by task.
+    """Write a SavedModel into `folder` with signatures that return the same probabilities, float32 by task.
 
-    | signature | takes | gives |
+    | signature | inputs | outputs |
     |---|---|---|
     | `serving_default` | `examples`, string `[N]`: serialized tf.Example with raw features | `[N]` |
     | `predict` | each raw feature by name, `[N]`, or `[N, L]` for lists, padded | `[N]` |
     | `rank` | the same, of users `[U]` and `[U, L]`, of candidates `[U, N]` and `[U, N, L]` | `[U, N]` |
-    | `rank_10`, ... | the same, of exactly so many candidates | `[U, 10]` |
+    | `rank_10`, ... | the same, of exactly that many candidates | `[U, 10]` |
     | `describe` | `rows`, int32 `[N]` | `description`, string `[N]`, see `Description` |
 
-    `from_named_tensors` describes the padding. The first axis is the same for all tensors of a request, so that a
-    server may join several requests.
+    `features_from_tensors` documents the padding. The first axis is the same for all tensors of a request, so that a
+    server may batch several requests.
 
     Args:
-        ranker: see `ServedRanker`, as are the next three.
-        transform_output: see there.
-        raw_spec: see there.
-        inputs: see there.
-        folder: local or on any file system that TensorFlow writes to.
-        provenance: where the model comes from; kept as JSON beside it, with a description of its inputs.
-        description: see `ServedRanker`.
+        ranker: a built ranker.
+        transform_output: output of the transform of the features that it was trained on.
+        raw_spec: parsing specification of the raw features that requests have, without labels.
+        inputs: inputs of the ranker.
+        folder: folder to write to, local or on any file system that TensorFlow writes to.
+        provenance: where the model comes from; written as JSON beside it, with a description of its inputs.
+        description: description for clients; the default one where None.
 
     Raises:
-        ExportError: where the model cannot be loaded or run by a session, as servers do; nothing is written then.
+        ExportError: where a session, as servers have it, cannot load or run the model; nothing is written then.
     """
-    module = ServedRanker(ranker, transform_output, raw_spec, inputs, description)
+    module = RankerModule(ranker, transform_output, raw_spec, inputs, description)
     module.save(folder, provenance, inputs.tasks)
 
 
-def _joined_axes(tensor: tf.Tensor) -> tf.Tensor:
-    """`[U, N, ...]` to `[U * N, ...]`, also where one of them is 0."""
+def _join_first_axes(tensor: tf.Tensor) -> tf.Tensor:
+    """Reshape `[U, N, ...]` to `[U * N, ...]`, also where one of them is 0."""
     shape = tf.shape(tensor)
     return tf.reshape(tensor, tf.concat([[shape[0] * shape[1]], shape[2:]], axis=0))

@@ -1,21 +1,22 @@
-"""Writes a SavedModel that TensorFlow Serving can restore: each variable once, its tables, nothing else.
+"""Writing of SavedModels that TensorFlow Serving can restore: each variable once, its tables, nothing else.
 
 Saving a module that tracks a Keras 3 model writes every variable twice, since Keras exports its own variables and the
 module tracks the TensorFlow variables inside them. The restore operation then fills one copy and the signatures read
 the other, so that a session cannot run them (keras#19274, tensorflow/serving#2250). What is saved here is therefore a
-plain module of what the signatures' graphs capture.
+plain module of the objects that the signatures' graphs capture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.checkpoint.trackable_view import TrackableView
 
+ConcreteFunction: TypeAlias = "tf.types.experimental.ConcreteFunction"
 PYTHON_OPERATIONS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 
 
@@ -23,41 +24,43 @@ class ExportError(Exception):
     """A model that cannot be served; the message says why."""
 
 
-def write_saved_model(signatures: Mapping[str, Any], tables_of: Any, folder: str) -> None:
-    """Write `signatures` and what they need into `folder`.
+def write_saved_model(signatures: Mapping[str, ConcreteFunction], tables_of: Any, folder: str) -> None:
+    """Write `signatures` and the variables and tables that they read into `folder`.
 
     Args:
         signatures: concrete functions by key.
-        tables_of: a trackable object below which the lookup tables and their asset files are found.
-        folder: local, and empty or not there yet.
+        tables_of: trackable object that refers to the lookup tables and their asset files.
+        folder: local folder, empty or not there yet.
 
     Raises:
         ExportError: where a graph needs Python, which no server has.
     """
     module = tf.Module()
-    module.variables_of_signatures = _unique(v for function in signatures.values() for v in function.graph.variables)
+    module.variables_of_signatures = _unique(
+        variable for function in signatures.values() for variable in function.graph.variables
+    )
     module.tables = _captured_tables(signatures, tables_of)
     module.assets = _captured_assets(module.tables, tables_of)
     tf.saved_model.save(module, folder, signatures=dict(signatures))
     saved = read_saved_model(folder)
-    python = PYTHON_OPERATIONS & operations(saved)
+    python = PYTHON_OPERATIONS & operation_names(saved)
     if python:
         raise ExportError(f"the model in {folder} cannot be served: its graph has {', '.join(sorted(python))}")
     _number_tables(saved)
     with tf.io.gfile.GFile(tf.io.gfile.join(folder, "saved_model.pb"), "wb") as file:
         file.write(saved.SerializeToString(deterministic=True))
-    # TensorFlow's fingerprint is of the file as it wrote it; servers do without one.
+    # TensorFlow's fingerprint belongs to the file as TensorFlow wrote it; servers need none.
     tf.io.gfile.remove(tf.io.gfile.join(folder, "fingerprint.pb"))
 
 
 def read_saved_model(folder: str) -> saved_model_pb2.SavedModel:
-    """The message in `saved_model.pb` of `folder`."""
+    """Return the message in `saved_model.pb` of `folder`."""
     with tf.io.gfile.GFile(tf.io.gfile.join(folder, "saved_model.pb"), "rb") as file:
         return saved_model_pb2.SavedModel.FromString(file.read())
 
 
-def operations(saved: saved_model_pb2.SavedModel) -> set[str]:
-    """The names of all operations in the graphs of a SavedModel, those of its functions included."""
+def operation_names(saved: saved_model_pb2.SavedModel) -> set[str]:
+    """Return the names of all operations in the graphs of a SavedModel, those of its functions included."""
     names: set[str] = set()
     for meta_graph in saved.meta_graphs:
         functions = {function.signature.name for function in meta_graph.graph_def.library.function}
@@ -72,33 +75,34 @@ def _nodes(graph: graph_pb2.GraphDef) -> Iterable[node_def_pb2.NodeDef]:
 
 
 def _unique(objects: Iterable[Any]) -> list[Any]:
-    """Each object once, in the order in which they come."""
-    return list({id(each): each for each in objects}.values())
+    """Return each object once, in order of appearance."""
+    return list({id(item): item for item in objects}.values())
 
 
-def _captured_tables(signatures: Mapping[str, Any], tables_of: Any) -> list[Any]:
-    """The tables that a signature reads; TF Transform tracks each twice, and the copy would be loaded as well."""
+def _captured_tables(signatures: Mapping[str, ConcreteFunction], tables_of: Any) -> list[Any]:
+    """Return the tables that a signature reads; TF Transform tracks each twice, and the copy would be loaded too."""
     captured = {id(tensor) for function in signatures.values() for tensor, _ in function.graph.captures}
-    return [each for each in _tracked(tables_of) if id(getattr(each, "resource_handle", None)) in captured]
+    return [item for item in _trackables(tables_of) if id(getattr(item, "resource_handle", None)) in captured]
 
 
 def _captured_assets(tables: Iterable[Any], tables_of: Any) -> list[Any]:
-    """The files from which `tables` are initialised."""
+    """Return the asset files from which `tables` are initialised."""
     captured = set()
     for table in tables:
-        for function in getattr(table._initialize, "concrete_functions", ()):  # of tables that were restored
+        for function in getattr(table._initialize, "concrete_functions", ()):  # only restored tables have them
             captured |= {id(tensor) for tensor, _ in function.graph.captures}
-    return [each for each in _tracked(tables_of) if id(getattr(each, "asset_path", None)) in captured]
+    return [item for item in _trackables(tables_of) if id(getattr(item, "asset_path", None)) in captured]
 
 
-def _tracked(root: Any) -> list[Any]:
+def _trackables(root: Any) -> list[Any]:
+    """Return all objects that `root` refers to, directly or not."""
     holder = tf.Module()
     holder.root = root
     return list(TrackableView(holder).descendants())
 
 
 def _number_tables(saved: saved_model_pb2.SavedModel) -> None:
-    """Name tables by numbers: their names hold the path of the file that each was made from, where it once lay."""
+    """Name tables by numbers: TensorFlow's names hold the path that the file of each table once had."""
     for meta_graph in saved.meta_graphs:
         names: dict[bytes, bytes] = {}
         for node in _nodes(meta_graph.graph_def):

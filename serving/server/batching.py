@@ -29,7 +29,7 @@ class Runner(Protocol):
     ) -> dict[str, np.ndarray]: ...
 
 
-class Unbatched:
+class UnbatchedRunner:
     """Runs each request by itself."""
 
     def run(

@@ -24,7 +24,7 @@ from interestflow.serving.server.example_signatures import (
 )
 from interestflow.serving.server.limits import RequestLimits
 from interestflow.serving.server.manager import Manager
-from interestflow.serving.server.model_spec import answered_by, servable_of, spec_of
+from interestflow.serving.server.model_spec import require_model_spec, set_model_spec, use_servable
 from interestflow.serving.server.servable import DEFAULT_SIGNATURE, Servable
 
 
@@ -42,13 +42,13 @@ def classify(
     Raises:
         ServingError: for what cannot be answered.
     """
-    with servable_of(manager, spec_of(request)) as servable:
+    with use_servable(manager, require_model_spec(request)) as servable:
         key = request.model_spec.signature_name
         signature = _signature(servable, key, "No signature was found with the name: ")
         task = ExampleTask(servable, runner, key, classify_outputs(signature, check_method))
         response = classification_pb2.ClassificationResponse()
         task.classify(serialize_examples(request.input, servable.limits), response.result)
-        answered_by(servable, key, response.model_spec)
+        set_model_spec(servable, key, response.model_spec)
         return response
 
 
@@ -66,13 +66,13 @@ def regress(
     Raises:
         ServingError: for what cannot be answered.
     """
-    with servable_of(manager, spec_of(request)) as servable:
+    with use_servable(manager, require_model_spec(request)) as servable:
         key = request.model_spec.signature_name
         signature = _signature(servable, key, "No signature was found with the name: ")
         task = ExampleTask(servable, runner, key, regress_outputs(signature, check_method))
         response = regression_pb2.RegressionResponse()
         task.regress(serialize_examples(request.input, servable.limits), response.result)
-        answered_by(servable, key, response.model_spec)
+        set_model_spec(servable, key, response.model_spec)
         return response
 
 
@@ -92,7 +92,7 @@ def multi_inference(
     """
     spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
     response = inference_pb2.MultiInferenceResponse()
-    with servable_of(manager, spec) as servable:
+    with use_servable(manager, spec) as servable:
         outputs = _check_tasks(servable, request, check_method)
         examples = serialize_examples(request.input, servable.limits)
         for requested, names in zip(request.tasks, outputs, strict=True):
@@ -102,7 +102,7 @@ def multi_inference(
                 task.classify(examples, result.classification_result)
             else:
                 task.regress(examples, result.regression_result)
-            answered_by(servable, task.key, result.model_spec)
+            set_model_spec(servable, task.key, result.model_spec)
     return response
 
 

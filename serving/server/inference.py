@@ -12,13 +12,13 @@ from interestflow.serving.server.batching import Runner
 from interestflow.serving.server.errors import invalid
 from interestflow.serving.server.example_inference import classify, multi_inference, regress
 from interestflow.serving.server.manager import Manager
-from interestflow.serving.server.model_spec import answered_by, servable_of, spec_of
+from interestflow.serving.server.model_spec import require_model_spec, set_model_spec, use_servable
 from interestflow.serving.server.servable import Servable
 from interestflow.serving.server.tensors import encode
 
 __all__ = [
     "SIGNATURE_DEF", "classify", "get_model_metadata", "multi_inference", "predict", "regress", "run_signature",
-    "servable_of",
+    "use_servable",
 ]  # fmt: skip
 SIGNATURE_DEF = "signature_def"
 
@@ -42,11 +42,11 @@ def predict(
     Raises:
         ServingError: for what cannot be answered.
     """
-    with servable_of(manager, spec_of(request)) as servable:
+    with use_servable(manager, require_model_spec(request)) as servable:
         key = request.model_spec.signature_name
         outputs = run_signature(servable, runner, key, request.inputs, request.output_filter, observe_missing)
         response = predict_pb2.PredictResponse()
-        answered_by(servable, key, response.model_spec)
+        set_model_spec(servable, key, response.model_spec)
         for name, array in outputs.items():
             encode(array, response.outputs[name], as_content)
         return response
@@ -82,15 +82,15 @@ def get_model_metadata(
     Raises:
         ServingError: for an unknown field, model or version.
     """
-    spec = spec_of(request)
+    spec = require_model_spec(request)
     if not request.metadata_field:
         raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
     for name in request.metadata_field:
         if name != SIGNATURE_DEF:
             raise invalid(f"Metadata field {name} is not supported")
-    with servable_of(manager, spec) as servable:
+    with use_servable(manager, spec) as servable:
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        answered_by(servable, None, response.model_spec)
+        set_model_spec(servable, None, response.model_spec)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         for key, signature in servable.signatures.items():
             signatures.signature_def[key].CopyFrom(signature)

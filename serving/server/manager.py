@@ -154,7 +154,7 @@ class Manager:
                 log.exception("looking for versions failed")
             self._has_looked.set()
             seconds = self._options.poll_seconds
-            if seconds <= 0 and any(model.in_state(State.LOADING) for model in list(self._models.values())):
+            if seconds <= 0 and any(model.versions_in_state(State.LOADING) for model in list(self._models.values())):
                 seconds = self._options.load_retry_seconds  # a version is still to be tried again
             if seconds <= 0 or self._stopping.wait(seconds):
                 return
@@ -198,7 +198,7 @@ class Manager:
         Until its retries are over nothing else of the model is loaded or unloaded, as in TensorFlow Serving. They are
         over at once where the folder or the model is gone.
         """
-        for number in model.in_state(State.LOADING):
+        for number in model.versions_in_state(State.LOADING):
             version = model.versions[number]
             if not model.configured or not has_folder(version.folder):
                 with self._changed:
@@ -206,7 +206,7 @@ class Manager:
                     self._changed.notify_all()
             elif time.monotonic() >= version.retry_at or folder_state(version.folder) != version.failed_as:
                 self._loader.load(model, version, self._options.load_retries)
-        return bool(model.in_state(State.LOADING))
+        return bool(model.versions_in_state(State.LOADING))
 
     def _aspire(self, model: Model) -> None:
         """Look which versions of a model there are, and note which of them are asked for."""
@@ -214,7 +214,11 @@ class Manager:
         if folders is None:  # what is loaded goes on until the folder is back
             return
         numbers = aspired_versions(list(folders), model.policy)
-        failed = {number: model.versions[number].failed_as for number in model.in_state(State.END) if number in numbers}
+        failed = {
+            number: model.versions[number].failed_as
+            for number in model.versions_in_state(State.END)
+            if number in numbers
+        }
         changed = [n for n, state in failed.items() if state is not None and state != folder_state(folders[n])]
         with self._changed:
             model.folders = folders

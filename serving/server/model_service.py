@@ -11,8 +11,8 @@ from interestflow.serving.server.configuration import AllowReload
 from interestflow.serving.server.errors import ServingError, invalid
 from interestflow.serving.server.manager import Manager
 from interestflow.serving.server.metrics import ServerMetrics
+from interestflow.serving.server.prediction_service import answer_call
 from interestflow.serving.server.reloader import Reloader
-from interestflow.serving.server.services import answered
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
@@ -30,11 +30,13 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         self._allow_reload = allow_reload
 
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return answered(self._metrics, request.model_spec.name, "GetModelStatus", context, lambda: model_status(
+        return answer_call(self._metrics, request.model_spec.name, "GetModelStatus", context, lambda: model_status(
             self._manager, request))  # fmt: skip
 
     def HandleReloadConfigRequest(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return answered(self._metrics, "", "HandleReloadConfigRequest", context, lambda: self._reload(request, context))
+        return answer_call(
+            self._metrics, "", "HandleReloadConfigRequest", context, lambda: self._reload(request, context)
+        )
 
     def _reload(self, request: Any, context: grpc.ServicerContext) -> model_management_pb2.ReloadConfigResponse:
         check_may_reload(self._allow_reload, context)

@@ -14,7 +14,7 @@ from interestflow.serving.server.servable import DEFAULT_SIGNATURE, Servable
 
 
 @contextmanager
-def servable_of(manager: Manager, spec: model_pb2.ModelSpec) -> Iterator[Servable]:
+def use_servable(manager: Manager, spec: model_pb2.ModelSpec) -> Iterator[Servable]:
     """Give the version that `spec` names, or the newest, which stays loaded inside.
 
     Raises:
@@ -31,7 +31,7 @@ def servable_of(manager: Manager, spec: model_pb2.ModelSpec) -> Iterator[Servabl
         yield servable
 
 
-def spec_of(request: Any) -> model_pb2.ModelSpec:
+def require_model_spec(request: Any) -> model_pb2.ModelSpec:
     """Return the `model_spec` of a request.
 
     Raises:
@@ -42,7 +42,7 @@ def spec_of(request: Any) -> model_pb2.ModelSpec:
     return request.model_spec
 
 
-def answered_by(servable: Servable, key: str | None, spec: model_pb2.ModelSpec) -> None:
+def set_model_spec(servable: Servable, key: str | None, spec: model_pb2.ModelSpec) -> None:
     """Write into an answer's `spec` which model, version and signature gave it; no signature where `key` is None."""
     spec.name = servable.name
     spec.version.value = servable.version

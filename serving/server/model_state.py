@@ -75,14 +75,14 @@ class Model:
 
     def available(self) -> list[int]:
         """Return the versions that answer requests, rising."""
-        return self.in_state(State.AVAILABLE)
+        return self.versions_in_state(State.AVAILABLE)
 
-    def in_state(self, state: int) -> list[int]:
+    def versions_in_state(self, state: int) -> list[int]:
         return sorted(number for number, version in self.versions.items() if version.state == state)
 
     def aspire(self, numbers: list[int]) -> None:
         """Ask for the versions `numbers`: those that are not there yet start, those that have not begun leave."""
-        for number in self.in_state(State.START):
+        for number in self.versions_in_state(State.START):
             if number not in numbers:
                 del self.versions[number]
         for number in numbers:
@@ -101,7 +101,7 @@ class Model:
         leaving = [number for number in available if number not in self.aspired]
         if leaving and (len(leaving) < len(available) or not self.aspired or len(leaving) > 1):
             return Action("unload", leaving[0])
-        starting = self.in_state(State.START)
+        starting = self.versions_in_state(State.START)
         return Action("load", starting[-1]) if starting else None
 
     def fallbacks(self) -> list[int]:
@@ -118,6 +118,6 @@ class Model:
 
     def forget_ended(self) -> None:
         """Drop the oldest of the versions that have ended."""
-        ended = [number for number in self.in_state(State.END) if number not in self.aspired]
+        ended = [number for number in self.versions_in_state(State.END) if number not in self.aspired]
         for number in ended[:-MAX_ENDED]:
             del self.versions[number]

@@ -9,7 +9,7 @@ import grpc
 
 from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.metrics import ServerMetrics
-from interestflow.serving.server.services import answered
+from interestflow.serving.server.prediction_service import answer_call
 from interestflow.serving.server.wire_check import SMALL_BYTES, check_fields
 
 
@@ -56,6 +56,6 @@ class RequestInterceptor(grpc.ServerInterceptor):
             def refuse() -> None:
                 raise request
 
-            return answered(self._metrics, "", method, context, refuse)
+            return answer_call(self._metrics, "", method, context, refuse)
 
         return grpc.unary_unary_rpc_method_handler(call, deserialize, handler.response_serializer)

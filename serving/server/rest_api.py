@@ -215,7 +215,7 @@ class RestApi:
         with ExitStack() as stack:
 
             def read(body: dict[str, Any]) -> tuple[Servable, dict[str, tensor_pb2.TensorProto], bool]:
-                servable = stack.enter_context(inference.servable_of(self._manager, spec))
+                servable = stack.enter_context(inference.use_servable(self._manager, spec))
                 return servable, *read_inputs(
                     body, _signature_inputs(servable, spec.signature_name), self._options.max_candidates
                 )

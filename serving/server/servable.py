@@ -11,9 +11,9 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from interestflow.serving.server.errors import ServingError, graph_error, invalid
+from interestflow.serving.server.input_info import read_input_info
 from interestflow.serving.server.limits import RequestLimits
 from interestflow.serving.server.missing_features import FeatureCheck
-from interestflow.serving.server.model_notes import read_notes
 from interestflow.serving.server.signature_inputs import SignatureInputs
 from interestflow.serving.session_model import SessionModel
 
@@ -46,7 +46,7 @@ class Servable:
         self.limits = limits or RequestLimits()
         self._model = SessionModel(folder)
         self.signatures = self._model.signatures
-        notes = read_notes(folder)
+        notes = read_input_info(folder)
         self._inputs = {key: SignatureInputs(signature, notes.lists) for key, signature in self.signatures.items()}
         self._features = {
             key: FeatureCheck(signature, notes.always_given) for key, signature in self.signatures.items()

@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from interestflow.serving.certificates import CertificateError, ServerCertificates, read_certificates
-from interestflow.serving.server.batching import Batcher, Unbatched
+from interestflow.serving.server.batching import Batcher, UnbatchedRunner
 from interestflow.serving.server.call_guard import CallGuard
 from interestflow.serving.server.configuration import TLS, ServerOptions
 from interestflow.serving.server.descriptors import connection_limit, raise_descriptor_limit
@@ -27,10 +27,10 @@ from interestflow.serving.server.manager import Manager
 from interestflow.serving.server.metrics import ServerMetrics
 from interestflow.serving.server.model_service import ModelService
 from interestflow.serving.server.models_file import ModelsFile
+from interestflow.serving.server.prediction_service import PredictionService
 from interestflow.serving.server.reloader import Reloader
 from interestflow.serving.server.request_interceptor import RequestInterceptor
 from interestflow.serving.server.rest import RestServer
-from interestflow.serving.server.services import PredictionService
 from interestflow.serving.server.warm_up_replay import replay_warm_up
 
 # Under protobuf 6 these two cannot be imported to the end, but what reflection needs, their descriptors, is there by
@@ -78,8 +78,8 @@ class Server:
             options = dataclasses.replace(options, max_http_connections=connection_limit(descriptors))
         self.options = options
         self.metrics = ServerMetrics()
-        self.runner: Batcher | Unbatched = (
-            Unbatched() if options.batching is None else Batcher(options.batching, self.metrics.batch)
+        self.runner: Batcher | UnbatchedRunner = (
+            UnbatchedRunner() if options.batching is None else Batcher(options.batching, self.metrics.batch)
         )
         self.manager = Manager(options, lambda servable: replay_warm_up(servable, self.runner), self.metrics)
         self.reloader = Reloader(self.manager, options.allow_labels_for_unavailable_versions)

@@ -15,7 +15,7 @@ from interestflow.serving.server import inference
 from interestflow.serving.server.batching import Runner
 from interestflow.serving.server.errors import ServingError, invalid
 from interestflow.serving.server.servable import Servable
-from interestflow.serving.warm_up import MOST, read_warm_up
+from interestflow.serving.warm_up import MAX_REQUESTS, read_warm_up
 
 log = logging.getLogger("interestflow.serving")
 # How a record of each kind is answered. One without a kind is passed over, as TensorFlow Serving does.
@@ -52,8 +52,8 @@ def replay_warm_up(servable: Servable, runner: Runner) -> None:
     """
     try:
         for index, record in enumerate(read_warm_up(servable.folder)):
-            if index == MOST:
-                raise invalid(f"the warm-up file should have at most {MOST:,} requests, received more")
+            if index == MAX_REQUESTS:
+                raise invalid(f"the warm-up file should have at most {MAX_REQUESTS:,} requests, received more")
             _answer(servable, runner, record, index)
     except tf.errors.DataLossError as error:
         log.warning("the warm-up file of %s is not read to its end: %s", servable.folder, error.message)

@@ -17,8 +17,8 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.models.registry import build_matcher, build_ranker
 from interestflow.models.registry import spec as model_spec
 from interestflow.serving.description import Description
-from interestflow.serving.export.matcher import IndexedItems, ServedMatcher
-from interestflow.serving.export.ranker import ServedRanker
+from interestflow.serving.export.matcher import IndexedItems, MatcherModule
+from interestflow.serving.export.ranker import RankerModule
 from tests.serving import transformed
 
 SMALL = {"embedding_dimension": 4, "tower_units": (8,), "layer_units": (4,), "relation_dimension": 3, "interests": 2}
@@ -97,7 +97,7 @@ class Case:
         make = self._matcher if model_spec(name).is_matcher else self._ranker
         self.module = make(name, output, spec, {key: arrays[key] for key in names}, features)
 
-    def _ranker(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> ServedRanker:
+    def _ranker(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> RankerModule:
         tasks = ("click", "like") if name in ("shared_bottom", "infnet") else ("click",)
         inputs = replace(self.inputs, tasks=tasks)
         ranker = build_ranker(name, inputs, known_values(name))
@@ -121,9 +121,9 @@ class Case:
         }
         self.expected["rank_2"] = self.expected["rank"]
         self.expected["rank_4"] = {task: np.tile(values, [1, 2]) for task, values in self.expected["rank"].items()}
-        return ServedRanker(ranker, output, spec, inputs, Description(candidate_sizes=(2, 4), max_rows=3))
+        return RankerModule(ranker, output, spec, inputs, Description(candidate_sizes=(2, 4), max_rows=3))
 
-    def _matcher(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> ServedMatcher:
+    def _matcher(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> MatcherModule:
         further = {"graph": graph_of(self.inputs)} if model_spec(name).needs_graph else {}
         matcher = build_matcher(name, self.inputs, known_values(name), catalogue_of(self.inputs), **further)
         shake(matcher)
@@ -132,7 +132,7 @@ class Case:
         rows = [{"item": item, "category": f"c{number % 3}", "price": 1.0} for number, item in enumerate(IDS)]
         of_items = transformed_features(output, rows)
         encoded = {key: of_items[key].numpy() for key in self.inputs.candidate_tensors}
-        items = IndexedItems.of(matcher, np.array([item.encode() for item in IDS], object), encoded)
+        items = IndexedItems.encode(matcher, np.array([item.encode() for item in IDS], object), encoded)
         users = matcher.encode_user(tensors, training=False).numpy()
         vectors = matcher.encode_items(tensors, training=False).numpy()
         score = matcher(tensors, training=False).numpy()
@@ -146,7 +146,7 @@ class Case:
             "encode_items": {"item": vectors},
             "retrieve": {"scores": best_scores(users, items, ROWS, 3)},
         }
-        return ServedMatcher(matcher, output, spec, self.inputs, items, Description(max_rows=3))
+        return MatcherModule(matcher, output, spec, self.inputs, items, Description(max_rows=3))
 
 
 def known_values(name: str) -> dict[str, Any]:

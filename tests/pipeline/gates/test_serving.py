@@ -20,7 +20,7 @@ from interestflow.pipeline.gates.serving import ServingVerdict, validate_serving
 from interestflow.serving.config import ServingGateConfig
 from interestflow.serving.export.item_embeddings import PARQUET
 from interestflow.serving.export.matcher import IndexedItems, export_matcher
-from interestflow.serving.export.ranker import export
+from interestflow.serving.export.ranker import export_ranker
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
 from interestflow.serving.warm_up import read_warm_up
@@ -33,7 +33,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     inputs = transformed.inputs(output)
     keras.utils.set_random_seed(1)
     folder = tmp_path_factory.mktemp("model") / "exported"
-    export(every_input.EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(folder), {"fingerprint": "abc"})
+    export_ranker(
+        every_input.EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(folder), {"fingerprint": "abc"}
+    )
     file = tmp_path_factory.mktemp("examples") / "data.gz"
     with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
         for example in transformed.serialized(transformed.rows() * 4):
@@ -125,7 +127,9 @@ def test_a_server_that_answers_otherwise_is_found_out(made: tuple[Path, list[str
     inputs = transformed.inputs(output)
     keras.utils.set_random_seed(2)
     other = tmp_path / "other"
-    export(every_input.EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(other), {"fingerprint": "xyz"})
+    export_ranker(
+        every_input.EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(other), {"fingerprint": "xyz"}
+    )
 
     given, looked_at = tmp_path / "given", tmp_path / "looked_at"
     given.mkdir()
@@ -164,7 +168,7 @@ def matcher(made: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFacto
     for weight in built.trainable_weights:
         weight.assign(random.normal(size=weight.shape))
     ids = np.array([b"i0", b"i1", b"i2", b"i5", b"other"], object)
-    items = IndexedItems.of(built, ids, {name: values[1:6] for name, values in tensors.items()})
+    items = IndexedItems.encode(built, ids, {name: values[1:6] for name, values in tensors.items()})
     folder = tmp_path_factory.mktemp("model") / "exported"
     export_matcher(built, output, transformed.RAW_SPEC, inputs, items, str(folder), {"fingerprint": "abc"})
     return folder, made[1]

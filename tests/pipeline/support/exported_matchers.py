@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.serving.provenance import PROVENANCE
-from interestflow.serving.raw_inputs import raw_inputs
+from interestflow.serving.raw_inputs import describe_raw_inputs
 from interestflow.transforms.feature_spec import raw_feature_spec
 from tests.pipeline.support import exported_rankers
 
@@ -106,7 +106,7 @@ def export_matcher(folder: Path, sign: float = 1.0, **about: Any) -> Path:
     """
     model = _Matcher(sign)
     tf.saved_model.save(model, str(folder), signatures={"serving_default": model.score})
-    raw = raw_inputs(raw_feature_spec(config().ingestion(), with_labels=False))
+    raw = describe_raw_inputs(raw_feature_spec(config().ingestion(), with_labels=False))
     content = {
         "fingerprint": "abc",
         "model": {"name": "two_tower"},

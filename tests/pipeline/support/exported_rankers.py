@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.serving.provenance import PROVENANCE
-from interestflow.serving.raw_inputs import parsing_spec, raw_inputs
+from interestflow.serving.raw_inputs import describe_raw_inputs, parsing_spec
 from interestflow.transforms.feature_spec import raw_feature_spec
 
 CONFIG: dict[str, Any] = {
@@ -127,7 +127,7 @@ def probabilities(rows: list[dict[str, Any]], slope: float = 0.3) -> dict[str, n
 class _Model(tf.Module):
     def __init__(self, described: PipelineConfig, slope: float, tasks: tuple[str, ...]) -> None:
         super().__init__()
-        self._inputs = raw_inputs(raw_feature_spec(described.ingestion(), with_labels=False))
+        self._inputs = describe_raw_inputs(raw_feature_spec(described.ingestion(), with_labels=False))
         self._slope, self._tasks = slope, tasks
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])

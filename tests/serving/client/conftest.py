@@ -9,7 +9,7 @@ import keras
 import pytest
 
 from interestflow.serving.description import Description
-from interestflow.serving.export.ranker import export
+from interestflow.serving.export.ranker import export_ranker
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
 from tests.serving import transformed
@@ -31,7 +31,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("models") / "shop"
     description = Description(LENGTHS, (4, 8), 5, ("item", "user"))
     provenance = {"fingerprint": "abc"}
-    export(EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(base / "1"), provenance, description)
+    export_ranker(EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(base / "1"), provenance, description)
     return base
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from interestflow.serving.description import Description, sized_rank
+from interestflow.serving.description import Description, sized_rank_signature
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
 
@@ -90,7 +90,7 @@ class DescribedRanker(Described):
         self._add("predict", self._predict, **user, **_item(1))
         self._add("rank", self._ranked_by(0), **user, **_item(2))
         for size in description.candidate_sizes if isinstance(description, Description) else ():
-            self._add(sized_rank(size), self._ranked_by(size), **user, **_item(2, size))
+            self._add(sized_rank_signature(size), self._ranked_by(size), **user, **_item(2, size))
 
     def _history(self, features: dict[str, Any]) -> tf.Tensor:
         steps = features["history_item"] != ""

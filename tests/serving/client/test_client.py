@@ -13,7 +13,7 @@ import grpc
 import numpy as np
 import pytest
 
-from interestflow.serving.client import Client, ClientError, ClientTLS, Tensor
+from interestflow.serving.client import Client, ClientError, ClientTLS, TensorInfo
 from interestflow.serving.scorer import Scorer
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
@@ -90,8 +90,8 @@ def test_what_the_model_takes(client: Client) -> None:
     metadata = client.metadata()
     assert metadata.version == 1
     assert set(metadata.signatures) == {"serving_default", "predict", "rank", "rank_4", "rank_8", "describe"}
-    assert metadata.signature("rank").inputs["item"] == Tensor("string", (None, None))
-    assert metadata.signature("rank").outputs == {"click": Tensor("float32", (None, None))}
+    assert metadata.signature("rank").inputs["item"] == TensorInfo("string", (None, None))
+    assert metadata.signature("rank").outputs == {"click": TensorInfo("float32", (None, None))}
     assert metadata.candidate_inputs() == {"item", "category", "price", "tags"}
     assert metadata.description is not None
     assert metadata.description.candidate_sizes == (4, 8)

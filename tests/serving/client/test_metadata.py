@@ -11,7 +11,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 
 from interestflow.serving.client import protocol_pb2
 from interestflow.serving.client.client_error import ClientError
-from interestflow.serving.client.metadata import Metadata, Signature, Tensor
+from interestflow.serving.client.metadata import Metadata, Signature, TensorInfo
 from interestflow.serving.description import Description
 from tests.serving.client import recorded
 
@@ -48,16 +48,16 @@ def test_every_recorded_answer_is_read(case: dict[str, Any]) -> None:
 def test_shapes_and_dtypes_are_those_of_the_model() -> None:
     by_model = {case["answer"]["response"]["model_spec"]["name"]: read(case) for case in ANSWERED}
     rank = by_model["ranker"].signature("rank")
-    assert rank.inputs["history_age"] == Tensor("int64", (None, None))
-    assert rank.inputs["tags"] == Tensor("string", (None, None, None))
-    assert rank.outputs == {"click": Tensor("float32", (None, None))}
+    assert rank.inputs["history_age"] == TensorInfo("int64", (None, None))
+    assert rank.inputs["tags"] == TensorInfo("string", (None, None, None))
+    assert rank.outputs == {"click": TensorInfo("float32", (None, None))}
     assert by_model["ranker"].candidate_inputs() == {"item", "category", "price", "tags"}
-    assert by_model["matcher"].signature("encode_items").outputs == {"item": Tensor("float32", (None, 9))}
+    assert by_model["matcher"].signature("encode_items").outputs == {"item": TensorInfo("float32", (None, 9))}
     kinds = by_model["double"].signature("kinds").inputs
     assert {name: tensor.dtype for name, tensor in kinds.items()} == {
         "b": "bool", "d": "float64", "f": "float32", "i32": "int32", "i64": "int64", "s": "string", "u8": "uint8",
     }  # fmt: skip
-    assert by_model["double"].signature("one").inputs == {"x": Tensor("float32", ())}
+    assert by_model["double"].signature("one").inputs == {"x": TensorInfo("float32", ())}
     with pytest.raises(ClientError, match="the model has no signature 'rank'; it has encode_items, encode_user"):
         by_model["matcher"].signature("rank")
 
@@ -67,12 +67,12 @@ def test_an_unknown_dtype_or_shape_is_no_error() -> None:
     definition.inputs["x"].dtype = 77
     definition.inputs["y"].dtype = 107
     definition.outputs["z"].tensor_shape.unknown_rank = True
-    metadata = Metadata.of_signatures(3, {"odd": definition})
+    metadata = Metadata.from_signatures(3, {"odd": definition})
     assert metadata == Metadata(
         3,
         {
             "odd": Signature(
-                {"x": Tensor("dtype 77", ()), "y": Tensor("string_ref", ())}, {"z": Tensor("invalid", None)}
+                {"x": TensorInfo("dtype 77", ()), "y": TensorInfo("string_ref", ())}, {"z": TensorInfo("invalid", None)}
             )
         },
     )
@@ -89,7 +89,7 @@ def test_an_answer_of_other_bytes_is_one_sentence() -> None:
 
 def test_a_description_is_one_of_this_project_only() -> None:
     def described(rows: str, description: str) -> Metadata:
-        tensors = {"rows": Tensor(rows, (None,))}, {"description": Tensor(description, (None,))}
+        tensors = {"rows": TensorInfo(rows, (None,))}, {"description": TensorInfo(description, (None,))}
         return Metadata(1, {"describe": Signature(*tensors)})
 
     assert described("int32", "string").has_description
@@ -98,7 +98,7 @@ def test_a_description_is_one_of_this_project_only() -> None:
 
 
 def test_an_interface_is_the_same_whatever_the_version() -> None:
-    signatures = {"predict": Signature({"x": Tensor("string", (None,))}, {})}
+    signatures = {"predict": Signature({"x": TensorInfo("string", (None,))}, {})}
     first = Metadata(1, signatures, Description(max_rows=4))
     assert first.has_same_interface(Metadata(2, signatures, Description(max_rows=4)))
     assert not first.has_same_interface(Metadata(2, signatures, Description(max_rows=5)))

@@ -16,10 +16,10 @@ from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
 from interestflow.serving.client import Client, ClientError, protocol_pb2
-from interestflow.serving.client.answers import to_text
 from interestflow.serving.client.arrays import to_array
 from interestflow.serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
 from interestflow.serving.client.metadata import Metadata
+from interestflow.serving.client.results import to_text
 from tests.serving.client import recorded
 from tests.serving.client.scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
 

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from interestflow.serving.client.client_error import ClientError
-from interestflow.serving.client.metadata import Metadata, Signature, Tensor
+from interestflow.serving.client.metadata import Metadata, Signature, TensorInfo
 from interestflow.serving.client.rows import (
     as_candidates,
     candidate_count,
-    cut_off_items,
     missing_features,
     pack_encode_items,
     pack_encode_user,
@@ -21,28 +20,29 @@ from interestflow.serving.client.rows import (
     pack_rank,
     pack_retrieve,
     rank_signature,
+    truncated_items,
 )
 from interestflow.serving.description import Description
 
 USER = {
-    "device": Tensor("string", (None,)),
-    "history_item": Tensor("string", (None, None)),
-    "history_age": Tensor("int64", (None, None)),
-    "history_count": Tensor("int64", (None,)),
+    "device": TensorInfo("string", (None,)),
+    "history_item": TensorInfo("string", (None, None)),
+    "history_age": TensorInfo("int64", (None, None)),
+    "history_count": TensorInfo("int64", (None,)),
 }
 ITEMS = {
-    "item": Tensor("string", (None,)),
-    "price": Tensor("float32", (None,)),
-    "tags": Tensor("string", (None, None)),
-    "weights": Tensor("float32", (None, None)),
+    "item": TensorInfo("string", (None,)),
+    "price": TensorInfo("float32", (None,)),
+    "tags": TensorInfo("string", (None, None)),
+    "weights": TensorInfo("float32", (None, None)),
 }
-RANKED = USER | {name: Tensor(tensor.dtype, (None, *tensor.shape)) for name, tensor in ITEMS.items()}
+RANKED = USER | {name: TensorInfo(tensor.dtype, (None, *tensor.shape)) for name, tensor in ITEMS.items()}
 SIGNATURES = {
     "predict": Signature(USER | ITEMS, {}),
     "rank": Signature(RANKED, {}),
     "encode_user": Signature(USER, {}),
     "encode_items": Signature(ITEMS, {}),
-    "retrieve": Signature(USER | {"k": Tensor("int32", (None,))}, {}),
+    "retrieve": Signature(USER | {"k": TensorInfo("int32", (None,))}, {}),
 }
 DESCRIPTION = Description(
     {"history_item": 3, "history_age": 3, "tags": 2, "weights": 2}, (2, 4), 8, ("device", "item", "price")
@@ -154,14 +154,14 @@ def test_items_to_encode() -> None:
 
 def test_as_many_more_items_are_retrieved_as_the_history_has_in_the_part_that_is_cut_off() -> None:
     user = {"history_item": ["a", "b", "a", "", "d", "c", "b", "d"]}
-    assert cut_off_items(DESCRIBED, user) == {b"a"}
+    assert truncated_items(DESCRIBED, user) == {b"a"}
     arrays = pack_retrieve(DESCRIBED, user, 5)
     np.testing.assert_array_equal(arrays["k"], np.array([6], np.int32))
     assert arrays["k"].dtype == np.int32
     np.testing.assert_array_equal(arrays["history_item"], texts(["c", "b", "d"]))
-    assert cut_off_items(PLAIN, user) == set()
+    assert truncated_items(PLAIN, user) == set()
     np.testing.assert_array_equal(pack_retrieve(PLAIN, user, 5)["k"], [5])
-    assert cut_off_items(DESCRIBED, {"history_item": ["a", "", "b", "c"]}) == set()
+    assert truncated_items(DESCRIBED, {"history_item": ["a", "", "b", "c"]}) == set()
     with pytest.raises(ClientError, match="`count` should be at most 2147483647, received 2147483647"):
         pack_retrieve(DESCRIBED, user, 2**31 - 1)
 
@@ -212,7 +212,7 @@ def test_features_on_the_wrong_side_are_named() -> None:
 
 def test_inputs_of_other_shapes_are_named() -> None:
     for shape, axes in (((None, None, None), "3"), ((), "0"), (None, "an unknown number of")):
-        metadata = Metadata(1, {"predict": Signature({"image": Tensor("float32", shape)}, {})})
+        metadata = Metadata(1, {"predict": Signature({"image": TensorInfo("float32", shape)}, {})})
         with pytest.raises(ClientError, match=f"`image` should have one or two axes for rows, the model's has {axes}"):
             pack_predict(metadata, [{}])
 

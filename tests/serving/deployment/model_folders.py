@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from interestflow.serving.deployment.config import DeploymentConfig
-from interestflow.serving.description import Description, sized_rank
+from interestflow.serving.description import Description, sized_rank_signature
 from interestflow.serving.provenance import PROVENANCE
 from interestflow.serving.warm_up import write_warm_up
 
@@ -56,7 +56,7 @@ class SmallRanker(tf.Module):
         return {"click": self.factor * tf.cast(tf.strings.length(item) + lengths, tf.float32)}
 
     def signatures(self) -> dict[str, Any]:
-        sized = {sized_rank(count): self._sized(count) for count in DESCRIPTION.candidate_sizes}
+        sized = {sized_rank_signature(count): self._sized(count) for count in DESCRIPTION.candidate_sizes}
         return {"serving_default": self.score_examples, "predict": self.predict, "rank": self.rank, **sized}
 
     def _sized(self, count: int) -> Any:
@@ -87,7 +87,7 @@ def ranker_requests(rows: int = 1) -> list[predict_pb2.PredictRequest]:
     """One request to each signature, the one to `predict` of so many rows."""
     history, tags = np.full([rows, 3], "i1", object), np.full([rows, 2], "t", object)
     ranked = {"rank": DESCRIPTION.candidate_sizes[0]}
-    ranked |= {sized_rank(count): count for count in DESCRIPTION.candidate_sizes}
+    ranked |= {sized_rank_signature(count): count for count in DESCRIPTION.candidate_sizes}
     return [
         request("", examples=np.array([b""], object)),
         request("predict", item=np.full([rows], "i2", object), history_item=history, tags=tags),

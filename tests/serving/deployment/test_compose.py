@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from interestflow.serving.deployment.compose import compose, health_command
+from interestflow.serving.deployment.compose import compose_file, health_command
 from interestflow.serving.deployment.config import DeploymentConfig, TLSConfig
 from interestflow.serving.deployment.tf_serving import server_flags
 from interestflow.serving.server.configuration import ServerOptions, one_model
@@ -16,7 +16,7 @@ from interestflow.serving.server.server import Server
 
 
 def service_of(config: DeploymentConfig, models: str = "/runs/shop") -> dict[str, Any]:
-    (service,) = compose("shop", config, models)["services"].values()
+    (service,) = compose_file("shop", config, models)["services"].values()
     return dict(service)
 
 

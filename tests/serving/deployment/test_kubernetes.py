@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 
 from interestflow.serving.deployment.config import BatchingConfig, DeploymentConfig, TLSConfig
-from interestflow.serving.deployment.kubernetes import manifests, tls_secret_name
+from interestflow.serving.deployment.kubernetes import build_manifests, tls_secret_name
 from interestflow.serving.deployment.tf_serving import server_files, server_flags
 
 CASES = {
@@ -27,7 +27,7 @@ CASES = {
 
 
 def by_kind(case: str) -> dict[str, dict[str, Any]]:
-    return {manifest["kind"]: manifest for manifest in manifests("shop", CASES[case])}
+    return {manifest["kind"]: manifest for manifest in build_manifests("shop", CASES[case])}
 
 
 def pod_of(case: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -39,7 +39,7 @@ def pod_of(case: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_kubernetes_accepts_every_manifest(case: str) -> None:
-    made = manifests("shop", CASES[case])
+    made = build_manifests("shop", CASES[case])
     assert {"Deployment", "Service"} <= {manifest["kind"] for manifest in made}
     for manifest in made:
         kubernetes_validate.validate(manifest, "1.31", strict=True)  # raises
@@ -76,7 +76,7 @@ def test_every_selector_finds_the_pods() -> None:
 
 
 def test_all_live_in_one_namespace() -> None:
-    assert {manifest["metadata"]["namespace"] for manifest in manifests("shop", CASES["gpu"])} == {"ranking"}
+    assert {manifest["metadata"]["namespace"] for manifest in build_manifests("shop", CASES["gpu"])} == {"ranking"}
 
 
 def test_the_ports_are_those_that_the_program_listens_on() -> None:
@@ -131,7 +131,9 @@ def test_probes_ask_over_rest() -> None:
     assert container["livenessProbe"]["httpGet"] == {"path": "/v1/models/shop", "port": "rest"}
     startup = container["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] == CASES["volume"].startup_seconds == 300
-    (longer,) = manifests("shop", DeploymentConfig(startup_seconds=301))[1]["spec"]["template"]["spec"]["containers"]
+    (longer,) = build_manifests("shop", DeploymentConfig(startup_seconds=301))[1]["spec"]["template"]["spec"][
+        "containers"
+    ]
     assert longer["startupProbe"]["failureThreshold"] == 61  # never less than what was asked for
 
 
@@ -199,7 +201,7 @@ def test_models_in_a_bucket() -> None:
 
 def test_a_label_moves_without_new_pods_and_batching_with_new_ones() -> None:
     def template(config: DeploymentConfig) -> dict[str, Any]:
-        found: dict[str, Any] = manifests("shop", config)[1]["spec"]["template"]
+        found: dict[str, Any] = build_manifests("shop", config)[1]["spec"]["template"]
         return found
 
     before = template(DeploymentConfig(labels={"stable": 3}))

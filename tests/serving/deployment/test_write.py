@@ -13,10 +13,10 @@ from google.protobuf import text_format
 from typer.testing import CliRunner
 
 from interestflow.pipeline.cli.main import app
-from interestflow.serving.deployment.compose import compose
+from interestflow.serving.deployment.compose import compose_file
 from interestflow.serving.deployment.config import DeploymentConfig, TLSConfig
 from interestflow.serving.deployment.errors import DeploymentError, ModelFolderError
-from interestflow.serving.deployment.kubernetes import manifests
+from interestflow.serving.deployment.kubernetes import build_manifests
 from interestflow.serving.deployment.tf_serving import server_files
 from interestflow.serving.deployment.write import write_deployment
 from tests.serving.deployment.start_rules import ssl_config_message
@@ -71,8 +71,8 @@ def test_the_command_writes_every_file(tmp_path: Path, runs: Path) -> None:
     assert code == 0
     assert files_in(output) == {"kubernetes.yaml", "compose.yaml", "config/models.config", "config/monitoring.config"}
     config = DeploymentConfig(namespace="ranking", labels={"stable": 3})
-    assert list(yaml.safe_load_all((output / "kubernetes.yaml").read_text())) == manifests("shop", config)
-    assert yaml.safe_load((output / "compose.yaml").read_text()) == compose("shop", config, models)
+    assert list(yaml.safe_load_all((output / "kubernetes.yaml").read_text())) == build_manifests("shop", config)
+    assert yaml.safe_load((output / "compose.yaml").read_text()) == compose_file("shop", config, models)
     for file, text in server_files("shop", "/models/shop", config).items():
         assert (output / "config" / file).read_text() == text
 

@@ -21,9 +21,9 @@ from interestflow.models.registry import build_matcher
 from interestflow.serving.client.rows import pack_encode_items, pack_encode_user
 from interestflow.serving.export.item_embeddings import FINGERPRINT, NUMPY, PARQUET
 from interestflow.serving.export.matcher import IndexedItems, export_matcher
-from interestflow.serving.export.saved_model_writer import operations, read_saved_model
+from interestflow.serving.export.saved_model_writer import operation_names, read_saved_model
 from interestflow.serving.provenance import PROVENANCE
-from interestflow.serving.raw_inputs import missing, raw_inputs
+from interestflow.serving.raw_inputs import describe_raw_inputs, missing_features
 from interestflow.serving.scorer import Scorer
 from tests.serving import transformed
 
@@ -72,9 +72,11 @@ def encoded(output: TFTransformOutput, inputs: ModelInputs) -> dict[str, np.ndar
     """The items as the transform encodes them, with all else that it wants missing."""
     raw = {name: tf.constant([item[name] for item in ITEMS]) for name in ("item", "category", "price")}
     raw["tags"] = tf.ragged.constant([item["tags"] for item in ITEMS], tf.string, ragged_rank=1).to_sparse()
-    others = tuple(raw for raw in raw_inputs(transformed.RAW_SPEC, inputs.candidate_tensors) if raw.side == "user")
+    others = tuple(
+        raw for raw in describe_raw_inputs(transformed.RAW_SPEC, inputs.candidate_tensors) if raw.side == "user"
+    )
     loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
-    found = loader.apply_transform_model(raw | missing(others, len(ITEMS)))
+    found = loader.apply_transform_model(raw | missing_features(others, len(ITEMS)))
     return {name: found[name].numpy() for name in inputs.candidate_tensors}
 
 
@@ -94,7 +96,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
         weight.assign(random.normal(size=weight.shape, scale=0.7))
     folder = tmp_path_factory.mktemp("model")
     ids = np.array([item.encode() for item in IDS], object)
-    items = IndexedItems.of(matcher, ids, encoded(output, inputs))
+    items = IndexedItems.encode(matcher, ids, encoded(output, inputs))
     about = {"fingerprint": "abc", "model": {"name": "comirec"}}
     export_matcher(matcher, output, transformed.RAW_SPEC, inputs, items, str(folder), about)
     return Exported(folder)
@@ -192,4 +194,4 @@ def test_it_says_what_it_is(exported: Exported) -> None:
     about = json.loads((exported.folder / PROVENANCE).read_text())
     assert (about["kind"], about["items"], about["tasks"]) == ("matcher", len(IDS), ["click"])
     assert about["fingerprint"] == "abc"
-    assert not [name for name in operations(read_saved_model(str(exported.folder))) if "PyFunc" in name]
+    assert not [name for name in operation_names(read_saved_model(str(exported.folder))) if "PyFunc" in name]

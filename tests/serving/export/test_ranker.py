@@ -18,13 +18,13 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.registry import build_ranker
-from interestflow.serving.client.metadata import Tensor
+from interestflow.serving.client.metadata import TensorInfo
 from interestflow.serving.client.rows import pack_predict, pack_rank
-from interestflow.serving.export.ranker import ServedRanker, export
+from interestflow.serving.examples import build_example
+from interestflow.serving.export.ranker import RankerModule, export_ranker
 from interestflow.serving.export.saved_model_writer import ExportError
 from interestflow.serving.provenance import PROVENANCE, ScoringError
-from interestflow.serving.raw_inputs import RawInput, from_named_tensors, raw_inputs
-from interestflow.serving.raw_rows import example_of
+from interestflow.serving.raw_inputs import RawInput, describe_raw_inputs, features_from_tensors
 from interestflow.serving.scorer import Scorer
 from tests.paths import PYTHON_PATH
 from tests.serving import transformed
@@ -48,19 +48,19 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> TFTransformOutput:
 
 
 @pytest.fixture(scope="module")
-def served(output: TFTransformOutput, tmp_path_factory: pytest.TempPathFactory) -> tuple[ServedRanker, Path]:
+def served(output: TFTransformOutput, tmp_path_factory: pytest.TempPathFactory) -> tuple[RankerModule, Path]:
     inputs = transformed.inputs(output)
     keras.utils.set_random_seed(1)
     ranker = EveryInput(inputs)
     folder = tmp_path_factory.mktemp("model")
-    module = ServedRanker(ranker, output, transformed.RAW_SPEC, inputs)
+    module = RankerModule(ranker, output, transformed.RAW_SPEC, inputs)
     module.signatures()  # builds the ranker
-    export(ranker, output, transformed.RAW_SPEC, inputs, str(folder), {"fingerprint": "abc", "name": "größe"})
+    export_ranker(ranker, output, transformed.RAW_SPEC, inputs, str(folder), {"fingerprint": "abc", "name": "größe"})
     return module, folder
 
 
 @pytest.fixture(scope="module")
-def fresh(served: tuple[ServedRanker, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def fresh(served: tuple[RankerModule, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("rows")
     (folder / "rows.json").write_text(json.dumps(ROWS))
     program = [sys.executable, "-m", "tests.serving.scoring_program", str(served[1])]
@@ -71,13 +71,13 @@ def fresh(served: tuple[ServedRanker, Path], tmp_path_factory: pytest.TempPathFa
     return json.loads((folder / "scores.json").read_text())
 
 
-def in_pipeline(module: ServedRanker, rows: list[dict[str, Any]]) -> np.ndarray:
+def in_pipeline(module: RankerModule, rows: list[dict[str, Any]]) -> np.ndarray:
     """Scores with the transform and the ranker as they are in memory, asked with tensors rather than examples."""
     return module.probabilities(transformed.parsed(rows))["click"].numpy()
 
 
 def test_a_fresh_process_gives_the_scores_of_the_pipeline(
-    served: tuple[ServedRanker, Path], fresh: dict[str, Any]
+    served: tuple[RankerModule, Path], fresh: dict[str, Any]
 ) -> None:
     expected = in_pipeline(served[0], ROWS)
     assert np.std(expected) > 0.05  # scores that do not vary would prove nothing
@@ -85,7 +85,7 @@ def test_a_fresh_process_gives_the_scores_of_the_pipeline(
     np.testing.assert_allclose(fresh["predict"]["click"], expected, rtol=0, atol=1e-6)
 
 
-def test_scores_of_a_row_do_not_depend_on_its_neighbours(served: tuple[ServedRanker, Path]) -> None:
+def test_scores_of_a_row_do_not_depend_on_its_neighbours(served: tuple[RankerModule, Path]) -> None:
     scorer = Scorer(served[1])
     together = scorer.score(ROWS)["click"]
     for signature in ("serving_default", "predict"):
@@ -102,7 +102,7 @@ def test_only_operations_of_tensorflow_itself(fresh: dict[str, Any]) -> None:
     assert any(name.startswith("ParseExample") for name in fresh["operations"])
 
 
-def test_vocabularies_are_taken_along(served: tuple[ServedRanker, Path]) -> None:
+def test_vocabularies_are_taken_along(served: tuple[RankerModule, Path]) -> None:
     assert {"item", "category", "tags"} <= {path.name for path in (served[1] / "assets").iterdir()}
 
 
@@ -110,7 +110,7 @@ def test_ids_that_a_model_has_no_rows_for_are_unknown(output: TFTransformOutput)
     """A transform of more items than the model was made for: ids 3, the unknown, to 7 all are as 3."""
     inputs = replace(transformed.inputs(output), item_rows=4)
     ranker = build_ranker("pooled", inputs, {"embedding_dimension": 2, "tower_units": (3,)})
-    module = ServedRanker(ranker, output, transformed.RAW_SPEC, inputs)
+    module = RankerModule(ranker, output, transformed.RAW_SPEC, inputs)
     names = output.vocabulary_by_name("item")
     shown = [{"item": name.decode(), "history_item": [name.decode()]} for name in (*names, b"never seen")]
     rows = [{"history_category": ["c0"], "history_age": [1]} | row for row in shown]
@@ -119,9 +119,9 @@ def test_ids_that_a_model_has_no_rows_for_are_unknown(output: TFTransformOutput)
     np.testing.assert_array_equal(scores[2:], np.full(5, scores[2]))
 
 
-def test_signatures_are_as_described(served: tuple[ServedRanker, Path]) -> None:
+def test_signatures_are_as_described(served: tuple[RankerModule, Path]) -> None:
     signatures = Scorer(served[1]).metadata.signatures
-    assert signatures["serving_default"].inputs == {"examples": Tensor("string", (None,))}
+    assert signatures["serving_default"].inputs == {"examples": TensorInfo("string", (None,))}
     named = signatures["predict"].inputs
     assert {name: (list(tensor.shape or ()), tensor.dtype) for name, tensor in named.items()} == {
         "user": ([None], "string"),
@@ -145,14 +145,14 @@ def test_signatures_are_as_described(served: tuple[ServedRanker, Path]) -> None:
         "history_age": [None, None],
     }
     for signature in (signatures["serving_default"], signatures["predict"]):
-        assert signature.outputs == {"click": Tensor("float32", (None,))}
+        assert signature.outputs == {"click": TensorInfo("float32", (None,))}
 
 
-def test_labels_in_the_examples_are_ignored(served: tuple[ServedRanker, Path]) -> None:
+def test_labels_in_the_examples_are_ignored(served: tuple[RankerModule, Path]) -> None:
     scorer = Scorer(served[1])
     examples = []
     for label in (0.0, 1.0):
-        example = example_of(ROWS[3], scorer.inputs)
+        example = build_example(ROWS[3], scorer.inputs)
         example.features.feature["label_click"].float_list.value.append(label)
         example.features.feature["slice_user"].bytes_list.value.append(b"new")
         examples.append(example.SerializeToString())
@@ -160,7 +160,7 @@ def test_labels_in_the_examples_are_ignored(served: tuple[ServedRanker, Path]) -
     np.testing.assert_allclose(scores["click"], scorer.score([ROWS[3]] * 2)["click"], rtol=0, atol=1e-6)
 
 
-def test_no_rows_give_no_scores(served: tuple[ServedRanker, Path]) -> None:
+def test_no_rows_give_no_scores(served: tuple[RankerModule, Path]) -> None:
     scorer = Scorer(served[1])
     assert scorer.score([])["click"].shape == (0,)
     assert scorer.score([], "predict")["click"].shape == (0,)
@@ -177,7 +177,7 @@ def parted(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def test_candidates_ranked_together_score_as_each_alone(served: tuple[ServedRanker, Path]) -> None:
+def test_candidates_ranked_together_score_as_each_alone(served: tuple[RankerModule, Path]) -> None:
     scorer = Scorer(served[1])
     candidates = [candidate for _, candidate in map(parted, ROWS)]
     candidates = [row for row in candidates if row.get("item")]  # without an item it would be padding
@@ -188,7 +188,7 @@ def test_candidates_ranked_together_score_as_each_alone(served: tuple[ServedRank
         np.testing.assert_allclose(ranked, alone, rtol=0, atol=1e-6)
 
 
-def test_several_users_are_ranked_at_once_and_padding_scores_nothing(served: tuple[ServedRanker, Path]) -> None:
+def test_several_users_are_ranked_at_once_and_padding_scores_nothing(served: tuple[RankerModule, Path]) -> None:
     scorer = Scorer(served[1])
     users = [parted(row)[0] for row in (ROWS[3], ROWS[12], ROWS[5])]
     chosen = [parted(row)[1] for row in (ROWS[1], ROWS[2])]
@@ -201,11 +201,11 @@ def test_several_users_are_ranked_at_once_and_padding_scores_nothing(served: tup
         np.testing.assert_allclose(found[:2], scorer.rank(user, chosen)["click"], rtol=0, atol=1e-6)
 
 
-def test_without_candidates_there_are_no_scores(served: tuple[ServedRanker, Path]) -> None:
+def test_without_candidates_there_are_no_scores(served: tuple[RankerModule, Path]) -> None:
     assert Scorer(served[1]).rank({"user": "u1"}, [])["click"].shape == (0,)
 
 
-def test_histories_that_do_not_line_up_are_named(served: tuple[ServedRanker, Path]) -> None:
+def test_histories_that_do_not_line_up_are_named(served: tuple[RankerModule, Path]) -> None:
     scorer = Scorer(served[1])
     row = {"item": "i1", "history_item": ["i1", "i2"], "history_age": [5]}
     with pytest.raises(ScoringError, match="`history_age` should have as many values as `history_item`, 2, received 1"):
@@ -215,7 +215,7 @@ def test_histories_that_do_not_line_up_are_named(served: tuple[ServedRanker, Pat
         scorer.model.run("predict", arrays)
 
 
-def test_a_feature_on_the_wrong_side_is_named(served: tuple[ServedRanker, Path]) -> None:
+def test_a_feature_on_the_wrong_side_is_named(served: tuple[RankerModule, Path]) -> None:
     scorer = Scorer(served[1])
     with pytest.raises(ScoringError, match="the user has price; the model knows history_age, history_category"):
         scorer.rank({"price": 1.0}, [])
@@ -223,7 +223,7 @@ def test_a_feature_on_the_wrong_side_is_named(served: tuple[ServedRanker, Path])
         scorer.rank({}, [{"item": "i1", "user": "u1"}])
 
 
-def test_provenance_says_where_the_model_comes_from(served: tuple[ServedRanker, Path]) -> None:
+def test_provenance_says_where_the_model_comes_from(served: tuple[RankerModule, Path]) -> None:
     content = json.loads((served[1] / PROVENANCE).read_text(encoding="utf-8"))
     assert (content["fingerprint"], content["name"], content["tasks"]) == ("abc", "größe", ["click"])
     assert ModelInputs.from_json(json.dumps(content["inputs"])).history_length == transformed.LENGTH
@@ -237,7 +237,7 @@ def test_padding_is_told_from_values_by_the_item_of_the_step() -> None:
     """A step with an age of 0 and no category stays; one without an item goes, wherever it stands."""
     inputs = tuple(RawInput(f"history_{name}", dtype, "history") for name, dtype in
                    (("item", "string"), ("category", "string"), ("age", "int64")))  # fmt: skip
-    found = from_named_tensors(
+    found = features_from_tensors(
         inputs,
         {
             "history_item": tf.constant([["a", "b", ""], ["", "", ""], ["", "c", "d"]]),
@@ -253,7 +253,7 @@ def test_padding_is_told_from_values_by_the_item_of_the_step() -> None:
     }
 
 
-def test_what_cannot_be_scored_is_named(served: tuple[ServedRanker, Path], tmp_path: Path) -> None:
+def test_what_cannot_be_scored_is_named(served: tuple[RankerModule, Path], tmp_path: Path) -> None:
     with pytest.raises(ScoringError, match=r"should hold saved_model\.pb"):
         Scorer(tmp_path)
     scorer = Scorer(served[1])
@@ -269,7 +269,7 @@ def test_what_cannot_be_scored_is_named(served: tuple[ServedRanker, Path], tmp_p
 
 def test_a_raw_feature_of_fixed_length_is_refused() -> None:
     with pytest.raises(ValueError, match="raw feature `vector` should be"):
-        raw_inputs({"vector": tf.io.FixedLenFeature([8], tf.float32)})
+        describe_raw_inputs({"vector": tf.io.FixedLenFeature([8], tf.float32)})
 
 
 def test_a_graph_with_python_in_it_is_refused(output: TFTransformOutput, tmp_path: Path) -> None:
@@ -280,5 +280,5 @@ def test_a_graph_with_python_in_it_is_refused(output: TFTransformOutput, tmp_pat
 
     inputs = transformed.inputs(output)
     with pytest.raises(ExportError, match="its graph has PyFunc"):
-        export(WithPython(inputs), output, transformed.RAW_SPEC, inputs, str(tmp_path), {})
+        export_ranker(WithPython(inputs), output, transformed.RAW_SPEC, inputs, str(tmp_path), {})
     assert not list(tmp_path.iterdir())

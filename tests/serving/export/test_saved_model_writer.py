@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestflow.serving.export.saved_model_writer import ExportError, operations, read_saved_model, write_saved_model
+from interestflow.serving.export.saved_model_writer import (
+    ExportError,
+    operation_names,
+    read_saved_model,
+    write_saved_model,
+)
 from interestflow.serving.session_model import SessionModel, read_meta_graph
 
 
@@ -64,4 +69,4 @@ def test_python_in_a_graph_is_refused(tmp_path: Path) -> None:
     signature = concrete(lambda x: {"y": tf.numpy_function(lambda values: values, [x], tf.float32)})
     with pytest.raises(ExportError, match="its graph has PyFunc"):
         write_saved_model({"python": signature}, None, str(tmp_path))
-    assert "PyFunc" in operations(read_saved_model(str(tmp_path)))
+    assert "PyFunc" in operation_names(read_saved_model(str(tmp_path)))

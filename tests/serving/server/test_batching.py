@@ -13,7 +13,7 @@ import grpc
 import numpy as np
 import pytest
 
-from interestflow.serving.server.batching import Batcher, Unbatched
+from interestflow.serving.server.batching import Batcher, UnbatchedRunner
 from interestflow.serving.server.configuration import Batching
 from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.servable import Servable
@@ -206,7 +206,7 @@ def test_the_rows_of_each_batch_are_observed(servable: Observed) -> None:
 
 
 def test_without_batching_requests_run_as_they_come(servable: Observed) -> None:
-    runner = Unbatched()
+    runner = UnbatchedRunner()
     assert runner.run(servable, "", {"x": np.float32([1])}, ["y"])["y"].tolist() == [3.0]
     runner.stop()
     assert servable.outputs_run == [("y",)]

@@ -14,7 +14,7 @@ import tensorflow as tf
 from interestflow.serving.description import Description
 from interestflow.serving.provenance import PROVENANCE
 from interestflow.serving.server import inference
-from interestflow.serving.server.batching import Unbatched
+from interestflow.serving.server.batching import UnbatchedRunner
 from interestflow.serving.server.servable import Servable
 from tests.serving.server import small_models
 from tests.serving.server.small_models import request
@@ -42,10 +42,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_a_prediction(models: Any) -> None:
-    response = inference.predict(models, Unbatched(), request(x=tf.constant([1.0, 2.0]).numpy()))
+    response = inference.predict(models, UnbatchedRunner(), request(x=tf.constant([1.0, 2.0]).numpy()))
     assert sorted(response.outputs) == ["factor", "y"]
     assert list(response.outputs["y"].float_val) == [3.0, 6.0]
-    as_content = inference.predict(models, Unbatched(), request(x=tf.constant([1.0]).numpy()), as_content=True)
+    as_content = inference.predict(models, UnbatchedRunner(), request(x=tf.constant([1.0]).numpy()), as_content=True)
     assert len(as_content.outputs["y"].tensor_content) == 4
 
 
@@ -56,9 +56,9 @@ def test_missing_features_are_observed_once_a_request(models: Any) -> None:
         observed.append((model, feature))
 
     for x in ([1.0, 2.0], [float("nan"), float("nan")]):
-        inference.predict(models, Unbatched(), request(x=tf.constant(x).numpy()), observe_missing=observe)
+        inference.predict(models, UnbatchedRunner(), request(x=tf.constant(x).numpy()), observe_missing=observe)
     assert observed == [("scaled", "x")]
-    inference.predict(models, Unbatched(), request(x=tf.constant([float("nan")]).numpy()))
+    inference.predict(models, UnbatchedRunner(), request(x=tf.constant([float("nan")]).numpy()))
     assert len(observed) == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
 from interestflow.serving.server.errors import ServingError
-from interestflow.serving.server.model_spec import answered_by, servable_of, spec_of
+from interestflow.serving.server.model_spec import require_model_spec, set_model_spec, use_servable
 from tests.serving.server import small_models
 from tests.serving.server.small_models import Server, options, request
 
@@ -22,8 +22,8 @@ def failure(call: Any) -> str:
 
 
 def test_a_request_should_name_a_model() -> None:
-    assert spec_of(request()).name == "scaled"
-    assert failure(lambda: spec_of(predict_pb2.PredictRequest())) == "Missing ModelSpec"
+    assert require_model_spec(request()).name == "scaled"
+    assert failure(lambda: require_model_spec(predict_pb2.PredictRequest())) == "Missing ModelSpec"
 
 
 def test_a_spec_gives_the_version_that_it_names(tmp_path: Path) -> None:
@@ -31,15 +31,15 @@ def test_a_spec_gives_the_version_that_it_names(tmp_path: Path) -> None:
         small_models.write_scaled(tmp_path, version)
     with Server(options(tmp_path, poll_seconds=0)) as server:
         spec = model_pb2.ModelSpec(name="scaled")
-        with servable_of(server.manager, spec) as servable:
+        with use_servable(server.manager, spec) as servable:
             answer = model_pb2.ModelSpec()
-            answered_by(servable, "", answer)
+            set_model_spec(servable, "", answer)
             assert (answer.name, answer.version.value, answer.signature_name) == ("scaled", 2, "serving_default")
-            answered_by(servable, None, answer := model_pb2.ModelSpec())
+            set_model_spec(servable, None, answer := model_pb2.ModelSpec())
             assert answer.signature_name == ""
 
         def enter(spec: model_pb2.ModelSpec) -> None:
-            with servable_of(server.manager, spec):
+            with use_servable(server.manager, spec):
                 raise AssertionError
 
         assert failure(lambda: enter(model_pb2.ModelSpec())) == "ModelSpec has no name specified."

@@ -14,7 +14,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from interestflow.serving.server.configuration import Batching, one_model
 from interestflow.serving.server.model_state import State
-from interestflow.serving.warm_up import MOST, WARM_UP
+from interestflow.serving.warm_up import MAX_REQUESTS, WARM_UP
 from tests.serving.server import small_models
 from tests.serving.server.small_models import Asking, Server, options, request
 
@@ -90,7 +90,7 @@ def test_a_request_for_another_model_is_answered_by_this_one(scaled: Path) -> No
     [
         (lambda: [log_of(request(signature="nothing", x=np.float32([1.0])))], grpc.StatusCode.FAILED_PRECONDITION),
         (lambda: [log_of(request(signature="fails", x=np.float32([-1.0])))], INVALID),
-        (lambda: [log_of(request(x=np.float32([1.0])))] * (MOST + 1), INVALID),
+        (lambda: [log_of(request(x=np.float32([1.0])))] * (MAX_REQUESTS + 1), INVALID),
         (lambda: [b"\xff\xff\xff"], INVALID),
         (lambda: [Log(session_run_log=prediction_log_pb2.SessionRunLog())], grpc.StatusCode.UNIMPLEMENTED),
     ],
@@ -106,7 +106,7 @@ def test_what_cannot_be_answered_keeps_the_version_from_being_served(
 
 
 def test_as_many_requests_as_are_allowed_are_answered(scaled: Path) -> None:
-    write(scaled, [log_of(request(x=np.float32([1.0])))] * MOST)
+    write(scaled, [log_of(request(x=np.float32([1.0])))] * MAX_REQUESTS)
     assert outcome(scaled.parent)[0] == State.AVAILABLE
 
 

@@ -1,22 +1,25 @@
-"""Serialized examples of a log as rows to ask a model with, and rows as examples."""
+"""Conversion between rows of raw features and serialized `tf.Example`s."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from interestflow.serving.client.rows import Arrays, Row
 from interestflow.serving.client.values import as_list, as_single, is_missing, to_column
 from interestflow.serving.raw_inputs import RawInput
 
-Row = dict[str, Any]
+EXAMPLES = "examples"
+"""Input of the signatures that take serialized `tf.Example`s."""
 
 
-def row_of(serialized: bytes, inputs: Sequence[RawInput]) -> Row:
+def read_row(serialized: bytes, inputs: Sequence[RawInput]) -> dict[str, Any]:
     """Return the features among `inputs` that an example has; lists as lists, single values as they are."""
     features = tf.train.Example.FromString(serialized).features.feature
-    row: Row = {}
+    row: dict[str, Any] = {}
     for raw in inputs:
         kind = features[raw.name].WhichOneof("kind") if raw.name in features else None
         if kind is None:
@@ -29,8 +32,8 @@ def row_of(serialized: bytes, inputs: Sequence[RawInput]) -> Row:
     return row
 
 
-def example_of(row: Mapping[str, Any], inputs: Sequence[RawInput]) -> tf.train.Example:
-    """Write the features of a row into an example, without those that are missing.
+def build_example(row: Row, inputs: Sequence[RawInput]) -> tf.train.Example:
+    """Return the features of a row as an example, without those that are missing.
 
     Raises:
         ClientError: for several values of a single-valued feature, or a value of another dtype.
@@ -56,8 +59,19 @@ def example_of(row: Mapping[str, Any], inputs: Sequence[RawInput]) -> tf.train.E
     return example
 
 
-def split_row(row: Row, inputs: Sequence[RawInput]) -> tuple[Row, Row]:
-    """Split a row into what it says of the user and the request, and of the candidate."""
+def pack_examples(rows: Sequence[Row], inputs: Sequence[RawInput]) -> Arrays:
+    """Pack rows for the signature `serving_default`: serialized examples, bytes `[N]`, as the input `EXAMPLES`.
+
+    Raises:
+        ClientError: as `build_example`.
+    """
+    examples = np.empty(len(rows), object)
+    examples[:] = [build_example(row, inputs).SerializeToString(deterministic=True) for row in rows]
+    return {EXAMPLES: examples}
+
+
+def split_row(row: Row, inputs: Sequence[RawInput]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a row into the features of the user and the request, and those of the candidate."""
     candidate = {raw.name for raw in inputs if raw.side == "candidate"}
     return (
         {name: value for name, value in row.items() if name not in candidate},

@@ -1,4 +1,4 @@
-"""What the client returns."""
+"""Results of the client's operations."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from interestflow.serving.client.client_error import ClientError
 
 @dataclass(frozen=True)
 class Outputs:
-    """The outputs of a signature, as `Client.run` returns them.
+    """Outputs of a signature, as `Client.run` returns them.
 
     Attributes:
-        arrays: by name of the output; text is bytes.
-        version: of the model that answered.
+        arrays: array by name of the output; text is bytes.
+        version: version of the model that answered.
     """
 
     arrays: dict[str, np.ndarray]
@@ -28,7 +28,7 @@ class Scores:
 
     Attributes:
         by_task: float32 `[N]` by name of the task, in the order of the rows.
-        version: of the model that answered.
+        version: version of the model that answered.
         missing: features that training always had and that a row lacked.
     """
 
@@ -44,7 +44,7 @@ class Ranking:
     Attributes:
         candidates: ids, in the order of the request.
         by_task: float32 `[N]` by name of the task, in the same order.
-        version: of the model that answered.
+        version: version of the model that answered.
         missing: features that training always had and that the user or a candidate lacked.
     """
 
@@ -57,8 +57,8 @@ class Ranking:
         """Return candidates and their probabilities, the best first.
 
         Args:
-            count: how many; all where None.
-            task: by which to order; the first where None.
+            count: number of candidates; all where None.
+            task: task whose probability orders the candidates; the first where None.
 
         Raises:
             ClientError: for a task that the model does not have.
@@ -71,13 +71,13 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class Retrieved:
-    """The best of all items for a user.
+class RetrievedItems:
+    """Best of all items for a user.
 
     Attributes:
-        items: ids, the best first; fewer than were asked for where the catalogue has no more.
+        items: ids, the best first; fewer than requested where the catalogue has no more.
         scores: float32 `[K]`.
-        version: of the model that answered.
+        version: version of the model that answered.
         missing: features that training always had and that the user lacked.
     """
 
@@ -93,7 +93,7 @@ class Vectors:
 
     Attributes:
         vectors: float32 `[N, K, d]`, K interests of each user, or `[N, d]` of items; in the order of the rows.
-        version: of the model that answered.
+        version: version of the model that answered.
         missing: features that training always had and that a row lacked.
     """
 

@@ -7,10 +7,10 @@ from typing import Any
 import grpc
 import pytest
 
-from interestflow.serving.client.calls import Call, Caller, Deadline, Pause, is_transient, retry_pauses
 from interestflow.serving.client.channel import GET_STATUS
 from interestflow.serving.client.client_error import ClientError
 from interestflow.serving.client.protocol_pb2 import GetModelStatusRequest
+from interestflow.serving.client.rpc import Backoff, Call, Deadline, RetryingCaller, draw_backoffs, is_retryable
 
 REQUEST = GetModelStatusRequest()
 
@@ -30,7 +30,7 @@ class Status(grpc.RpcError):
 
 
 def steps(retries: int, seconds: float = 100.0) -> Any:
-    return Caller("host:1", retries).call(GET_STATUS, REQUEST, Deadline(seconds))
+    return RetryingCaller("host:1", retries).call(GET_STATUS, REQUEST, Deadline(seconds))
 
 
 def test_a_call_is_answered_by_the_response() -> None:
@@ -48,7 +48,7 @@ def test_a_pause_comes_before_each_further_call() -> None:
     conversation = steps(2)
     assert isinstance(next(conversation), Call)
     for _ in range(2):
-        assert isinstance(conversation.throw(Status(grpc.StatusCode.UNAVAILABLE)), Pause)
+        assert isinstance(conversation.throw(Status(grpc.StatusCode.UNAVAILABLE)), Backoff)
         assert isinstance(next(conversation), Call)
     with pytest.raises(ClientError, match=r"^the server at host:1 is not available: gone$"):
         conversation.throw(Status(grpc.StatusCode.UNAVAILABLE))
@@ -62,11 +62,11 @@ def test_no_pause_reaches_beyond_the_deadline() -> None:
 
 
 def test_pauses_double_and_differ() -> None:
-    for attempt, pause in enumerate(retry_pauses(8)):
+    for attempt, pause in enumerate(draw_backoffs(8)):
         longest = min(0.05 * 2**attempt, 1.0)
         assert longest / 2 <= pause <= longest
-    assert retry_pauses(0) == []
-    assert retry_pauses(8) != retry_pauses(8)
+    assert draw_backoffs(0) == []
+    assert draw_backoffs(8) != draw_backoffs(8)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_pauses_double_and_differ() -> None:
     ],
 )
 def test_what_is_transient(code: grpc.StatusCode, details: str | None, expected: bool) -> None:
-    assert is_transient(Status(code, details)) is expected
+    assert is_retryable(Status(code, details)) is expected
 
 
 def test_a_refusal_is_one_sentence() -> None:

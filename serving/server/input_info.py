@@ -8,13 +8,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from interestflow.serving.provenance import PROVENANCE, description_of, load_provenance
+from interestflow.serving.provenance import PROVENANCE, parse_description, read_provenance_file
 
 log = logging.getLogger("interestflow.serving")
 
 
 @dataclass(frozen=True)
-class ModelNotes:
+class InputInfo:
     """What is known of a model's inputs.
 
     Attributes:
@@ -27,20 +27,20 @@ class ModelNotes:
     always_given: tuple[str, ...] = ()
 
 
-def read_notes(folder: str) -> ModelNotes:
+def read_input_info(folder: str) -> InputInfo:
     """Read the notes of the model in `folder`. A file that cannot be read is logged: the model answers without it."""
     try:
-        content = load_provenance(folder)
-        return ModelNotes() if content is None else _parse(content)
+        content = read_provenance_file(folder)
+        return InputInfo() if content is None else _parse(content)
     except (tf.errors.OpError, ValueError, TypeError, KeyError, AttributeError) as error:
         log.warning("%s/%s cannot be read, so missing features are not counted: %s", folder, PROVENANCE, error)
-        return ModelNotes()
+        return InputInfo()
 
 
-def _parse(content: Any) -> ModelNotes:
+def _parse(content: Any) -> InputInfo:
     """Older exports have no description; their inputs still tell which are lists."""
     lists = {raw["name"] for raw in content.get("raw_inputs", []) if raw["kind"] != "value"}
-    description = description_of(content)
+    description = parse_description(content)
     if description is None:
-        return ModelNotes(frozenset(lists) if "raw_inputs" in content else None)
-    return ModelNotes(frozenset(lists | description.lengths.keys()), description.always_given)
+        return InputInfo(frozenset(lists) if "raw_inputs" in content else None)
+    return InputInfo(frozenset(lists | description.lengths.keys()), description.always_given)

@@ -75,10 +75,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return self._answer(request.model_spec.name, "GetModelMetadata", context, answer)
 
     def _answer(self, model: str, method: str, context: grpc.ServicerContext, answer: Callable[[], Answer]) -> Answer:
-        return answered(self._metrics, model, method, context, answer)
+        return answer_call(self._metrics, model, method, context, answer)
 
 
-def answered(
+def answer_call(
     metrics: ServerMetrics, model: str, method: str, context: grpc.ServicerContext, answer: Callable[[], Answer]
 ) -> Answer:
     """Return what `answer` gives; its errors become the status of the call, and none of them ends the server."""

@@ -20,8 +20,8 @@ from tensorflow_serving.apis import (
 
 from interestflow.serving.server.configuration import MODEL_PLATFORM, one_model
 from interestflow.serving.server.metrics import ServerMetrics
+from interestflow.serving.server.prediction_service import answer_call
 from interestflow.serving.server.server import Server
-from interestflow.serving.server.services import answered
 from tests.serving.server import small_models
 from tests.serving.server.small_models import Asking, options, request
 
@@ -284,7 +284,7 @@ def test_a_request_whose_deadline_has_passed_is_not_run() -> None:
     answers: list[str] = []
     metrics = ServerMetrics()
     with pytest.raises(grpc.RpcError) as raised:
-        answered(metrics, "scaled", "Predict", ExpiredContext(), lambda: answers.append("run"))  # type: ignore[arg-type]
+        answer_call(metrics, "scaled", "Predict", ExpiredContext(), lambda: answers.append("run"))  # type: ignore[arg-type]
     assert raised.value.args[0] == grpc.StatusCode.DEADLINE_EXCEEDED
     assert answers == []
     assert 'status="DEADLINE_EXCEEDED"} 1.0' in metrics.text().decode()

@@ -1,4 +1,4 @@
-"""The conversation of a client with a server about one model, as steps that a blocking or an awaited client runs."""
+"""Protocol logic of the client without I/O: steps that the blocking client and the asyncio client both run."""
 
 from __future__ import annotations
 
@@ -12,52 +12,51 @@ import numpy as np
 from google.protobuf.message import DecodeError, Message
 
 from interestflow.serving.client import protocol_pb2
-from interestflow.serving.client.answers import Outputs
 from interestflow.serving.client.arrays import fill_inputs, to_array
-from interestflow.serving.client.calls import Caller, Deadline, Steps
 from interestflow.serving.client.channel import CHECK_HEALTH, GET_METADATA, GET_STATUS, PREDICT
 from interestflow.serving.client.client_error import ClientError
 from interestflow.serving.client.metadata import SIGNATURES, Metadata
-from interestflow.serving.client.questions import Question
+from interestflow.serving.client.operations import Operation
+from interestflow.serving.client.results import Outputs
 from interestflow.serving.client.rows import Arrays
+from interestflow.serving.client.rpc import Deadline, RetryingCaller, RpcSteps
 from interestflow.serving.description import DESCRIBE, Description
 
 ATTEMPTS = 5
-"""For one question, where versions come and go while it is asked."""
+"""Attempts of one operation, where versions come and go while it runs."""
 MAX_KNOWN_VERSIONS = 8
 OUTDATED = (None, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
-"""Codes of refusals for which the model may have become another one: it may take other features than were packed.
-None is a refusal by the client itself, by what it knows of the model."""
-Answer = TypeVar("Answer")
+"""Codes of refusals that a new version may explain: it may accept other features than were packed. None is a refusal by
+the client itself, from what it knows of the model."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class ModelChoice:
-    """Which model is asked.
+class ModelTarget:
+    """The model that is asked.
 
     Attributes:
-        name: of the model.
+        name: name of the model.
         version: number of a version, or None.
-        label: of a version, such as "stable", or None. The newest version is asked where both are None.
+        label: label of a version, such as "stable", or None. The newest version is asked where both are None.
+
+    Raises:
+        ClientError: for a version together with a label.
     """
 
     name: str
     version: int | None = None
     label: str | None = None
 
-    @classmethod
-    def of(cls, name: str, version: int | None, label: str | None) -> ModelChoice:
-        """Choose a model.
-
-        Raises:
-            ClientError: for a version together with a label.
-        """
-        if version is not None and label is not None:
-            raise ClientError(f"one of `version` and `label` should be given, received {version} and {label!r}")
-        return cls(name, version, label)
+    def __post_init__(self) -> None:
+        """Check that the version is given once."""
+        if self.version is not None and self.label is not None:
+            raise ClientError(
+                f"one of `version` and `label` should be given, received {self.version} and {self.label!r}"
+            )
 
     def spec(self, signature: str = "", version: int | None = None) -> protocol_pb2.ModelSpec:
-        """Name the model and a signature in a request; `version` goes before what was chosen."""
+        """Return the ModelSpec of a request to a signature; `version` takes precedence over the target's own."""
         spec = protocol_pb2.ModelSpec(name=self.name, signature_name=signature)
         number = self.version if version is None else version
         if number is not None:
@@ -67,30 +66,34 @@ class ModelChoice:
         return spec
 
 
-class Conversation:
-    """Asks one model, and keeps what its versions say of themselves.
+class ClientCore:
+    """Runs operations on one model, and caches the metadata of its versions.
 
     Args:
-        model: which model.
+        target: the model.
         caller: makes the calls.
         padding: whether requests have the few shapes that the model describes.
-        require_features: whether a question is refused that lacks a feature which training always had.
+        require_features: whether an operation is refused that lacks a feature which training always had.
+
+    Attributes:
+        target: as given.
     """
 
     def __init__(
-        self, model: ModelChoice, caller: Caller, padding: bool = True, require_features: bool = False
+        self, target: ModelTarget, caller: RetryingCaller, padding: bool = True, require_features: bool = False
     ) -> None:
-        self.model = model
+        """Start without knowing any version."""
+        self.target = target
         self._caller = caller
         self._padding, self._require_features = padding, require_features
         self._versions: dict[int, Metadata] = {}
         self._current: Metadata | None = None
 
-    def ask(self, question: Question[Answer], deadline: Deadline) -> Steps[Answer]:
-        """Ask a question; all its requests are answered by one version.
+    def perform(self, operation: Operation[Result], deadline: Deadline) -> RpcSteps[Result]:
+        """Perform an operation; all its requests are answered by one version.
 
-        What was known of the model may be outdated. So where a request is refused, or another version answers that
-        takes other inputs, the question is asked again by what the model says of itself now.
+        The cached metadata may be outdated. So where a request is refused, or another version answers that has other
+        inputs, the operation is performed again with the metadata that the server has now.
 
         Raises:
             ClientError: for what the client or the server refuses.
@@ -99,34 +102,33 @@ class Conversation:
         version: int | None = None
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._check_features(question, metadata)
-                answered, outputs = yield from self._answer(question, metadata, version, deadline)
+                self._check_features(operation, metadata)
+                answered, outputs = yield from self._send_requests(operation, metadata, version, deadline)
             except ClientError as error:
-                gone = error.code == grpc.StatusCode.NOT_FOUND and self.model.version is None
-                if attempt == ATTEMPTS or not (gone or error.code in OUTDATED):
+                is_gone = error.code == grpc.StatusCode.NOT_FOUND and self.target.version is None
+                if attempt == ATTEMPTS or not (is_gone or error.code in OUTDATED):
                     raise
                 newer = yield from self.metadata(deadline)
-                if newer == metadata and not gone:
+                if newer == metadata and not is_gone:
                     raise
                 metadata, version = newer, None
             else:
                 if outputs is not None:
-                    return question.answer(self._to_pack(answered), outputs)
+                    return operation.join_outputs(self._packing_metadata(answered), outputs)
                 metadata, version = answered, answered.version
-        raise ClientError(f"the versions of {self.model.name} change faster than they can be asked")
+        raise ClientError(f"the versions of {self.target.name} change faster than they can be asked")
 
-    def _answer(
-        self, question: Question[Any], metadata: Metadata, version: int | None, deadline: Deadline
-    ) -> Steps[tuple[Metadata, list[Outputs] | None]]:
-        """Send all requests of a question, as `metadata` has them packed.
+    def _send_requests(
+        self, operation: Operation[Any], metadata: Metadata, version: int | None, deadline: Deadline
+    ) -> RpcSteps[tuple[Metadata, list[Outputs] | None]]:
+        """Send all requests of an operation, packed for `metadata`.
 
         Returns:
-            What the version that answered says of itself, and its outputs; None where it should have been asked in
-            another way.
+            Metadata of the version that answered, and its outputs; None where that version needs them packed anew.
         """
         outputs: list[Outputs] = []
-        for arrays in question.requests(self._to_pack(metadata)):
-            signature = question.signature_for(self._to_pack(metadata), arrays)
+        for arrays in operation.pack_requests(self._packing_metadata(metadata)):
+            signature = operation.signature_for(self._packing_metadata(metadata), arrays)
             output = yield from self._predict(signature, arrays, version, deadline)
             if output.version not in (0, metadata.version):
                 answered = self._versions.get(output.version) or (yield from self.metadata(deadline))
@@ -138,14 +140,14 @@ class Conversation:
         self._current = metadata
         return metadata, outputs
 
-    def metadata(self, deadline: Deadline) -> Steps[Metadata]:
-        """Ask what the model takes and gives.
+    def metadata(self, deadline: Deadline) -> RpcSteps[Metadata]:
+        """Ask for the signatures of the model and for its description.
 
         Raises:
             ClientError: for what the server refuses.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            request = protocol_pb2.GetModelMetadataRequest(model_spec=self.model.spec(), metadata_field=[SIGNATURES])
+            request = protocol_pb2.GetModelMetadataRequest(model_spec=self.target.spec(), metadata_field=[SIGNATURES])
             content = yield from self._caller.call(GET_METADATA, request, deadline)
             metadata = Metadata.from_response(_parse(protocol_pb2.GetModelMetadataResponse, content))
             known = self._versions.get(metadata.version)
@@ -155,7 +157,7 @@ class Conversation:
                 try:
                     metadata = metadata.with_description((yield from self._describe(metadata.version, deadline)))
                 except ClientError as error:
-                    # Between the two calls the version may have left.
+                    # The version may have been unloaded between the two calls.
                     if error.code != grpc.StatusCode.NOT_FOUND or attempt == ATTEMPTS:
                         raise
                     continue
@@ -163,38 +165,38 @@ class Conversation:
             return metadata
         raise AssertionError("the last attempt returns or raises")
 
-    def run(self, signature: str, inputs: Mapping[str, np.ndarray], deadline: Deadline) -> Steps[Outputs]:
-        """Ask a signature with arrays as they are.
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray], deadline: Deadline) -> RpcSteps[Outputs]:
+        """Run a signature on arrays as they are.
 
         Raises:
             ClientError: for arrays without rows, and what the server refuses.
         """
         return (yield from self._predict(signature, dict(inputs), None, deadline))
 
-    def predict(self, request: Any, deadline: Deadline) -> Steps[Any]:
-        """Send a PredictRequest as it is.
+    def predict(self, request: Any, deadline: Deadline) -> RpcSteps[Any]:
+        """Send a PredictRequest, this package's or TensorFlow Serving's own, as it is.
 
         Raises:
             ClientError: for a request without rows, and what the server refuses.
         """
         _check_rows(request)
         content = yield from self._caller.call(PREDICT, request, deadline)
-        # TensorFlow Serving's own request is answered by its own response, which stands in the same module.
+        # TensorFlow Serving's own request is answered by its own response, which is in the same module.
         return _parse(sys.modules[type(request).__module__].PredictResponse, content)
 
-    def status(self, deadline: Deadline) -> Steps[dict[int, str]]:
+    def status(self, deadline: Deadline) -> RpcSteps[dict[int, str]]:
         """Ask for the state of each version.
 
         Raises:
             ClientError: for what the server refuses.
         """
-        request = protocol_pb2.GetModelStatusRequest(model_spec=self.model.spec())
+        request = protocol_pb2.GetModelStatusRequest(model_spec=self.target.spec())
         content = yield from self._caller.call(GET_STATUS, request, deadline)
         statuses = _parse(protocol_pb2.GetModelStatusResponse, content).model_version_status
         names = {number: name for name, number in protocol_pb2.ModelVersionStatus.State.items()}
         return {status.version: names.get(status.state, str(status.state)) for status in statuses}
 
-    def is_healthy(self, deadline: Deadline) -> Steps[bool]:
+    def is_healthy(self, deadline: Deadline) -> RpcSteps[bool]:
         """Ask the server's health service.
 
         Raises:
@@ -206,37 +208,37 @@ class Conversation:
         response = _parse(health_pb2.HealthCheckResponse, content)
         return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
-    def _predict(self, signature: str, arrays: Arrays, version: int | None, deadline: Deadline) -> Steps[Outputs]:
-        request = protocol_pb2.PredictRequest(model_spec=self.model.spec(signature, version))
+    def _predict(self, signature: str, arrays: Arrays, version: int | None, deadline: Deadline) -> RpcSteps[Outputs]:
+        request = protocol_pb2.PredictRequest(model_spec=self.target.spec(signature, version))
         fill_inputs(request, arrays)
         _check_rows(request)
         response = _parse(protocol_pb2.PredictResponse, (yield from self._caller.call(PREDICT, request, deadline)))
         outputs = {name: to_array(name, proto) for name, proto in sorted(response.outputs.items())}
         return Outputs(outputs, response.model_spec.version.value)
 
-    def _describe(self, version: int, deadline: Deadline) -> Steps[Description | None]:
+    def _describe(self, version: int, deadline: Deadline) -> RpcSteps[Description | None]:
         outputs = yield from self._predict(DESCRIBE, {"rows": np.zeros(1, np.int32)}, version or None, deadline)
         texts = outputs.arrays.get("description", np.zeros(0, object)).ravel()
         try:
             return Description.from_json(texts[0])
         except (IndexError, KeyError, TypeError, ValueError, AttributeError):
-            raise ClientError(f"{self.model.name} should describe itself as JSON of this project, received {texts!r}") \
-                from None  # fmt: skip
+            name = self.target.name
+            raise ClientError(f"{name} should describe itself as JSON of this project, received {texts!r}") from None
 
-    def _check_features(self, question: Question[Any], metadata: Metadata) -> None:
+    def _check_features(self, operation: Operation[Any], metadata: Metadata) -> None:
         if not self._require_features:
             return
         if metadata.description is None:
             raise ClientError(
                 f"`require_features` needs a model that says which features training always had; version "
-                f"{metadata.version} of {self.model.name} does not"
+                f"{metadata.version} of {self.target.name} does not"
             )
-        missing = question.missing(metadata)
+        missing = operation.missing_features(metadata)
         if missing:
             raise ClientError(f"the request lacks {', '.join(missing)}, which every training example had")
 
-    def _to_pack(self, metadata: Metadata) -> Metadata:
-        """`metadata` without its shapes, where requests should not be padded."""
+    def _packing_metadata(self, metadata: Metadata) -> Metadata:
+        """Return `metadata` to pack requests by: without the described shapes, where requests should not be padded."""
         if self._padding or metadata.description is None:
             return metadata
         return metadata.with_description(replace(metadata.description, lengths={}, candidate_sizes=()))
