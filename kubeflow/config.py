@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from interestflow.transforms.config import Section
+from interestflow.section import Section
 
 
 class KubeflowConfig(Section):

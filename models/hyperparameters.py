@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from interestflow.models.section import NonNegative, PositiveInt, Rate, Section
+from interestflow.section import NonNegative, PositiveInt, Rate, Section
 
 ActivationName = Literal["relu", "prelu", "dice", "sigmoid"]
 EmbeddingDimension = Annotated[int, Field(ge=1, description="Width of each embedding, in values.")]

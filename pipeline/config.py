@@ -1,11 +1,10 @@
-"""The whole configuration: one YAML file, typed, every mistake named with file, line and key."""
+"""Configuration of a pipeline: one YAML file, fully typed, whose mistakes are reported with file, line and key."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -16,96 +15,67 @@ from interestflow.models.model_config import ModelConfig
 from interestflow.models.spec import ModelSpec
 from interestflow.models.training_config import EmbeddingConfig, TrainingConfig
 from interestflow.pipeline.config_errors import describe, repeated_keys
-from interestflow.pipeline.metrics.registry import FAMILIES, Metric, MetricFamily
+from interestflow.pipeline.gate_config import DataValidationConfig, EvaluationConfig, GateConfig
+from interestflow.pipeline.metrics.names import RANKER_METRICS, RETRIEVAL_METRICS, STOPPING_METRICS
+from interestflow.pipeline.metrics.registry import FAMILIES, MetricFamily
 from interestflow.serving.config import ServingGateConfig
 from interestflow.serving.deployment.config import DeploymentConfig
-from interestflow.transforms.config import IngestionConfig, Section
+from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.generator.config import LogGeneratorConfig
 
 DATA_FOLDER_VARIABLE = "INTERESTFLOW_DATA"
 RUNS_FOLDER_VARIABLE = "INTERESTFLOW_RUNS"
-Severity = Literal["error", "warning", "never"]
 
 
 class ConfigurationError(Exception):
-    """A configuration that cannot be used; the message has one line a mistake."""
-
-
-class DataValidationConfig(Section):
-    """When statistics and schema stop the run: at anomalies of this severity or above."""
-
-    fail_on: Severity = "error"
-    schema_file: str | None = Field(
-        None,
-        description="A curated schema (pbtxt) to hold the data against, instead of the one inferred; its path from "
-        "the configuration's own folder.",
-    )
-
-
-class GateConfig(Section):
-    """What a model must reach to be blessed, in every task.
-
-    `at_least` and `at_most` are absolute bounds by metric. `champion_margin` is by how much a metric may be worse than
-    the champion's, wider than seed noise; where it is not given, AUC by 0.005 or, for matchers, recall@50 by 0.01.
-    `slice_margin` widens that margin for the configured slices that have at least `min_slice_examples` examples;
-    without it, slices are not held against the champion.
-    """
-
-    at_least: dict[Metric, float] = Field({})
-    at_most: dict[Metric, float] = Field({})
-    champion_margin: dict[Metric, Annotated[float, Field(ge=0.0)]] | None = None
-    slice_margin: Annotated[float, Field(ge=0.0)] | None = None
-    min_slice_examples: Annotated[int, Field(ge=1)] = 1000
-
-    def margins(self, default: Mapping[str, float]) -> Mapping[str, float]:
-        """`champion_margin`, or the default of the kind of model."""
-        if self.champion_margin is None:
-            return default
-        return {str(metric): margin for metric, margin in self.champion_margin.items()}
-
-
-class EvaluationConfig(Section):
-    slices: tuple[str, ...] = Field(
-        ("history_length", "user", "item"),
-        description="`history_length`, `user` (new or known), `item` (cold or known), or an attribute of the target; "
-        "a numeric one by its `boundaries`.",
-    )
-    compare_with_baseline: bool = True
-    gate: GateConfig = GateConfig()
+    """A configuration that cannot be used; the message has one line for each mistake."""
 
 
 class PipelineConfig(IngestionConfig):
     """One configuration file."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(
+        description="Name of the pipeline and of the served model, in lower-case letters, digits and -."
+    )
     generate: LogGeneratorConfig | None = Field(
-        None, description="Make the log first, into `data.folder`, where it is not there yet."
+        None, description="Synthetic log that is generated into `data.folder` unless it is there already."
     )
-    model: ModelConfig
+    model: ModelConfig = Field(description="Model to train, by its `name`, and its hyper-parameters.")
     embeddings: dict[str, EmbeddingConfig] = Field(
-        {}, description="Layout of the embedding table of `item`, `user` or an attribute, where it is not a row an id."
+        {},
+        description="Layout of the embedding table of `item`, `user` or an attribute; by default one row for each id.",
     )
-    training: TrainingConfig = TrainingConfig()
+    training: TrainingConfig = Field(TrainingConfig(), description="How the model is trained.")
     baseline: ModelConfig | None = Field(
         None,
-        description="The plain model trained beside it, to compare with; where it is not given, pooled for rankers and "
-        "two_tower for matchers.",
+        description="Model that is trained too and compared with; by default the plain baseline, pooled for rankers "
+        "and two_tower for matchers.",
     )
-    baseline_training: TrainingConfig | None = None
-    data_validation: DataValidationConfig = DataValidationConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
-    serving: ServingGateConfig = ServingGateConfig()
-    kubeflow: KubeflowConfig = KubeflowConfig()
-    deployment: DeploymentConfig = DeploymentConfig()
+    baseline_training: TrainingConfig | None = Field(
+        None, description="How the baseline is trained; by default as the model is."
+    )
+    data_validation: DataValidationConfig = Field(
+        DataValidationConfig(), description="Validation of the data, by their statistics and schema."
+    )
+    evaluation: EvaluationConfig = Field(
+        EvaluationConfig(), description="How the model is evaluated, and what it must reach to be pushed."
+    )
+    serving: ServingGateConfig = Field(
+        ServingGateConfig(), description="How clients call the model, and what it must do on a server to be pushed."
+    )
+    kubeflow: KubeflowConfig = Field(KubeflowConfig(), description="Pipeline on Kubeflow Pipelines.")
+    deployment: DeploymentConfig = Field(
+        DeploymentConfig(), description="TensorFlow Serving on Kubernetes or under Compose."
+    )
 
     @model_validator(mode="after")
-    def _can_be_generated(self) -> PipelineConfig:
+    def _has_a_format_that_can_be_generated(self) -> PipelineConfig:
         if self.generate is not None and self.data.events.format == "tsv":
             raise ValueError("`data.events.format` should be parquet, csv or jsonl for a generated log, received 'tsv'")
         return self
 
     @model_validator(mode="after")
-    def _slices_exist(self) -> PipelineConfig:
+    def _has_known_slices(self) -> PipelineConfig:
         attributes = {attribute.name: attribute for attribute in self.features.with_target()}
         known = {"history_length", "user", "item"} | attributes.keys()
         for number, name in enumerate(self.evaluation.slices):
@@ -121,7 +91,7 @@ class PipelineConfig(IngestionConfig):
         return self
 
     @model_validator(mode="after")
-    def _embeddings_exist(self) -> PipelineConfig:
+    def _has_known_embeddings(self) -> PipelineConfig:
         known = {attribute.name for attribute in self.features.attributes if not attribute.is_number}
         known |= {"item", "user"} if self.features.user.in_model else {"item"}
         for name in self.embeddings:
@@ -139,33 +109,39 @@ class PipelineConfig(IngestionConfig):
         return self
 
     @model_validator(mode="after")
-    def _one_kind_of_model(self) -> PipelineConfig:
-        kind, others = ("matcher", "rankers") if self.is_matcher else ("ranker", "matchers")
-        known = self.metric_family.bounded
+    def _has_metrics_of_its_family(self) -> PipelineConfig:
+        family, others = ("matcher", "rankers") if self.is_matcher else ("ranker", "matchers")
+        known = RETRIEVAL_METRICS if self.is_matcher else RANKER_METRICS
         gate = self.evaluation.gate
         bounds = {"at_least": gate.at_least, "at_most": gate.at_most, "champion_margin": gate.champion_margin or {}}
-        for where, metrics in bounds.items():
-            for bounded in metrics:
-                if bounded not in known:
+        for key, metrics in bounds.items():
+            for metric in metrics:
+                if metric not in known:
                     raise ValueError(
-                        f"`evaluation.gate.{where}.{bounded}` is a metric of {others}, but {self.model.name} is a "
-                        f"{kind}, whose metrics are {', '.join(known)}"
+                        f"`evaluation.gate.{key}.{metric}` is a metric of {others}, but {self.model.name} is a "
+                        f"{family}, whose metrics are {', '.join(known)}"
                     )
-        allowed = self.metric_family.stopping
+        allowed = STOPPING_METRICS[self.is_matcher]
         for section, training in (("training", self.training), ("baseline_training", self.baseline_training)):
             stopping = None if training is None else training.early_stopping
-            metric = None if stopping is None else stopping.metric
-            if metric is not None and metric not in allowed:
+            stopping_metric = None if stopping is None else stopping.metric
+            if stopping_metric is not None and stopping_metric not in allowed:
                 raise ValueError(
-                    f"`{section}.early_stopping.metric` should be {' or '.join(allowed)} for a {kind}, "
-                    f"received {metric!r}"
+                    f"`{section}.early_stopping.metric` should be {' or '.join(allowed)} for a {family}, "
+                    f"received {stopping_metric!r}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_its_models_need(self) -> PipelineConfig:
         if self.baseline is not None and registry.spec(self.baseline.name).is_matcher != self.is_matcher:
             raise ValueError(
-                f"`baseline.name` should be a {kind}, as {self.model.name} is, received {self.baseline.name!r}"
+                f"`baseline.name` should be a {self.model_spec.family}, as {self.model.name} is, "
+                f"received {self.baseline.name!r}"
             )
         for section, model in (("model", self.model), ("baseline", self.baseline)):
-            if model is not None and registry.spec(model.name).needs_user_ids and not self.features.user.in_model:
+            needs_user_ids = model is not None and registry.spec(model.name).needs_user_ids
+            if model is not None and needs_user_ids and not self.features.user.in_model:
                 raise ValueError(
                     f"`features.user.in_model` should be true, since `{section}.name` {model.name} has a vector of "
                     "each user, received false"
@@ -173,7 +149,7 @@ class PipelineConfig(IngestionConfig):
         return self
 
     @model_validator(mode="after")
-    def _batches_hold_requests(self) -> PipelineConfig:
+    def _has_batches_that_hold_requests(self) -> PipelineConfig:
         batching, rows = self.deployment.batching, self.serving.max_rows
         if batching is not None and batching.max_batch_size < rows:
             raise ValueError(
@@ -183,7 +159,7 @@ class PipelineConfig(IngestionConfig):
         return self
 
     @model_validator(mode="after")
-    def _can_be_compiled(self) -> PipelineConfig:
+    def _has_xla_only_where_it_compiles(self) -> PipelineConfig:
         key, training = "training", self.training
         trained = [("model", self.model, key, training)]
         if self.baseline is not None and self.baseline_training is not None:
@@ -206,7 +182,7 @@ class PipelineConfig(IngestionConfig):
 
     @property
     def is_matcher(self) -> bool:
-        """Whether the model finds items among all, rather than ranking those that it is given."""
+        """Whether the model retrieves items from the whole catalogue, rather than ranking candidates."""
         return self.model_spec.is_matcher
 
     @property
@@ -216,7 +192,7 @@ class PipelineConfig(IngestionConfig):
 
     @property
     def uses_graph(self) -> bool:
-        """Whether the model, or the one it is compared with, learns from a graph."""
+        """Whether the model or its baseline learns from a graph."""
         models = [self.model] if self.baseline is None else [self.model, self.baseline]
         return any(registry.spec(model.name).needs_graph for model in models)
 
@@ -226,18 +202,18 @@ class PipelineConfig(IngestionConfig):
         return registry.parse_hyperparameters(self.model_spec.baseline, {})
 
     def ingestion(self) -> IngestionConfig:
-        """The part that `transforms` knows."""
+        """Return the part that `transforms` knows."""
         return IngestionConfig.model_validate({name: getattr(self, name) for name in IngestionConfig.model_fields})
 
     def with_seed(self, seed: int) -> PipelineConfig:
-        """The same with another seed for training, of the model and of the baseline."""
+        """Return a copy with another training seed, for the model and for the baseline."""
         update: dict[str, Any] = {"training": self.training.model_copy(update={"seed": seed})}
         if self.baseline_training is not None:
             update["baseline_training"] = self.baseline_training.model_copy(update={"seed": seed})
         return self.model_copy(update=update)
 
     def for_training(self) -> PipelineConfig:
-        """Without what training does not depend on, so that its fingerprint changes only when the model would."""
+        """Return a copy without what training does not depend on, so that only a new model has a new fingerprint."""
         unused: dict[str, Any] = {
             "data_validation": DataValidationConfig(), "evaluation": EvaluationConfig(slices=()),
             "kubeflow": KubeflowConfig(), "serving": self.serving.for_export(), "deployment": DeploymentConfig(),
@@ -246,12 +222,12 @@ class PipelineConfig(IngestionConfig):
         return self.model_copy(update=unused)
 
     def for_baseline(self) -> PipelineConfig:
-        """The same for the plain baseline, trained on the same data."""
+        """Return the same for the baseline, which is trained on the same data."""
         training = self.baseline_training or self.training
         return self.for_training().model_copy(update={"model": self.baseline or self.plain, "training": training})
 
     def for_evaluation(self) -> PipelineConfig:
-        """Without what evaluation does not depend on."""
+        """Return a copy without what evaluation does not depend on."""
         unused: dict[str, Any] = {
             "data_validation": DataValidationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
             "serving": ServingGateConfig(), "deployment": DeploymentConfig(),
@@ -263,18 +239,18 @@ class PipelineConfig(IngestionConfig):
 
 
 def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
-    """Reads and checks the configuration at `path`.
+    """Read and check the configuration at `path`.
 
     Args:
         path: the YAML file.
-        data_folder: where the data are, instead of `data.folder`, $INTERESTFLOW_DATA or the file's own folder (in
-            that order).
+        data_folder: folder or URL of the data, instead of `data.folder`, $INTERESTFLOW_DATA or the file's own folder
+            (in that order).
 
     Returns:
         The configuration, with `data.folder` an absolute path or URL.
 
     Raises:
-        ConfigurationError: naming file, line and key of every mistake.
+        ConfigurationError: if the file cannot be read or has mistakes; it names file, line and key of each.
     """
     path = Path(path)
     try:

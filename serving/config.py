@@ -1,54 +1,64 @@
-"""The `serving` section of a configuration. Imports no TensorFlow, so that it reads fast."""
+"""Section `serving` of a configuration. Imports no TensorFlow, so that it reads fast."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from interestflow.section import NonNegative, Positive, PositiveInt, Section
 from interestflow.serving.description import CANDIDATE_SIZES, MAX_ROWS
 
-PositiveInt = Annotated[int, Field(ge=1)]
 
+class ServingGateConfig(Section):
+    """How clients call a model, and what it must do on a server before it is pushed.
 
-class ServingGateConfig(BaseModel):
-    """How a model is asked, and what it must do on a server before it is pushed.
-
-    `candidate_sizes` and `max_rows` are exported with the model. Clients fill the candidates of `rank` up to the next
-    of these numbers, and split what has more candidates or rows, so that requests come in a few shapes and a server
-    may batch them.
-
-    `examples` of the test split are asked about over gRPC, and no answer may be further from the offline one than
-    `tolerance`. `requests` with `candidates` each are timed: half of them may take `max_p50_ms`, one of a hundred
-    `max_p99_ms`; the model's files may take `max_model_mb`. A limit that is left out holds nothing back.
-
-    `address` names a TF Serving that already runs, instead of the project's own server, started for this; it should
-    serve the model `model` from `base_path`, a folder that the pipeline can write versions to.
+    A limit that is not given does not apply.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    examples: PositiveInt = 200
-    tolerance: Annotated[float, Field(ge=0.0)] = 1e-5
-    candidates: PositiveInt = 100
-    requests: PositiveInt = 100
-    max_p50_ms: Annotated[float, Field(gt=0.0)] | None = None
-    max_p99_ms: Annotated[float, Field(gt=0.0)] | None = None
-    max_model_mb: Annotated[float, Field(gt=0.0)] | None = None
-    address: str | None = None
-    model: str = "candidate"
-    base_path: str | None = None
-    timeout_seconds: Annotated[float, Field(gt=0.0)] = 120.0
-    candidate_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = CANDIDATE_SIZES
-    max_rows: PositiveInt = MAX_ROWS
+    examples: PositiveInt = Field(
+        200, description="Test examples whose answers over gRPC are compared with the offline ones."
+    )
+    tolerance: NonNegative = Field(
+        1e-5, description="Largest absolute difference between an answer over gRPC and the offline one."
+    )
+    candidates: PositiveInt = Field(100, description="Candidates, or retrieved items, of each request that is timed.")
+    requests: PositiveInt = Field(100, description="Requests that are timed.")
+    max_p50_ms: Positive | None = Field(
+        None, description="Largest median latency of a request on the server, in milliseconds."
+    )
+    max_p99_ms: Positive | None = Field(
+        None, description="Largest 99th percentile of a request's latency on the server, in milliseconds."
+    )
+    max_model_mb: Positive | None = Field(None, description="Largest size of the model's files, in MB.")
+    address: str | None = Field(
+        None,
+        description="host:port of a TensorFlow Serving that already runs and serves `model` from `base_path`; by "
+        "default a server of this project is started for the check.",
+    )
+    model: str = Field("candidate", description="Name of the model on the server at `address`.")
+    base_path: str | None = Field(
+        None, description="Folder or URL to which versions are written for the server at `address`."
+    )
+    timeout_seconds: Positive = Field(
+        120.0, description="Seconds within which the server must load the model, and answer a request."
+    )
+    candidate_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
+        CANDIDATE_SIZES,
+        description="Rising numbers of candidates that clients pad requests of `rank` to, so that they come in few "
+        "shapes and a server can batch them; exported with the model.",
+    )
+    max_rows: PositiveInt = Field(
+        MAX_ROWS, description="Largest number of rows in one request; clients split more. Exported with the model."
+    )
 
     @field_validator("candidate_sizes")
     @classmethod
-    def _sizes_rise(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+    def _has_rising_sizes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if list(value) != sorted(set(value)):
             raise ValueError(f"should rise, received {', '.join(map(str, value))}")
         return value
 
     def for_export(self) -> ServingGateConfig:
-        """The part that an exported model depends on."""
+        """Return the part that an exported model depends on."""
         return ServingGateConfig(candidate_sizes=self.candidate_sizes, max_rows=self.max_rows)

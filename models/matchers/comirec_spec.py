@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from interestflow.models.matchers.hyperparameters import RetrievalHyperparameters
-from interestflow.models.section import PositiveInt
 from interestflow.models.spec import ModelSpec
+from interestflow.section import PositiveInt
 
 
 class InterestHyperparameters(RetrievalHyperparameters):

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from interestflow.models.matchers.comirec_spec import InterestHyperparameters
-from interestflow.models.section import NonNegative, Positive, PositiveInt
 from interestflow.models.spec import ModelSpec
+from interestflow.section import NonNegative, Positive, PositiveInt
 
 
 class DESMILHyperparameters(InterestHyperparameters):

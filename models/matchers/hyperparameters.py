@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from interestflow.models.hyperparameters import EmbeddingDimension, EmbeddingL2, HistoryAge, ModelHyperparameters
-from interestflow.models.section import Positive, PositiveInt
+from interestflow.section import Positive, PositiveInt
 
 
 class MatcherHyperparameters(ModelHyperparameters):

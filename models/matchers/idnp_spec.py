@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from interestflow.models.matchers.hyperparameters import RetrievalHyperparameters
-from interestflow.models.section import NonNegative, PositiveInt, Rate
 from interestflow.models.spec import ModelSpec
+from interestflow.section import NonNegative, PositiveInt, Rate
 
 
 class IDNPHyperparameters(RetrievalHyperparameters):

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from interestflow.models.hyperparameters import EmbeddingDimension
 from interestflow.models.matchers.hyperparameters import MatcherHyperparameters
-from interestflow.models.section import NonNegative, Positive, PositiveInt, Rate
 from interestflow.models.spec import ModelSpec
+from interestflow.section import NonNegative, Positive, PositiveInt, Rate
 
 
 class KGATHyperparameters(MatcherHyperparameters):

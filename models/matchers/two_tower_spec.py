@@ -8,8 +8,8 @@ from pydantic import Field
 
 from interestflow.models.hyperparameters import Dropout, TowerActivation
 from interestflow.models.matchers.hyperparameters import RetrievalHyperparameters
-from interestflow.models.section import PositiveInt
 from interestflow.models.spec import ModelSpec
+from interestflow.section import PositiveInt
 
 
 class TwoTowerHyperparameters(RetrievalHyperparameters):

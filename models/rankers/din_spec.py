@@ -17,8 +17,8 @@ from interestflow.models.hyperparameters import (
     TowerUnits,
 )
 from interestflow.models.rankers.hyperparameters import RankerHyperparameters
-from interestflow.models.section import NonNegative, PositiveInt
 from interestflow.models.spec import ModelSpec
+from interestflow.section import NonNegative, PositiveInt
 
 
 class DINHyperparameters(RankerHyperparameters):

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from interestflow.models.hyperparameters import EmbeddingDimension, EmbeddingL2, HistoryAge, ItemBias
 from interestflow.models.rankers.hyperparameters import RankerHyperparameters
-from interestflow.models.section import Positive, PositiveInt
 from interestflow.models.spec import ModelSpec
+from interestflow.section import Positive, PositiveInt
 
 
 class HCNRankerHyperparameters(RankerHyperparameters):

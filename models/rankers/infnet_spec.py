@@ -15,8 +15,8 @@ from interestflow.models.hyperparameters import (
     TowerUnits,
 )
 from interestflow.models.rankers.hyperparameters import RankerHyperparameters
-from interestflow.models.section import PositiveInt
 from interestflow.models.spec import ModelSpec
+from interestflow.section import PositiveInt
 
 
 class INFNetHyperparameters(RankerHyperparameters):

@@ -6,8 +6,8 @@ from tfx.utils import io_utils
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 
 from interestflow.pipeline.artifacts import types as artifacts
-from interestflow.pipeline.config import GateConfig
 from interestflow.pipeline.evaluation.result import Evaluation
+from interestflow.pipeline.gate_config import GateConfig
 from interestflow.pipeline.gates.quality import judge
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interestflow.pipeline.config import ConfigurationError, DataValidationConfig
+from interestflow.pipeline.config import ConfigurationError
+from interestflow.pipeline.gate_config import DataValidationConfig
 
 
 def curated_schema_text(data_validation: DataValidationConfig) -> str:

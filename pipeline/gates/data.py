@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from interestflow.pipeline.config import Severity
+from interestflow.pipeline.gate_config import Severity
 
 ANOMALIES_FILE = "SchemaDiff.pb"
 """What ExampleValidator names its file in every split's folder."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
-from interestflow.pipeline.config import GateConfig
 from interestflow.pipeline.evaluation.result import Evaluation, SliceMetrics, TaskEvaluation, TaskMetrics
+from interestflow.pipeline.gate_config import GateConfig
 from interestflow.pipeline.metrics.registry import METRICS
 
 ROUNDING = 1e-9

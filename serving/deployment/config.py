@@ -1,4 +1,4 @@
-"""The section `deployment` of a configuration. Imports no TensorFlow, so that it reads fast."""
+"""Section `deployment` of a configuration. Imports no TensorFlow, so that it reads fast."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-PositiveInt = Annotated[int, Field(ge=1)]
+from interestflow.section import NonNegativeInt, PositiveInt, Section
+
 STOCK_IMAGE = re.compile(r"(docker\.io/)?tensorflow/serving([:@].+)?")
 OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
@@ -17,94 +18,103 @@ GRPC_THREADS = 64
 """Were enough for 32 clients at once on two CPUs. TensorFlow Serving's own default, four for each CPU, refused most."""
 
 
-class BatchingConfig(BaseModel):
-    """Batching in TensorFlow Serving: requests that arrive together are computed together.
+class BatchingConfig(Section):
+    """Batching in TensorFlow Serving: requests that arrive together are computed together."""
 
-    Attributes:
-        max_batch_size: the most rows of a batch, and so of a single request.
-        batch_timeout_micros: how long a batch waits for more requests, in microseconds.
-        max_enqueued_batches: batches that wait for a thread before new requests are rejected as UNAVAILABLE.
-        num_batch_threads: batches computed at the same time.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_batch_size: PositiveInt = 128
-    batch_timeout_micros: Annotated[int, Field(ge=0)] = 1000
-    max_enqueued_batches: PositiveInt = 100
-    num_batch_threads: PositiveInt = 4
+    max_batch_size: PositiveInt = Field(128, description="Largest number of rows in a batch, and so in one request.")
+    batch_timeout_micros: NonNegativeInt = Field(1000, description="Microseconds that a batch waits for more requests.")
+    max_enqueued_batches: PositiveInt = Field(
+        100, description="Batches that wait for a thread before new requests are rejected as UNAVAILABLE."
+    )
+    num_batch_threads: PositiveInt = Field(4, description="Batches that are computed at the same time.")
 
 
-class TLSConfig(BaseModel):
-    """PEM files for TLS on gRPC. With `client_authority`, clients must show a certificate that it has signed."""
+class TLSConfig(Section):
+    """PEM files for TLS on gRPC; relative paths are taken from the configuration's folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    certificate: Path = Field(description="PEM file of the server's certificate.")
+    key: Path = Field(description="PEM file of the certificate's private key.")
+    client_authority: Path | None = Field(
+        None, description="PEM file of the authority that must have signed the certificate of every client."
+    )
 
-    certificate: Path
-    key: Path
-    client_authority: Path | None = None
 
+class DeploymentConfig(Section):
+    """How TensorFlow Serving runs on Kubernetes, or under Compose."""
 
-class DeploymentConfig(BaseModel):
-    """How TensorFlow Serving runs on Kubernetes, or under Compose.
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    With `gpus`, the stock `image` is replaced by its variant `-gpu`; any other image is used as it is. Models come from
-    `model_path`: a folder of the volume claim `volume_claim`, or a bucket (gs://), whose key is in the secret
-    `credentials_secret` unless the service account `service_account` may read the bucket itself.
-
-    The `num_versions` newest versions are served. Where `labels` or `versions` are given, only the labelled versions,
-    such as stable and canary, and those in `versions` are served.
-
-    `tls` names PEM files, from which TensorFlow Serving's `ssl.config` is rendered. `tls_secret` is the secret of
-    Kubernetes that holds `ssl.config`; gRPC is in plain text with neither.
-
-    `grpc_threads` bounds the requests in flight over gRPC; it is 64, or `batching.max_batch_size` if that is more. A
-    pod has `startup_seconds` to load its models and answer their warm-up requests. Without `batching`, each request is
-    computed by itself.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-    namespace: str = "default"
-    image: str = "tensorflow/serving:2.21.0"
-    model_path: str = "/models"
-    volume_claim: str | None = "models"
-    credentials_secret: str | None = None
-    service_account: str | None = None
-    tls: TLSConfig | None = None
-    tls_secret: str | None = None
-    num_versions: PositiveInt = 2
-    versions: tuple[PositiveInt, ...] = ()
-    labels: dict[str, PositiveInt] = Field({})
-    replicas: PositiveInt = 2
-    max_replicas: PositiveInt = 10
-    target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = 60
-    cpu: str = "2"
-    memory: str = "4Gi"
-    gpus: Annotated[int, Field(ge=0)] = 0
-    batching: BatchingConfig | None = None
-    grpc_threads: PositiveInt | None = None
-    poll_seconds: PositiveInt = 30
-    startup_seconds: PositiveInt = 300
+    namespace: str = Field("default", description="Kubernetes namespace of all objects.")
+    image: str = Field(
+        "tensorflow/serving:2.21.0",
+        description="Container image of TensorFlow Serving; with `gpus`, the stock image becomes its variant `-gpu`.",
+    )
+    model_path: str = Field(
+        "/models",
+        description="Folder of the volume, or bucket (gs://), that holds the folder of each model.",
+    )
+    volume_claim: str | None = Field(
+        "models", description="Persistent volume claim with the models; null where they are in a bucket."
+    )
+    credentials_secret: str | None = Field(
+        None, description="Kubernetes secret with the bucket's key, unless `service_account` may read the bucket."
+    )
+    service_account: str | None = Field(None, description="Kubernetes service account that the pods run as.")
+    tls: TLSConfig | None = Field(
+        None, description="PEM files from which TensorFlow Serving's `ssl.config` is rendered; by default plain text."
+    )
+    tls_secret: str | None = Field(
+        None, description="Existing Kubernetes secret that holds `ssl.config`, instead of `tls`."
+    )
+    num_versions: PositiveInt = Field(
+        2, description="Number of newest versions that are served, unless `labels` or `versions` are given."
+    )
+    versions: tuple[PositiveInt, ...] = Field(
+        (), description="Versions that are served in addition to the labelled ones, instead of the newest."
+    )
+    labels: dict[str, PositiveInt] = Field(
+        {}, description="Served version by label, such as stable or canary, instead of the newest."
+    )
+    replicas: PositiveInt = Field(2, description="Smallest number of pods.")
+    max_replicas: PositiveInt = Field(10, description="Largest number of pods that the autoscaler starts.")
+    target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        60, description="Mean CPU use of the pods that the autoscaler aims at, in percent of the request."
+    )
+    cpu: str = Field("2", description="CPUs of a pod, as a Kubernetes quantity.")
+    memory: str = Field("4Gi", description="Memory of a pod, as a Kubernetes quantity; two versions must fit.")
+    gpus: NonNegativeInt = Field(0, description="GPUs of a pod.")
+    batching: BatchingConfig | None = Field(
+        None, description="Batching of requests; without it, each request is computed by itself."
+    )
+    grpc_threads: PositiveInt | None = Field(
+        None,
+        description="Requests in flight over gRPC for each pod; by default 64, or `batching.max_batch_size` if that is "
+        "more.",
+    )
+    poll_seconds: PositiveInt = Field(30, description="Seconds between checks for new versions.")
+    startup_seconds: PositiveInt = Field(
+        300, description="Seconds within which a pod must load its models and answer their warm-up requests."
+    )
 
     @property
     def max_grpc_threads(self) -> int:
-        """`grpc_threads`, or its default."""
+        """Value of `grpc_threads`, or its default."""
         if self.grpc_threads is not None:
             return self.grpc_threads
         return GRPC_THREADS if self.batching is None else max(GRPC_THREADS, self.batching.max_batch_size)
 
     @property
     def uses_tls(self) -> bool:
+        """Whether gRPC is encrypted."""
         return self.tls is not None or self.tls_secret is not None
 
     @property
     def pinned_versions(self) -> list[int]:
-        """The versions to serve, rising; none where the newest ones are served."""
+        """Versions to serve in rising order; empty where the newest ones are served."""
         return sorted({*self.versions, *self.labels.values()})
 
     def resolve_paths(self, folder: Path) -> DeploymentConfig:
-        """Return the configuration with its relative paths taken from `folder`, where its file lies."""
+        """Return the configuration with its relative paths resolved against `folder`, where its file is."""
         if self.tls is None:
             return self
         paths = {key: None if path is None else folder / path.expanduser() for key, path in self.tls}

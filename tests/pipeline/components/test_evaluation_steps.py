@@ -17,8 +17,8 @@ from interestflow.pipeline.components.atomic_pusher import AtomicPusher
 from interestflow.pipeline.components.champion_finder import ChampionFinder
 from interestflow.pipeline.components.evaluator import Evaluator
 from interestflow.pipeline.components.quality_gate import QualityGate
-from interestflow.pipeline.config import GateConfig
 from interestflow.pipeline.evaluation.result import Evaluation
+from interestflow.pipeline.gate_config import GateConfig
 from interestflow.pipeline.gates.champion import Champion
 from interestflow.pipeline.gates.quality import Verdict
 from tests.pipeline.components.step_execution import execute, made

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from interestflow.pipeline.config import GateConfig
 from interestflow.pipeline.evaluation.result import (
     Evaluation,
     ModelEvaluation,
@@ -15,6 +14,7 @@ from interestflow.pipeline.evaluation.result import (
     SliceMetrics,
     TaskEvaluation,
 )
+from interestflow.pipeline.gate_config import GateConfig
 from interestflow.pipeline.gates.quality import Verdict, judge
 
 
