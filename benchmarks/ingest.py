@@ -28,7 +28,8 @@ import tensorflow as tf
 import yaml
 
 from interestflow.transforms.generator.config import LogGeneratorConfig
-from interestflow.transforms.generator.generate import generate, write
+from interestflow.transforms.generator.generate import generate_log
+from interestflow.transforms.generator.log_files import write_log
 
 VARIANTS = Path(__file__).with_name("ingest_variants.py")
 EVENTS = 800_261
@@ -104,9 +105,9 @@ def grow(scratch: Path, turns: int) -> bool:
     rate, memory, sizes = {}, {}, {}
     for events in SIZES:
         folder = scratch / f"log-{events}"
-        log = generate(LogGeneratorConfig(events=events, users=events // 100, items=20_000, categories=100))
+        log = generate_log(LogGeneratorConfig(events=events, users=events // 100, items=20_000, categories=100))
         size = log.events.drop("true_probability").estimated_size() / 2**20
-        write(log, folder)
+        write_log(log, folder)
         del log
         config = yaml.safe_load((Path(__file__).parents[1] / "configs" / "demo.yaml").read_text())
         config.pop("generate")

@@ -1,0 +1,1 @@
+"""From raw logs to the inputs of models: reading, ingestion, leak check, schema and the TF Transform graph."""

@@ -1,13 +1,14 @@
-"""The features of a raw example, as `tf.io.parse_example` takes them: what ingestion writes and serving is asked with.
+"""Features of a raw example, as `tf.io.parse_example` takes them: ingestion writes them, and clients send them.
 
-A single value is always there: text that is missing is "", a number that is missing is NaN. Along the history every
-feature has one value a behaviour, so that all are as long as `history_item`; a list-valued attribute is there the
-text of its values with the attribute's separator between them.
+A single value is always present: missing text is "", a missing number is NaN. Every feature along the history has one
+value for each behaviour, so all are as long as `history_item`; there, a list-valued attribute is the text of its values
+joined by the attribute's separator.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -15,20 +16,22 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from interestflow.transforms import feature_names
 from interestflow.transforms.config import AttributeConfig, IngestionConfig
 
+RawFeature: TypeAlias = tf.io.FixedLenFeature | tf.io.VarLenFeature
+FeatureSpec: TypeAlias = Mapping[str, RawFeature]
 SCHEMA_TYPES = {tf.string: schema_pb2.BYTES, tf.int64: schema_pb2.INT, tf.float32: schema_pb2.FLOAT}
-"""What TensorFlow Metadata calls the types of raw features."""
+"""TensorFlow Metadata's names of the types of raw features."""
 
 
-def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, Any]:
-    """Parsing specification by feature name.
+def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, RawFeature]:
+    """Return the parsing specification of raw examples by feature name.
 
     Args:
-        config: of the log.
-        with_labels: everything that ingestion writes; otherwise only what a model is asked with: the target, the
-            history, attributes, and the user where it has an embedding.
+        config: the configuration of the log.
+        with_labels: whether to include everything that ingestion writes; otherwise only what a request has: the target,
+            the history, attributes, and the user if the model has an embedding of it.
     """
-    text, number, whole = (tf.io.FixedLenFeature([], dtype) for dtype in (tf.string, tf.float32, tf.int64))
-    spec: dict[str, Any] = {
+    text, number, integer = (tf.io.FixedLenFeature([], dtype) for dtype in (tf.string, tf.float32, tf.int64))
+    spec: dict[str, RawFeature] = {
         feature_names.ITEM: text,
         feature_names.HISTORY_ITEM: tf.io.VarLenFeature(tf.string),
         feature_names.HISTORY_AGE: tf.io.VarLenFeature(tf.int64),
@@ -43,12 +46,12 @@ def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, An
     if not with_labels:
         return spec
     spec |= dict.fromkeys((feature_names.SLICE_HISTORY, feature_names.SLICE_USER, feature_names.SLICE_ITEM), text)
-    spec |= dict.fromkeys((feature_names.TIMESTAMP, feature_names.HISTORY_COUNT), whole)
+    spec |= dict.fromkeys((feature_names.TIMESTAMP, feature_names.HISTORY_COUNT), integer)
     if config.sequence.history_negatives:
         spec[feature_names.HISTORY_NEGATIVE_ITEM] = tf.io.VarLenFeature(tf.string)
         for attribute in config.features.of_item_vector():
-            along = spec[feature_names.history(attribute.name)]
-            spec[feature_names.history_negative(attribute.name)] = along
+            along_history = spec[feature_names.history(attribute.name)]
+            spec[feature_names.history_negative(attribute.name)] = along_history
     spec[feature_names.SAMPLING_PROBABILITY] = number
     if config.data.events.true_probability is not None:
         spec[feature_names.TRUE_PROBABILITY] = number
@@ -59,7 +62,8 @@ def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, An
     return spec
 
 
-def _target_feature(attribute: AttributeConfig) -> Any:
+def _target_feature(attribute: AttributeConfig) -> RawFeature:
+    """Return the feature of an attribute of the target."""
     if attribute.kind == "categorical_list":
         return tf.io.VarLenFeature(tf.string)
     return tf.io.FixedLenFeature([], tf.float32 if attribute.kind == "numeric" else tf.string)

@@ -1,95 +1,69 @@
-"""From raw examples to what a model reads: one TensorFlow graph for training and for serving.
+"""The transform from raw examples to model inputs: one TensorFlow graph for training and for serving.
 
-TFX's Transform is given `preprocessing_fn="interestflow.transforms.preprocessing.preprocessing_fn"`.
-Vocabularies, quantiles and means are learned from the training split, and from what was logged: a sampled negative says
-nothing about how often an item is met.
+TFX's Transform is given `preprocessing_fn="interestflow.transforms.preprocessing.preprocessing_fn"`. Vocabularies,
+quantiles and means are learned from the training split, and from logged examples only: a sampled negative says nothing
+about how often an item occurs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias
 
 import tensorflow as tf
 from tfx.proto import transform_pb2
 
 from interestflow.transforms import feature_names
 from interestflow.transforms.config import AttributeConfig, IngestionConfig
-from interestflow.transforms.encoding.encoders import age_buckets, bucket_encoder, identity_encoder, standardized
+from interestflow.transforms.encoding.encoders import age_buckets, bucket_encoder, identity_encoder, standardize
 from interestflow.transforms.encoding.flat_values import (
     FlatValues,
     encode,
     first_of_list,
     newest_of_history,
     newest_of_list_history,
-    single,
+    single_value,
 )
 from interestflow.transforms.splits import ITEMS_SPLIT
 
+RawInputs: TypeAlias = Mapping[str, tf.Tensor | tf.SparseTensor]
+Outputs: TypeAlias = dict[str, tf.Tensor]
+
 
 def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:
-    """Which splits Transform learns from, and which it writes.
+    """Return the splits that Transform learns from, and those that it writes.
 
-    The test split stays raw: the exported model is evaluated on what it will be served with.
+    The test split stays raw: the exported model is evaluated on what it is served with.
 
     Args:
         with_items: whether there is the split of items, for matchers.
-        learn_items: whether each item of it has a number of its own, met in training or not: a model of graphs knows
-            something of those that were not, which would all be one unknown item to it. Each item of the catalogue then
-            counts once more among the events.
+        learn_items: whether each item of it has its own id, seen in training or not: a model of graphs knows something
+            of unseen items, which would otherwise share one unknown id. Each item of the catalogue then counts once
+            more among the events.
     """
     items = [ITEMS_SPLIT] if with_items else []
     learned = items if learn_items else []
     return transform_pb2.SplitsConfig(analyze=["train", *learned], transform=["train", "validation", *items])
 
 
-def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]) -> dict[str, tf.Tensor]:
-    """Raw features to a model's inputs, labels and masks.
+def preprocessing_fn(inputs: RawInputs, custom_config: Mapping[str, str]) -> Outputs:
+    """Transform raw features to a model's inputs, labels and masks.
 
     Args:
-        inputs: parsed by `raw_feature_spec(config, with_labels=True)`: single values `[B]`, lists and histories
-            `tf.SparseTensor`.
-        custom_config: `ingestion`, an `IngestionConfig` as JSON; `keep_item_text`, where a matcher needs to know which
-            item each number stands for.
+        inputs: features parsed by `raw_feature_spec(config, with_labels=True)`: single values `[B]`, lists and
+            histories `tf.SparseTensor`.
+        custom_config: `ingestion`, an `IngestionConfig` as JSON; `keep_item_text`, set if a matcher needs the text of
+            each item id.
 
     Returns:
-        By name: inputs as the table in `models/inputs.py` says; labels and masks float32 `[B]`. Of a history longer
-        than `sequence.max_length` the newest are kept.
+        By name, inputs as in the table of `models/inputs.py`; labels and masks float32 `[B]`. Of a history longer than
+        `sequence.max_length` the newest behaviours are kept.
     """
     config = IngestionConfig.model_validate_json(custom_config["ingestion"])
-    features, length = config.features, config.sequence.max_length
-    logged = _is_logged(config, inputs)
-
-    item = {
-        feature_names.ITEM: single(inputs[feature_names.ITEM], logged),
-        feature_names.HISTORY_ITEM: newest_of_history(inputs[feature_names.HISTORY_ITEM], logged, length),
-    }
-    encoder = identity_encoder(features.item, feature_names.ITEM, _analyzed(item))
-    outputs = encode(item, encoder)
-    if config.sequence.history_negatives:
-        # On their own, since a server has none: what it is asked with must not be looked up together with them.
-        drawn = inputs[feature_names.HISTORY_NEGATIVE_ITEM]
-        negatives = {feature_names.HISTORY_NEGATIVE_ITEM: newest_of_history(drawn, logged, length)}
-        outputs |= encode(negatives, encoder)
-    age = {feature_names.HISTORY_AGE: newest_of_history(inputs[feature_names.HISTORY_AGE], logged, length)}
-    outputs |= encode(age, age_buckets)
-    if features.user.in_model:
-        user = {feature_names.USER: single(inputs[feature_names.USER], logged)}
-        outputs |= encode(user, identity_encoder(features.user, feature_names.USER, _analyzed(user)))
-    for attribute in features.attributes:
-        if attribute.is_number:
-            number = single(inputs[attribute.name], logged)
-            outputs[attribute.name] = standardized(number.values, number.analyzed())
-            continue
-        places = _places(attribute, inputs, logged, length)
-        if attribute.is_bucketed:
-            encoder = bucket_encoder(attribute, _analyzed(places))
-        else:
-            encoder = identity_encoder(attribute, attribute.name, _analyzed(places))
-        outputs |= encode(places, encoder)
-        if config.sequence.history_negatives and attribute in features.of_item_vector():
-            name = feature_names.history_negative(attribute.name)
-            outputs |= encode({name: _along_history(attribute, inputs[name], logged, length)}, encoder)
+    is_logged = _is_logged(config, inputs)
+    outputs = _encode_ids(config, inputs, is_logged)
+    for attribute in config.features.attributes:
+        outputs |= _encode_attribute(attribute, config, inputs, is_logged)
     for task in config.tasks:
         outputs[feature_names.label(task.name)] = inputs[feature_names.label(task.name)]
         if task.mask is not None:
@@ -99,36 +73,79 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, str]
     return outputs
 
 
-def _is_logged(config: IngestionConfig, inputs: Mapping[str, Any]) -> tf.Tensor | None:
-    """bool `[B]`; None where every example was logged."""
+def _is_logged(config: IngestionConfig, inputs: RawInputs) -> tf.Tensor | None:
+    """Return which examples are events of the log, bool `[B]`; None if all are."""
     if config.negatives.source != "sampled":
         return None
     return inputs[feature_names.SAMPLING_PROBABILITY] >= 1.0
 
 
-def _places(
-    attribute: AttributeConfig, inputs: Mapping[str, Any], logged: tf.Tensor | None, length: int
+def _encode_ids(config: IngestionConfig, inputs: RawInputs, is_logged: tf.Tensor | None) -> Outputs:
+    """Encode the items of target and history, the ages of behaviours, and the user if the model has an embedding."""
+    features, length = config.features, config.sequence.max_length
+    items = {
+        feature_names.ITEM: single_value(inputs[feature_names.ITEM], is_logged),
+        feature_names.HISTORY_ITEM: newest_of_history(inputs[feature_names.HISTORY_ITEM], is_logged, length),
+    }
+    encoder = identity_encoder(features.item, feature_names.ITEM, _analyzed(items))
+    outputs = encode(items, encoder)
+    if config.sequence.history_negatives:
+        # Encoded separately: a server has none of them, so its inputs must not be looked up in one call with them.
+        sampled = inputs[feature_names.HISTORY_NEGATIVE_ITEM]
+        negatives = {feature_names.HISTORY_NEGATIVE_ITEM: newest_of_history(sampled, is_logged, length)}
+        outputs |= encode(negatives, encoder)
+    age = {feature_names.HISTORY_AGE: newest_of_history(inputs[feature_names.HISTORY_AGE], is_logged, length)}
+    outputs |= encode(age, age_buckets)
+    if features.user.in_model:
+        user = {feature_names.USER: single_value(inputs[feature_names.USER], is_logged)}
+        outputs |= encode(user, identity_encoder(features.user, feature_names.USER, _analyzed(user)))
+    return outputs
+
+
+def _encode_attribute(
+    attribute: AttributeConfig, config: IngestionConfig, inputs: RawInputs, is_logged: tf.Tensor | None
+) -> Outputs:
+    """Encode an attribute of the target, along the history, and of the items sampled for behaviours."""
+    if attribute.is_number:
+        number = single_value(inputs[attribute.name], is_logged)
+        return {attribute.name: standardize(number.values, number.analyzed())}
+    length = config.sequence.max_length
+    features = _category_features(attribute, inputs, is_logged, length)
+    if attribute.is_bucketed:
+        encoder = bucket_encoder(attribute, _analyzed(features))
+    else:
+        encoder = identity_encoder(attribute, attribute.name, _analyzed(features))
+    outputs = encode(features, encoder)
+    if config.sequence.history_negatives and attribute in config.features.of_item_vector():
+        name = feature_names.history_negative(attribute.name)
+        outputs |= encode({name: _along_history(attribute, inputs[name], is_logged, length)}, encoder)
+    return outputs
+
+
+def _category_features(
+    attribute: AttributeConfig, inputs: RawInputs, is_logged: tf.Tensor | None, length: int
 ) -> dict[str, FlatValues]:
-    """Where the model sees a category, by feature: with the target first, along the history."""
+    """Return the features in which the model sees a category: that of the target first, then along the history."""
     is_list, size = attribute.kind == "categorical_list", attribute.max_values
-    places = {}
+    features = {}
     if "target" in attribute.use:
         raw = inputs[attribute.name]
-        places[attribute.name] = first_of_list(raw, logged, size) if is_list else single(raw, logged)
+        features[attribute.name] = first_of_list(raw, is_logged, size) if is_list else single_value(raw, is_logged)
     if "history" in attribute.use:
         name = feature_names.history(attribute.name)
-        places[name] = _along_history(attribute, inputs[name], logged, length)
-    return places
+        features[name] = _along_history(attribute, inputs[name], is_logged, length)
+    return features
 
 
 def _along_history(
-    attribute: AttributeConfig, raw: tf.SparseTensor, logged: tf.Tensor | None, length: int
+    attribute: AttributeConfig, raw: tf.SparseTensor, is_logged: tf.Tensor | None, length: int
 ) -> FlatValues:
+    """Return an attribute's values along the history."""
     if attribute.kind == "categorical_list":
-        return newest_of_list_history(raw, logged, attribute.separator, attribute.max_values, length)
-    return newest_of_history(raw, logged, length)
+        return newest_of_list_history(raw, is_logged, attribute.separator, attribute.max_values, length)
+    return newest_of_history(raw, is_logged, length)
 
 
-def _analyzed(places: Mapping[str, FlatValues]) -> tf.Tensor:
-    """The target's values, where there is one: what comes to be in a history was a target too, or nearly all of it."""
-    return next(iter(places.values())).analyzed()
+def _analyzed(features: Mapping[str, FlatValues]) -> tf.Tensor:
+    """Return the values to learn from: the target's, if there is one, since nearly every behaviour was a target too."""
+    return next(iter(features.values())).analyzed()

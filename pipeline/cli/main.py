@@ -87,12 +87,13 @@ def generate_logs(
 
     from interestflow.transforms.generator.best_possible import best_possible
     from interestflow.transforms.generator.config import LogGeneratorConfig
-    from interestflow.transforms.generator.generate import generate, write
+    from interestflow.transforms.generator.generate import generate_log
+    from interestflow.transforms.generator.log_files import write_log
 
     sizes = {"events": events, "users": users, "items": items, "categories": categories, "days": days, "seed": seed}
     try:
-        log = generate(LogGeneratorConfig.model_validate(sizes))
-        paths = write(log, folder, format)
+        log = generate_log(LogGeneratorConfig.model_validate(sizes))
+        paths = write_log(log, folder, format)
     except ValidationError as error:
         fail(
             "; ".join(

@@ -8,7 +8,7 @@ from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, comp
 
 from interestflow.pipeline.artifacts import types as artifacts
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.leakage.check import check_files
+from interestflow.transforms.leakage.check import check_examples
 
 REPORT_FILE = "leak_check.json"
 
@@ -27,7 +27,7 @@ def LeakCheck(
     Raises:
         LeakError: naming the first values that differ, and features that tell a label by themselves.
     """
-    found = check_files(examples.uri, IngestionConfig.model_validate_json(config))
+    found = check_examples(examples.uri, IngestionConfig.model_validate_json(config))
     found.raise_findings()
     with FileSystems.create(posixpath.join(report.uri, REPORT_FILE)) as file:
         file.write(found.as_json().encode())

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import cast
 
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.transforms.generator.generate import LogFormat, generate, write
+from interestflow.transforms.generator.generate import generate_log
+from interestflow.transforms.generator.log_files import LogFormat, write_log
 
 
 def ensure_logs(config: PipelineConfig) -> str | None:
@@ -21,7 +22,7 @@ def ensure_logs(config: PipelineConfig) -> str | None:
         return None
     folder, marker = Path(str(config.data.folder)), _marker(config)
     marker.unlink(missing_ok=True)
-    write(generate(config.generate), folder, cast(LogFormat, config.data.events.format))
+    write_log(generate_log(config.generate), folder, cast(LogFormat, config.data.events.format))
     marker.write_text(config.generate.model_dump_json())
     return f"of {config.generate.events:,} events in {folder}"
 

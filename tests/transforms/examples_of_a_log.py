@@ -16,7 +16,7 @@ from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.examples.event_order import sort_events
 from interestflow.transforms.examples.shard import ShardExamples
 from interestflow.transforms.examples.tfrecord_writer import ExampleFile
-from interestflow.transforms.leakage.comparison import compare
+from interestflow.transforms.leakage.comparison import UserLog, compare
 from interestflow.transforms.leakage.reference_examples import Features
 from interestflow.transforms.reading.entities import read_entities
 from interestflow.transforms.reading.events import read_events
@@ -112,7 +112,8 @@ class Written:
         self.first_seen = dict(first.iter_rows())
 
     def findings(self, examples: dict[str, list[Features]]) -> list[str]:
-        result = compare(examples, self.events, self.config, *self.tables, self.first_seen, per_user=EVENTS)
+        log = UserLog(self.events, *self.tables, self.first_seen)
+        result = compare(examples, log, self.config, per_user=EVENTS)
         assert result.by_feature.total() >= len(result.findings)
         return [str(finding) for finding in result.findings]
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from interestflow.transforms.leakage.comparison import compare
+from interestflow.transforms.leakage.comparison import UserLog, compare
 from interestflow.transforms.leakage.reference_examples import Features
 from tests.transforms.examples_of_a_log import VARIANTS, Written, configuration, write_log
 
@@ -91,7 +91,7 @@ def test_a_negative_with_a_label_is_found(sampled: Written) -> None:
 def test_a_negative_from_after_the_training_window_is_found(sampled: Written) -> None:
     item = negative(sampled.examples)["item"][0]
     later = {**sampled.first_seen, item: 10**12}
-    result = compare(sampled.examples, sampled.events, sampled.config, *sampled.tables, later)
+    result = compare(sampled.examples, UserLog(sampled.events, *sampled.tables, later), sampled.config)
     assert "`negatives` should be an item of the training window, this one first appears 1970-01-12" in str(
         result.findings[0]
     )

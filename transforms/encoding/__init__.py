@@ -1,0 +1,1 @@
+"""Encodings of raw features as TensorFlow operations: ids, buckets and standardized numbers."""

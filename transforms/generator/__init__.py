@@ -1,0 +1,1 @@
+"""Generator of interaction logs whose click probabilities are known."""

@@ -1,4 +1,4 @@
-"""Two kinds of impressions in a generated log, each with interests of its own, and two labels that ask for one each."""
+"""Two kinds of impressions in a generated log, with separate interests, and two labels that depend on one kind each."""
 
 from __future__ import annotations
 
@@ -8,39 +8,46 @@ import numpy as np
 
 KINDS = ("feed", "search")
 LABELS = ("click", "like")
-"""A click asks for the interests of the first kind, a like for those of the second."""
+"""A click depends on the interests of the first kind, a like on those of the second."""
 
 
 class Kinds(NamedTuple):
-    """int [N] each: the impression's kind, the category shown, and which label is observed."""
+    """Kinds of N impressions.
+
+    Attributes:
+        kind: int [N], position in `KINDS`.
+        category: int [N], the category shown.
+        observed_label: int [N], position in `LABELS` of the label that is observed.
+    """
 
     kind: np.ndarray
     category: np.ndarray
-    asked: np.ndarray
+    observed_label: np.ndarray
 
 
-def shown_by_kind(interests: np.ndarray, popular: np.ndarray, share: float, random: np.random.Generator) -> Kinds:
-    """Kinds and observed labels are drawn evenly and apart from each other.
+def draw_kinds(interests: np.ndarray, popular: np.ndarray, share: float, random: np.random.Generator) -> Kinds:
+    """Draw the kind, category and observed label of impressions; kinds and labels are even and independent.
 
     Args:
-        interests: int [N, K], the categories that the user is interested in then, K at least 2: the first half of them
-            for impressions of the first kind, the others for those of the second.
-        popular: int [N], what is shown where it is not by interest.
-        share: of impressions that are by interest.
-        random: for all of it.
+        interests: int [N, K], the user's interests at that time, K at least 2: impressions of the first kind show the
+            first half of them, those of the second kind the others.
+        popular: int [N], the categories shown where the interest is not.
+        share: share of impressions that show an interest.
+        random: generator of all draws.
     """
     count, interest_count = len(interests), interests.shape[1]
-    kind, asked = random.integers(0, 2, count), random.integers(0, 2, count)
+    kind, observed_label = random.integers(0, 2, count), random.integers(0, 2, count)
     half = interest_count // 2
     sizes = np.array([half, interest_count - half])
-    place = kind * half + (random.random(count) * sizes[kind]).astype(np.int64)
-    by_interest = interests[np.arange(count), place]
-    return Kinds(kind, np.where(random.random(count) < share, by_interest, popular), asked)
+    position = kind * half + (random.random(count) * sizes[kind]).astype(np.int64)
+    by_interest = interests[np.arange(count), position]
+    category = np.where(random.random(count) < share, by_interest, popular)
+    return Kinds(kind, category, observed_label)
 
 
-def fits_asked(interests: np.ndarray, kinds: Kinds) -> np.ndarray:
-    """bool [N]: whether the category is among the interests that the observed label asks for."""
+def matches_label(interests: np.ndarray, kinds: Kinds) -> np.ndarray:
+    """Return whether each category is among the interests that the observed label depends on, bool [N]."""
     half = interests.shape[1] // 2
-    of_first = np.arange(interests.shape[1]) < half
-    wanted = of_first[None] == (kinds.asked == 0)[:, None]
-    return ((interests == kinds.category[:, None]) & wanted).any(axis=1)
+    is_first_kind = np.arange(interests.shape[1]) < half
+    is_relevant = is_first_kind[None] == (kinds.observed_label == 0)[:, None]
+    return ((interests == kinds.category[:, None]) & is_relevant).any(axis=1)

@@ -1,16 +1,15 @@
-"""Checks that examples hold what was known before their events, and nothing else.
+"""Check that examples hold what was known before their events, and nothing else.
 
-Of a few hundred users, everything that their examples hold is derived anew from the log, in another way, and compared.
-Of all examples that are read, each feature alone is asked how well it tells the labels.
+For a few hundred users, everything in their examples is derived again from the log, in another way, and compared. On
+all examples that are read, the AUC of each feature alone is measured.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -19,10 +18,11 @@ from interestflow.transforms import feature_names
 from interestflow.transforms.config import EntityTable, IngestionConfig
 from interestflow.transforms.feature_names import ITEM, TIMESTAMP, USER
 from interestflow.transforms.feature_spec import raw_feature_spec
-from interestflow.transforms.leakage.comparison import Comparison, compare
+from interestflow.transforms.leakage.comparison import UserLog, compare
 from interestflow.transforms.leakage.example_reader import read_columns, read_rows, shard_files
+from interestflow.transforms.leakage.findings import Comparison
 from interestflow.transforms.leakage.reference_examples import Features
-from interestflow.transforms.leakage.single_feature_auc import Telling, tell
+from interestflow.transforms.leakage.single_feature_auc import SingleFeatureAUC, single_feature_aucs
 from interestflow.transforms.reading.columns import ENTITY
 from interestflow.transforms.reading.entities import read_attributes
 from interestflow.transforms.reading.events import read_events
@@ -31,7 +31,7 @@ from interestflow.transforms.splits import SPLITS
 
 USERS = 200
 SHARDS = 2
-"""From which the users are taken; more where these have too few."""
+"""Shards from which the users are taken; more if these have too few users."""
 
 
 class LeakError(Exception):
@@ -40,19 +40,29 @@ class LeakError(Exception):
 
 @dataclass(frozen=True)
 class LeakReport:
-    """What was checked, and what was found."""
+    """Result of the leak check.
+
+    Attributes:
+        comparison: result of comparing the examples of some users with the log.
+        aucs: the AUC of each feature alone.
+        limit: the highest such AUC that is allowed.
+    """
 
     comparison: Comparison
-    tellings: list[Telling]
+    aucs: list[SingleFeatureAUC]
     limit: float
 
     @property
-    def telling(self) -> list[Telling]:
-        """The features that tell a label too well to be known before it."""
-        return [found for found in self.tellings if found.auc is not None and found.auc > self.limit]
+    def leaking_features(self) -> list[SingleFeatureAUC]:
+        """The features that predict a label too well to be known before it."""
+        return [feature for feature in self.aucs if feature.auc is not None and feature.auc > self.limit]
 
     def raise_findings(self) -> None:
-        """Raises a LeakError where there are any."""
+        """Raise an error with all findings, if there are any.
+
+        Raises:
+            LeakError: if examples differ from the log, or a feature leaks the label.
+        """
         lines = []
         count = self.comparison.by_feature.total()
         if count:
@@ -63,81 +73,108 @@ class LeakReport:
                 features = ", ".join(f"`{name}` {n:,}" for name, n in self.comparison.by_feature.most_common())
                 lines.append(f"and {count - len(self.comparison.findings):,} more; in all {features}")
         lines += [
-            f"`{found.feature}` alone tells the label of task {found.task} with an AUC of {found.auc:.3f} on "
+            f"`{feature.feature}` alone predicts the label of task {feature.task} with an AUC of {feature.auc:.3f} on "
             f"validation, more than {self.limit:g} (`features.max_single_feature_auc`): it must come from the label or "
             "from after it; leave it out, or use it along the history only"
-            for found in self.telling
+            for feature in self.leaking_features
         ]
         if lines:
             raise LeakError("\n".join(lines))
 
     def as_json(self) -> str:
-        content: dict[str, Any] = {
+        """Return the report as JSON."""
+        content = {
             "users": self.comparison.users,
             "examples": self.comparison.examples,
-            "sampled_negatives": self.comparison.drawn,
+            "sampled_negatives": self.comparison.sampled,
             "findings": dict(self.comparison.by_feature),
             "max_single_feature_auc": self.limit,
-            "single_auc": [asdict(telling) for telling in self.tellings],
+            "single_feature_auc": [asdict(feature) for feature in self.aucs],
         }
         return json.dumps(content, indent=2) + "\n"
 
 
-def check_files(folder: str, config: IngestionConfig, users: int = USERS) -> LeakReport:
-    """Checks written examples against the log that they were made from.
+class _Sample(NamedTuple):
+    """Examples that are checked.
+
+    Attributes:
+        users: users whose examples are compared with the log.
+        examples: by split, all examples of these users.
+        columns: by split, the features of the target, labels and masks of all examples that were read.
+    """
+
+    users: list[str]
+    examples: dict[str, list[Features]]
+    columns: dict[str, pl.DataFrame]
+
+
+def check_examples(folder: str, config: IngestionConfig, users: int = USERS) -> LeakReport:
+    """Check written examples against the log that they were built from.
 
     Args:
-        folder: of the examples, with a folder for each split in it.
-        config: that they were made with.
-        users: how many, about, have their examples derived anew.
+        folder: folder of the examples, with one folder for each split.
+        config: the configuration that they were built with.
+        users: approximate number of users whose examples are derived again.
 
     Raises:
-        TableError: where there are no examples, or the log cannot be read.
+        TableError: if there are no examples, or the log cannot be read.
     """
+    sample = _read_sample(folder, config, users)
+    events, first_seen = _read_log(config, sample.users)
+    items = {example[ITEM][0] for examples in sample.examples.values() for example in examples}
+    items |= set(events.get_column(ITEM).to_list())
+    log = UserLog(
+        events, _read_table(config, "items", items), _read_table(config, "users", set(sample.users)), first_seen
+    )
+    comparison = compare(sample.examples, log, config)
+    training, validation = (sample.columns[split] for split in SPLITS[:2])
+    aucs = single_feature_aucs(training, validation, config)
+    return LeakReport(comparison, aucs, config.features.max_single_feature_auc)
+
+
+def _read_sample(folder: str, config: IngestionConfig, users: int) -> _Sample:
+    """Read whole shards until they have about as many users as wanted."""
     spec = raw_feature_spec(config, with_labels=True)
-    alone = [USER, *(attribute.name for attribute in config.features.with_target())]
+    names = [USER, *(attribute.name for attribute in config.features.with_target())]
     for task in config.tasks:
-        alone += [feature_names.label(task.name)] + ([feature_names.mask(task.name)] if task.mask else [])
+        names += [feature_names.label(task.name)] + ([feature_names.mask(task.name)] if task.mask else [])
     columns: dict[str, list[pl.DataFrame]] = {split: [] for split in SPLITS}
     examples: dict[str, list[Features]] = {split: [] for split in SPLITS}
     sample: list[str] = []
-    for shard in sorted(shard_files(folder), key=lambda files: _digest(min(files.values()).rpartition("/")[2])):
+    for shard in sorted(shard_files(folder), key=lambda files: _sort_key(min(files.values()).rpartition("/")[2])):
         if len(sample) >= users:
             break
-        parts = {split: read_columns(path, {name: spec[name] for name in alone}) for split, path in shard.items()}
+        parts = {split: read_columns(path, {name: spec[name] for name in names}) for split, path in shard.items()}
         ids = pl.concat([part.get_column(USER) for part in parts.values()]).unique().to_list()
-        picked = sorted(ids, key=_digest)[: -(-users // SHARDS)]
+        shard_users = sorted(ids, key=_sort_key)[: -(-users // SHARDS)]
         for split, path in shard.items():
             columns[split].append(parts[split].drop(USER))
-            rows = np.flatnonzero(parts[split].get_column(USER).is_in(pl.Series(picked, dtype=pl.String)).to_numpy())
-            examples[split] += read_rows(path, rows, spec)
-        sample += picked
-    events, first_seen = _read_log(config, sample)
-    wanted = {example[ITEM][0] for found in examples.values() for example in found}
-    items = _read_table(config, "items", wanted | set(events.get_column(ITEM).to_list()))
-    comparison = compare(examples, events, config, items, _read_table(config, "users", set(sample)), first_seen)
-    training, validation = (pl.concat(columns[split]) for split in SPLITS[:2])
-    return LeakReport(comparison, tell(training, validation, config), config.features.max_single_feature_auc)
+            is_in_sample = parts[split].get_column(USER).is_in(pl.Series(shard_users, dtype=pl.String))
+            examples[split] += read_rows(path, np.flatnonzero(is_in_sample.to_numpy()), spec)
+        sample += shard_users
+    return _Sample(sample, examples, {split: pl.concat(columns[split]) for split in SPLITS[:2]})
 
 
-def _digest(text: str) -> bytes:
-    """Orders users and shards as if by lot, and always alike."""
+def _sort_key(text: str) -> bytes:
+    """Return a hash used as a deterministic pseudo-random sort key."""
     return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
-def _read_log(config: IngestionConfig, users: Sequence[str]) -> tuple[pl.DataFrame, dict[str, int]]:
-    """All events of these users; and when each item first appears, where negatives are drawn."""
+def _read_log(config: IngestionConfig, users: list[str]) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Read all events of these users; and, if negatives are sampled, the time of each item's first event."""
     wanted = pl.Series(users, dtype=pl.String)
+    needs_first_seen = config.negatives.source == "sampled" or config.sequence.history_negatives
     parts, first = [], []
-    for number, path in enumerate(list_files(config.data.events, config.data.folder)):
-        for table in read_events(path, number, config):
+    for file_index, path in enumerate(list_files(config.data.events, config.data.folder)):
+        for table in read_events(path, file_index, config):
             parts.append(table.frame.filter(pl.col(USER).is_in(wanted)))
-            if config.negatives.source == "sampled" or config.sequence.history_negatives:
+            if needs_first_seen:
                 first.append(table.frame.group_by(ITEM).agg(pl.col(TIMESTAMP).min()))
-    seen = pl.concat(first).group_by(ITEM).agg(pl.col(TIMESTAMP).min()).iter_rows() if first else ()
-    return pl.concat(parts, how="vertical_relaxed"), dict(seen)
+    first_seen = pl.concat(first).group_by(ITEM).agg(pl.col(TIMESTAMP).min()).iter_rows() if first else ()
+    return pl.concat(parts, how="vertical_relaxed"), dict(first_seen)
 
 
 def _read_table(config: IngestionConfig, name: EntityTable, ids: set[str]) -> pl.DataFrame | None:
+    """Read the rows of these items or users; None if the configuration has no such table."""
     table = read_attributes(config, name)
     return None if table is None else table.frame.filter(pl.col(ENTITY).is_in(list(ids)))

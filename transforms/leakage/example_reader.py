@@ -1,9 +1,8 @@
-"""Reads examples back: some columns of whole files, or everything of some examples."""
+"""Read written examples: some columns of whole files, or every feature of some examples."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,22 +12,25 @@ from apache_beam.io.filesystems import FileSystems
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from interestflow.transforms.feature_spec import SCHEMA_TYPES
+from interestflow.transforms.feature_spec import SCHEMA_TYPES, FeatureSpec, RawFeature
 from interestflow.transforms.leakage.reference_examples import Features
 from interestflow.transforms.reading.files import TableError
 from interestflow.transforms.splits import SPLITS
 
 BATCH = 4096
+POLARS_TYPES: Mapping[tf.DType, type[pl.DataType]] = {
+    tf.string: pl.String, tf.int64: pl.Int64, tf.float32: pl.Float32,
+}  # fmt: skip
 
 
 def shard_files(folder: str) -> list[dict[str, str]]:
-    """The files of each shard by split; all examples of a user are in one shard.
+    """Return the files of each shard by split; all examples of a user are in one shard.
 
     Args:
-        folder: below which each split has its own, `Split-train` and so on.
+        folder: folder with one folder for each split, `Split-train` and so on.
 
     Raises:
-        TableError: where there are no examples.
+        TableError: if there are no examples.
     """
     shards: dict[str, dict[str, str]] = {}
     for split in SPLITS:
@@ -40,58 +42,66 @@ def shard_files(folder: str) -> list[dict[str, str]]:
     return [shards[name] for name in sorted(shards)]
 
 
-def read_columns(path: str, spec: Mapping[str, Any]) -> pl.DataFrame:
-    """Some features of all examples of a file.
+def read_columns(path: str, spec: FeatureSpec) -> pl.DataFrame:
+    """Read some features of all examples of a file.
 
     Args:
-        path: of gzipped TFRecord.
-        spec: parsing specification of those features; one that is a list there gives a column of lists.
+        path: path of a gzipped TFRecord file.
+        spec: parsing specification of the features; a list-valued one becomes a column of lists.
 
     Returns:
-        Text as text, a single value that is missing null.
+        One row an example; text as text, a missing single value as null.
     """
     names = list(spec)
     decoder = _decoder(spec)
-    frames = [_as_columns(decoder.DecodeBatch(records), spec) for records in _records(path)]
+    frames = [_to_columns(decoder.DecodeBatch(records), spec) for records in _record_batches(path)]
     empty = pl.DataFrame(schema={name: _column_type(spec[name]) for name in names})
     return pl.concat([empty, *frames])
 
 
-def read_rows(path: str, rows: np.ndarray, spec: Mapping[str, Any]) -> list[Features]:
-    """Some examples of a file, features as lists.
+def read_rows(path: str, rows: np.ndarray, spec: FeatureSpec) -> list[Features]:
+    """Read some examples of a file.
 
     Args:
-        path: of gzipped TFRecord.
-        rows: int64 [N] ascending, the places of the examples in the file, from 0.
+        path: path of a gzipped TFRecord file.
+        rows: int64 [N] ascending, positions of the examples in the file, from 0.
         spec: parsing specification of the features to read.
+
+    Returns:
+        The features of each example as lists.
     """
     decoder = _decoder(spec)
-    found: list[Features] = []
-    for number, records in enumerate(_records(path)):
+    examples: list[Features] = []
+    for number, records in enumerate(_record_batches(path)):
         first, last = np.searchsorted(rows, (number * BATCH, (number + 1) * BATCH))
         if first < last:
-            found += _as_features(decoder.DecodeBatch([records[row - number * BATCH] for row in rows[first:last]]))
-    return found
+            selected = [records[row - number * BATCH] for row in rows[first:last]]
+            examples += _to_features(decoder.DecodeBatch(selected))
+    return examples
 
 
-def _records(path: str) -> Iterator[list[bytes]]:
+def _record_batches(path: str) -> Iterator[list[bytes]]:
+    """Yield the records of a file in batches."""
     for batch in tf.data.TFRecordDataset(path, compression_type="GZIP").batch(BATCH).as_numpy_iterator():
         yield batch.tolist()
 
 
-def _decoder(spec: Mapping[str, Any]) -> ExamplesToRecordBatchDecoder:
+def _decoder(spec: FeatureSpec) -> ExamplesToRecordBatchDecoder:
+    """Return the decoder of these features."""
     schema = schema_pb2.Schema()
     for name, feature in spec.items():
         schema.feature.add(name=name, type=SCHEMA_TYPES[feature.dtype])
     return ExamplesToRecordBatchDecoder(schema.SerializeToString())
 
 
-def _column_type(feature: Any) -> Any:
-    kind = {tf.string: pl.String, tf.int64: pl.Int64, tf.float32: pl.Float32}[feature.dtype]
+def _column_type(feature: RawFeature) -> pl.DataType:
+    """Return the type of the column of a feature."""
+    kind = POLARS_TYPES[feature.dtype]()
     return pl.List(kind) if isinstance(feature, tf.io.VarLenFeature) else kind
 
 
-def _as_columns(batch: pa.RecordBatch, spec: Mapping[str, Any]) -> pl.DataFrame:
+def _to_columns(batch: pa.RecordBatch, spec: FeatureSpec) -> pl.DataFrame:
+    """Convert a decoded batch, whose features are all lists, to columns of their own types."""
     frame = pl.DataFrame(pl.from_arrow(batch)).select(*spec)
     columns = []
     for name, feature in spec.items():
@@ -103,7 +113,8 @@ def _as_columns(batch: pa.RecordBatch, spec: Mapping[str, Any]) -> pl.DataFrame:
     return frame.select(columns)
 
 
-def _as_features(batch: pa.RecordBatch) -> list[Features]:
+def _to_features(batch: pa.RecordBatch) -> list[Features]:
+    """Convert a decoded batch to one dictionary of lists for each example."""
     frame = pl.DataFrame(pl.from_arrow(batch))
     texts = [name for name, kind in frame.schema.items() if kind == pl.List(pl.Binary)]
     return frame.with_columns(pl.col(texts).cast(pl.List(pl.String))).with_columns(pl.all().fill_null([])).to_dicts()

@@ -1,10 +1,9 @@
-"""How well each feature alone tells a label: one that tells it nearly always was made from it."""
+"""AUC of each feature alone: a feature that predicts the label nearly always was derived from it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,79 +12,88 @@ from interestflow.transforms.area_under_curve import area_under_curve
 from interestflow.transforms.config import AttributeConfig, IngestionConfig
 from interestflow.transforms.feature_names import label, mask
 
-FEWEST = 30
-"""Examples with, and without, the label in validation, below which an AUC says too little to refuse anything."""
-WEIGHT = 10.0
-"""Of the mean rate, in examples, in the rate of a value that was seen a few times: our choice."""
+MIN_EXAMPLES = 30
+"""Examples needed with, and without, the label in validation; with fewer an AUC is too uncertain to reject anything."""
+PRIOR_EXAMPLES = 10.0
+"""Weight, in examples, of the mean rate in the smoothed rate of a value: our choice."""
 BINS = 50
 
 
 @dataclass(frozen=True)
-class Telling:
-    """AUC on validation of one feature alone, by what training taught; None where there are too few examples."""
+class SingleFeatureAUC:
+    """AUC on validation of one feature alone, fitted on training; None if there are too few examples."""
 
     task: str
     feature: str
     auc: float | None
 
 
-def tell(training: pl.DataFrame, validation: pl.DataFrame, config: IngestionConfig) -> list[Telling]:
-    """The AUC of every attribute beside the target, for every task.
+def single_feature_aucs(
+    training: pl.DataFrame, validation: pl.DataFrame, config: IngestionConfig
+) -> list[SingleFeatureAUC]:
+    """Return the AUC of every attribute of the target, for every task.
 
-    A category is replaced by the rate of the label among training examples with the same value, a list by the mean of
-    its values' rates, a number by the rate of its bin (missing is one of its own) or by itself, whichever tells more.
+    A category is scored by the rate of the label among training examples with the same value, a list by the mean of
+    its values' rates, a number by the rate of its bin (missing is a bin too) or by itself, whichever AUC is higher.
 
     Args:
-        training: columns by name of the raw features: text, numbers, lists of text; labels and masks.
+        training: columns named like the raw features: text, numbers, lists of text; labels and masks.
         validation: likewise.
-        config: which attributes and tasks there are.
+        config: the attributes and tasks.
     """
-    found = []
+    aucs = []
     for task in config.tasks:
         parts = [training, validation]
         if task.mask is not None:
             parts = [part.filter(pl.col(mask(task.name)) > 0.0) for part in parts]
         labels = [part.get_column(label(task.name)).to_numpy() > 0.0 for part in parts]
-        enough = all(min(found.sum(), (~found).sum()) >= FEWEST for found in labels)
+        is_enough = all(min(positive.sum(), (~positive).sum()) >= MIN_EXAMPLES for positive in labels)
         for attribute in config.features.with_target():
             auc = None
-            if enough:
+            if is_enough:
                 columns = [part.get_column(attribute.name) for part in parts]
                 auc = max(area_under_curve(labels[1], score) for score in _scores(attribute, columns, labels[0]))
-            found.append(Telling(task.name, attribute.name, auc))
-    return found
+            aucs.append(SingleFeatureAUC(task.name, attribute.name, auc))
+    return aucs
 
 
 def _scores(attribute: AttributeConfig, columns: Sequence[pl.Series], is_positive: np.ndarray) -> Iterable[np.ndarray]:
+    """Yield the scores of validation examples, one array for each way to turn the attribute into a score."""
     training, validation = columns
     if attribute.kind != "numeric":
-        yield _rated(training, validation, is_positive)
+        yield _label_rates(training, validation, is_positive)
         return
     training, validation = (column.fill_nan(None).cast(pl.Float64) for column in columns)
     edges = np.unique(training.drop_nulls().to_numpy())
     if len(edges) > BINS:
         edges = np.unique(np.quantile(edges, np.linspace(0.0, 1.0, BINS)))
-    yield _rated(_binned(training, edges), _binned(validation, edges), is_positive)
-    middle = training.quantile(0.5)
-    numbers = validation.fill_null(0.0 if middle is None else middle).to_numpy()
+    yield _label_rates(_bins(training, edges), _bins(validation, edges), is_positive)
+    median = training.quantile(0.5)
+    numbers = validation.fill_null(0.0 if median is None else median).to_numpy()
     yield numbers
     yield -numbers
 
 
-def _binned(numbers: pl.Series, edges: np.ndarray) -> pl.Series:
-    """The bin of each number, -1 for what is missing."""
+def _bins(numbers: pl.Series, edges: np.ndarray) -> pl.Series:
+    """Return the bin of each number, -1 for a missing one."""
     bins = np.searchsorted(edges, numbers.fill_null(0.0).to_numpy())
     return pl.Series(np.where(numbers.is_null().to_numpy(), -1, bins))
 
 
-def _rated(training: pl.Series, validation: pl.Series, is_positive: np.ndarray) -> np.ndarray:
-    """The smoothed rate of each value in training, for each of validation; of a list, the mean of its values'."""
+def _label_rates(training: pl.Series, validation: pl.Series, is_positive: np.ndarray) -> np.ndarray:
+    """Return the smoothed rate of the label in training for each validation value; of a list, the mean of its values'.
+
+    Args:
+        training: values [N].
+        validation: values [M].
+        is_positive: bool [N], the label of the training examples.
+    """
     mean = float(is_positive.mean())
-    taught = pl.DataFrame({"value": training, "rate": is_positive})
-    asked = pl.DataFrame({"value": validation}).with_row_index("row")
+    known = pl.DataFrame({"value": training, "rate": is_positive})
+    scored = pl.DataFrame({"value": validation}).with_row_index("row")
     if isinstance(training.dtype, pl.List):
-        taught, asked = (frame.explode("value", empty_as_null=True) for frame in (taught, asked))
-    smoothed = (pl.col("rate").sum() + WEIGHT * mean) / (pl.len() + WEIGHT)
-    rates: Any = taught.group_by("value").agg(smoothed)
-    joined = asked.join(rates, on="value", how="left", nulls_equal=True, maintain_order="left")
+        known, scored = (frame.explode("value", empty_as_null=True) for frame in (known, scored))
+    smoothed = (pl.col("rate").sum() + PRIOR_EXAMPLES * mean) / (pl.len() + PRIOR_EXAMPLES)
+    rates = known.group_by("value").agg(smoothed)
+    joined = scored.join(rates, on="value", how="left", nulls_equal=True, maintain_order="left")
     return joined.group_by("row", maintain_order=True).agg(pl.col("rate").fill_null(mean).mean())["rate"].to_numpy()

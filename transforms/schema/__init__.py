@@ -1,0 +1,1 @@
+"""Schema and statistics of raw examples."""

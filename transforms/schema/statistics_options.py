@@ -1,4 +1,4 @@
-"""How the statistics of raw examples are taken, so that looking at the data never costs more than transforming it."""
+"""Options of the statistics of raw examples, so that they never cost more than the transform."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import tensorflow_data_validation as tfdv
 
 
 def statistics_options() -> tfdv.StatsOptions:
-    """Options of TFX's StatisticsGen.
+    """Return the options of TFX's StatisticsGen.
 
-    How many different values a feature has, and which are the most frequent, is estimated by sketches (KMV and
-    Misra-Gries) rather than counted: histories repeat every item many times. Features of fewer than 1,000 values, among
-    them all whose values the schema keeps, come out exactly; the number of different ids is about a per cent off.
+    The number of distinct values of a feature and the most frequent ones are estimated by sketches (KMV and
+    Misra-Gries) rather than counted, since histories repeat every item many times. They are exact for features of fewer
+    than 1,000 values, among them all whose values the schema keeps; the number of distinct ids is off by about one per
+    cent.
     """
     return tfdv.StatsOptions(use_sketch_based_topk_uniques=True)

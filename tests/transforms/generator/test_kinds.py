@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from interestflow.transforms.generator.kinds import Kinds, fits_asked, shown_by_kind
+from interestflow.transforms.generator.kinds import Kinds, draw_kinds, matches_label
 
 INTERESTS = np.array([[1, 2, 3], [1, 2, 3], [1, 2, 3], [1, 1, 1]])
 
@@ -17,22 +17,22 @@ def test_each_label_asks_for_the_interests_of_its_kind() -> None:
         ([2, 3, 3, 5], [False, True, True, False]),
     ):
         kinds = Kinds(np.zeros(4, int), np.array(category), asked)
-        assert fits_asked(INTERESTS, kinds).tolist() == expected
+        assert matches_label(INTERESTS, kinds).tolist() == expected
 
 
 def test_a_kind_shows_its_own_half_of_the_interests() -> None:
     """10,000 draws: the standard deviation of a share of a half is 0.005, of a quarter 0.0043."""
     interests, popular = np.tile([[1, 2, 3]], (10_000, 1)), np.full(10_000, 9)
-    found = shown_by_kind(interests, popular, 1.0, np.random.default_rng(1))
+    found = draw_kinds(interests, popular, 1.0, np.random.default_rng(1))
     assert set(found.category[found.kind == 0]) == {1}
     assert set(found.category[found.kind == 1]) == {2, 3}
     assert abs((found.category == 1).mean() - 0.5) < 0.02
     assert abs((found.category == 2).mean() - 0.25) < 0.018
-    assert abs((found.kind == found.asked).mean() - 0.5) < 0.02
+    assert abs((found.kind == found.observed_label).mean() - 0.5) < 0.02
 
 
 def test_the_rest_is_what_is_popular() -> None:
     interests, popular = np.tile([[1, 2, 3]], (10_000, 1)), np.full(10_000, 9)
-    found = shown_by_kind(interests, popular, 0.3, np.random.default_rng(1))
+    found = draw_kinds(interests, popular, 0.3, np.random.default_rng(1))
     assert abs((found.category == 9).mean() - 0.7) < 0.019  # the standard deviation is 0.0046
-    assert (shown_by_kind(interests, popular, 0.0, np.random.default_rng(1)).category == 9).all()
+    assert (draw_kinds(interests, popular, 0.0, np.random.default_rng(1)).category == 9).all()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from interestflow.transforms.generator.sequences import among_last, is_next, moved_on
+from interestflow.transforms.generator.sequences import advance_categories, is_among_last, is_next
 
 USER = np.array([0, 0, 0, 0, 0, 1, 1])
 CATEGORY = np.array([3, 1, 3, 0, 3, 3, 3])
 
 
 def test_what_is_among_the_last_shown_to_the_same_user() -> None:
-    assert among_last(USER, CATEGORY, 1).tolist() == [False] * 6 + [True]
-    assert among_last(USER, CATEGORY, 2).tolist() == [False, False, True, False, True, False, True]
-    assert among_last(USER, CATEGORY, 99).tolist() == [False, False, True, False, True, False, True]
+    assert is_among_last(USER, CATEGORY, 1).tolist() == [False] * 6 + [True]
+    assert is_among_last(USER, CATEGORY, 2).tolist() == [False, False, True, False, True, False, True]
+    assert is_among_last(USER, CATEGORY, 99).tolist() == [False, False, True, False, True, False, True]
 
 
 def test_what_follows_on_the_ring() -> None:
@@ -25,13 +25,13 @@ def test_what_follows_on_the_ring() -> None:
 
 def test_categories_move_on_along_the_ring_from_where_they_begin() -> None:
     ring = np.array([3, 1, 0, 2])
-    assert moved_on(USER, CATEGORY, ring, 1.0, np.random.default_rng(1)).tolist() == [3, 1, 0, 2, 3, 3, 1]
-    assert moved_on(USER, CATEGORY, ring, 0.0, np.random.default_rng(1)).tolist() == CATEGORY.tolist()
+    assert advance_categories(USER, CATEGORY, ring, 1.0, np.random.default_rng(1)).tolist() == [3, 1, 0, 2, 3, 3, 1]
+    assert advance_categories(USER, CATEGORY, ring, 0.0, np.random.default_rng(1)).tolist() == CATEGORY.tolist()
 
 
 def test_a_share_of_them_does() -> None:
     random = np.random.default_rng(1)
     user, category = np.zeros(20_001, int), random.integers(0, 50, 20_001)
-    found = moved_on(user, category, np.arange(50), 0.3, random)
+    found = advance_categories(user, category, np.arange(50), 0.3, random)
     # Of the others one in 50 follows by chance: 0.3 + 0.7 / 50; the standard deviation of the share is 0.0033.
     assert abs(is_next(user, found, np.arange(50)).mean() - 0.314) < 0.013

@@ -73,7 +73,7 @@ def test_events_out_of_order_over_several_files(tmp_path: Path) -> None:
 def test_what_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) -> None:
     rows = [("u", f"i{time}", time, 1) for time in range(1, 41)]
     log_file(tmp_path / "events.csv", [*rows[:20], ("", "i1", 3, 1), ("u", "i2", "noon", 1), *rows[20:], rows[4]])
-    counts = run(configuration(tmp_path, data__dead_letter_limit=0.1), tmp_path)
+    counts = run(configuration(tmp_path, data__max_bad_row_share=0.1), tmp_path)
     assert counts.tables["events"].model_dump() == {"rows": 43, "usable": 40, "dead_letters": 3}
     assert counts.dead_letter_reasons == {
         "events: no user id": 1, "events: repeats an earlier row": 1, "events: timestamp cannot be read": 1,
@@ -93,7 +93,7 @@ def test_too_many_of_them_end_the_run_with_the_reasons(tmp_path: Path) -> None:
     rows: list[tuple[Any, ...]] = [("u", f"i{time}", time, 1) for time in range(90)]
     log_file(tmp_path / "events.csv", rows + [("", "i", 1, 1)] * 10)
     with pytest.raises(Exception, match=r"at most 5\.00% of the rows of `data.events`") as raised:
-        run(configuration(tmp_path, data__dead_letter_limit=0.05), tmp_path)
+        run(configuration(tmp_path, data__max_bad_row_share=0.05), tmp_path)
     assert "received 10 of 100, 10.00%: 10 x no user id" in str(raised.value)
     assert not list(tmp_path.glob("examples/Split-*/*"))
 

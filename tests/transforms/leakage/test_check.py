@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from interestflow.transforms.examples.tfrecord_writer import ExampleFile
-from interestflow.transforms.leakage.check import LeakError, LeakReport, check_files
+from interestflow.transforms.leakage.check import LeakError, LeakReport, check_examples
 from interestflow.transforms.leakage.reference_examples import Features
 from tests.transforms.examples_of_a_log import USERS, VARIANTS, Written, configuration, features, write_log
 
@@ -187,19 +187,19 @@ def test_users_come_from_as_many_shards_as_it_takes(tmp_path: Path) -> None:
             of_shard = [record for record in records if int(features(record)["user"][0][1:]) % 4 == number]
             with ExampleFile(str(folder / f"data_tfrecord-{number:05}-of-00004.gz")) as file:
                 file.write(of_shard)
-    report = check_files(str(tmp_path / "examples"), whole.config, users=8)
+    report = check_examples(str(tmp_path / "examples"), whole.config, users=8)
     report.raise_findings()
     assert report.comparison.users == 9
-    assert check_files(str(tmp_path / "examples"), whole.config, users=100).comparison.users == USERS
+    assert check_examples(str(tmp_path / "examples"), whole.config, users=100).comparison.users == USERS
 
 
 def test_files_of_clean_examples_pass(written: Written) -> None:
-    report = check_files(str(written.write()), written.config)
+    report = check_examples(str(written.write()), written.config)
     report.raise_findings()
     assert report.comparison.users == USERS
     assert report.comparison.examples == sum(len(found) for found in written.examples.values())
     is_sampled = written.config.negatives.source == "sampled"
-    assert (report.comparison.drawn > 0) == is_sampled
+    assert (report.comparison.sampled > 0) == is_sampled
     assert '"findings": {}' in report.as_json()
 
 
@@ -210,7 +210,7 @@ def test_many_leaks_in_files_are_told_in_one_message(plain: Written) -> None:
         example.features.feature["history_item"].bytes_list.value.append(b"i-from-the-future")
         records["test"][place] = example.SerializeToString()
     with pytest.raises(LeakError) as error:
-        check_files(str(plain.write(records)), plain.config).raise_findings()
+        check_examples(str(plain.write(records)), plain.config).raise_findings()
     first, *findings, last = str(error.value).splitlines()
     found = re.fullmatch(r"of 6\d\d examples of 12 users, (\d+) values are not what the log says:", first)
     assert found is not None
@@ -235,7 +235,7 @@ def telling_report(folder: Path, **attribute: Any) -> LeakReport:
     for name in ("items", "users"):
         (folder / f"{name}.csv").write_text("id\nx\n")
     config = configuration(folder, attributes=[attribute | {"from": "events"}])
-    return check_files(str(Written(folder, config).write()), config)
+    return check_examples(str(Written(folder, config).write()), config)
 
 
 @pytest.mark.parametrize(
@@ -249,13 +249,15 @@ def telling_report(folder: Path, **attribute: Any) -> LeakReport:
 )
 def test_a_feature_that_tells_the_label_is_refused(tmp_path: Path, attribute: dict[str, Any]) -> None:
     report = telling_report(tmp_path, **attribute)
-    with pytest.raises(LeakError, match=rf"`{attribute['name']}` alone tells the label of task click with an AUC of "):
+    with pytest.raises(
+        LeakError, match=rf"`{attribute['name']}` alone predicts the label of task click with an AUC of "
+    ):
         report.raise_findings()
 
 
 def test_the_limit_can_be_raised_for_a_feature_that_is_known_in_time(tmp_path: Path) -> None:
     report = telling_report(tmp_path, name="copy")
-    (telling,) = report.tellings
-    assert telling.auc is not None
-    assert 0.95 < telling.auc < 0.99
-    LeakReport(report.comparison, report.tellings, limit=0.99).raise_findings()
+    (feature,) = report.aucs
+    assert feature.auc is not None
+    assert 0.95 < feature.auc < 0.99
+    LeakReport(report.comparison, report.aucs, limit=0.99).raise_findings()

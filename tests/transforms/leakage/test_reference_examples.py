@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from interestflow.transforms.leakage.reference_examples import ExpectedExamples, as_number, distinct_events, rows_of
+from interestflow.transforms.leakage.reference_examples import (
+    ReferenceExamples,
+    distinct_events,
+    parse_float32,
+    to_rows,
+)
 from tests.transforms.small_config import shop
 
 SECOND = 1_000_000
@@ -27,7 +32,7 @@ LOG = [  # item, seconds, click, stars
 ]
 
 
-def expected(**sections: Any) -> ExpectedExamples:
+def expected(**sections: Any) -> ReferenceExamples:
     rows = [
         {"user": "u", "item": item, "timestamp": seconds * SECOND, "order": order, "click": click, "stars": stars}
         for order, (item, seconds, click, stars) in enumerate(LOG)
@@ -37,12 +42,12 @@ def expected(**sections: Any) -> ExpectedExamples:
         features={"attributes": ATTRIBUTES},
         **sections,
     )
-    return ExpectedExamples(rows, config, ITEMS, {})
+    return ReferenceExamples(rows, config, ITEMS, {})
 
 
 def test_the_features_of_an_event() -> None:
     log = expected(sequence={"max_length": 2})
-    found = log.of_event(log.events[4])
+    found = log.features(log.events[4])
     price = found.pop("price")
     assert np.isnan(price).tolist() == [True]
     assert found == {
@@ -54,22 +59,22 @@ def test_the_features_of_an_event() -> None:
 
 def test_nothing_simultaneous_and_nothing_within_the_delay_is_remembered() -> None:
     log = expected()
-    assert [log.of_event(event)["history_item"] for event in log.events] == [
+    assert [log.features(event)["history_item"] for event in log.events] == [
         [], ["a"], ["a"], ["a", "b", "c"], ["a", "b", "c", "a"],
     ]  # fmt: skip
     # At 20 the event at 10 is exactly 10 old: `10 + 10 < 20` does not hold.
     late = expected(sequence={"availability_delay": 10})
-    assert [late.of_event(event)["history_item"] for event in late.events] == [[], [], [], ["a"], ["a", "b", "c"]]
+    assert [late.features(event)["history_item"] for event in late.events] == [[], [], [], ["a"], ["a", "b", "c"]]
 
 
 def test_only_behaviours_are_remembered() -> None:
     log = expected(sequence={"behaviours": {"column": "stars", "at_least": 4}})
-    assert log.of_event(log.events[4])["history_item"] == ["a", "a"]
+    assert log.features(log.events[4])["history_item"] == ["a", "a"]
 
 
 def test_a_drawn_negative_is_its_positive_with_another_item() -> None:
     log = expected(negatives={"source": "sampled"})
-    positive, drawn = log.of_event(log.events[3]), log.of_event(log.events[3], drawn="b")
+    positive, drawn = log.features(log.events[3]), log.features(log.events[3], sampled_item="b")
     assert (drawn["item"], drawn["label_click"], drawn["tags"]) == (["b"], [0.0], ["z", "3"])
     assert {name for name in positive if positive[name] != drawn[name]} == {"item", "label_click", "tags", "price"}
     assert [log.is_example(event) for event in log.events] == [True, True, False, True, True]
@@ -78,7 +83,7 @@ def test_a_drawn_negative_is_its_positive_with_another_item() -> None:
 def test_a_masked_task_has_neither_label_nor_example() -> None:
     task = {"name": "like", "label": {"column": "stars", "one_of": [3, 4]}, "mask": {"column": "click"}}
     log = expected(tasks=[task])
-    found = [log.of_event(event) for event in log.events]
+    found = [log.features(event) for event in log.events]
     assert [(example["label_like"], example["mask_like"]) for example in found] == [
         ([0.0], [1.0]), ([0.0], [1.0]), ([0.0], [0.0]), ([1.0], [1.0]), ([0.0], [1.0]),
     ]  # fmt: skip
@@ -89,11 +94,11 @@ def test_rows_are_text_and_repeats_are_left_out() -> None:
     frame = pl.DataFrame(
         {"user": ["u"] * 3, "timestamp": [5, 5, 1], "order": [0, 1, 2], "stars": [4.0, 4.0, 4.5], "seen": [True] * 3}
     )
-    rows = rows_of(frame)
+    rows = to_rows(frame)
     assert rows[0] == {"user": "u", "timestamp": 5, "order": 0, "stars": "4.0", "seen": "true"}
     assert [row["order"] for row in distinct_events(rows)] == [2, 0]
 
 
 def test_numbers_of_32_bits() -> None:
-    assert as_number("0.1", -1.0) == float(np.float32(0.1))
-    assert [as_number(text, -1.0) for text in ("", "x", "1_0", " 1", "nan")] == [-1.0] * 5
+    assert parse_float32("0.1", -1.0) == float(np.float32(0.1))
+    assert [parse_float32(text, -1.0) for text in ("", "x", "1_0", " 1", "nan")] == [-1.0] * 5

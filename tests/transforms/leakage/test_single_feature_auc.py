@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from interestflow.transforms.leakage.single_feature_auc import tell
+from interestflow.transforms.leakage.single_feature_auc import single_feature_aucs
 from tests.transforms.small_config import shop
 
 ATTRIBUTES = [
@@ -22,7 +22,7 @@ def aucs(rows: int, **columns: list[object]) -> dict[str, float | None]:
         defaults | columns, schema={"kind": pl.String, "words": pl.List(pl.String), "size": pl.Float32}
     )
     frame = frame.with_columns(labels.alias("label_click"))
-    return {telling.feature: telling.auc for telling in tell(frame, frame, config)}
+    return {feature.feature: feature.auc for feature in single_feature_aucs(frame, frame, config)}
 
 
 def test_what_never_differs_tells_nothing() -> None:
@@ -59,5 +59,5 @@ def test_masked_examples_do_not_count() -> None:
             "mask_click": [1.0] * 100 + [0.0] * 100,
         }
     )
-    (telling,) = tell(frame, frame, config)
-    assert telling.auc == pytest.approx(1.0)
+    (feature,) = single_feature_aucs(frame, frame, config)
+    assert feature.auc == pytest.approx(1.0)
