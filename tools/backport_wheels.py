@@ -1,12 +1,11 @@
-"""Prepares the two wheels that pip refuses on a glibc older than 2.39, so that they install and run there.
+"""Repair the two wheels that pip refuses on a glibc older than 2.39, so that they install and run there.
 
-The 1.21 wheels of ml-metadata and tensorflow-data-validation are tagged manylinux_2_39, but all that they need
-beyond glibc 2.34 and GCC 11 is a handful of symbols, each with an older equal. This tool downloads the pinned
-wheels, points those symbols at their equals in place (no byte of the file moves), and repacks the wheel under the
-tag that then is true. A symbol that it does not know is refused by name: a wheel that would crash later is worse
-than one that does not install.
+The 1.21 wheels of ml-metadata and tensorflow-data-validation are tagged manylinux_2_39, but beyond glibc 2.34 and
+GCC 11 they only need a handful of symbols, each with an older equivalent. This tool downloads the pinned wheels,
+redirects those symbols in place (no byte of the file moves), and repacks the wheel under the tag that is then true.
+An unknown symbol is refused by name: a wheel that would crash later is worse than one that does not install.
 
-Runs on the standard library alone, before anything is installed.
+The tool runs on the standard library alone, before anything is installed.
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ def _record_hash(content: bytes) -> str:
 
 
 def _retagged(tags: str) -> str:
-    """Platform tags, joined by dots, with the published one replaced and none twice."""
+    """Return platform tags, joined by dots, with the published tag replaced and none repeated."""
     return ".".join(dict.fromkeys(tags.replace(PUBLISHED_TAG, BACKPORTED_TAG).split(".")))
 
 
 def _retagged_metadata(content: bytes) -> bytes:
-    """A WHEEL file with the same done to its `Tag:` lines."""
+    """Return the content of a WHEEL file with the published tag replaced in its `Tag:` lines, and none repeated."""
     lines = []
     for line in content.decode().splitlines():
         if line.startswith("Tag:"):
@@ -56,14 +55,14 @@ def _retagged_metadata(content: bytes) -> bytes:
 
 
 def backport_wheel(source: Path, folder: Path) -> Path:
-    """Writes the wheel `source`, made to run on glibc 2.34, into `folder` and returns its path.
+    """Write a copy of the wheel `source` that runs on glibc 2.34 into `folder`, and return its path.
 
-    Library files are edited, `WHEEL` gets the new tag and `RECORD` the new hashes; all else is copied as it is. The
-    same wheel always gives the same bytes.
+    Library files are edited, `WHEEL` gets the new tag and `RECORD` the new hashes; everything else is copied. The same
+    wheel always gives the same bytes.
 
     Raises:
-        BackportError: the file is no whole wheel, it is not tagged manylinux_2_39, or it needs a symbol without an
-            older equal. Nothing is left in `folder` then.
+        BackportError: the file is not a complete wheel, it is not tagged manylinux_2_39, or it needs a symbol without
+            an older equivalent. Nothing is left in `folder` then.
     """
     if PUBLISHED_TAG not in source.name:
         raise BackportError(f"{source.name} should be tagged {PUBLISHED_TAG}, and is not")
@@ -102,7 +101,7 @@ def backport_wheel(source: Path, folder: Path) -> Path:
 
 
 def pinned_version(package: str, requirements: str) -> str:
-    """The version that the text of a requirements file pins `package` to."""
+    """Return the version to which the text of a requirements file pins `package`."""
     match = re.search(rf"^{re.escape(package)}==([^\s;]+)", requirements, re.MULTILINE)
     if match is None:
         raise BackportError(f"requirements.txt should pin {package}==VERSION, and does not name it")
@@ -110,7 +109,7 @@ def pinned_version(package: str, requirements: str) -> str:
 
 
 def system_needs_backport() -> bool:
-    """True on Linux with a glibc older than the published wheels ask for."""
+    """Return whether this is Linux with an older glibc than the published wheels require."""
     library, version = platform.libc_ver()
     if sys.platform != "linux" or library != "glibc":
         return False
@@ -130,12 +129,13 @@ def _download(package: str, version: str, folder: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool from the command line and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--requirements", type=Path, default=Path("requirements.txt"))
-    parser.add_argument("--folder", type=Path, default=Path(".wheels"), help="where the prepared wheels go")
+    parser.add_argument("--folder", type=Path, default=Path(".wheels"), help="Folder for the repaired wheels.")
     options = parser.parse_args(arguments)
     try:
-        # Made on every system, since the installer is pointed at it.
+        # The folder exists on every system, because the installer is given its path.
         options.folder.mkdir(parents=True, exist_ok=True)
         if not system_needs_backport():
             return 0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Says in one sentence what a machine lacks before anything is installed.
+# Report in one sentence what a machine lacks, before anything is installed.
 python="$1"
 if [ -z "$python" ]; then
     echo "error: Python 3.11 or newer is needed and none was found; install it (Debian: apt-get install python3 python3-venv)." >&2

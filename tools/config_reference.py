@@ -27,9 +27,12 @@ file names the [JSON schema](interestflow.schema.json):
 # yaml-language-server: $schema=https://interestflow.github.io/interestflow/reference/interestflow.schema.json
 ```
 
-A path to a local copy of the schema works as well. "required" in the column *Default* marks keys without a default.
+A path to a local copy of the schema works as well; `interestflow schema` prints it. "required" in the column *Default*
+marks keys without a default. Units are in the descriptions.
 """
 
+MANY = 4
+"""From this number of alternatives on, they are a list with commas."""
 BOUNDS = {
     "minimum": "at least {}",
     "exclusiveMinimum": "above {}",
@@ -55,22 +58,31 @@ class Section:
     schema: JsonSchema
 
 
-def _references(schema: JsonSchema) -> Iterator[str]:
-    """Yield the names of all definitions that a key's schema refers to, in order."""
-    if "$ref" in schema:
-        yield schema["$ref"].rpartition("/")[2]
-    for part in [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("prefixItems", ())]:
-        yield from _references(part)
+def _parts(schema: JsonSchema) -> Iterator[JsonSchema]:
+    """Yield the schemas of which a key's schema is made: alternatives, items of a list, values of a mapping."""
+    yield from (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("prefixItems", ()))
     for part in (schema.get("items"), schema.get("additionalProperties")):
         if isinstance(part, Mapping):
-            yield from _references(part)
+            yield part
 
 
 def _variant(schema: JsonSchema) -> str:
-    """Return the constant `name` of one member of a union, such as `din`, or an empty text."""
+    """Return the constant `name` of one alternative of a union, such as `din`, or an empty text."""
     name = schema.get("properties", {}).get("name", {})
     values = name.get("enum", ())
     return str(name["const"]) if "const" in name else str(values[0]) if len(values) == 1 else ""
+
+
+def _objects(schema: JsonSchema, definitions: JsonSchema) -> Iterator[tuple[str, JsonSchema]]:
+    """Yield the objects that a key may hold, each with a name: that of its definition, or `model-NAME` for a model."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if "properties" in definitions[name]:
+            yield name, definitions[name]
+    elif "properties" in schema:
+        yield f"model-{_variant(schema)}", schema
+    for part in _parts(schema):
+        yield from _objects(part, definitions)
 
 
 def sections(schema: JsonSchema) -> list[Section]:
@@ -80,13 +92,12 @@ def sections(schema: JsonSchema) -> list[Section]:
 
     def visit(path: str, parent: JsonSchema) -> None:
         for key, value in parent.get("properties", {}).items():
-            for name in _references(value):
-                definition = definitions[name]
-                if name in found or "properties" not in definition:
+            for name, definition in _objects(value, definitions):
+                if name in found:
                     continue
                 marker = "[]" if value.get("type") == "array" else ""
                 variant = _variant(definition)
-                below = f"{path}{key}{marker}" + (f" ({variant})" if variant else "")
+                below = f"{path}{key}{marker}" + (f": {variant}" if variant else "")
                 found[name] = Section(below, name, definition)
                 visit(f"{path}{key}{marker}.", definition)
 
@@ -95,7 +106,7 @@ def sections(schema: JsonSchema) -> list[Section]:
 
 
 def _anchor(definition: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z][a-z])", "-", definition).lower()
+    return re.sub(r"(?<=[a-zA-Z])(?=[A-Z][a-z])", "-", definition).lower()
 
 
 def _code(value: Any) -> str:
@@ -110,6 +121,8 @@ def type_text(schema: JsonSchema, definitions: JsonSchema) -> str:
         if "properties" not in definition:
             return type_text(definition, definitions)
         return f"[{_variant(definition) or name}](#{_anchor(name)})"
+    if _variant(schema):
+        return f"[{_variant(schema)}](#model-{_variant(schema)})"
     if "const" in schema:
         return _code(schema["const"])
     if "enum" in schema:
@@ -118,7 +131,8 @@ def type_text(schema: JsonSchema, definitions: JsonSchema) -> str:
     if options:
         texts = [type_text(option, definitions) for option in options if option.get("type") != "null"]
         optional = any(option.get("type") == "null" for option in options)
-        return " or ".join(dict.fromkeys(texts)) + (" or null" if optional else "")
+        separator = " or " if len(texts) < MANY else ", "
+        return separator.join(dict.fromkeys(texts)) + (" or null" if optional else "")
     bounds = [text.format(schema[name]) for name, text in BOUNDS.items() if name in schema]
     kind = str(schema.get("type", "any value"))
     if kind == "array":
@@ -131,14 +145,14 @@ def type_text(schema: JsonSchema, definitions: JsonSchema) -> str:
     return ", ".join([kind, *bounds])
 
 
-def _default_text(key: str, schema: JsonSchema, parent: JsonSchema) -> str:
+def _default_text(key: str, schema: JsonSchema, parent: JsonSchema, definitions: JsonSchema) -> str:
     if key in parent.get("required", ()):
         return "required"
     if "default" not in schema:
         return ""
     default = schema["default"]
     if isinstance(default, Mapping) and default:
-        return "see the section" if any(True for _ in _references(schema)) else _code(default)
+        return "see the section" if any(_objects(schema, definitions)) else _code(default)
     return _code(default)
 
 
@@ -148,13 +162,12 @@ def _cell(text: str) -> str:
 
 def table(parent: JsonSchema, definitions: JsonSchema) -> str:
     """Return the table of an object's keys."""
-    lines = ["| Key | Type | Unit | Default | Description |", "|---|---|---|---|---|"]
+    lines = ["| Key | Type | Default | Description |", "|---|---|---|---|"]
     for key, schema in parent.get("properties", {}).items():
         cells = (
             f"`{key}`",
             type_text(schema, definitions),
-            str(schema.get("unit", "")),
-            _default_text(key, schema, parent),
+            _default_text(key, schema, parent, definitions),
             str(schema.get("description", "")),
         )
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")

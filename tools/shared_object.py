@@ -1,4 +1,4 @@
-"""Points the too-new symbols of a shared library at their older equals, in place: no byte of the file moves.
+"""Redirect the symbols of a shared library that are too new to older equivalents, in place: no byte of the file moves.
 
 The layout is that of the System V ABI (ELF-64) and, for symbol versions, of the Linux Standard Base.
 """
@@ -38,6 +38,8 @@ class BackportError(Exception):
 
 @dataclass(frozen=True)
 class Section:
+    """Header of one section of an ELF file: its type, its place in the file in bytes, and the section it links to."""
+
     type: int
     offset: int
     size: int
@@ -46,7 +48,7 @@ class Section:
 
 @dataclass(frozen=True)
 class VersionNeed:
-    """One entry of .gnu.version_r: `library` must provide `version`; symbols refer to it by `index`."""
+    """Entry of .gnu.version_r: `library` must provide `version`; symbols refer to it by `index`."""
 
     library: str
     version: str
@@ -57,6 +59,7 @@ class VersionNeed:
 
     @property
     def is_provided(self) -> bool:
+        """Whether a system with glibc 2.34 and GCC 11 provides the version."""
         if self.version.startswith(LOADER_FEATURE):
             return False
         family, _, number = self.version.partition("_")
@@ -67,9 +70,10 @@ class VersionNeed:
 
 
 class SharedObject:
-    """The dynamic symbols and version needs of a 64-bit little-endian ELF file, editable in place."""
+    """Dynamic symbols and version needs of a 64-bit little-endian ELF file, editable in place."""
 
     def __init__(self, content: bytes, name: str) -> None:
+        """Read the section headers of the file `name` from its `content`."""
         self.name = name
         self.content = bytearray(content)
         if len(content) < 64 or self.content[:6] != b"\x7fELF\x02\x01":
@@ -81,19 +85,22 @@ class SharedObject:
 
     @property
     def is_versioned(self) -> bool:
-        """False where it asks no other library for a version: then nothing that it needs can be too new."""
+        """Whether the file requires versions of other libraries; without any, nothing can be too new."""
         return any(section.type == VERNEED for section in self.sections)
 
     @cached_property
     def symbols(self) -> Section:
+        """Return .dynsym."""
         return self._section(DYNSYM)
 
     @cached_property
     def versions(self) -> Section:
+        """Return .gnu.version."""
         return self._section(VERSYM)
 
     @cached_property
     def strings(self) -> Section:
+        """Return .dynstr."""
         return self.sections[self.symbols.link]
 
     def _read_sections(self) -> Iterator[Section]:
@@ -114,10 +121,12 @@ class SharedObject:
         raise BackportError(f"{self.name} has no section of type {kind:#x}, which every versioned library has")
 
     def string(self, offset: int) -> str:
+        """Return the text at an offset of .dynstr."""
         start = self.strings.offset + offset
         return self.content[start : self.content.index(b"\0", start)].decode()
 
     def version_needs(self) -> list[VersionNeed]:
+        """Return all entries of .gnu.version_r."""
         section = self._section(VERNEED)
         needs, position = [], section.offset
         while True:
@@ -132,7 +141,7 @@ class SharedObject:
             position += following
 
     def undefined_symbols(self) -> Iterator[tuple[int, str, int]]:
-        """Yields (number in .dynsym, name, version index) of each symbol that another library must provide."""
+        """Yield (index in .dynsym, name, version index) of each symbol that another library must provide."""
         for number in range(self.symbols.size // 24):
             name, _, _, section = struct.unpack_from("<IBBH", self.content, self.symbols.offset + number * 24)
             if section == SHN_UNDEF and name:
@@ -140,29 +149,34 @@ class SharedObject:
                 yield number, self.string(name), version & ~VERSYM_HIDDEN
 
     def rename(self, number: int, name_offset: int) -> None:
+        """Let the symbol at index `number` have the name at an offset of .dynstr."""
         struct.pack_into("<I", self.content, self.symbols.offset + number * 24, name_offset)
 
     def name_offset(self, number: int) -> int:
+        """Return the offset in .dynstr of the name of the symbol at index `number`."""
         return int(struct.unpack_from("<I", self.content, self.symbols.offset + number * 24)[0])
 
     def make_weak(self, number: int) -> None:
+        """Make the symbol at index `number` weak, so that it may stay undefined."""
         position = self.symbols.offset + number * 24 + 4
         self.content[position] = STB_WEAK << 4 | self.content[position] & 0xF
 
     def set_version(self, number: int, index: int) -> None:
+        """Let the symbol at index `number` require the version with the given index."""
         struct.pack_into("<H", self.content, self.versions.offset + number * 2, index)
 
     def retarget(self, need: VersionNeed, to: VersionNeed) -> None:
+        """Let the entry `need` require the version of the entry `to`."""
         struct.pack_into("<I", self.content, need.offset, to.hash)
         struct.pack_into("<I", self.content, need.offset + 8, to.name_offset)
 
 
 def backport_shared_object(content: bytes, name: str) -> bytes:
-    """Returns `content` with every need newer than glibc 2.34 and GCC 11 pointed at an older equal.
+    """Return `content` with every requirement newer than glibc 2.34 and GCC 11 redirected to an older equivalent.
 
     Raises:
-        BackportError: a symbol or a feature of the loader is needed for which no older equal is known, or the file is
-            no whole 64-bit little-endian ELF file.
+        BackportError: the library needs a symbol or a feature of the loader without a known older equivalent, or the
+            file is not a complete 64-bit little-endian ELF file.
     """
     try:
         return _backport_shared_object(content, name)
@@ -207,7 +221,7 @@ def _backport_shared_object(content: bytes, name: str) -> bytes:
 
 
 def _oldest_glibc(library: SharedObject, need: VersionNeed, needs: list[VersionNeed]) -> VersionNeed:
-    """The entry for libc's first version, the one under which every libc has the plain strto* functions."""
+    """Return the entry of libc's first version, under which every libc has the plain strto* functions."""
     oldest = OLDEST_GLIBC.get(library.machine)
     for other in needs:
         if other.library == need.library and other.version == oldest:
@@ -216,7 +230,7 @@ def _oldest_glibc(library: SharedObject, need: VersionNeed, needs: list[VersionN
 
 
 def _oldest_of_same_library(need: VersionNeed, needs: list[VersionNeed]) -> VersionNeed:
-    """The oldest version of the same family (GLIBC, GLIBCXX, CXXABI) that the file already asks of that library."""
+    """Return the oldest version of the same family (GLIBC, GLIBCXX, CXXABI) that the file already requires."""
     family = need.version.split("_")[0] + "_"
     candidates = [
         other

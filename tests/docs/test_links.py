@@ -32,3 +32,16 @@ def test_links_lead_somewhere(file: Path) -> None:
 
 def test_the_front_page_is_one_of_them() -> None:
     assert PROJECT / "README.md" in FILES
+
+
+SOURCE = re.compile(
+    r"`((?:benchmarks|configs|examples|kubeflow|models|pipeline|serving|tests|tools|transforms)/[\w./-]+)`"
+)
+TEXTS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
+"""Pages and front matter; NAME in a path stands for any."""
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)
+def test_source_files_that_a_text_names_exist(text: Path) -> None:
+    named = {path for path in SOURCE.findall(text.read_text()) if "NAME" not in path}
+    assert not {path for path in named if not (PROJECT / path).exists()}
