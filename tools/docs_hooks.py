@@ -8,14 +8,14 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from interestflow.pipeline.cli.main import app
-from interestflow.pipeline.config import PipelineConfig
+from interestflow.pipeline.config_schema import json_schema
 from tools.cli_reference import command_line_page
 from tools.config_reference import configuration_page
 
 
 def generated_pages() -> dict[str, str]:
     """Return the contents of the generated files by their path below the documentation's root."""
-    schema = PipelineConfig.model_json_schema()
+    schema = json_schema()
     return {
         "reference/configuration.md": configuration_page(schema),
         "reference/interestflow.schema.json": json.dumps(schema, indent=2) + "\n",
