@@ -34,7 +34,7 @@ from tfx.utils import io_utils, json_utils, proto_utils
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from tfx_bsl.public import tfxio
 
-from interestflow.pipeline.cli.library_logs import libraries_to_log
+from interestflow.pipeline.cli.library_logs import redirect_library_output
 from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.transforms import feature_names
 from interestflow.transforms.config import IngestionConfig
@@ -144,7 +144,7 @@ def main() -> int:
     arguments = parser.parse_args()
     reached = True
     splits = {"train": arguments.examples, "validation": arguments.examples // 8}
-    with tempfile.TemporaryDirectory() as temporary, libraries_to_log(Path(temporary) / "log") as console:
+    with tempfile.TemporaryDirectory() as temporary, redirect_library_output(Path(temporary) / "log") as console:
         for name, attributes in CASES.items():
             config = raw_examples.configuration(attributes, LENGTH)
             few, many = Path(temporary) / name / "few", Path(temporary) / name / "many"

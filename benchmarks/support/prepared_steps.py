@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interestflow.pipeline.cli.library_logs import libraries_to_log
+from interestflow.pipeline.cli.library_logs import redirect_library_output
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.generated_logs import ensure_logs
 from interestflow.pipeline.dag.local_runner import StepResult, run
@@ -15,5 +15,5 @@ def steps_until(name: str, config: PipelineConfig, runs_folder: str | None) -> d
     """The results of the step `name` and of those that it needs, which are made where they have changed."""
     folders = Folders.local(config, runs_folder)
     ensure_logs(config)
-    with libraries_to_log(Path(folders.logs) / "prepare.log"):
+    with redirect_library_output(Path(folders.logs) / "prepare.log"):
         return run(config, folders, until=name)

@@ -1,31 +1,26 @@
-"""Compilation of a configuration's pipeline for Kubeflow Pipelines, as `interestflow compile` does it."""
+"""The command `interestflow compile`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from interestflow.kubeflow.compile import compile_pipeline
-from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.dag.build import build_components, build_pipeline, uncached_steps
-from interestflow.pipeline.dag.fingerprints import Fingerprints
-from interestflow.pipeline.folders import Folders
+import typer
+
+from interestflow.pipeline.cli.options import ConfigPath, DataFolder, load_config
 
 
-def compile_config(config: PipelineConfig, output: Path) -> dict[str, Any]:
-    """Build the graph of a configuration and compile it with the image, accelerators and root of its `kubeflow`.
+def compile_specification(
+    config: ConfigPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write (.yaml or .json).")],
+    data_folder: DataFolder = None,
+) -> None:
+    """Compile the pipeline to a Kubeflow Pipelines v2 specification."""
+    loaded = load_config(config, data_folder)
 
-    The logs need not be readable from here: where they are not, ingestion is not cached, since nothing could tell
-    that they had changed.
+    from rich.console import Console
 
-    Args:
-        config: the whole configuration.
-        output: file to write (.yaml or .json).
+    from interestflow.pipeline.dag.compile import compile_config
 
-    Returns:
-        The specification as it was written.
-    """
-    folders = Folders(f"{config.kubeflow.pipeline_root.rstrip('/')}/{config.name}")
-    fingerprints = Fingerprints.from_config(config)
-    pipeline = build_pipeline(config, folders, build_components(config, folders, fingerprints))
-    return compile_pipeline(pipeline, config.kubeflow, output, uncached_steps(fingerprints))
+    compile_config(loaded, output)
+    Console().print(f"wrote {output}")

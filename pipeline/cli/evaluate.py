@@ -1,4 +1,4 @@
-"""`interestflow evaluate`: a pushed model on the test examples of the last run."""
+"""The command `interestflow evaluate`: metrics of a pushed model on the test examples of the last run."""
 
 from __future__ import annotations
 
@@ -6,30 +6,53 @@ import datetime
 import json
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
+import typer
 
-from interestflow.pipeline.cli.library_logs import libraries_to_log
-from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
-from interestflow.pipeline.folders import Folders
+from interestflow.pipeline.cli.options import ConfigPath, DataFolder, RunsFolder, fail, load_config
+
+if TYPE_CHECKING:  # `--help` imports this module and should stay fast
+    from rich.console import Console
+
+    from interestflow.pipeline.config import PipelineConfig
+    from interestflow.pipeline.folders import Folders
 
 
 class NothingToEvaluateError(Exception):
     """There is no run, no model, or a model that cannot be evaluated; the message says which."""
 
 
+def evaluate(
+    config: ConfigPath,
+    model: Annotated[
+        str | None, typer.Option(help="Folder of an exported model, instead of the newest pushed model.")
+    ] = None,
+    data_folder: DataFolder = None,
+    runs_folder: RunsFolder = None,
+) -> None:
+    """Evaluate a pushed model on the test examples of the last run, overall and by slice."""
+    loaded = load_config(config, data_folder)
+    try:
+        evaluate_locally(loaded, runs_folder, model)
+    except NothingToEvaluateError as error:
+        fail(error)
+
+
 def evaluate_locally(config: PipelineConfig, runs_folder: str | None = None, model: str | None = None) -> None:
-    """Evaluates a model and prints its metrics, overall and by slice.
+    """Evaluate a model and print its metrics, overall and by slice.
 
     Args:
-        config: as it was run; only its slices may have changed since.
-        runs_folder: where runs are kept.
-        model: folder of an exported model; None for the newest that was pushed.
+        config: configuration of the run; only its slices may have changed since.
+        runs_folder: folder of all runs; None for the default.
+        model: folder of an exported model; None for the newest pushed model.
 
     Raises:
-        NothingToEvaluateError: where there is nothing to evaluate, or nothing to evaluate it on.
+        NothingToEvaluateError: if there is no model to evaluate, or there are no examples to evaluate it on.
     """
+    from interestflow.pipeline.cli.library_logs import redirect_library_output
+    from interestflow.pipeline.folders import Folders
+
     folders = Folders.local(config, runs_folder)
     report = Path(folders.report)
     if not report.exists():
@@ -38,7 +61,7 @@ def evaluate_locally(config: PipelineConfig, runs_folder: str | None = None, mod
         )
     examples = json.loads(report.read_text(encoding="utf-8"))["examples"]
     log = Path(folders.logs) / f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}-evaluate.log"
-    with libraries_to_log(log) as console:
+    with redirect_library_output(log) as console:
         _evaluate(config, folders, examples, model, console)
 
 
@@ -46,7 +69,8 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
     with console.status("loading libraries"):
         from apache_beam.options.pipeline_options import PipelineOptions
 
-        from interestflow.pipeline.evaluation.evaluate import evaluate
+        from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+        from interestflow.pipeline.evaluation.evaluate import evaluate as evaluate_model
         from interestflow.pipeline.evaluation.result import EvaluationError
         from interestflow.pipeline.gates.champion import pushed_models
         from interestflow.pipeline.report.metrics_table import metrics_table, slices_table
@@ -62,7 +86,7 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
     try:
         with console.status("scoring the test split"), tempfile.TemporaryDirectory() as temporary:
             options = PipelineOptions(BEAM_ARGUMENTS)
-            evaluation = evaluate(config, model, None, examples, temporary, options)
+            evaluation = evaluate_model(config, model, None, examples, temporary, options)
     except EvaluationError as error:
         raise NothingToEvaluateError(str(error)) from None
     models = [evaluation.model] if evaluation.popularity is None else [evaluation.model, evaluation.popularity]

@@ -1,4 +1,4 @@
-"""Keeps what the libraries print in a log file, so that the terminal shows only what a person wants to read."""
+"""Redirects what the libraries print to a log file, so that the terminal shows only what a person wants to read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rich.console import Console
 
 
 @contextmanager
-def libraries_to_log(log: Path) -> Iterator[Console]:
-    """Sends standard output and error of this process, C++ included, to `log`; yields a console on the terminal.
+def redirect_library_output(log: Path) -> Iterator[Console]:
+    """Append standard output and error of this process, C++ included, to `log`; yield a console on the terminal.
 
-    File descriptors are moved rather than `sys.stdout`, because TensorFlow's C++ and Beam's own logging write past it.
+    File descriptors are redirected rather than `sys.stdout`, because TensorFlow's C++ and Beam's logging bypass it.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()

@@ -1,98 +1,84 @@
-"""What `interestflow query` does: it puts a question from a file to a server and shows the answer as a table."""
+"""The command `interestflow query`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-from rich.markup import escape
-from rich.table import Table
+import typer
 
-from interestflow.serving.client import Client, ClientError
+from interestflow.pipeline.cli.options import fail, with_options
+
+if TYPE_CHECKING:
+    from interestflow.serving.client import ClientTLS
 
 
 @dataclass(frozen=True)
-class QueryAnswer:
-    """The answer to a question.
+class QueryOptions:
+    """Arguments and options of the command; their help texts say what each is."""
 
-    Attributes:
-        table: the answer, to be printed.
-        missing: features that training always had and that the question lacks.
-    """
-
-    table: Table
-    missing: tuple[str, ...]
-
-
-def read_question(path: Path) -> Any:
-    """Read a question from a file.
-
-    Args:
-        path: JSON. A list of rows is scored; `{"user": {...}, "candidates": [...]}` is ranked; for `{"user": {...}}`
-            alone, items are retrieved.
-
-    Raises:
-        ClientError: for a file that holds no question.
-    """
-    try:
-        question = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ClientError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ClientError(f"{path} is not JSON: {error}") from None
-    is_rows = isinstance(question, list) and all(isinstance(row, dict) for row in question)
-    is_user = isinstance(question, dict) and isinstance(question.get("user"), dict)
-    if is_user and "candidates" in question:
-        is_user = isinstance(question["candidates"], list)
-    if not is_rows and not is_user:
-        raise ClientError(f"{path} should hold a list of rows, or an object with `user` and, to rank, `candidates`")
-    return question
+    address: Annotated[str, typer.Argument(help="Address of the server's gRPC port, host:port.")]
+    question: Annotated[
+        Path,
+        typer.Argument(help="JSON file: rows to score, `user` and `candidates` to rank, or `user` to retrieve for."),
+    ]
+    model: Annotated[str, typer.Option(help="Name of the model.")]
+    count: Annotated[
+        int, typer.Option("--count", "-k", min=1, help="Number of candidates to show, or of items to retrieve.")
+    ] = 10
+    version: Annotated[int | None, typer.Option(help="Version to query instead of the newest.")] = None
+    label: Annotated[str | None, typer.Option(help="Version label to query, e.g. stable.")] = None
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.")] = 10.0
+    tls_authority: Annotated[
+        Path | None, typer.Option(help="PEM file of the authority that signed the server's certificate; enables TLS.")
+    ] = None
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file of the client's certificate.")] = None
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's key.")] = None
 
 
-def ask(client: Client, question: Any, count: int) -> QueryAnswer:
-    """Put a question to a server.
+@with_options(QueryOptions)
+def query(options: QueryOptions) -> None:
+    """Query a model server: TensorFlow Serving, or the one that `interestflow serve` starts."""
+    from rich.console import Console
+    from rich.markup import escape
 
-    Args:
-        client: of the model.
-        question: see `read_question`.
-        count: candidates to show, the best first, or items to retrieve.
+    from interestflow.pipeline.cli.library_logs import redirect_library_output
+    from interestflow.pipeline.cli.question import ask, read_question
+    from interestflow.serving.client import Client, ClientError
 
-    Raises:
-        ClientError: for what the client or the server refuses.
-    """
-    if isinstance(question, list):
-        scores = client.score(question)
-        names = [str(position) for position in range(1, len(question) + 1)]
-        table = _tasks_table(f"{client.model}, version {scores.version}", "row", names, scores.by_task)
-        return QueryAnswer(table, scores.missing)
-    if "candidates" in question:
-        ranking = client.rank(question["user"], question["candidates"])
-        order = np.argsort(-next(iter(ranking.by_task.values())), kind="stable")[:count]
-        names = [escape(ranking.candidates[position]) for position in order]
-        by_task = {task: scores[order] for task, scores in ranking.by_task.items()}
-        table = _tasks_table(f"{client.model}, version {ranking.version}", "candidate", names, by_task)
-        return QueryAnswer(table, ranking.missing)
-    retrieved = client.retrieve(question["user"], count)
-    table = _table(f"{client.model}, version {retrieved.version}", "item", ["score"])
-    for item, score in zip(retrieved.items, retrieved.scores, strict=True):
-        table.add_row(escape(item), f"{score:.4f}")
-    return QueryAnswer(table, retrieved.missing)
-
-
-def _tasks_table(title: str, first: str, names: Sequence[str], by_task: Mapping[str, np.ndarray]) -> Table:
-    table = _table(title, first, list(by_task))
-    for name, *scores in zip(names, *by_task.values(), strict=True):
-        table.add_row(name, *(f"{score:.6f}" for score in scores))
-    return table
+    problem: str | None = None
+    missing: tuple[str, ...] = ()
+    with redirect_library_output(Path(os.devnull)) as console:
+        try:
+            question = read_question(options.question)
+            with Client(
+                options.address,
+                options.model,
+                version=options.version,
+                label=options.label,
+                timeout=options.timeout,
+                tls=client_tls(options),
+            ) as client:
+                answer = ask(client, question, options.count)
+            console.print(answer.table)
+            missing = answer.missing
+        except ClientError as error:
+            problem = escape(str(error))
+    if problem is not None:
+        fail(problem)
+    if missing:
+        names = escape(", ".join(missing))
+        text = f"[bold yellow]warning:[/] the question lacks {names}, which every training example had"
+        Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
-def _table(title: str, first: str, others: list[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for name in others:
-        table.add_column(name, justify="right")
-    return table
+def client_tls(options: QueryOptions) -> ClientTLS | None:
+    """Return the certificates of the client; None for a connection in plain text."""
+    from interestflow.serving.client import ClientTLS
+
+    if options.tls_authority is None and options.tls_certificate is None:
+        return None
+    paths = (options.tls_authority, options.tls_certificate, options.tls_key)
+    return ClientTLS(*(None if path is None else str(path) for path in paths))

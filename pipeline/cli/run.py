@@ -1,62 +1,81 @@
-"""`interestflow run`: the pipeline on this machine, with plain progress and a closing table."""
+"""The command `interestflow run`: the pipeline on this machine, with plain progress and a closing table."""
 
 from __future__ import annotations
 
 import datetime
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+import typer
 
-from interestflow.pipeline.cli.library_logs import libraries_to_log
-from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.folders import Folders
+from interestflow.pipeline.cli.options import ConfigPath, DataFolder, RunsFolder, Seed, load_config
+
+if TYPE_CHECKING:  # `--help` imports this module and should stay fast
+    from rich.console import Console
+
+    from interestflow.pipeline.config import PipelineConfig
+    from interestflow.pipeline.dag.local_runner import StepResult
+    from interestflow.pipeline.folders import Folders
 
 MARKS = {"done": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]"}
 SUCCESS, REFUSED, FAILED = 0, 2, 1
 
 
+def run(config: ConfigPath, data_folder: DataFolder = None, runs_folder: RunsFolder = None, seed: Seed = None) -> None:
+    """Run the whole pipeline on this machine, from raw logs to a pushed model.
+
+    Steps whose input, code and configuration have not changed are not run again.
+    """
+    raise typer.Exit(run_locally(load_config(config, data_folder, seed), runs_folder))
+
+
 def run_locally(config: PipelineConfig, runs_folder: str | None = None) -> int:
-    """Runs `config` and prints what happens.
+    """Run a configuration and print its progress and its closing report.
+
+    Args:
+        config: the whole configuration.
+        runs_folder: folder of all runs; None for the default.
 
     Returns:
-        The exit code: 0 where the model was blessed and pushed, 2 where the gate refused it, 1 where a step failed.
+        The exit code: 0 if the model was blessed and pushed, 2 if a gate refused it, 1 if a step failed.
     """
+    from interestflow.pipeline.cli.library_logs import redirect_library_output
+    from interestflow.pipeline.folders import Folders
+
     folders = Folders.local(config, runs_folder)
     log = Path(folders.logs) / f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}.log"
-    with libraries_to_log(log) as console:
+    with redirect_library_output(log) as console:
         return _run(config, folders, log, console)
 
 
 def _run(config: PipelineConfig, folders: Folders, log: Path, console: Console) -> int:
     console.print(f"[bold]{config.name}[/]: model {config.model.name}, everything kept under {folders.root}")
-    began = time.monotonic()
+    start = time.monotonic()
     with console.status("loading libraries"):
         from interestflow.pipeline.dag.generated_logs import ensure_logs
-        from interestflow.pipeline.dag.local_runner import StepFailedError, StepResult, run
+        from interestflow.pipeline.dag.local_runner import StepFailedError, run
         from interestflow.pipeline.report.terminal import closing_report
         from interestflow.pipeline.training import progress
 
-    made = ensure_logs(config)
-    if made is not None:
-        console.print(f"{MARKS['done']} generated log {made}")
+    generated = ensure_logs(config)
+    if generated is not None:
+        console.print(f"{MARKS['done']} generated log {generated}")
 
     status = console.status("")
-    steps: dict[str, StepResult] = {}
 
-    def started(name: str) -> None:
-        status.update(f"{name} (running for [dim]see {log.name}[/])")
+    def show_start(name: str) -> None:
+        status.update(f"{name} [dim](output in {log.name})[/]")
         status.start()
 
-    def finished(result: StepResult) -> None:
+    def show_end(result: StepResult) -> None:
         status.stop()
-        steps[result.name] = result
         note = "unchanged, served from cache" if result.outcome == "cached" else f"{result.seconds:6.1f} s"
         console.print(f"{MARKS[result.outcome]} {result.name:<18} {note}", highlight=False)
 
     try:
         with progress.shown_on(console):
-            results = run(config, folders, started, finished)
+            results = run(config, folders, show_start, show_end)
     except StepFailedError as error:
         console.print(f"[bold red]{error.step} failed:[/] {error.reason}", highlight=False, soft_wrap=True)
         console.print(f"More in {log}", highlight=False, soft_wrap=True)
@@ -69,5 +88,5 @@ def _run(config: PipelineConfig, folders: Folders, log: Path, console: Console) 
     cached = sum(result.outcome == "cached" for result in results.values())
     if cached:
         console.print(f"{cached} of {len(results)} steps were unchanged and served from cache")
-    console.print(f"{time.monotonic() - began:.0f} s in all; what the libraries said is in {log}", soft_wrap=True)
+    console.print(f"{time.monotonic() - start:.0f} s in all; the output of the libraries is in {log}", soft_wrap=True)
     return SUCCESS if report.is_blessed else REFUSED

@@ -11,8 +11,8 @@ from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 
 from interestflow.pipeline.artifacts import types as artifacts
-from interestflow.pipeline.cli.compile import compile_config
 from interestflow.pipeline.config import load
+from interestflow.pipeline.dag.compile import compile_config
 
 pytestmark = pytest.mark.end_to_end
 

@@ -7,10 +7,10 @@ from pathlib import Path
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from interestflow.pipeline.cli.library_logs import libraries_to_log
+from interestflow.pipeline.cli.library_logs import redirect_library_output
 
 print("before")
-with libraries_to_log(Path(sys.argv[1])) as console:
+with redirect_library_output(Path(sys.argv[1])) as console:
     print("from python")
     os.write(2, b"from c++\\n")
     console.print("to the person")

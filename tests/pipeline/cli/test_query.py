@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from interestflow.pipeline.cli.query import QueryAnswer, ask, read_question
+from interestflow.pipeline.cli.question import QueryAnswer, ask, read_question
 from interestflow.serving.client import Client, ClientError
 from tests.serving.client.described_models import NAME, DescribedMatcher, DescribedRanker, serve
 

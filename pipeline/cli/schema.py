@@ -1,0 +1,14 @@
+"""The command `interestflow schema`."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+
+def schema() -> None:
+    """Print the JSON schema of a configuration, by which editors complete and check its keys."""
+    from interestflow.pipeline.config import PipelineConfig
+
+    typer.echo(json.dumps(PipelineConfig.model_json_schema(), indent=2))
