@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.attention.target_attention import TargetAttention
 from interestflow.models.layers.core.batch_normalization import BatchNormalization
-from interestflow.models.layers.core.mlp_tower import MLPTower
-from interestflow.models.layers.embedding.context_embedding import ContextEmbedding
-from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
-from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
+from interestflow.models.layers.embedding.feature_encoder import FeatureEncoder
 from interestflow.models.losses.click import MiniBatchAwareL2
-from interestflow.models.rankers.base import Ranker
+from interestflow.models.rankers.base import Ranker, repeat_per_candidate
 from interestflow.models.rankers.din_spec import DINHyperparameters
+from interestflow.models.rankers.score_head import ScoreHead
+from interestflow.models.tensor import Features, Tensor
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class DIN(Ranker):
-    """The interest that a candidate meets is a sum over the history, weighted by what each behaviour has to do with it.
+    """Deep Interest Network: the history summed, each behaviour weighted by its relevance to the candidate.
 
-    With the target's vector `v`, the behaviours' `e_j` (item, joined with its attributes) and `a_j` (rating, age, ...):
+    With the target's vector `v`, the behaviours' `k_j` and the others `o` of `FeatureEncoder`:
 
-        k_j = e_j + W a_j                                 ours: the paper's behaviours are items alone
-        w_j = MLP([v; k_j; v - k_j; v * k_j])             the local activation unit; no softmax unless asked for
-        u   = sum_j w_j k_j
-        u'  = Dense(u)                                    the authors' code
-        x   = [u'; v; u' * v; others]
-        logits = Dense(MLP(x)) + b_item                   Dice in the MLP; one logit and one item bias a task
+        w_j    = MLP([v; k_j; v - k_j; v * k_j])     local activation unit; no softmax unless configured
+        u      = sum_j w_j k_j                       interest
+        u'     = Dense(u)
+        x      = [u'; v; u' * v; o]
+        logits = Dense(MLP(x)) + b_item              Dice in the MLP; one logit and one item bias per task
 
-    With `batch_normalization`, `u` and `x` are normalised first, as in the authors' code. `others` are the user,
-    profile, context and numbers. The paper's loss has the mini-batch-aware L2 too, here on the item table, which is the
-    one that overfits.
+    From the authors' code rather than the paper: `u'`, `u' * v` and, with `batch_normalization`, the normalization of
+    `u` and `x`. Ours: what `k_j` has beside the item, since the paper's behaviours are items alone. The paper's
+    mini-batch-aware L2 is applied to the item table, which is the one that overfits.
 
     Args:
-        inputs: which tensors there are, and their sizes.
+        inputs: description of the input tensors.
         hyperparameters: see `DINHyperparameters`.
-        item_counts: [item_rows], the paper's n_j, for `mini_batch_aware_l2` alone.
+        item_counts: [item_rows], the paper's n_j; used by `mini_batch_aware_l2` alone.
+
+    Example:
+
+    >>> inputs = ModelInputs(tasks=("click",), item_rows=10, history_length=3, history_age_buckets=4)
+    >>> ranker = DIN(inputs, DINHyperparameters(embedding_dimension=4))
+    >>> history = {"history_item": ops.array([[1, 2, 0]]), "history_age": ops.array([[2, 1, 0]])}
+    >>> tuple(ranker.rank({"item": ops.array([[3, 4]]), **history})["click"].shape)
+    (1, 2)
+
+    Reference:
+        Zhou et al., Deep Interest Network for Click-Through Rate Prediction, KDD 2018, arXiv 1706.06978.
     """
 
     Hyperparameters = DINHyperparameters
@@ -48,61 +55,56 @@ class DIN(Ranker):
         self,
         inputs: ModelInputs,
         hyperparameters: DINHyperparameters,
-        item_counts: Any | None = None,
+        item_counts: Tensor | None = None,
         name: str | None = None,
     ) -> None:
+        """Create the layers."""
         super().__init__(inputs, hyperparameters, item_counts, name)
-        h, tasks = hyperparameters, len(inputs.tasks)
-        rarity_l2 = (
-            MiniBatchAwareL2(h.mini_batch_aware_l2, inputs.item_rows, item_counts) if h.mini_batch_aware_l2 else None
+        h, l2 = hyperparameters, hyperparameters.mini_batch_aware_l2
+        penalty = MiniBatchAwareL2(l2, inputs.item_rows, item_counts) if l2 else None
+        self.encoder = FeatureEncoder(
+            inputs, h.embedding_dimension, h.embedding_l2, h.history_age, penalty, name="encoder"
         )
-        self.items = ItemEmbedding(inputs, h.embedding_dimension, h.embedding_l2, rarity_l2, name="items")
-        self.context = ContextEmbedding(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="context")
-        self.behaviour = keras.layers.Dense(self.items.width, use_bias=False, name="behaviour")
         self.activation_unit = TargetAttention(
             "mlp", h.attention_normalization, h.attention_units, h.attention_activation, name="activation_unit"
         )
         self.interest_norm = BatchNormalization(name="interest_norm") if h.batch_normalization else None
-        self.interest = keras.layers.Dense(self.items.width, name="interest")
-        self.tower = MLPTower(h.tower_units, h.activation, h.dropout, h.batch_normalization, name="tower")
-        self.score = keras.layers.Dense(tasks, dtype="float32", name="score")
-        self.item_bias = EmbeddingTable(inputs.item_rows, tasks, 0.0, "zeros", name="bias") if h.item_bias else None
+        self.interest = keras.layers.Dense(self.encoder.width, name="interest")
+        item_rows = inputs.item_rows if h.item_bias else None
+        self.head = ScoreHead(
+            len(inputs.tasks), h.tower_units, h.activation, h.dropout, h.batch_normalization, item_rows, name="head"
+        )
 
-    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        history, mask = self.items.history(features, training=training)
-        beside_items = self.context.history(features, training=training)
-        if beside_items is not None:
-            history = history + self.behaviour(beside_items)
-        others = self.context.user(features, training=training)
-        return {"history": history, "mask": mask} | ({} if others is None else {"others": others})
+    def encode_user(self, features: Features, training: bool | None = None) -> Features:
+        """Return `history`, [B, T, d], its `mask`, bool [B, T], and the others."""
+        history, mask = self.encoder.history(features, training)
+        return {"history": history, "mask": mask, **self.encoder.user(features, training)}
 
-    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+    def score_candidates(self, user: Features, features: Features, training: bool | None = None) -> dict[str, Tensor]:
+        """Return the logits [B] by task."""
         if training:
-            self.items.penalize(features)
-        target = self.items.candidate(features, training=training)
+            self.encoder.items.penalize(features)
+        target = self.encoder.target(features, training)
         interest = self.activation_unit(target, user["history"], mask=user["mask"], training=training)
-        return self._to_logits(target, interest, user.get("others"), features, training)
+        return self._score_interest(interest, target, user, features, training)
 
-    def rank(self, features: dict[str, Any]) -> dict[str, Any]:
-        # What the activation unit makes of a behaviour alone is the same for all candidates.
-        user, candidates, count = self.apart(features)
-        target = self.items.candidate(candidates)
-        by_user = ops.reshape(target, (-1, count, self.items.width))
-        interest = ops.reshape(self.activation_unit(by_user, user["history"], mask=user["mask"]), ops.shape(target))
-        others = ops.repeat(user["others"], count, axis=0) if "others" in user else None
-        logits = self._to_logits(target, interest, others, candidates, training=False)
+    def rank(self, features: Features) -> dict[str, Tensor]:
+        """Return the logits [B, N] by task, computing the activation unit's terms of a behaviour alone once."""
+        user, candidates, count = self.encode_request(features)
+        target = self.encoder.target(candidates)
+        targets = ops.reshape(target, (-1, count, self.encoder.width))
+        interest = ops.reshape(self.activation_unit(targets, user["history"], mask=user["mask"]), ops.shape(target))
+        others = {name: value for name, value in user.items() if name == "others"}
+        others = repeat_per_candidate(others, count)
+        logits = self._score_interest(interest, target, others, candidates, training=False)
         return {task: ops.reshape(values, (-1, count)) for task, values in logits.items()}
 
-    def _to_logits(
-        self, target: Any, interest: Any, others: Any, features: dict[str, Any], training: bool | None
-    ) -> dict[str, Any]:
+    def _score_interest(
+        self, interest: Tensor, target: Tensor, user: Features, features: Features, training: bool | None
+    ) -> dict[str, Tensor]:
+        """Return the logits [B] by task, from the interest u, [B, d], and the target v, [B, d]."""
         if self.interest_norm is not None:
             interest = self.interest_norm(interest, training=training)
         interest = self.interest(interest)
-        beside_target = self.context.candidate(features, training=training)
-        parts = [interest, target, interest * target, others, beside_target]
-        joined = ops.concatenate([part for part in parts if part is not None], axis=-1)
-        scores = self.score(self.tower(joined, training=training))
-        if self.item_bias is not None:
-            scores += ops.cast(self.item_bias(features["item"], training=training), "float32")
-        return self.to_logits(scores)
+        joined = self.encoder.join([interest, target, interest * target], user, features, training)
+        return self.to_logits(self.head(joined, features["item"], training=training))

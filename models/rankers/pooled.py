@@ -1,28 +1,43 @@
-"""The plain baseline of the rankers: the mean of the history's vectors and an MLP."""
+"""Plain baseline of the rankers: the mean of the history and an MLP."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
-from keras import ops
 
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.core.masked_ops import masked_mean
-from interestflow.models.layers.core.mlp_tower import MLPTower
-from interestflow.models.layers.embedding.context_embedding import ContextEmbedding
-from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
+from interestflow.models.layers.embedding.feature_encoder import FeatureEncoder
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.rankers.pooled_spec import PooledHyperparameters
+from interestflow.models.rankers.score_head import ScoreHead
+from interestflow.models.tensor import Features, Tensor
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class PooledRanker(Ranker):
-    """What the history says is the same for every candidate: a mean. A ranker that cannot beat it does not work.
+    """Mean-pooling ranker, which summarizes the history alike for every candidate.
 
-    `logits = Dense(MLP([u; v; others]))` with the target's vector `v`, `u` the mean over valid behaviours of
-    `e_j + W a_j` (`e_j` the behaviour's item, `a_j` its other attributes) and `others` the user, profile, context and
-    numbers. The embedding and pooling baseline of Deep Interest Network (arXiv 1706.06978), section 4.2.
+    With the target's vector `v`, the behaviours' `k_j` and the others `o` of `FeatureEncoder`:
+
+        u      = mean_j k_j
+        logits = Dense(MLP([u; v; o]))
+
+    A ranker that cannot beat it on the same data does not work.
+
+    Args:
+        inputs: description of the input tensors.
+        hyperparameters: see `PooledHyperparameters`.
+
+    Example:
+
+    >>> inputs = ModelInputs(tasks=("click",), item_rows=10, history_length=3, history_age_buckets=4)
+    >>> ranker = PooledRanker(inputs, PooledHyperparameters(embedding_dimension=4))
+    >>> history = {"history_item": ops.array([[1, 2, 0]]), "history_age": ops.array([[2, 1, 0]])}
+    >>> tuple(ranker({"item": ops.array([3]), **history})["click"].shape)
+    (1,)
+
+    Reference:
+        The embedding and pooling baseline of Zhou et al., Deep Interest Network, KDD 2018, arXiv 1706.06978,
+        section 4.2.
     """
 
     Hyperparameters = PooledHyperparameters
@@ -31,30 +46,24 @@ class PooledRanker(Ranker):
         self,
         inputs: ModelInputs,
         hyperparameters: PooledHyperparameters,
-        item_counts: Any | None = None,
+        item_counts: Tensor | None = None,
         name: str | None = None,
     ) -> None:
+        """Create the layers."""
         super().__init__(inputs, hyperparameters, item_counts, name)
         h = hyperparameters
-        self.items = ItemEmbedding(inputs, h.embedding_dimension, h.embedding_l2, name="items")
-        self.context = ContextEmbedding(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="context")
-        self.behaviour = keras.layers.Dense(self.items.width, use_bias=False, name="behaviour")
-        self.tower = MLPTower(h.tower_units, h.activation, h.dropout, name="tower")
-        self.score = keras.layers.Dense(len(inputs.tasks), dtype="float32", name="score")
+        self.encoder = FeatureEncoder(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="encoder")
+        self.head = ScoreHead(len(inputs.tasks), h.tower_units, h.activation, h.dropout, name="head")
 
-    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        history, mask = self.items.history(features, training=training)
-        beside_items = self.context.history(features, training=training)
-        interest = masked_mean(history, mask)
-        if beside_items is not None:
-            # The mean and the projection are both linear, so the cheaper order will do.
-            interest += self.behaviour(masked_mean(beside_items, mask))
-        others = self.context.user(features, training=training)
-        return {"interest": interest} | ({} if others is None else {"others": others})
+    def encode_user(self, features: Features, training: bool | None = None) -> Features:
+        """Return `interest`, [B, d], and the others."""
+        return {
+            "interest": self.encoder.history_mean(features, training),
+            **self.encoder.user(features, training),
+        }
 
-    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        target = self.items.candidate(features, training=training)
-        beside_target = self.context.candidate(features, training=training)
-        parts = [user["interest"], target, user.get("others"), beside_target]
-        joined = ops.concatenate([part for part in parts if part is not None], axis=-1)
-        return self.to_logits(self.score(self.tower(joined, training=training)))
+    def score_candidates(self, user: Features, features: Features, training: bool | None = None) -> dict[str, Tensor]:
+        """Return the logits [B] by task."""
+        parts = [user["interest"], self.encoder.target(features, training)]
+        joined = self.encoder.join(parts, user, features, training)
+        return self.to_logits(self.head(joined, features["item"], training=training))

@@ -1,26 +1,42 @@
-"""The plain multi-task baseline: one body for all tasks, a small head for each."""
+"""Plain multi-task baseline: shared lower layers, and an MLP per task on top of them."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
-from keras import ops
 
 from interestflow.models.inputs import ModelInputs
-from interestflow.models.layers.core.masked_ops import masked_mean
 from interestflow.models.layers.core.mlp_tower import MLPTower
-from interestflow.models.layers.embedding.context_embedding import ContextEmbedding
-from interestflow.models.layers.embedding.item_embedding import ItemEmbedding
+from interestflow.models.layers.embedding.feature_encoder import FeatureEncoder
 from interestflow.models.rankers.base import Ranker
+from interestflow.models.rankers.score_head import TaskHeads
 from interestflow.models.rankers.shared_bottom_spec import SharedBottomHyperparameters
+from interestflow.models.tensor import Features, Tensor
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class SharedBottom(Ranker):
-    """`b = MLP([u; v; others])`, `logit_i = Dense(MLP_i(b))`, with `u` the mean over the history as in `PooledRanker`.
+    """Mean-pooling ranker of several tasks with hard sharing of the lower layers.
 
-    Caruana, Multitask Learning (1997): hard sharing of the lower layers.
+    With the target's vector `v`, the behaviours' `k_j` and the others `o` of `FeatureEncoder`, and a task `i`:
+
+        u       = mean_j k_j
+        b       = MLP([u; v; o])
+        logit_i = Dense_i(MLP_i(b))
+
+    Args:
+        inputs: description of the input tensors.
+        hyperparameters: see `SharedBottomHyperparameters`.
+
+    Example:
+
+    >>> inputs = ModelInputs(tasks=("click", "like"), item_rows=10, history_length=3, history_age_buckets=4)
+    >>> ranker = SharedBottom(inputs, SharedBottomHyperparameters(embedding_dimension=4))
+    >>> history = {"history_item": ops.array([[1, 2, 0]]), "history_age": ops.array([[2, 1, 0]])}
+    >>> sorted(ranker({"item": ops.array([3]), **history}))
+    ['click', 'like']
+
+    Reference:
+        Caruana, Multitask Learning, 1997.
     """
 
     Hyperparameters = SharedBottomHyperparameters
@@ -29,34 +45,25 @@ class SharedBottom(Ranker):
         self,
         inputs: ModelInputs,
         hyperparameters: SharedBottomHyperparameters,
-        item_counts: Any | None = None,
+        item_counts: Tensor | None = None,
         name: str | None = None,
     ) -> None:
+        """Create the layers."""
         super().__init__(inputs, hyperparameters, item_counts, name)
         h = hyperparameters
-        self.items = ItemEmbedding(inputs, h.embedding_dimension, h.embedding_l2, name="items")
-        self.context = ContextEmbedding(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="context")
-        self.behaviour = keras.layers.Dense(self.items.width, use_bias=False, name="behaviour")
+        self.encoder = FeatureEncoder(inputs, h.embedding_dimension, h.embedding_l2, h.history_age, name="encoder")
         self.bottom = MLPTower(h.bottom_units, h.activation, h.dropout, name="bottom")
-        self.towers = [MLPTower(h.tower_units, h.activation, h.dropout, name=f"tower_{task}") for task in inputs.tasks]
-        self.scores = [keras.layers.Dense(1, dtype="float32", name=f"score_{task}") for task in inputs.tasks]
+        self.heads = TaskHeads(inputs.tasks, h.tower_units, h.activation, h.dropout, name="heads")
 
-    def encode_user(self, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        history, mask = self.items.history(features, training=training)
-        beside_items = self.context.history(features, training=training)
-        interest = masked_mean(history, mask)
-        if beside_items is not None:
-            interest += self.behaviour(masked_mean(beside_items, mask))
-        others = self.context.user(features, training=training)
-        return {"interest": interest} | ({} if others is None else {"others": others})
+    def encode_user(self, features: Features, training: bool | None = None) -> Features:
+        """Return `interest`, [B, d], and the others."""
+        return {
+            "interest": self.encoder.history_mean(features, training),
+            **self.encoder.user(features, training),
+        }
 
-    def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
-        target = self.items.candidate(features, training=training)
-        beside_target = self.context.candidate(features, training=training)
-        parts = [user["interest"], target, user.get("others"), beside_target]
-        joined = ops.concatenate([part for part in parts if part is not None], axis=-1)
-        shared = self.bottom(joined, training=training)
-        logits = [
-            score(tower(shared, training=training)) for tower, score in zip(self.towers, self.scores, strict=True)
-        ]
-        return self.to_logits(ops.concatenate(logits, axis=-1))
+    def score_candidates(self, user: Features, features: Features, training: bool | None = None) -> dict[str, Tensor]:
+        """Return the logits [B] by task."""
+        parts = [user["interest"], self.encoder.target(features, training)]
+        shared = self.bottom(self.encoder.join(parts, user, features, training), training=training)
+        return self.to_logits(self.heads([shared] * len(self.inputs_description.tasks), training=training))

@@ -88,11 +88,11 @@ class Sound(PooledRanker):
         self.hidden = keras.layers.Dense(16, activation="relu")
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
-        history, mask = self.items.history(features, training=training)
+        history, mask = self.encoder.history_items(features, training=training)
         return self.pool(history, mask)
 
     def score_candidates(self, user: Any, features: dict[str, Any], training: bool | None = None) -> Any:
-        target = self.items.candidate(features, training=training)
+        target = self.encoder.target(features, training=training)
         hidden = self.hidden(ops.concatenate([user, target], axis=-1))
         return self.to_logits(self.finish(self.output_layer(hidden), features, training))
 
@@ -151,7 +151,7 @@ class SkipsAnInput(Sound):
 
 class HasADeadWeight(Sound):
     def pool(self, history: Any, mask: Any) -> Any:
-        return ops.stop_gradient(self.behaviour(super().pool(history, mask)))
+        return ops.stop_gradient(self.encoder.behaviour(super().pool(history, mask)))
 
 
 class OverflowsInHalfPrecision(Sound):

@@ -69,13 +69,13 @@ def test_without_its_weight_nothing_is_added() -> None:
 
 def test_negatives_are_other_items_of_the_same_step() -> None:
     ranker, features = dien(PLAIN), make_features(PLAIN, 40)
-    history, mask = ranker.items.history(features)
+    history, mask = ranker.encoder.history_items(features)
     drawn = set()
     for _ in range(5):
-        negatives, valid = ranker._batch_mates(features["history_item"], history, mask)
+        negatives, valid = ranker._sample_from_batch(features["history_item"], history, mask)
         valid = np.asarray(valid)
         assert not valid[~np.asarray(mask)].any()
-        table = np.asarray(ranker.items.items.table)
+        table = np.asarray(ranker.encoder.items.items.table)
         items = np.argmin(np.abs(np.asarray(negatives)[..., None, :] - table).sum(-1), axis=-1)
         assert np.all(items[valid] != features["history_item"][valid])
         assert np.all(items[valid] != 0)
@@ -103,8 +103,8 @@ def test_the_loss_is_of_the_negatives_that_it_is_given_and_reaches_their_vectors
     assert all(size > 0.0 for path, size in sizes.items() if "extractor" in path or "/items/" in f"/{path}")
     for part in ("evolution", "attention", "tower", "score", "bias"):
         assert all(size == 0.0 for path, size in sizes.items() if f"/{part}/" in f"/{path}"), part
-    history, mask = ranker.items.history(features)
-    negatives, found = ranker.items.history_negatives(features)
+    history, mask = ranker.encoder.history_items(features)
+    negatives, found = ranker.encoder.items.history_negatives(features)
     states = ranker.encode_user(features)["states"]
     valid = np.asarray(mask) & np.asarray(found) & (features["history_negative_item"] != features["history_item"])
     np.testing.assert_allclose(loss, next_step_loss(states, history, negatives, valid), rtol=1e-5)
@@ -133,7 +133,7 @@ def test_the_vectors_of_negatives_alone_get_a_gradient() -> None:
     with tf.GradientTape() as tape:
         ranker({name: tf.constant(values) for name, values in features.items()}, training=True)
         (loss,) = ranker.losses
-    gradient = tf.convert_to_tensor(tape.gradient(loss, ranker.items.items.table.value)).numpy()
+    gradient = tf.convert_to_tensor(tape.gradient(loss, ranker.encoder.items.items.table.value)).numpy()
     assert np.abs(gradient[20]).sum() > 0.0
 
 

@@ -37,8 +37,8 @@ def test_serving_is_the_same_each_time_and_training_is_not() -> None:
 
 def test_an_interest_is_the_mean_of_its_channels_behaviours_by_their_scores() -> None:
     ranker, features = diffumin(PLAIN, channels=2), make_features(PLAIN, 5, full=True)
-    history, mask = ranker.items.history(features)
-    channels = np.asarray(ranker.channels(ranker.items.candidate(features)))
+    history, mask = ranker.encoder.history_items(features)
+    channels = np.asarray(ranker.channels(ranker.encoder.target(features)))
     means, found, has_any = ranker._interests(history, mask, channels)
     scores = np.asarray(history) @ channels
     for row in range(5):
@@ -54,10 +54,11 @@ def test_an_interest_is_the_mean_of_its_channels_behaviours_by_their_scores() ->
 
 def test_the_newest_are_taken_from_each_rows_own_end() -> None:
     ranker, features = diffumin(PLAIN, recent_length=2), make_features(PLAIN, 7)
-    history, mask = ranker.items.history(features)
-    newest, there = ranker._newest(history, mask)
+    history, mask = ranker.encoder.history_items(features)
+    user = ranker.encode_user(features)
+    newest, newest_mask = user["newest"], user["newest_mask"]
     lengths = np.asarray(mask).sum(1)
-    np.testing.assert_array_equal(there, [[length > 1, length > 0] for length in lengths])
+    np.testing.assert_array_equal(newest_mask, [[length > 1, length > 0] for length in lengths])
     for row, length in enumerate(lengths):
         if length:
             np.testing.assert_array_equal(newest[row, -1], history[row, length - 1])
@@ -79,7 +80,7 @@ def added(ranker: DiffuMIN, features: dict[str, np.ndarray]) -> dict[str, float]
 @pytest.mark.parametrize(("contrast", "reached"), [(0.0, False), (0.5, True)])
 def test_the_contrast_reaches_the_projection_where_it_has_a_weight(contrast: float, reached: bool) -> None:
     sizes = added(diffumin(PLAIN, contrast_weight=contrast), make_features(PLAIN, 14))
-    of_projection = [size for path, size in sizes.items() if "project/" in path]
+    of_projection = [size for path, size in sizes.items() if "projection/" in path]
     assert all((size > 0.0) == reached for size in of_projection[::2])  # the kernels
     assert any(size > 0.0 for path, size in sizes.items() if "denoiser" in path)
 

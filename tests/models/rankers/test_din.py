@@ -26,7 +26,7 @@ def din(inputs: ModelInputs, **hyperparameters: Any) -> DIN:
 
 def interest(ranker: DIN, features: dict[str, np.ndarray]) -> np.ndarray:
     """`u` [B, d], the weighted sum over the history."""
-    target, (history, mask) = ranker.items.candidate(features), ranker.items.history(features)
+    target, (history, mask) = ranker.encoder.target(features), ranker.encoder.history_items(features)
     return np.asarray(ranker.activation_unit(target, history, mask=mask))
 
 
@@ -69,7 +69,7 @@ def test_the_item_bias_is_the_targets_own_a_task() -> None:
     ranker = din(RICH)
     features = make_features(RICH, 9)
     before = ranker(features)
-    ranker.item_bias.table.assign_add(np.outer(np.arange(21.0), [1.0, -2.0]))
+    ranker.head.item_bias.table.assign_add(np.outer(np.arange(21.0), [1.0, -2.0]))
     after = ranker(features)
     np.testing.assert_allclose(after["click"] - before["click"], features["item"], rtol=1e-4)
     np.testing.assert_allclose(after["like"] - before["like"], -2.0 * features["item"], rtol=1e-4)
@@ -77,7 +77,7 @@ def test_the_item_bias_is_the_targets_own_a_task() -> None:
 
 def test_item_bias_and_batch_normalisation_can_be_left_out() -> None:
     ranker = din(PLAIN, item_bias=False, batch_normalization=False, activation="relu")
-    assert ranker.item_bias is None
+    assert ranker.head.item_bias is None
     assert ranker.non_trainable_variables == []
 
 

@@ -32,7 +32,7 @@ def test_a_logit_is_of_inner_products_and_of_each_side_alone() -> None:
     products = np.einsum("bkd,bd->bk", interests, items)
     weights = np.exp(products / 0.5) / np.sum(np.exp(products / 0.5), axis=1, keepdims=True)
     best = np.sum(weights * products, axis=1, keepdims=True)
-    kernel, bias = (np.asarray(weight) for weight in (model.of_product.kernel, model.of_product.bias))
+    kernel, bias = (np.asarray(weight) for weight in (model.product_weight.kernel, model.product_weight.bias))
     expected = best @ kernel + bias + user["logits"] + model.item_bias(features["item"])
     found = np.stack([model(features)[task] for task in RICH.tasks], axis=1)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

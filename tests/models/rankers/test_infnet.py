@@ -38,8 +38,8 @@ def test_the_order_of_the_steps_does_not_matter(variant: str) -> None:
 def test_tasks_that_change_places_with_their_heads_change_their_answers() -> None:
     ranker, features = infnet(RICH), make_features(RICH, 9)
     before = {task: np.asarray(values) for task, values in ranker(features).items()}
-    ranker.own_tasks.assign(ranker.own_tasks.numpy()[::-1])
-    for layers in (ranker.towers, ranker.scores):
+    ranker.task_tokens.assign(ranker.task_tokens.numpy()[::-1])
+    for layers in (ranker.heads.towers, ranker.heads.scores):
         first, second = layers[0].get_weights(), layers[1].get_weights()
         layers[0].set_weights(second)
         layers[1].set_weights(first)
@@ -67,7 +67,7 @@ def test_what_a_task_is_changes_what_the_fields_proxies_find() -> None:
         return found["fields"]
 
     before = fields_after_a_block()
-    ranker.own_tasks.assign(ranker.own_tasks.numpy() + 1.0)
+    ranker.task_tokens.assign(ranker.task_tokens.numpy() + 1.0)
     assert np.abs(fields_after_a_block() - before).max() > 1e-4
 
 
@@ -113,8 +113,8 @@ def test_the_order_of_the_fields_does_not_matter_beside_the_proxies_weights() ->
     # The user's three fields, its number, the item's three, its number.
     order = [2, 1, 0, 3, 6, 5, 4, 7]
     kernel = ranker.field_proxies.kernel.numpy().reshape(8, 4, -1)
-    ranker.user_fields.reverse()
-    ranker.item_fields.reverse()
+    ranker.tokens.user_fields.reverse()
+    ranker.tokens.item_fields.reverse()
     assert max(np.abs(ranker(features)[task] - expected).max() for task, expected in before.items()) > 1e-3
     ranker.field_proxies.kernel.assign(kernel[order].reshape(32, -1))
     for task, expected in before.items():
@@ -123,7 +123,7 @@ def test_the_order_of_the_fields_does_not_matter_beside_the_proxies_weights() ->
 
 def steps_proxies(ranker: INFNet, features: dict[str, np.ndarray]) -> np.ndarray:
     user = ranker.encode_user(features)
-    return np.asarray(ranker._of_types(user["steps"], user["mask"], user.get("types")))
+    return np.asarray(ranker._step_proxies(user["steps"], user["mask"], user.get("types")))
 
 
 @pytest.mark.parametrize("variant", ["v1", "v2"])

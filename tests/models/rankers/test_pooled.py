@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 
 from interestflow.models.inputs import ModelInputs
@@ -12,6 +13,7 @@ from tests.models.random_features import PLAIN, RICH, make_features
 
 def scores(inputs: ModelInputs, changes: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """With and without the changes, of the same ranker."""
+    keras.utils.set_random_seed(2)
     ranker = build_ranker("pooled", inputs, {"tower_units": (8,), "history_age": True})
     features = make_features(inputs, 9, full=True)
     return np.asarray(ranker(features | changes)["click"]), np.asarray(ranker(features)["click"])
@@ -40,10 +42,10 @@ def test_by_hand() -> None:
     """logit = w . relu([u; v]): u the mean of items 2 and 4, v item 3; item i is (i), all weights of the tower 1."""
     inputs = ModelInputs(tasks=("click",), item_rows=5, history_length=3, history_age_buckets=2)
     ranker = build_ranker("pooled", inputs, {"embedding_dimension": 1, "tower_units": (1,)})
-    ranker.items.items.table.assign(np.arange(5.0)[:, None])
-    ranker.tower.dense[0].kernel.assign([[1.0], [10.0]])
-    ranker.score.kernel.assign([[2.0]])
+    ranker.encoder.items.items.table.assign(np.arange(5.0)[:, None])
+    ranker.head.tower.dense[0].kernel.assign([[1.0], [10.0]])
+    ranker.head.score.kernel.assign([[2.0]])
     features = {"item": np.array([3]), "history_item": np.array([[2, 4, 0]]), "history_age": np.array([[1, 1, 0]])}
     np.testing.assert_array_equal(ranker(features)["click"], [2.0 * (3.0 + 30.0)])
-    history, mask = ranker.items.history(features)
+    history, mask = ranker.encoder.history_items(features)
     np.testing.assert_array_equal(masked_mean(history, mask), [[3.0]])

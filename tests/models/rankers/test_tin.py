@@ -43,7 +43,7 @@ def test_the_order_matters_through_the_temporal_encoding_alone(encoding: str, re
     features = make_features(RICH, 9, full=True)
     other = mixed(features, "history_age")
     assert np.median(np.abs(clicks(ranker, other) - clicks(ranker, features))) > 0.01
-    for table in (ranker.places, ranker.gaps):
+    for table in (ranker.positions, ranker.gaps):
         if table is not None:
             table.table.assign(np.zeros(table.table.shape))
     np.testing.assert_allclose(clicks(ranker, other), clicks(ranker, features), rtol=1e-4, atol=1e-5)
@@ -59,10 +59,10 @@ def test_the_representation_by_hand() -> None:
     """Items are (i), P[t] is (t / 10), d = 1: k = (2.2, 4.1), q = 3, and weights softmax(k q)."""
     inputs = ModelInputs(tasks=("click",), item_rows=5, history_length=3, history_age_buckets=2)
     ranker = build_ranker("tin", inputs, {"embedding_dimension": 1, "tower_units": (1,), "activation": "relu"})
-    ranker.items.items.table.assign(np.arange(5.0)[:, None])
-    ranker.places.table.assign(np.arange(4.0)[:, None] / 10)
-    ranker.tower.dense[0].kernel.assign([[1.0], [10.0]])
-    ranker.score.kernel.assign([[2.0]])
+    ranker.encoder.items.items.table.assign(np.arange(5.0)[:, None])
+    ranker.positions.table.assign(np.arange(4.0)[:, None] / 10)
+    ranker.head.tower.dense[0].kernel.assign([[1.0], [10.0]])
+    ranker.head.score.kernel.assign([[2.0]])
     features = {"item": np.array([3]), "history_item": np.array([[2, 4, 0]]), "history_age": np.array([[1, 1, 0]])}
     keys = np.array([2.2, 4.1])
     weights = np.exp(3.0 * keys) / np.exp(3.0 * keys).sum()

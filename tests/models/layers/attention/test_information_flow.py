@@ -1,0 +1,56 @@
+"""INFNet's block: which groups change, what a padded step may do, and one step of version 1 by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from interestflow.models.layers.attention.information_flow import GROUPS, InformationFlow
+
+COUNTS = {"fields": 3, "steps": None, "tasks": 2}
+MASK = np.array([[True, True, False, False], [True, False, False, False]])
+
+
+def groups() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Random tokens and proxies of two rows."""
+    random = np.random.default_rng(1)
+    sizes = {"fields": 3, "steps": 4, "tasks": 2}
+    tokens = {group: random.normal(size=(2, size, 4)).astype(np.float32) for group, size in sizes.items()}
+    return tokens, {group: random.normal(size=(2, 2, 4)).astype(np.float32) for group in GROUPS}
+
+
+@pytest.mark.parametrize("variant", ["v1", "v2"])
+def test_a_padded_step_changes_no_other_token(variant: str) -> None:
+    flow, (tokens, proxies) = InformationFlow(4, 8, variant, COUNTS), groups()
+    expected, expected_proxies = flow(tokens, proxies, MASK)
+    steps = np.where(MASK[:, :, None], tokens["steps"], 100.0).astype(np.float32)
+    found, found_proxies = flow(tokens | {"steps": steps}, proxies, MASK)
+    for group in GROUPS:
+        valid = MASK if group == "steps" else np.ones(tokens[group].shape[:2], bool)
+        np.testing.assert_allclose(np.asarray(found[group])[valid], np.asarray(expected[group])[valid], atol=1e-5)
+        np.testing.assert_allclose(found_proxies[group], expected_proxies[group], atol=1e-5)
+
+
+def test_the_last_block_updates_the_tasks_alone() -> None:
+    flow, (tokens, proxies) = InformationFlow(4, 8, "v1", COUNTS, ("tasks",)), groups()
+    found, found_proxies = flow(tokens, proxies, MASK)
+    for group in ("fields", "steps"):
+        np.testing.assert_array_equal(found[group], tokens[group])
+    assert np.abs(np.asarray(found["tasks"]) - tokens["tasks"]).max() > 0.01
+    assert set(found_proxies) == {"tasks"}
+
+
+def test_a_proxy_adds_what_it_attends_to_and_is_normalized() -> None:
+    flow, (tokens, proxies) = InformationFlow(4, 8, "v1", COUNTS), groups()
+    _, found = flow(tokens, proxies, MASK)
+    news = [flow.flows["fields"][source](proxies["fields"], tokens[source], mask=mask)
+            for source, mask in (("steps", MASK), ("tasks", None))]  # fmt: skip
+    expected = proxies["fields"] + np.asarray(news[0]) + np.asarray(news[1])
+    centred = expected - expected.mean(-1, keepdims=True)
+    normalized = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-3)
+    np.testing.assert_allclose(found["fields"], normalized, rtol=1e-4, atol=1e-5)
+
+
+def test_it_is_rebuilt_from_its_configuration() -> None:
+    flow = InformationFlow(4, 8, "v2", COUNTS, ("tasks",), name="flow")
+    assert InformationFlow.from_config(flow.get_config()).get_config() == flow.get_config()
