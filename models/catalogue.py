@@ -1,4 +1,4 @@
-"""All items there are: what a matcher retrieves from, draws negatives from and corrects popularity by."""
+"""Catalogue of all items, from which a matcher retrieves, samples negatives and corrects for popularity."""
 
 from __future__ import annotations
 
@@ -15,24 +15,29 @@ from interestflow.models.layers.embedding.gather import gather_rows
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Row i describes the item of id i: row 0 padding, then the vocabulary, rows of unknown items included.
+    """All items, of which row i describes the item with id i.
+
+    Row 0 is padding; then follows the vocabulary, including the ids of unknown items.
 
     Attributes:
-        tensors: by name the tensors of `ModelInputs.candidate_tensors`, [item_rows, ...], as the models get them;
-            `item` counts up from 0.
-        counts: [item_rows], in how many positives of the training split each item is the target.
+        tensors: tensors of `ModelInputs.candidate_tensors` by name, [item_rows, ...]; `item` counts up from 0.
+        counts: [item_rows], the number of positives of the training split whose target each item is.
     """
 
     tensors: dict[str, np.ndarray]
     counts: np.ndarray
 
     @classmethod
-    def of_ids(cls, inputs: ModelInputs, counts: Any) -> Catalogue:
-        """Of items without attributes."""
+    def from_ids(cls, inputs: ModelInputs, counts: Any) -> Catalogue:
+        """Return a catalogue of items without attributes."""
         return cls({"item": np.arange(inputs.item_rows)}, np.asarray(counts, np.float32))
 
     def check(self, inputs: ModelInputs) -> None:
-        """Raises ValueError, which names it, where a tensor is missing or has another shape than `inputs` says."""
+        """Check that the catalogue has every tensor that `inputs` describes, in its shape.
+
+        Raises:
+            ValueError: naming the tensor that is missing or has another shape.
+        """
         tensors = inputs.tensors()
         for name in sorted(inputs.candidate_tensors):
             if name not in self.tensors:
@@ -49,9 +54,18 @@ def _check_shape(name: str, values: np.ndarray, expected: tuple[int, ...]) -> No
 
 
 class CatalogueTensors(keras.layers.Layer):
-    """A catalogue as weights that do not learn, so that a model that is saved has it; zeros where none is given."""
+    """Catalogue as weights that are not trained, so that a saved model has it.
+
+    Args:
+        inputs: names, shapes and sizes of the input tensors.
+        catalogue: the items; None creates zeros, to be filled by loading weights.
+
+    Raises:
+        ValueError: if the catalogue does not fit `inputs`.
+    """
 
     def __init__(self, inputs: ModelInputs, catalogue: Catalogue | None, **kwargs: Any) -> None:
+        """Check the catalogue and create its weights at once, since calling the layer needs no input."""
         super().__init__(**{"trainable": False, **kwargs})
         if catalogue is not None:
             catalogue.check(inputs)
@@ -61,6 +75,7 @@ class CatalogueTensors(keras.layers.Layer):
         self.build()
 
     def build(self, *_: Any) -> None:
+        """Create the weights and fill them from the catalogue."""
         self.counts = self._weight("counts", (), "float32")
         self.attributes = [self._weight(name, shape, dtype) for name, (shape, dtype) in self.shapes.items()]
         if self._initial is not None:
@@ -75,11 +90,11 @@ class CatalogueTensors(keras.layers.Layer):
         )
 
     def features(self, items: Any) -> dict[str, Any]:
-        """The tensors [N, ...] that describe the items of ids [N]."""
+        """Return the tensors [N, ...] that describe the items with ids [N]."""
         named = zip(self.shapes, self.attributes, strict=True)
         return {"item": items, **{name: gather_rows(weight, items) for name, weight in named}}
 
     def probabilities(self, items: Any) -> Any:
-        """Share [N], float32, of the training positives whose target each item is."""
+        """Return the share [N], float32, of the training positives whose target each item with ids [N] is."""
         total = ops.maximum(ops.sum(ops.convert_to_tensor(self.counts)), 1.0)
         return gather_rows(self.counts, items) / total

@@ -1,4 +1,4 @@
-"""What replicas that share a batch must know of one another. With one replica these do nothing and cost nothing."""
+"""Cross-replica reductions and gathers, and losses kept apart by replica. No-ops on a single replica."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras import ops
 
 
 def sum_over_replicas(value: Any) -> Any:
-    """The sum of `value`, of any shape, over all replicas; differentiable."""
+    """Return the sum of `value`, of any shape, over all replicas; differentiable."""
     context = _replica_context()
     if context is None:
         return value
@@ -21,13 +21,16 @@ def sum_over_replicas(value: Any) -> Any:
 
 
 def gather_over_replicas(values: Any) -> Any:
-    """`values` [N, ...] of all replicas, joined along the first axis."""
+    """Return the `values` [N, ...] of all replicas, concatenated along the first axis."""
     context = _replica_context()
     return values if context is None else context.all_gather(values, axis=0)
 
 
-def own_first(values: Any) -> Any:
-    """As `gather_over_replicas`, but each replica has its own `values` first; as many on each."""
+def gather_own_first(values: Any) -> Any:
+    """Return the `values` of all replicas as `gather_over_replicas` does, each replica's own first.
+
+    Every replica must have the same number of them.
+    """
     context = _replica_context()
     if context is None:
         return values
@@ -36,25 +39,26 @@ def own_first(values: Any) -> Any:
 
 
 def replica_count() -> int:
-    """How many replicas share a batch."""
+    """Return the number of replicas that share a batch."""
     context = _replica_context()
     return 1 if context is None else int(context.num_replicas_in_sync)
 
 
 class LossesByReplica:
-    """Makes `add_loss` safe where replicas share a model; for whatever layer or model calls it, named before Keras's.
+    """Mixin that makes `add_loss` safe where replicas share a model.
 
-    Keras keeps added losses on the layer and forgets them when the model is called again. While a step is traced the
-    replicas take turns at every exchange, so that one replica's call would forget, or count, what another has added.
+    Every layer or model that calls `add_loss` needs it, before Keras's class in its bases. Keras keeps added losses on
+    the layer and drops them when the model is called again. While a step is traced, the replicas take turns at every
+    exchange, so that one replica's call would drop, or count, the losses that another has added.
     """
 
     _by_replica: dict[int, list[Any]]
 
     @contextmanager
-    def keeping_losses(self) -> Iterator[None]:
-        """As within a call of this layer, so that what its parts add is in `losses`, and nothing older is.
+    def collect_losses(self) -> Iterator[None]:
+        """Collect in `losses` what the parts of this layer add, and nothing older, as within a call of the layer.
 
-        Called one by one outside of any call, each would forget what it added before.
+        Called one by one outside of any call, each part would drop the losses that were added before.
         """
         self._get_call_context()  # type: ignore[attr-defined]
         try:
@@ -81,7 +85,7 @@ def _replica_number() -> int:
 
 
 def _replica_context() -> Any:
-    """TensorFlow's context of this replica; None where it is the only one, or none is running."""
+    """Return TensorFlow's context of this replica; None where it is the only one, or none is running."""
     if keras.backend.backend() != "tensorflow":
         return None
     import tensorflow as tf

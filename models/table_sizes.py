@@ -1,4 +1,4 @@
-"""How large the embedding tables of a model will be, known before any of them takes memory."""
+"""Sizes of a model's embedding tables, computed before any of them takes memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class TableSize:
-    """Of one table: `rows` vectors of `width` numbers, and what the optimizer keeps beside them, in bytes."""
+    """Size of one table: `rows` embeddings of `width` values, and the memory of its optimizer slots in bytes."""
 
     name: str
     rows: int
@@ -24,21 +24,22 @@ class TableSize:
 
     @property
     def weight_bytes(self) -> int:
-        """Tables are in float32, whatever is computed with."""
+        """Memory of the table in bytes; tables are float32 under every precision policy."""
         return FLOAT_BYTES * self.rows * self.width
 
     @property
     def bytes(self) -> int:
+        """Memory of the table and its optimizer slots in bytes."""
         return self.weight_bytes + self.slot_bytes
 
 
 def table_sizes(build: Callable[[], Any], config: OptimizerConfig) -> tuple[TableSize, ...]:
-    """The tables of the model that `build` makes, the largest first.
+    """Return the sizes of the tables of the model that `build` builds, the largest first.
 
     Args:
-        build: makes a model with its weights. It is called with every table of one row, so that it returns also where
-            the tables would fit into no memory.
-        config: the optimizer that will train it.
+        build: builds a model with its weights. It is called while every table has a single row, so that it returns
+            even if the full tables would not fit into memory.
+        config: the optimizer that will train the model.
     """
     with declare_tables() as tables:
         build()
@@ -47,5 +48,5 @@ def table_sizes(build: Callable[[], Any], config: OptimizerConfig) -> tuple[Tabl
 
 
 def _slot_bytes(table: DeclaredTable, config: OptimizerConfig) -> int:
-    """A slot is one number a row, or one a weight, so that those of one row tell those of all."""
+    """Return the memory of a table's slots: they have one value for each row or weight, so that one row's scale up."""
     return table.rows * slot_bytes(build_optimizer(config), table.variable) if table.variable.trainable else 0

@@ -76,7 +76,7 @@ class PipelineConfig(IngestionConfig):
 
     @model_validator(mode="after")
     def _has_known_slices(self) -> PipelineConfig:
-        attributes = {attribute.name: attribute for attribute in self.features.with_target()}
+        attributes = {attribute.name: attribute for attribute in self.features.target_attributes()}
         known = {"history_length", "user", "item"} | attributes.keys()
         for number, name in enumerate(self.evaluation.slices):
             if name not in known:

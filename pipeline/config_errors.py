@@ -1,4 +1,4 @@
-"""Says what is wrong with a configuration: one sentence a mistake, with key, expectation, value, file and line."""
+"""Descriptions of the mistakes in a configuration: one sentence each, with key, expectation, value, file and line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime
 import difflib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -37,14 +38,17 @@ EXPECTATIONS = {
     "model_type": "a section of keys",
     "model_attributes_type": "a section of keys",
 }
-"""By pydantic's name for the kind of mistake; braces stand for what pydantic says of it."""
+"""Expectations by pydantic's name for the kind of mistake; braces are filled from the context that pydantic gives."""
 
 UNION_MEMBERS = {"float", "int", "str", "bool"}
-"""What pydantic adds to the place of a mistake when a value may be of several types."""
+"""What pydantic appends to the location of a mistake when a value may be of several types."""
+
+Location = tuple[str | int, ...]
+"""Keys and list positions that lead to a value, from the top of the document."""
 
 
 def describe(mistakes: Sequence[Any], root: type[BaseModel], tree: yaml.Node | None, path: Path) -> list[str]:
-    """One sentence a mistake.
+    """Return one sentence for each mistake.
 
     Args:
         mistakes: pydantic's errors.
@@ -52,17 +56,18 @@ def describe(mistakes: Sequence[Any], root: type[BaseModel], tree: yaml.Node | N
         tree: the document with its line numbers.
         path: the file, as it is to be named.
     """
+    document = _Document(root, tree, path)
     mistakes = [*mistakes, *_within_renamed_sections(mistakes)]
-    places = [_place(mistake) for mistake in mistakes]
+    locations = [_location(mistake) for mistake in mistakes]
     sentences = []
-    for mistake, place in zip(mistakes, places, strict=True):
+    for mistake, location in zip(mistakes, locations, strict=True):
         # pydantic counts only the good entries of a list, so one bad entry would also make the list too short.
-        inside = any(len(other) > len(place) and other[: len(place)] == place for other in places)
-        if mistake["type"] == "too_short" and inside:
+        has_bad_entry = any(len(other) > len(location) and other[: len(location)] == location for other in locations)
+        if mistake["type"] == "too_short" and has_bad_entry:
             continue
-        # Of a value that may be of two types, pydantic complains once for each.
-        alike = [other for other, at in zip(mistakes, places, strict=True) if at == place]
-        sentence = _sentence(mistake, alike, place, root, tree, path)
+        # pydantic reports a value that may be of several types once for each.
+        alternatives = [other for other, at in zip(mistakes, locations, strict=True) if at == location]
+        sentence = document.sentence(mistake, alternatives, location)
         if sentence not in sentences:
             sentences.append(sentence)
     return sentences
@@ -79,52 +84,83 @@ def _within_renamed_sections(mistakes: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _place(mistake: Any) -> tuple[str | int, ...]:
-    """The keys that lead to the mistake, without what pydantic adds to them."""
+def _location(mistake: Any) -> Location:
+    """Return the keys that lead to a mistake, without what pydantic adds to them."""
     parts = [part for part in mistake["loc"] if not (isinstance(part, str) and part.startswith(("function-", "[")))]
     if len(parts) > 1 and parts[-1] in UNION_MEMBERS:
         parts.pop()
     return tuple(parts)
 
 
-def _sentence(
-    mistake: Any,
-    alike: list[Any],
-    place: tuple[str | int, ...],
-    root: type[BaseModel],
-    tree: yaml.Node | None,
-    path: Path,
-) -> str:
-    key = _key(place)
-    kind, received, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
-    if kind == "value_error":
-        reason = str(context["error"])
-        whole = re.match(r"`([a-z_0-9.]+)`", reason)
-        own = re.match(r"`([a-z_]+)` should", reason)
-        if key and own:
-            place = (*place, own[1])
-            text = f"`{_key(place)}`{reason[len(own[1]) + 2 :]}"
-        elif whole and not key:
-            place, text = tuple(int(part) if part.isdigit() else part for part in whole[1].split(".")), reason
-        elif key:
-            text = f"`{key}` {reason}" if reason.startswith("should") else f"`{key}`: {reason}"
+@dataclass(frozen=True)
+class _Document:
+    """The configuration file that is described: its class, its lines and its name."""
+
+    root: type[BaseModel]
+    tree: yaml.Node | None
+    path: Path
+
+    def sentence(self, mistake: Any, alternatives: list[Any], location: Location) -> str:
+        """Return the sentence that describes a mistake; `alternatives` are all mistakes of the same value."""
+        key, kind = _key(location), mistake["type"]
+        if kind == "value_error":
+            location, text = _describe_value_error(str(mistake["ctx"]["error"]), location)
+        elif kind == "missing":
+            text = f"`{key}` is missing"
+        elif kind == "extra_forbidden" and (renamed := new_key(location)) is not None:
+            text = f"`{key}` is now called `{renamed}`"
+        elif kind == "extra_forbidden":
+            text = f"`{key}` is not a key that is known here{self._suggestion(location)}"
         else:
-            text = reason
-    elif kind == "missing":
-        text = f"`{key}` is missing"
-    elif kind == "extra_forbidden" and (renamed := new_key(place)) is not None:
-        text = f"`{key}` is now called `{renamed}`"
-    elif kind == "extra_forbidden":
-        text = f"`{key}` is not a key that is known here{_suggestion(place, root, tree)}"
-    else:
-        shown = "nothing" if received is None else repr(received) if isinstance(received, str) else f"{received}"
-        if len(shown) > 80:
-            shown = f"{shown[:77]}..."
-        expected = " or ".join(dict.fromkeys(_expectation(other) for other in alike))
-        renamed = new_value(place, received)
-        note = "" if renamed is None else f", which is now called {renamed}"
-        text = f"`{key}` should be {expected}, received {shown}{note}"
-    return f"{text} ({path}, line {line_of(tree, place)})"
+            expected = " or ".join(dict.fromkeys(_expectation(other) for other in alternatives))
+            renamed = new_value(location, mistake["input"])
+            note = "" if renamed is None else f", which is now called {renamed}"
+            text = f"`{key}` should be {expected}, received {_show(mistake['input'])}{note}"
+        return f"{text} ({self.path}, line {line_of(self.tree, location)})"
+
+    def _suggestion(self, location: Location) -> str:
+        """Return the known key that is closest to the one at `location`, or else all that could stand there."""
+        known = self._known_keys(location[:-1])
+        close = difflib.get_close_matches(str(location[-1]), known, n=1)
+        if close:
+            return f"; did you mean `{close[0]}`?"
+        return f"; known are {', '.join(f'`{name}`' for name in known)}" if known else ""
+
+    def _known_keys(self, location: Location) -> list[str]:
+        section: type[BaseModel] = self.root
+        for depth, part in enumerate(location):
+            if isinstance(part, int):
+                continue
+            field = next((f for name, f in section.model_fields.items() if part in (name, f.alias)), None)
+            inner = section_class(field.annotation) if field else None
+            if inner is None:
+                return []
+            section = inner
+            if section is ModelHyperparameters:
+                name = _value(self.tree, (*location[: depth + 1], "name"))
+                section = registry.spec(str(name)).hyperparameters if name in registry.names() else section
+        return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _describe_value_error(reason: str, location: Location) -> tuple[Location, str]:
+    """Return the location and the text of a mistake that a validator of this project reported by `reason`."""
+    key = _key(location)
+    path = re.match(r"`([a-z_0-9.]+)`", reason)
+    own_key = re.match(r"`([a-z_]+)` should", reason)
+    if key and own_key:
+        location = (*location, own_key[1])
+        return location, f"`{_key(location)}`{reason[len(own_key[1]) + 2 :]}"
+    if path and not key:
+        return tuple(int(part) if part.isdigit() else part for part in path[1].split(".")), reason
+    if key:
+        return location, f"`{key}` {reason}" if reason.startswith("should") else f"`{key}`: {reason}"
+    return location, reason
+
+
+def _show(value: object) -> str:
+    """Return a received value as messages show it, cut to 80 characters."""
+    shown = "nothing" if value is None else repr(value) if isinstance(value, str) else f"{value}"
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 def _expectation(mistake: Any) -> str:
@@ -139,59 +175,34 @@ def _expectation(mistake: Any) -> str:
     return str(mistake["msg"].removeprefix("Input should be ").removeprefix("a valid "))
 
 
-def _key(place: tuple[str | int, ...]) -> str:
-    return ".".join(str(part) for part in place)
-
-
-def _suggestion(place: tuple[str | int, ...], root: type[BaseModel], tree: yaml.Node | None) -> str:
-    """The key that was probably meant, or else all that could stand there."""
-    known = _known_keys(place[:-1], root, tree)
-    close = difflib.get_close_matches(str(place[-1]), known, n=1)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known are {', '.join(f'`{name}`' for name in known)}" if known else ""
-
-
-def _known_keys(place: tuple[str | int, ...], root: type[BaseModel], tree: yaml.Node | None) -> list[str]:
-    section: type[BaseModel] = root
-    for number, part in enumerate(place):
-        if isinstance(part, int):
-            continue
-        field = next((f for name, f in section.model_fields.items() if part in (name, f.alias)), None)
-        inner = section_class(field.annotation) if field else None
-        if inner is None:
-            return []
-        section = inner
-        if section is ModelHyperparameters:
-            name = _value(tree, (*place[: number + 1], "name"))
-            section = registry.spec(str(name)).hyperparameters if name in registry.names() else section
-    return [field.alias or name for name, field in section.model_fields.items()]
+def _key(location: Location) -> str:
+    return ".".join(str(part) for part in location)
 
 
 def section_class(annotation: Any) -> type[BaseModel] | None:
-    """The section within `Section`, `Section | None` or `tuple[Section, ...]`."""
+    """Return the section within `Section`, `Section | None` or `tuple[Section, ...]`, or None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := section_class(part))), None)
+    return next((section for part in get_args(annotation) if (section := section_class(part))), None)
 
 
-def _value(node: yaml.Node | None, place: tuple[Any, ...]) -> Any:
-    for part in place:
+def _value(node: yaml.Node | None, location: Location) -> Any:
+    for part in location:
         if not isinstance(node, yaml.MappingNode):
             return None
         node = next((value for key, value in node.value if key.value == str(part)), None)
     return node.value if node else None
 
 
-def line_of(node: yaml.Node | None, place: tuple[Any, ...]) -> int:
-    """The line (from 1) of the key at `place`, or of the nearest key around it that the file has."""
+def line_of(node: yaml.Node | None, location: Location) -> int:
+    """Return the line (from 1) of the key at `location`, or of the nearest key around it that the file has."""
     line = node.start_mark.line + 1 if node else 1
-    for part in place:
+    for part in location:
         if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if found is None:
+            entry = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if entry is None:
                 break
-            line, node = found[0].start_mark.line + 1, found[1]
+            line, node = entry[0].start_mark.line + 1, entry[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             line = node.start_mark.line + 1
@@ -201,7 +212,7 @@ def line_of(node: yaml.Node | None, place: tuple[Any, ...]) -> int:
 
 
 def repeated_keys(node: yaml.Node | None, prefix: str = "") -> list[tuple[str, int]]:
-    """Key and line of what a mapping has twice; YAML would silently keep the last."""
+    """Return path and line of each key that a mapping has twice, of which YAML would silently keep the last."""
     repeated: list[tuple[str, int]] = []
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
@@ -211,6 +222,6 @@ def repeated_keys(node: yaml.Node | None, prefix: str = "") -> list[tuple[str, i
             seen.add(key.value)
             repeated += repeated_keys(value, f"{prefix}{key.value}.")
     elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            repeated += repeated_keys(value, f"{prefix}{number}.")
+        for position, value in enumerate(node.value):
+            repeated += repeated_keys(value, f"{prefix}{position}.")
     return repeated

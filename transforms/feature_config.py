@@ -113,18 +113,18 @@ class FeaturesConfig(Section):
         "the attribute counts as a leak and the run fails.",
     )
 
-    def along_history(self) -> tuple[AttributeConfig, ...]:
+    def history_attributes(self) -> tuple[AttributeConfig, ...]:
         """Return the attributes that the model sees along the history."""
         return tuple(attribute for attribute in self.attributes if "history" in attribute.use)
 
-    def of_item_vector(self) -> tuple[AttributeConfig, ...]:
+    def item_vector_attributes(self) -> tuple[AttributeConfig, ...]:
         """Return the attributes of items that are seen both with the target and along the history."""
         return tuple(a for a in self.attributes if a.source == "items" and {"target", "history"} <= set(a.use))
 
-    def of_source(self, source: Source) -> tuple[AttributeConfig, ...]:
+    def attributes_of(self, source: Source) -> tuple[AttributeConfig, ...]:
         """Return the attributes of one table."""
         return tuple(attribute for attribute in self.attributes if attribute.source == source)
 
-    def with_target(self) -> tuple[AttributeConfig, ...]:
+    def target_attributes(self) -> tuple[AttributeConfig, ...]:
         """Return the attributes that the model sees with the target."""
         return tuple(attribute for attribute in self.attributes if "target" in attribute.use)

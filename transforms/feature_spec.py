@@ -36,9 +36,9 @@ def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, Ra
         feature_names.HISTORY_ITEM: tf.io.VarLenFeature(tf.string),
         feature_names.HISTORY_AGE: tf.io.VarLenFeature(tf.int64),
     }
-    for attribute in config.features.with_target():
+    for attribute in config.features.target_attributes():
         spec[attribute.name] = _target_feature(attribute)
-    for attribute in config.features.along_history():
+    for attribute in config.features.history_attributes():
         dtype = tf.float32 if attribute.kind == "numeric" else tf.string
         spec[feature_names.history(attribute.name)] = tf.io.VarLenFeature(dtype)
     if config.features.user.in_model or with_labels:
@@ -49,7 +49,7 @@ def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, Ra
     spec |= dict.fromkeys((feature_names.TIMESTAMP, feature_names.HISTORY_COUNT), integer)
     if config.sequence.history_negatives:
         spec[feature_names.HISTORY_NEGATIVE_ITEM] = tf.io.VarLenFeature(tf.string)
-        for attribute in config.features.of_item_vector():
+        for attribute in config.features.item_vector_attributes():
             along_history = spec[feature_names.history(attribute.name)]
             spec[feature_names.history_negative(attribute.name)] = along_history
     spec[feature_names.SAMPLING_PROBABILITY] = number

@@ -116,7 +116,7 @@ def _encode_attribute(
     else:
         encoder = identity_encoder(attribute, attribute.name, _analyzed(features))
     outputs = encode(features, encoder)
-    if config.sequence.history_negatives and attribute in config.features.of_item_vector():
+    if config.sequence.history_negatives and attribute in config.features.item_vector_attributes():
         name = feature_names.history_negative(attribute.name)
         outputs |= encode({name: _along_history(attribute, inputs[name], is_logged, length)}, encoder)
     return outputs

@@ -72,14 +72,14 @@ def polars(config: IngestionConfig, folder: Path) -> dict[str, float]:
     events = _events(config).sort("user", "timestamp", "order")
     for name in ("items", "users"):
         table = getattr(config.data, name)
-        attributes = config.features.of_source(name)
+        attributes = config.features.attributes_of(name)
         if table is None or not attributes:
             continue
         frame = read_entities(table, config.data.folder, [a.source_column for a in attributes]).frame
         columns = [_texts(frame, a.source_column).alias(f"__{a.name}") for a in attributes]
         frame = frame.select("id", *columns)
         events = events.join(frame, left_on=name[:-1], right_on="id", how="left", maintain_order="left")
-    own = [_texts(events, a.source_column).alias(f"__{a.name}") for a in config.features.of_source("events")]
+    own = [_texts(events, a.source_column).alias(f"__{a.name}") for a in config.features.attributes_of("events")]
     events = events.with_columns(
         *own,
         pl.when(is_selected(task.label, config.data.events.event_type))
@@ -126,12 +126,12 @@ def _polars_batch(
     task = config.tasks[0]
     ranges = chunk.select(pl.int_ranges("__start", "__stop")).to_series()
     flat = ranges.list.explode(keep_nulls=False, empty_as_null=False)
-    past = behaviours.select("item", "timestamp", *(f"__{a.name}" for a in config.features.along_history()))[flat]
+    past = behaviours.select("item", "timestamp", *(f"__{a.name}" for a in config.features.history_attributes()))[flat]
     lengths = ranges.list.len().to_numpy()
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
     age = (np.repeat(chunk["timestamp"].to_numpy(), lengths) - past["timestamp"].to_numpy()) // 1_000_000
     columns: dict[str, pa.Array] = {"history_item": _bytes(past["item"]), "history_age": pa.array(age)}
-    for attribute in config.features.along_history():
+    for attribute in config.features.history_attributes():
         columns[f"history_{attribute.name}"] = _bytes(past[f"__{attribute.name}"].fill_null(""))
     columns = {name: pa.LargeListArray.from_arrays(offsets, values) for name, values in columns.items()}
     single = {
@@ -151,7 +151,7 @@ def _polars_batch(
         single[name] = _bytes(
             pl.select(pl.when(is_known).then(pl.lit(words[0])).otherwise(pl.lit(words[1]))).to_series()
         )
-    for attribute in config.features.with_target():
+    for attribute in config.features.target_attributes():
         values = chunk[f"__{attribute.name}"].fill_null("")
         if attribute.kind == "categorical_list":
             lists = values.str.split(attribute.separator).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -180,7 +180,7 @@ def per_event(config: IngestionConfig, folder: Path) -> dict[str, float]:
     tables = {}
     for name in ("items", "users"):
         table = getattr(config.data, name)
-        attributes = config.features.of_source(name)
+        attributes = config.features.attributes_of(name)
         if table is not None:
             frame = read_entities(table, config.data.folder, [a.source_column for a in attributes]).frame
             tables[name] = {row["id"]: row for row in frame.iter_rows(named=True)}
@@ -279,12 +279,12 @@ def _user_examples(
         feature["history_age"].int64_list.value.extend(
             (event["timestamp"] - past_event["timestamp"]) // 1_000_000 for past_event in past
         )
-        for attribute in config.features.along_history():
+        for attribute in config.features.history_attributes():
             texts = [value(past_event, attribute) for past_event in past]
             feature[f"history_{attribute.name}"].bytes_list.value.extend(
                 b"" if text is None else str(text).encode() for text in texts
             )
-        for attribute in config.features.with_target():
+        for attribute in config.features.target_attributes():
             own = value(event, attribute)
             if attribute.kind == "numeric":
                 feature[attribute.name].float_list.value.append(float("nan") if own is None else float(own))

@@ -15,7 +15,7 @@ from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.losses import retrieval as retrieval_losses
 from interestflow.models.matchers.hyperparameters import MatcherHyperparameters
-from interestflow.models.replicas import own_first, replica_count, sum_over_replicas
+from interestflow.models.replicas import gather_own_first, replica_count, sum_over_replicas
 
 
 class Matcher(DescribedModel):
@@ -92,7 +92,7 @@ class Matcher(DescribedModel):
             weights: [B], of the rows, at least 0; None is ones. Only their ratios count. A row of weight 0 is still
                 among the other rows' negatives.
         """
-        with self.keeping_losses():
+        with self.collect_losses():
             users = self.encode_user(features, training=True)
             items = self.encode_items(features, training=True)
             return self.weighted_mean(self.row_losses(users, items, features), weights)
@@ -117,7 +117,7 @@ class Matcher(DescribedModel):
         users = self.queries(ops.cast(users, "float32"), ops.cast(items, "float32"))
         items = ops.cast(items, "float32")
         if h.loss == "in_batch_softmax":
-            candidates, ids = own_first(items), own_first(own)
+            candidates, ids = gather_own_first(items), gather_own_first(own)
             probabilities = self.catalogue.probabilities(ids) if h.popularity_correction else None
             options = {"temperature": h.temperature, "hard_negatives": h.hard_negatives}
             if self.scores_by_best_interest and retrieval_losses.has_recommenders():

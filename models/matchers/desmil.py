@@ -50,7 +50,7 @@ class DESMIL(ComiRec):
         self.steps.assign(self.hyperparameters.weight_steps if epoch > 0 else 0)
 
     def training_loss(self, features: dict[str, Any], weights: Any | None = None) -> Any:
-        with self.keeping_losses():
+        with self.collect_losses():
             interests = self.interests(features, training=True)
             learned, _ = self.row_weights(interests)
             weights = learned if weights is None else learned * ops.cast(weights, "float32")

@@ -186,7 +186,7 @@ class IDNP(Matcher):
 
     def training_loss(self, features: dict[str, Any], weights: Any | None = None) -> Any:
         """See `Matcher` and the class."""
-        with self.keeping_losses():
+        with self.collect_losses():
             users, distances = self.in_training(features)
             losses = self.row_losses(users, self.encode_items(features, training=True), features)
             losses += ops.convert_to_tensor(self.divergence_weight) * distances

@@ -71,7 +71,7 @@ def query_ranker(config: PipelineConfig, folder: str, examples: str, slices: Seq
 
     Lists should be diverse in the first categorical attribute of items; where there is none, diversity is undefined.
     """
-    item_attributes = [attribute for attribute in config.features.with_target() if attribute.source == "items"]
+    item_attributes = [attribute for attribute in config.features.target_attributes() if attribute.source == "items"]
     kinds = [attribute.name for attribute in item_attributes if attribute.kind != "numeric"]
     return QueryRanker(
         folder=folder,
@@ -97,7 +97,7 @@ def shards_of(examples: str) -> list[tuple[tuple[str, ...], str | None]]:
 
 def _target_slices(config: PipelineConfig) -> frozenset[str]:
     """Return the names of the slices that partition queries by their target rather than by their user."""
-    item_attributes = (a.name for a in config.features.with_target() if a.source == "items")
+    item_attributes = (a.name for a in config.features.target_attributes() if a.source == "items")
     return frozenset({"item", POPULARITY, *item_attributes})
 
 

@@ -96,7 +96,7 @@ class Slice:
 
 def slices_of(config: PipelineConfig) -> tuple[Slice, ...]:
     """Return the slices that `evaluation.slices` names."""
-    attributes: Mapping[str, Any] = {attribute.name: attribute for attribute in config.features.with_target()}
+    attributes: Mapping[str, Any] = {attribute.name: attribute for attribute in config.features.target_attributes()}
     slices = []
     for name in config.evaluation.slices:
         if name in INGESTION_SLICES:

@@ -188,7 +188,7 @@ class Split:
             longest = tf.reduce_max(tf.math.count_nonzero(tensors[feature_names.HISTORY_ITEM], axis=1))
             step = math.ceil(length / LENGTHS)
             cut = tf.clip_by_value(-(-longest // step) * step, step, length)
-            tensors |= {name: tensors[name][:, :cut] for name in self.inputs.along_history()}
+            tensors |= {name: tensors[name][:, :cut] for name in self.inputs.history_tensors()}
         return self._arranged(tensors)
 
     def _parsed(self, batches: tf.data.Dataset) -> tf.data.Dataset:

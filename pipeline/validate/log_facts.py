@@ -69,8 +69,8 @@ def event_facts(
     """Made by the same code as the examples of a run, all users being one shard."""
     training = events.filter(pl.col(TIMESTAMP) < boundaries.validation).group_by(ITEM).len().sort(ITEM)
     catalogue = CatalogueCounts(training.get_column(ITEM), training.get_column("len").to_numpy())
-    of_items = Entities.from_frame(items, config.features.of_source("items"))
-    of_users = Entities.from_frame(users, config.features.of_source("users"))
+    of_items = Entities.from_frame(items, config.features.attributes_of("items"))
+    of_users = Entities.from_frame(users, config.features.attributes_of("users"))
     shard = ShardExamples(events, config, of_items, of_users, boundaries, catalogue)
     time = events.get_column(TIMESTAMP)
     behaviours = shard.behaviour_counts
@@ -99,7 +99,7 @@ def event_facts(
 def attribute_facts(frame: pl.DataFrame | None, config: IngestionConfig, source: Source) -> list[AttributeFacts]:
     if frame is None or frame.is_empty():
         return []
-    return [_facts_of(attribute, frame) for attribute in config.features.of_source(source)]
+    return [_facts_of(attribute, frame) for attribute in config.features.attributes_of(source)]
 
 
 def _facts_of(attribute: AttributeConfig, frame: pl.DataFrame) -> AttributeFacts:

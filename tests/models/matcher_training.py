@@ -29,7 +29,7 @@ def train(
     """The matcher `name` after `epochs` over the positives `features`, of items without attributes."""
     keras.utils.set_random_seed(seed)
     counts = np.bincount(features["item"], minlength=inputs.item_rows)
-    matcher = build_matcher(name, inputs, hyperparameters, Catalogue.of_ids(inputs, counts))
+    matcher = build_matcher(name, inputs, hyperparameters, Catalogue.from_ids(inputs, counts))
     optimizer = LazyAdam(learning_rate)
     optimizer.build(matcher.trainable_variables)
 

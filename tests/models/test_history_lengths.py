@@ -14,7 +14,7 @@ ROWS, PADDED = 9, 6
 @pytest.mark.parametrize("name", names("ranker"))
 def test_one_trace_takes_histories_of_any_length(name: str) -> None:
     ranker = battery.shaken(lambda: build_ranker(name, RICH, {"embedding_dimension": 4}))
-    along = RICH.along_history()
+    along = RICH.history_tensors()
     features = make_features(RICH, ROWS)
     longer = with_longer_padding(features, PADDED)
     labels, masks = make_labels(RICH, ROWS, 2)

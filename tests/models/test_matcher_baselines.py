@@ -26,7 +26,7 @@ def test_everybody_gets_what_is_taken_most() -> None:
     """Items of counts 0, 1 and 3 have log 1, log 2 and log 4, for whomever."""
     counts = np.zeros(21, np.float32)
     counts[[4, 9]] = 1.0, 3.0
-    model = build_matcher("popularity", PLAIN, {}, Catalogue.of_ids(PLAIN, counts))
+    model = build_matcher("popularity", PLAIN, {}, Catalogue.from_ids(PLAIN, counts))
     users = model.encode_user(make_features(PLAIN, 2))
     scores = model.score(users, model.encode_items({"item": np.array([1, 4, 9])}))
     np.testing.assert_allclose(scores, [np.log([1.0, 2.0, 4.0])] * 2, rtol=1e-6)

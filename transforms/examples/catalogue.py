@@ -29,7 +29,7 @@ ARROW_TYPES: dict[Any, pa.DataType] = {tf.string: pa.large_binary(), tf.float32:
 def write_items(_: None, config: IngestionConfig, folder: str, catalogue: CatalogueCounts) -> int:
     """Write the examples of all items into one file in `folder`, and return their number."""
     table = read_attributes(config, "items")
-    entities = Entities.from_frame(None if table is None else table.frame, config.features.of_source("items"))
+    entities = Entities.from_frame(None if table is None else table.frame, config.features.attributes_of("items"))
     encoder, count = RecordBatchToExamplesEncoder(), 0
     with ExampleFile(f"{folder}/data_tfrecord-00000-of-00001.gz") as file:
         for batch in item_batches(config, entities, catalogue):
@@ -69,7 +69,7 @@ def _batch(config: IngestionConfig, items: Entities, ids: pl.Series, is_cold: np
         feature_names.SAMPLING_PROBABILITY: pa.array(np.ones(count, np.float32)),
         feature_names.SLICE_ITEM: to_arrow(pl.Series(["known", "cold"]).gather(is_cold.astype(np.int64))),
     }
-    for attribute in config.features.of_source("items"):
+    for attribute in config.features.attributes_of("items"):
         if "target" in attribute.use:
             values[attribute.name] = items.values.target[attribute.name].take(item_row)
     labels = [name for task in config.tasks for name in (feature_names.label(task.name), feature_names.mask(task.name))]

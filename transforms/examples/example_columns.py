@@ -43,7 +43,7 @@ def attribute_columns(shard: ShardData, rows: ExampleRows) -> Columns:
     item_row = shard.item_row[np.where(rows.is_sampled, len(shard.time) + rows.sampled_item, rows.event)]
     source_rows = {"events": rows.event, "users": shard.user_row[rows.event], "items": item_row}
     sources = {"events": shard.attributes, "users": shard.users.values, "items": shard.items.values}
-    for attribute in shard.config.features.with_target():
+    for attribute in shard.config.features.target_attributes():
         source = sources[attribute.source].target[attribute.name]
         values = source.take(pa.array(source_rows[attribute.source]))
         columns[attribute.name] = values if attribute.kind == "categorical_list" else single_values(values)
@@ -77,7 +77,7 @@ def history_columns(shard: ShardData, events: np.ndarray, item_ids: pa.Array) ->
         feature_names.HISTORY_ITEM: item_ids.take(pa.array(behaviours)),
         feature_names.HISTORY_AGE: pa.array(age),
     }
-    for attribute in shard.config.features.along_history():
+    for attribute in shard.config.features.history_attributes():
         if attribute.source == "items":
             source, source_row = shard.items.values, shard.item_row[behaviours]
         else:
@@ -114,7 +114,7 @@ def history_negative_columns(shard: ShardData, events: np.ndarray, keys: np.ndar
     ids = pl.concat([shard.catalogue.items, pl.Series([""], dtype=pl.String)])
     item_row = np.append(shard.item_row[len(shard.time) :], len(shard.items.ids))[samples]
     flat = {feature_names.HISTORY_NEGATIVE_ITEM: to_arrow(ids.gather(samples % len(ids)))}
-    for attribute in shard.config.features.of_item_vector():
+    for attribute in shard.config.features.item_vector_attributes():
         values = shard.items.values.history[attribute.name].take(pa.array(item_row))
         flat[feature_names.history_negative(attribute.name)] = values
     offsets = np.pad(histories.offsets, (0, count - len(events)), mode="edge")

@@ -117,7 +117,7 @@ def build_shard_data(
         items=items,
         users=users,
         catalogue=catalogue,
-        attributes=attribute_values(events, config.features.of_source("events")),
+        attributes=attribute_values(events, config.features.attributes_of("events")),
         user=user,
         time=time,
         split=boundaries.split_of(time),

@@ -185,7 +185,7 @@ class WriteExamples(_TimedStep):
         for name in ENTITY_TABLES:
             table = read_attributes(self._config, name)
             frame = None if table is None else table.frame
-            self._tables[name] = Entities.from_frame(frame, self._config.features.of_source(name))
+            self._tables[name] = Entities.from_frame(frame, self._config.features.attributes_of(name))
 
     def process(
         self, element: tuple[Shard, str], boundaries: Boundaries, catalogue: CatalogueCounts

@@ -135,7 +135,7 @@ def check_examples(folder: str, config: IngestionConfig, users: int = USERS) -> 
 def _read_sample(folder: str, config: IngestionConfig, users: int) -> _Sample:
     """Read whole shards until they have about as many users as wanted."""
     spec = raw_feature_spec(config, with_labels=True)
-    names = [USER, *(attribute.name for attribute in config.features.with_target())]
+    names = [USER, *(attribute.name for attribute in config.features.target_attributes())]
     for task in config.tasks:
         names += [feature_names.label(task.name)] + ([feature_names.mask(task.name)] if task.mask else [])
     columns: dict[str, list[pl.DataFrame]] = {split: [] for split in SPLITS}

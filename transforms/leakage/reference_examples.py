@@ -89,7 +89,7 @@ class ReferenceExamples:
             features[feature_names.label(task.name)] = [float(is_positive)]
             if task.mask is not None:
                 features[feature_names.mask(task.name)] = [float(self._is_selected(task.mask, event))]
-        for attribute in self._config.features.with_target():
+        for attribute in self._config.features.target_attributes():
             values = self._values(attribute, event, item)
             features[attribute.name] = values if attribute.kind == "categorical_list" else [values]
         return features
@@ -104,7 +104,7 @@ class ReferenceExamples:
             feature_names.HISTORY_ITEM: [behaviour[ITEM] for behaviour in newest],
             feature_names.HISTORY_AGE: [(instant - behaviour[TIMESTAMP]) // 1_000_000 for behaviour in newest],
         }
-        for attribute in self._config.features.along_history():
+        for attribute in self._config.features.history_attributes():
             values = [self._values(attribute, behaviour, behaviour[ITEM]) for behaviour in newest]
             if attribute.kind == "categorical_list":
                 values = [attribute.separator.join(value) for value in values]

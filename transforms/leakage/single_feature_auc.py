@@ -48,7 +48,7 @@ def single_feature_aucs(
             parts = [part.filter(pl.col(mask(task.name)) > 0.0) for part in parts]
         labels = [part.get_column(label(task.name)).to_numpy() > 0.0 for part in parts]
         is_enough = all(min(positive.sum(), (~positive).sum()) >= MIN_EXAMPLES for positive in labels)
-        for attribute in config.features.with_target():
+        for attribute in config.features.target_attributes():
             auc = None
             if is_enough:
                 columns = [part.get_column(attribute.name) for part in parts]

@@ -43,5 +43,5 @@ def _extra_columns(config: IngestionConfig) -> Iterator[str | None]:
         yield task.label.column
         yield None if task.mask is None else task.mask.column
     yield config.sequence.behaviours.column
-    for attribute in config.features.of_source("events"):
+    for attribute in config.features.attributes_of("events"):
         yield attribute.source_column

@@ -19,7 +19,7 @@ def read_attributes(config: IngestionConfig, name: EntityTable) -> Table | None:
     table: EntitiesConfig | None = getattr(config.data, name)
     if table is None:
         return None
-    columns = [attribute.source_column for attribute in config.features.of_source(name)]
+    columns = [attribute.source_column for attribute in config.features.attributes_of(name)]
     return read_entities(table, config.data.folder, columns)
 
 

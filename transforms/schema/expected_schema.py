@@ -49,7 +49,7 @@ def expected_schema(config: IngestionConfig, inferred: schema_pb2.Schema) -> sch
         features[name].int_domain.min = 0
     values = {domain.name: domain for domain in inferred.string_domain}
     domains = {feature.name: values[feature.domain] for feature in inferred.feature if feature.domain}
-    for attribute in config.features.with_target():
+    for attribute in config.features.target_attributes():
         if attribute.kind != "numeric" and attribute.name in domains:
             schema.string_domain.add(name=attribute.name, value=domains[attribute.name].value)
             features[attribute.name].domain = attribute.name

@@ -179,7 +179,7 @@ def cycling(count: int, seed: int, behaviours: int | None = None) -> tuple[dict[
 def trained(build: Callable[[Catalogue], Matcher]) -> Matcher:
     features, _ = cycling(3000, seed=1)
     keras.utils.set_random_seed(1)
-    model = build(Catalogue.of_ids(INPUTS, np.bincount(features["item"], minlength=INPUTS.item_rows)))
+    model = build(Catalogue.from_ids(INPUTS, np.bincount(features["item"], minlength=INPUTS.item_rows)))
     model.build()
     weights = model.trainable_variables
     optimizer = keras.optimizers.Adam(0.02)

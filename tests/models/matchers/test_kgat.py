@@ -317,7 +317,7 @@ def test_the_graph_tells_cold_items_apart() -> None:
     sizes = {"embedding_dimension": 16, "relation_dimension": 16, "layer_units": (16, 16)}
     learning = {"graph_learning_rate": 0.01, "graph_batch_size": 256}
     keras.utils.set_random_seed(7)
-    catalogue = Catalogue.of_ids(inputs, np.bincount(pairs[1], minlength=WARM + COLD + 1))
+    catalogue = Catalogue.from_ids(inputs, np.bincount(pairs[1], minlength=WARM + COLD + 1))
     models = [
         KGAT(inputs, KGATHyperparameters(**sizes, **learning), graph=with_triples),
         KGAT(inputs, KGATHyperparameters(**sizes, **learning), graph=without),

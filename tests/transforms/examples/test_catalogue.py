@@ -29,7 +29,7 @@ ATTRIBUTES = [
 
 def made(items: pl.DataFrame | None, catalogue: dict[str, int], **sections: Any) -> list[dict[str, Any]]:
     config = configuration(**sections)
-    table = Entities.from_frame(items, config.features.of_source("items"))
+    table = Entities.from_frame(items, config.features.attributes_of("items"))
     known = CatalogueCounts(pl.Series(list(catalogue), dtype=pl.String), np.array(list(catalogue.values())))
     return decoded(list(item_batches(config, table, known, size=2)))
 
