@@ -1,0 +1,1 @@
+"""Layers that models are built from, each usable on its own."""

@@ -1,0 +1,1 @@
+"""Losses of rankers and matchers, and auxiliary losses."""

@@ -1,44 +1,54 @@
-"""Two views of the same should be more alike than views of different ones."""
+"""Contrastive loss between two views of the same vectors."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from keras import ops
 
 from interestflow.models.layers.core.masked_ops import FILL
 from interestflow.models.layers.core.unit_norm import unit_norm
+from interestflow.models.tensor import Tensor
 
 
-def info_nce(first: Any, second: Any, temperature: float, mask: Any, max_rows: int = 1024) -> Any:
-    """Mean over channels and rows of `-log softmax_b(<f_b, s_b> / temperature)`: each row's pair among the batch's.
+def info_nce(first: Tensor, second: Tensor, temperature: float, mask: Tensor, max_rows: int = 1024) -> Tensor:
+    """Compute the InfoNCE loss of two views, whose negatives are the batch's other rows.
 
-    van den Oord et al. (2018), with cosines. A batch of more than `max_rows` rows falls into the fewest equal parts
-    that are not larger, each by itself (ours): all rows beside all are the square of the batch, 139 GiB at 65,536 rows.
+    Mean over channels and rows of `-log softmax_b(<f_b, s_b> / temperature)`, with vectors of unit norm. A batch of
+    more than `max_rows` rows is split into the fewest equal parts that are not larger, each contrasted by itself
+    (ours): contrasting all rows takes the square of the batch, 139 GiB at 65,536 rows.
 
     Args:
-        first: [B, c, d].
-        second: [B, c, d].
-        temperature: by which cosines are divided.
-        mask: bool [B, c]; rows of a channel that has nothing are no pair, and nobody's other.
-        max_rows: rows that are contrasted with one another.
+        first: [B, c, d], one view of each channel.
+        second: [B, c, d], the other view.
+        temperature: temperature that cosines are divided by.
+        mask: bool [B, c], false for channels that are empty, which are neither pairs nor negatives.
+        max_rows: number of rows that are contrasted with one another.
 
     Returns:
-        A float32 scalar; 0 where nothing is there.
+        A float32 scalar, in nats; 0 if the mask is false everywhere.
+
+    Example:
+
+    >>> views = ops.array([[[1.0, 0.0]], [[0.0, 1.0]]])  # 2 rows of one channel
+    >>> loss = info_nce(views, views, temperature=1.0, mask=ops.ones((2, 1), "bool"))
+    >>> round(float(loss), 4)  # log(1 + exp(-1))
+    0.3133
+
+    Reference:
+        van den Oord et al. (2018), arXiv 1807.03748, here with cosines.
     """
     rows = ops.shape(first)[0]
-    parts = 1 + abs(rows - 1) // max_rows  # one also where there are no rows
+    parts = 1 + abs(rows - 1) // max_rows  # One part even without rows.
     size = -(-rows // parts)
 
-    def in_parts(values: Any) -> Any:
-        """[B, c, ...] to [c, parts, size, ...], filled up with zeros, which are not there."""
-        filled = ops.pad(values, [(0, parts * size - rows)] + [(0, 0)] * (len(values.shape) - 1))
-        return ops.moveaxis(ops.reshape(filled, (parts, size, *values.shape[1:])), 2, 0)
+    def split(values: Tensor) -> Tensor:
+        """Reshape [B, c, ...] to [c, parts, size, ...], padded with zeros, which the mask leaves out."""
+        padded = ops.pad(values, [(0, parts * size - rows)] + [(0, 0)] * (len(values.shape) - 1))
+        return ops.moveaxis(ops.reshape(padded, (parts, size, *values.shape[1:])), 2, 0)
 
-    first, second = (unit_norm(in_parts(ops.cast(vectors, "float32"))) for vectors in (first, second))
-    first, is_there = first / temperature, in_parts(mask)
-    nobody = ops.where(is_there, 0.0, FILL)
-    cosines = ops.matmul(first, ops.swapaxes(second, -1, -2)) + ops.expand_dims(nobody, -2)
-    own = ops.sum(first * second, axis=-1)
-    losses = ops.where(is_there, ops.logsumexp(cosines, axis=-1) - own, 0.0)
-    return ops.sum(losses) / ops.maximum(ops.sum(ops.cast(is_there, "float32")), 1.0)
+    first, second = (unit_norm(split(ops.cast(vectors, "float32"))) for vectors in (first, second))
+    first, is_valid = first / temperature, split(mask)
+    excluded = ops.where(is_valid, 0.0, FILL)
+    cosines = ops.matmul(first, ops.swapaxes(second, -1, -2)) + ops.expand_dims(excluded, -2)
+    positive = ops.sum(first * second, axis=-1)
+    losses = ops.where(is_valid, ops.logsumexp(cosines, axis=-1) - positive, 0.0)
+    return ops.sum(losses) / ops.maximum(ops.sum(ops.cast(is_valid, "float32")), 1.0)

@@ -1,88 +1,110 @@
-"""Losses of a batch of positives against other items: what a matcher learns from.
+"""Losses of a batch of positives against other items, which matchers learn from.
 
-Each gives one loss a row, [B], float32, so that rows can be weighted before they are averaged.
+Each function returns one loss for each row, float32 [B], so that rows can be weighted before they are averaged.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
 from interestflow.models.layers.core.masked_ops import mask_scores
+from interestflow.models.tensor import Tensor
 
-RAREST = 1e-6
-"""The lowest probability that popularity is corrected by, as in TF Recommenders."""
+MIN_PROBABILITY = 1e-6
+"""Lowest probability that popularity is corrected by, as in TF Recommenders."""
 
 
 def in_batch_softmax(
-    scores: Any, ids: Any, probabilities: Any | None, *, temperature: float = 1.0, hard_negatives: int | None = None
-) -> Any:
-    """Cross-entropy of each row's own item among all items of the batch.
+    scores: Tensor,
+    ids: Tensor,
+    probabilities: Tensor | None,
+    *,
+    temperature: float = 1.0,
+    hard_negatives: int | None = None,
+) -> Tensor:
+    """Compute the cross-entropy of each row's own item among all items of the batch.
 
-    `-log softmax_n(s_bn / temperature - log p_n)` at n = b. The items of the batch come as often as they are taken,
-    which `log p` (logQ) makes up for: Yi et al., RecSys 2019, equation 3. Another row's item that is the row's own
-    (an accidental hit) does not count.
+    `-log softmax_n(s_bn / temperature - log p_n)` at n = b. Items are in the batch as often as they are interacted
+    with, which `log p` (logQ) corrects. Another row's item that equals the row's own (an accidental hit) does not
+    count.
 
     Args:
         scores: [B, N], N at least B; column b < B is row b's own item.
-        ids: [N], of the items.
-        probabilities: [N], how often each item is the target; None: no correction.
-        temperature: by which scores are divided.
-        hard_negatives: of how many others, those of the highest scores, the sum is; None: of all.
+        ids: int [N], of the items.
+        probabilities: [N], how often each item is the target; without them, no correction.
+        temperature: temperature that scores are divided by.
+        hard_negatives: how many negatives, those of the highest scores, are in the sum; without it, all.
+
+    Returns:
+        float32 [B], in nats.
+
+    Example:
+
+    >>> scores, ids = ops.array([[0.0, 0.0], [0.0, 9.0]]), ops.array([5, 7])
+    >>> np.round(np.asarray(in_batch_softmax(scores, ids, None)), 3)
+    array([0.693, 0.   ], dtype=float32)
+
+    Reference:
+        Yi et al., RecSys 2019, equation 3.
     """
     logits = ops.cast(scores, "float32") / temperature
     if probabilities is not None:
         logits -= _log_probability(probabilities)
     rows, columns = ops.shape(logits)[0], ops.shape(logits)[1]
-    own = ops.arange(rows)[:, None] == ops.arange(columns)[None, :]
-    accidental = ops.logical_and(ids[:rows, None] == ids[None, :], ops.logical_not(own))
-    logits = mask_scores(logits, ops.logical_not(accidental))
-    positive = ops.sum(ops.where(own, logits, 0.0), axis=1)
-    negative = mask_scores(logits, ops.logical_not(own))
+    is_own = ops.arange(rows)[:, None] == ops.arange(columns)[None, :]
+    is_accidental = ops.logical_and(ids[:rows, None] == ids[None, :], ops.logical_not(is_own))
+    logits = mask_scores(logits, ops.logical_not(is_accidental))
+    positive = ops.sum(ops.where(is_own, logits, 0.0), axis=1)
+    negative = mask_scores(logits, ops.logical_not(is_own))
     if hard_negatives is not None and (negative.shape[1] is None or hard_negatives < negative.shape[1]):
-        negative = ops.top_k(negative, _at_most(hard_negatives, columns))[0]
+        negative = ops.top_k(negative, _minimum(hard_negatives, columns))[0]
     return ops.logsumexp(ops.concatenate([positive[:, None], negative], axis=1), axis=1) - positive
 
 
 def recommenders_softmax(
-    users: Any,
-    items: Any,
-    ids: Any,
-    probabilities: Any | None,
+    users: Tensor,
+    items: Tensor,
+    ids: Tensor,
+    probabilities: Tensor | None,
     *,
     temperature: float = 1.0,
     hard_negatives: int | None = None,
-) -> Any:
-    """`in_batch_softmax` by `tensorflow_recommenders.tasks.Retrieval`, of users [B, K, d] at their best of K interests.
+) -> Tensor:
+    """Compute `in_batch_softmax` by `tensorflow_recommenders.tasks.Retrieval`, with the best of K interests.
 
     Args:
         users: [B, K, d].
         items: [N, d], N at least B; row b < B is the own item of user b.
-        ids: [N], of the items.
+        ids: int [N], of the items.
         probabilities: as for `in_batch_softmax`.
-        temperature: likewise.
-        hard_negatives: likewise.
+        temperature: as for `in_batch_softmax`.
+        hard_negatives: as for `in_batch_softmax`.
+
+    Returns:
+        float32 [B], in nats.
     """
     return _recommenders_task(temperature, hard_negatives)(users, items, ids, probabilities)
 
 
 def has_recommenders() -> bool:
-    """Whether `recommenders_softmax` can be used: on TensorFlow, where TF Recommenders is installed."""
+    """Return whether `recommenders_softmax` can be used: on TensorFlow, where TF Recommenders is installed."""
     return keras.backend.backend() == "tensorflow" and _recommenders() is not None
 
 
 @functools.cache
 def _recommenders() -> Any:
-    """The package, or None where it is not installed.
+    """Import TF Recommenders, or return None where it is not installed.
 
-    Its layers are Keras 2's, which `tf.keras` is only if this variable is set before anything asks for `tf.keras`.
+    Its layers are those of Keras 2, which `tf.keras` only is if the variable is set before the first use of `tf.keras`.
 
     Raises:
-        ImportError: where `tf.keras` is Keras 3 already.
+        ImportError: if `tf.keras` is Keras 3 already.
     """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     import tensorflow as tf
@@ -102,10 +124,10 @@ def _recommenders() -> Any:
 
 
 @functools.cache
-def _recommenders_task(temperature: float, hard_negatives: int | None) -> Any:
-    """A function of (users, items, ids, probabilities) -> losses [B].
+def _recommenders_task(temperature: float, hard_negatives: int | None) -> Callable[..., Tensor]:
+    """Build a function of (users, items, ids, probabilities) -> losses [B].
 
-    Keras 3 switches autograph off in a train step, which the task needs: hence a `tf.function` of its own.
+    Keras 3 switches autograph off in a train step, but the task needs it: hence a `tf.function` of its own.
     """
     import tensorflow as tf
 
@@ -117,7 +139,7 @@ def _recommenders_task(temperature: float, hard_negatives: int | None) -> Any:
     )
 
     @tf.function(autograph=True, reduce_retracing=True)
-    def losses(users: Any, items: Any, ids: Any, probabilities: Any | None) -> Any:
+    def losses(users: Tensor, items: Tensor, ids: Tensor, probabilities: Tensor | None) -> Tensor:
         return task(
             users,
             items,
@@ -130,94 +152,117 @@ def _recommenders_task(temperature: float, hard_negatives: int | None) -> Any:
     return losses
 
 
-def sampled_softmax(positive: Any, negative: Any, own: Any, drawn: Any, expected: Any | None) -> Any:
-    """Cross-entropy of each row's own item among items that were drawn for the whole batch.
+def sampled_softmax(
+    positive: Tensor, negative: Tensor, own: Tensor, drawn: Tensor, expected: tuple[Tensor, Tensor] | None
+) -> Tensor:
+    """Compute the cross-entropy of each row's own item among items that were drawn for the whole batch.
 
-    With `expected`, how often an item is among those drawn, as in Jean et al., ACL 2015, equation 10, and in
-    TensorFlow's: every score less its logarithm. A drawn item that is the row's own does not count.
+    With `expected`, the logarithm of each item's expected count among those drawn is subtracted from its score, as in
+    TensorFlow's sampled softmax. A drawn item that is the row's own does not count.
 
     Args:
         positive: scores [B] of each row's own item.
         negative: scores [B, S] of the drawn items.
-        own: ids [B].
-        drawn: ids [S].
-        expected: (own [B], drawn [S]), of each item the expected number among those drawn; None: no correction.
+        own: ids int [B].
+        drawn: ids int [S].
+        expected: (own [B], drawn [S]), the expected count of each item among those drawn; without it, no correction.
+
+    Returns:
+        float32 [B], in nats.
+
+    Reference:
+        Jean et al., ACL 2015, equation 10.
     """
     if expected is not None:
-        positive -= ops.log(ops.maximum(expected[0], RAREST))
-        negative -= ops.log(ops.maximum(expected[1], RAREST))[None, :]
+        positive -= ops.log(ops.maximum(expected[0], MIN_PROBABILITY))
+        negative -= ops.log(ops.maximum(expected[1], MIN_PROBABILITY))[None, :]
     negative = mask_scores(negative, own[:, None] != drawn[None, :])
     return ops.logsumexp(ops.concatenate([positive[:, None], negative], axis=1), axis=1) - positive
 
 
-def bpr(positive: Any, negative: Any, own: Any, history: Any, drawn: Any) -> Any:
-    """Bayesian Personalized Ranking: Rendle et al., UAI 2009, BPR-OPT, without its regularisation.
+def bpr(positive: Tensor, negative: Tensor, own: Tensor, history: Tensor, drawn: Tensor) -> Tensor:
+    """Compute the loss of Bayesian Personalized Ranking: the mean over drawn items of `-log sigmoid(s_own - s_drawn)`.
 
-    The mean over drawn items of `-log sigmoid(s_own - s_drawn)`. The paper draws an item that the user never took;
-    here items drawn for the whole batch count unless they are the row's own or in its history. 0 where none is left.
+    The paper draws an item that the user never interacted with. Here items drawn for the whole batch count unless they
+    are the row's own or in its history. The paper's regularization is left out.
 
     Args:
         positive: scores [B] of each row's own item.
         negative: scores [B, S] of the drawn items.
-        own: ids [B].
-        history: ids [B, T], 0 where there is none.
-        drawn: ids [S].
+        own: ids int [B].
+        history: ids int [B, T], 0 where padded.
+        drawn: ids int [S].
+
+    Returns:
+        float32 [B], in nats; 0 where no drawn item counts.
+
+    Reference:
+        Rendle et al., UAI 2009, BPR-OPT.
     """
-    taken = ops.concatenate([own[:, None], history], axis=1)
-    counts = ops.logical_not(ops.any(taken[:, :, None] == drawn[None, None, :], axis=1))
+    interacted = ops.concatenate([own[:, None], history], axis=1)
+    counts = ops.logical_not(ops.any(interacted[:, :, None] == drawn[None, None, :], axis=1))
     losses = ops.where(counts, ops.softplus(negative - positive[:, None]), 0.0)
     return ops.sum(losses, axis=1) / ops.maximum(ops.sum(ops.cast(counts, "float32"), axis=1), 1.0)
 
 
-def draw_negatives(distribution: str, count: int, counts: Any, own: Any, seed: Any) -> tuple[Any, tuple[Any, Any]]:
-    """Items drawn with replacement, never padding's row 0.
+def draw_negatives(
+    distribution: str, count: int, counts: keras.Variable, own: Tensor, seed: Any
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Draw items with replacement, never padding's row 0.
 
     Args:
-        distribution: `uniform`; `popularity`, by `counts`; or `log_uniform`, in which the id i of R rows has
-            `log(1 + 1 / i) / log(R)`: Zipf's law where ids are ordered by how frequent they are.
-        count: how many, S.
-        counts: a variable [rows], of how often each item is the target.
-        own: ids [B] of which the expected number is to be known too.
-        seed: a `keras.random.SeedGenerator`.
+        distribution: `uniform`; `popularity`, proportional to `counts`; or `log_uniform`, in which id i of R rows has
+            probability `log(1 + 1 / i) / log(R)`: Zipf's law, where ids are sorted by frequency.
+        count: number of items to draw, S.
+        counts: variable [rows], how often each item is the target.
+        own: ids int [B] whose expected counts are returned too.
+        seed: `keras.random.SeedGenerator`.
 
     Returns:
-        The ids [S], and the expected numbers (own [B], drawn [S]) of each item among S.
+        The ids [S], and the expected counts (own [B], drawn [S]) of each item among S.
     """
     counts = ops.convert_to_tensor(counts)
     rows = counts.shape[0]
     if distribution == "popularity":
-        # Whole numbers: a cumulative sum of float32 forgets rare items beyond some million positives.
-        up_to = ops.cumsum(ops.cast(counts[1:], "int64"))
-        total = ops.maximum(up_to[-1], 1)
-        # Two numbers, since one float32 has 24 bits.
-        uniform = keras.random.uniform((2, count), seed=seed)
-        place = ops.cast(uniform[0], "float64") + ops.cast(uniform[1], "float64") * 2.0**-23
-        place = ops.minimum(ops.cast(place * ops.cast(total, "float64"), "int64"), total - 1)
-        drawn = 1 + ops.searchsorted(up_to, place, side="right")
-        shares = counts / ops.cast(total, "float32")
-        return _with_expected(drawn, own, lambda ids: ops.take(shares, ids), count)
+        return _draw_by_counts(count, counts, own, seed)
     uniform = keras.random.uniform((count,), seed=seed)
     if distribution == "uniform":
         drawn = 1 + ops.cast(ops.floor(uniform * (rows - 1)), "int64")
-        return _with_expected(drawn, own, lambda ids: ops.ones_like(ids, "float32") / (rows - 1), count, rows)
+        return _with_expected_counts(drawn, own, lambda ids: ops.ones_like(ids, "float32") / (rows - 1), count, rows)
     drawn = ops.cast(ops.floor(ops.exp(uniform * ops.log(float(rows)))), "int64")
 
-    def share(ids: Any) -> Any:
+    def probability(ids: Tensor) -> Tensor:
         return ops.log1p(1.0 / ops.maximum(ops.cast(ids, "float32"), 1.0)) / ops.log(float(rows))
 
-    return _with_expected(drawn, own, share, count, rows)
+    return _with_expected_counts(drawn, own, probability, count, rows)
 
 
-def _with_expected(drawn: Any, own: Any, share: Any, count: int, rows: int | None = None) -> tuple[Any, Any]:
+def _draw_by_counts(count: int, counts: Tensor, own: Tensor, seed: Any) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    # Integers: a cumulative sum in float32 loses rare items beyond some million positives.
+    cumulative = ops.cumsum(ops.cast(counts[1:], "int64"))
+    total = ops.maximum(cumulative[-1], 1)
+    # Two random numbers, since one float32 has 24 bits.
+    uniform = keras.random.uniform((2, count), seed=seed)
+    position = ops.cast(uniform[0], "float64") + ops.cast(uniform[1], "float64") * 2.0**-23
+    position = ops.minimum(ops.cast(position * ops.cast(total, "float64"), "int64"), total - 1)
+    drawn = 1 + ops.searchsorted(cumulative, position, side="right")
+    probabilities = counts / ops.cast(total, "float32")
+    return _with_expected_counts(drawn, own, lambda ids: ops.take(probabilities, ids), count)
+
+
+def _with_expected_counts(
+    drawn: Tensor, own: Tensor, probability: Callable[[Tensor], Tensor], count: int, rows: int | None = None
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     drawn = ops.cast(drawn, own.dtype)
     if rows is not None:
-        drawn = ops.clip(drawn, 1, rows - 1)  # a uniform number just below 1 may be rounded up
-    return drawn, (count * share(own), count * share(drawn))
+        drawn = ops.clip(drawn, 1, rows - 1)  # A uniform number just below 1 may be rounded up.
+    return drawn, (count * probability(own), count * probability(drawn))
 
 
-def _log_probability(probabilities: Any) -> Any:
-    return ops.log(ops.clip(ops.cast(probabilities, "float32"), RAREST, 1.0))
+def _log_probability(probabilities: Tensor) -> Tensor:
+    return ops.log(ops.clip(ops.cast(probabilities, "float32"), MIN_PROBABILITY, 1.0))
 
 
-def _at_most(count: int, columns: Any) -> Any:
+def _minimum(count: int, columns: Any) -> Any:
+    """Return the smaller of two sizes, of which `columns` may be a tensor."""
     return min(count, columns) if isinstance(columns, int) else ops.minimum(count, columns)

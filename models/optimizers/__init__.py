@@ -22,11 +22,11 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
 
 
 def build_optimizer(config: OptimizerConfig, xla: bool = False) -> keras.optimizers.Optimizer:
-    """The optimizer that `config` names; `clip_norm` limits the norm over all gradients together.
+    """Build the optimizer that `config` names. `clip_norm` limits the norm of all gradients together.
 
     Args:
         config: the `training.optimizer` section.
-        xla: whether the step that it is part of is compiled by XLA.
+        xla: whether the training step is compiled by XLA.
     """
     kind = OPTIMIZERS[config.name]
     options = {"for_xla": xla} if issubclass(kind, RowSparseOptimizer) else {}
@@ -38,12 +38,12 @@ def build_optimizer(config: OptimizerConfig, xla: bool = False) -> keras.optimiz
 
 
 def slot_bytes(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> int:
-    """Bytes of what `optimizer`, which has not been built yet, keeps for `variable` beside its value.
+    """Return the bytes of the slots that `optimizer`, which has not been built yet, keeps for `variable`.
 
-    Of a table of `rows` vectors of `width`, in float32: `rowwise_adagrad` keeps `4 * rows`; `sparse_adagrad` and
+    For a table of `rows` vectors of `width`, in float32: `rowwise_adagrad` keeps `4 * rows`; `sparse_adagrad` and
     `adagrad` `4 * rows * width`; `lazy_adam` and `adam` `8 * rows * width`; `sgd` nothing.
     """
-    before = {id(each) for each in optimizer.variables}
+    own = {id(slot) for slot in optimizer.variables}
     optimizer.build([variable])
-    slots = [each for each in optimizer.variables if id(each) not in before]
+    slots = [slot for slot in optimizer.variables if id(slot) not in own]
     return sum(slot.value.dtype.size * math.prod(slot.shape) for slot in slots)

@@ -1,7 +1,7 @@
 """Optimizers whose step costs what the batch costs, not what the embedding tables cost.
 
-Keras's own optimizers on TensorFlow turn the gradient of a table, which names the few rows that a batch used, into one
-of the whole table, and update every row and every slot. Here such gradients stay rows: duplicates are summed, and only
+The gradient of a table names the few rows that a batch used. Keras's own optimizers on TensorFlow turn it into one of
+the whole table, and update every row and every slot. Here such gradients stay sparse: duplicates are summed, and only
 those rows of the table and of its slots are read and written. All other rows stay as they were, bit for bit.
 """
 
@@ -14,10 +14,21 @@ import tensorflow as tf
 from keras import ops
 
 from interestflow.models.layers.embedding.huge_pages import advise_huge_pages
+from interestflow.models.tensor import Tensor
+
+UNSUPPORTED = (
+    "weight_decay", "clipnorm", "clipvalue", "use_ema", "ema_momentum", "ema_overwrite_frequency",
+    "gradient_accumulation_steps", "amsgrad", "loss_scale_factor",
+)  # fmt: skip
+"""Options of Keras's optimizers that would touch every row at every step, and are not offered.
+
+`loss_scale_factor` divides gradients, but a sparse gradient cannot be divided. Keras's LossScaleOptimizer, which half
+precision is trained with, can do so.
+"""
 
 
 def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """The same gradient with each row named once."""
+    """Return the same gradient with each row named once."""
     ids, positions = tf.unique(gradient.indices)
     values = tf.raw_ops.SparseSegmentSumGrad(
         grad=gradient.values, indices=positions, segment_ids=tf.range(tf.size(positions)), output_dim0=tf.size(ids)
@@ -26,10 +37,10 @@ def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
 
 
 def sum_duplicates_in_fixed_shapes(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """The same, in as many rows as there were, as XLA needs, and on the CPU several times as slow.
+    """Return the same gradient with each row named once, and as many rows as before.
 
-    The rows that are left over are zero and lie just beyond the table, where XLA writes nothing; without XLA TensorFlow
-    refuses them.
+    XLA needs this static shape; on a CPU it takes several times as long. The superfluous rows are zero and lie just
+    beyond the table, where XLA writes nothing, while TensorFlow without XLA raises an error.
     """
     count, rows = tf.shape(gradient.indices)[0], tf.cast(gradient.dense_shape[0], gradient.indices.dtype)
     order = tf.argsort(gradient.indices)
@@ -43,28 +54,30 @@ def sum_duplicates_in_fixed_shapes(gradient: tf.IndexedSlices) -> tf.IndexedSlic
 
 
 class RowSparseOptimizer(keras.optimizers.Optimizer):
-    """What the row-sparse optimizers share; a subclass says how rows are updated in `update_rows`.
+    """Base class of the row-sparse optimizers. A subclass defines how rows are updated in `update_rows`.
 
-    Gradients are summed over the replicas first and clipped after, so that one and two replicas take the same step on
-    the same global batch.
+    Gradients are summed over the replicas first and clipped afterwards, so that one and two replicas take the same step
+    on the same global batch.
 
     Args:
         for_xla: whether the step is compiled by XLA, which needs shapes that do not depend on the ids.
-        options: of Keras's optimizer.
+        options: arguments of `keras.optimizers.Optimizer`.
     """
 
     def __init__(self, *, for_xla: bool = False, **options: Any) -> None:
+        """Store whether the step is compiled by XLA."""
         super().__init__(**options)
         self.for_xla = for_xla
 
-    def add_variable(self, *args: Any, **options: Any) -> Any:
+    def add_variable(self, *args: Any, **options: Any) -> keras.Variable:
+        """Create a slot, on huge pages if it is large."""
         return advise_huge_pages(super().add_variable(*args, **options))
 
-    def _backend_apply_gradients(self, grads: list[Any], trainable_variables: list[Any]) -> None:
+    def _backend_apply_gradients(self, grads: list[Tensor], trainable_variables: list[keras.Variable]) -> None:
         variables = [getattr(variable, "value", variable) for variable in trainable_variables]
         pairs = self._all_reduce_sum_gradients(list(zip(grads, variables, strict=True)))
-        add_up = sum_duplicates_in_fixed_shapes if self.for_xla else sum_duplicates
-        summed = [add_up(g) if isinstance(g, tf.IndexedSlices) else g for g, _ in pairs]
+        sum_rows = sum_duplicates_in_fixed_shapes if self.for_xla else sum_duplicates
+        summed = [sum_rows(g) if isinstance(g, tf.IndexedSlices) else g for g, _ in pairs]
         summed = _clip_by_global_norm(summed, self.global_clipnorm) if self.global_clipnorm else summed
         tf.__internal__.distribute.interim.maybe_merge_call(
             self._distributed_tf_update_step,
@@ -73,45 +86,57 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             self.learning_rate,
         )
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
+        """Update the rows of a sparse gradient by `update_rows`, and a dense one as Keras does."""
         if isinstance(gradient, tf.IndexedSlices):
             rate = tf.cast(learning_rate, variable.dtype)
             self.update_rows(gradient.indices, tf.cast(gradient.values, variable.dtype), variable, rate)
         else:
             super().update_step(gradient, variable, learning_rate)
 
-    def update_rows(self, ids: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Updates rows `ids` [N], each named once, of `variable` and its slots by their `gradient` [N, d]."""
+    def update_rows(self, ids: Tensor, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
+        """Update rows of a variable and of its slots.
+
+        Args:
+            ids: int [N], the rows, each named once.
+            gradient: [N, d], of these rows.
+            variable: [rows, d].
+            learning_rate: a scalar of the variable's dtype.
+        """
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, without those that are not offered."""
         config = super().get_config() | {"for_xla": self.for_xla}
-        # Whatever would touch every row at every step is not offered. `loss_scale_factor` divides gradients as rows
-        # cannot be divided; Keras's LossScaleOptimizer, which half precision gets, can.
         for name in UNSUPPORTED:
             config.pop(name, None)
         return config
 
 
-UNSUPPORTED = (
-    "weight_decay", "clipnorm", "clipvalue", "use_ema", "ema_momentum", "ema_overwrite_frequency",
-    "gradient_accumulation_steps", "amsgrad", "loss_scale_factor",
-)  # fmt: skip
-
-
 @keras.saving.register_keras_serializable(package="interestflow")
 class SparseAdagrad(RowSparseOptimizer, keras.optimizers.Adagrad):
-    """Adagrad, row by row for tables: to each row that a batch uses it does what Keras's Adagrad does.
+    """Adagrad that updates the rows that a batch uses as Keras's Adagrad does, and no others.
 
-    `a += g^2; w -= learning_rate * g / sqrt(a + epsilon)`. Since a row without gradient would not change under Adagrad
-    either, the result is the same as the dense one's.
+    `a += g^2; w -= learning_rate * g / sqrt(a + epsilon)`. Since a row without gradient would not change under dense
+    Adagrad either, the result is the same.
 
     Args:
         learning_rate: a float or a schedule.
-        initial_accumulator_value: what `a` begins with.
-        epsilon: keeps the root away from 0.
-        global_clipnorm: the norm over all gradients that is not exceeded; None: no limit.
+        initial_accumulator_value: initial value of `a`.
+        epsilon: added to `a` before its root divides.
+        global_clipnorm: largest norm of all gradients together; without it, no limit.
         for_xla: see `RowSparseOptimizer`.
+
+    Example:
+
+    >>> table, optimizer = keras.Variable([[1.0], [1.0]]), SparseAdagrad(0.1, initial_accumulator_value=0.0)
+    >>> rows = tf.IndexedSlices(tf.constant([[3.0], [1.0]]), tf.constant([1, 1]), tf.constant([2, 1]))
+    >>> optimizer.apply([rows], [table])
+    >>> np.round(np.asarray(table)[:, 0], 2)
+    array([1. , 0.9], dtype=float32)
+
+    Reference:
+        Duchi et al., JMLR 2011.
     """
 
     def __init__(
@@ -123,6 +148,7 @@ class SparseAdagrad(RowSparseOptimizer, keras.optimizers.Adagrad):
         for_xla: bool = False,
         name: str = "sparse_adagrad",
     ) -> None:
+        """Pass the arguments on to Keras's Adagrad."""
         super().__init__(
             learning_rate=learning_rate,
             initial_accumulator_value=initial_accumulator_value,
@@ -132,27 +158,41 @@ class SparseAdagrad(RowSparseOptimizer, keras.optimizers.Adagrad):
             name=name,
         )
 
-    def update_rows(self, ids: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_rows(self, ids: Tensor, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
+        """Update rows `ids` [N], each named once, by their gradient [N, d]."""
         accumulator = self._accumulators[self._get_variable_index(variable)].value
         accumulated = tf.gather(accumulator, ids) + tf.square(gradient)
         accumulator.scatter_update(tf.IndexedSlices(accumulated, ids))
         change = learning_rate * gradient * tf.math.rsqrt(accumulated + self.epsilon)
-        # On the CPU several times as fast as `scatter_sub`.
+        # On a CPU several times as fast as `scatter_sub`.
         variable.scatter_update(tf.IndexedSlices(tf.gather(variable, ids) - change, ids))
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class LazyAdam(RowSparseOptimizer, keras.optimizers.Adam):
-    """Adam, row by row for tables: a row's moments decay only at the steps that use the row.
+    """Adam that updates the rows that a batch uses, whose moments decay only at the steps that use them.
 
     This is not what dense Adam does, whose moments decay at every step and which goes on moving a row long after its
-    last gradient; where every step uses every row the two agree. Bias correction counts all steps, as dense Adam does.
+    last gradient; where every step uses every row the two agree. Bias correction counts all steps, as in dense Adam.
 
     Args:
         learning_rate: a float or a schedule.
-        beta_1, beta_2, epsilon: as Keras's Adam.
-        global_clipnorm: the norm over all gradients that is not exceeded; None: no limit.
+        beta_1: decay of the first moment.
+        beta_2: decay of the second moment.
+        epsilon: added to the root of the second moment.
+        global_clipnorm: largest norm of all gradients together; without it, no limit.
         for_xla: see `RowSparseOptimizer`.
+
+    Example:
+
+    >>> table, optimizer = keras.Variable([[1.0], [1.0]]), LazyAdam(learning_rate=0.1)
+    >>> rows = tf.IndexedSlices(tf.constant([[3.0]]), tf.constant([1]), tf.constant([2, 1]))
+    >>> optimizer.apply([rows], [table])
+    >>> np.round(np.asarray(table)[:, 0], 2)
+    array([1. , 0.9], dtype=float32)
+
+    Reference:
+        Kingma and Ba, Adam, arXiv 1412.6980; the lazy update is that of TensorFlow Addons.
     """
 
     def __init__(
@@ -165,6 +205,7 @@ class LazyAdam(RowSparseOptimizer, keras.optimizers.Adam):
         for_xla: bool = False,
         name: str = "lazy_adam",
     ) -> None:
+        """Pass the arguments on to Keras's Adam."""
         super().__init__(
             learning_rate=learning_rate,
             beta_1=beta_1,
@@ -175,7 +216,8 @@ class LazyAdam(RowSparseOptimizer, keras.optimizers.Adam):
             name=name,
         )
 
-    def update_rows(self, ids: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_rows(self, ids: Tensor, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
+        """Update rows `ids` [N], each named once, by their gradient [N, d]."""
         index = self._get_variable_index(variable)
         momentum, velocity = self._momentums[index].value, self._velocities[index].value
         step = tf.cast(ops.convert_to_tensor(self.iterations) + 1, variable.dtype)
@@ -188,14 +230,14 @@ class LazyAdam(RowSparseOptimizer, keras.optimizers.Adam):
         variable.scatter_update(tf.IndexedSlices(tf.gather(variable, ids) - change, ids))
 
 
-def _clip_by_global_norm(gradients: list[Any], limit: float) -> list[Any]:
-    """Keras's own clips duplicates before they are summed, and makes tables of rows."""
-    dense = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
-    norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(tf.cast(g, tf.float32))) for g in dense]))
-    # An infinite or undefined norm makes the gradients undefined, as Keras does.
+def _clip_by_global_norm(gradients: list[Tensor], limit: float) -> list[Tensor]:
+    """Clip gradients together, after duplicates are summed and without densifying sparse ones, unlike Keras."""
+    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+    norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(tf.cast(g, tf.float32))) for g in values]))
+    # An infinite or undefined norm makes the gradients undefined, as in Keras.
     scale = limit * tf.minimum(1.0 / norm, 1.0 / limit) + (norm - norm)
-    clipped = [g * tf.cast(scale, g.dtype) for g in dense]
+    clipped = [g * tf.cast(scale, g.dtype) for g in values]
     return [
-        tf.IndexedSlices(values, g.indices, g.dense_shape) if isinstance(g, tf.IndexedSlices) else values
-        for g, values in zip(gradients, clipped, strict=True)
+        tf.IndexedSlices(rows, g.indices, g.dense_shape) if isinstance(g, tf.IndexedSlices) else rows
+        for g, rows in zip(gradients, clipped, strict=True)
     ]

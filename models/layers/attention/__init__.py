@@ -1,0 +1,1 @@
+"""Attention layers: target attention, multi-interest extraction, transformer blocks."""

@@ -1,4 +1,4 @@
-"""Attention of the target over the history: how much each behaviour matters for this candidate."""
+"""Attention of a target to a history: the relevance of each behaviour to the candidate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from keras import ops
 
 from interestflow.models.layers.core.activation import build_activation
 from interestflow.models.layers.core.masked_ops import masked_softmax
+from interestflow.models.tensor import Shape, Tensor
 
 SCORES = ("mlp", "bilinear", "dot")
 NORMALIZATIONS = ("none", "softmax")
@@ -17,27 +18,40 @@ NORMALIZATIONS = ("none", "softmax")
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class TargetAttention(keras.layers.Layer):
-    """`sum_j w_j v_j` with weights `w_j` from scores `s_j` of the query `q` against the keys `k_j`.
+    """Weighted sum `sum_j w_j v_j`, with weights `w_j` from scores `s_j` of the query `q` against the keys `k_j`.
 
     | score | s_j | source |
     |---|---|---|
-    | mlp | `MLP([q; k_j; q - k_j; q * k_j])`, ends in one number | DIN (arXiv 1706.06978), 4.3, as its code has it |
-    | bilinear | `k_j W q` | DIEN (arXiv 1809.03672), 4.3 |
-    | dot | `k_j q / sqrt(d)` | TIN (arXiv 2308.08487) |
+    | mlp | `MLP([q; k_j; q - k_j; q * k_j])`, whose last layer has one unit | DIN, 4.3, as in the authors' code |
+    | bilinear | `k_j W q` | DIEN, 4.3 |
+    | dot | `k_j q / sqrt(d)` | TIN |
 
-    Without normalisation `w_j = s_j`, so that the weights' sum keeps the interest's strength (the paper's choice for
-    DIN); with softmax they sum to 1 over the valid behaviours, of mlp's scores over `sqrt(d)` (the code's choice).
-    Weights are zero where the mask is false. Scores are computed in float32 from the last product on.
+    Without normalization `w_j = s_j`, so that the sum of the weights keeps the strength of the interest (DIN's choice
+    in the paper). With softmax they sum to 1 over the valid behaviours, and the scores of `mlp` are first divided by
+    `sqrt(d)` (the choice of DIN's code). Weights are zero where the mask is false. Scores are in float32 from the last
+    product on.
 
-    The four blocks are never joined: their first layer is `(W1 + W3) q + (W2 - W3) k_j + W4 (q * k_j)`, of which the
-    first part has no history axis.
+    The four inputs of the MLP are never concatenated: its first layer is `(W1 + W3) q + (W2 - W3) k_j + W4 (q * k_j)`,
+    of which the first term has no history axis.
 
     Args:
         score: one of `SCORES`.
         normalization: one of `NORMALIZATIONS`.
-        units: widths of mlp's hidden layers; unused by the others.
-        activation: of mlp's hidden layers: relu, prelu, dice or sigmoid.
+        units: widths of the hidden layers of `mlp`; unused by the others.
+        activation: activation of the hidden layers of `mlp`: relu, prelu, dice or sigmoid.
         return_scores: whether the call also returns the weights.
+
+    Example:
+
+    >>> attention = TargetAttention("dot", "softmax", return_scores=True)
+    >>> query, keys = ops.array([[1.0, 0.0]]), ops.array([[[9.0, 0.0], [0.0, 9.0], [9.0, 9.0]]])
+    >>> pooled, weights = attention(query, keys, mask=ops.array([[True, True, False]]))
+    >>> np.round(np.asarray(weights), 3)
+    array([[0.998, 0.002, 0.   ]], dtype=float32)
+
+    Reference:
+        DIN: Deep Interest Network (arXiv 1706.06978), section 4.3. DIEN: Deep Interest Evolution Network
+        (arXiv 1809.03672), section 4.3. TIN: Temporal Interest Network (arXiv 2308.08487).
     """
 
     def __init__(
@@ -49,6 +63,7 @@ class TargetAttention(keras.layers.Layer):
         return_scores: bool = False,
         **kwargs: Any,
     ) -> None:
+        """Create the layers of the MLP, if the score is one."""
         super().__init__(**kwargs)
         if score not in SCORES:
             raise ValueError(f"`score` should be one of {', '.join(SCORES)}, received {score!r}")
@@ -67,10 +82,11 @@ class TargetAttention(keras.layers.Layer):
         if score == "mlp":
             self.hidden = [keras.layers.Dense(width, name=f"hidden_{i}") for i, width in enumerate(self.units[1:], 1)]
             self.activations = [build_activation(activation, 3, name=f"activation_{i}") for i in range(len(self.units))]
-            # Softmax does not see a constant, so that its bias would never be learned.
+            # Softmax is invariant to a constant, so that no gradient would reach a bias.
             self.last = keras.layers.Dense(1, use_bias=normalization == "none", dtype="float32", name="last")
 
-    def build(self, query_shape: Any, keys_shape: Any, *_: Any, **__: Any) -> None:
+    def build(self, query_shape: Shape, keys_shape: Shape, *_: Shape, **__: Shape) -> None:
+        """Create the weights for query and keys of these shapes."""
         width = keys_shape[-1]
         if self.score != "bilinear" and query_shape[-1] != width:
             raise ValueError(
@@ -91,16 +107,21 @@ class TargetAttention(keras.layers.Layer):
             self.last.build(shape)
 
     def call(
-        self, query: Any, keys: Any, values: Any | None = None, mask: Any | None = None, training: bool | None = None
-    ) -> Any:
-        """Attends.
+        self,
+        query: Tensor,
+        keys: Tensor,
+        values: Tensor | None = None,
+        mask: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Attend to a history.
 
         Args:
-            query: [B, q], or [B, N, q] for N queries a history; `q = d` unless the score is bilinear.
+            query: [B, q], or [B, N, q] for N queries to each history; `q = d` unless the score is bilinear.
             keys: [B, T, d].
-            values: [B, T, v]; None: the keys.
-            mask: [B, T], true where there is a behaviour; None: everywhere.
-            training: for dice's statistics.
+            values: [B, T, v]; without them, the keys.
+            mask: bool [B, T], true where there is a behaviour; without it, everywhere.
+            training: whether Dice uses the statistics of the batch.
 
         Returns:
             [B, v], or [B, N, v], and with `return_scores` also the weights [B, T], or [B, N, T], in float32.
@@ -108,7 +129,8 @@ class TargetAttention(keras.layers.Layer):
         values = keys if values is None else values
         if mask is None:
             mask = ops.ones(ops.shape(keys)[:2], "bool")
-        if len(query.shape) == 3:
+        has_queries = len(query.shape) == 3
+        if has_queries:
             mask = ops.broadcast_to(mask[:, None], (*ops.shape(query)[:2], ops.shape(keys)[1]))
         scores = ops.cast(getattr(self, f"_{self.score}")(query, keys, mask, training), "float32")
         if self.normalization == "softmax":
@@ -117,50 +139,55 @@ class TargetAttention(keras.layers.Layer):
             weights = masked_softmax(scores, mask)
         else:
             weights = ops.where(mask, scores, 0.0)
-        by_query = weights if len(query.shape) == 3 else ops.expand_dims(weights, 1)
+        by_query = weights if has_queries else ops.expand_dims(weights, 1)
         pooled = ops.matmul(ops.cast(by_query, values.dtype), values)
-        pooled = pooled if len(query.shape) == 3 else pooled[:, 0]
+        pooled = pooled if has_queries else pooled[:, 0]
         return (pooled, weights) if self.return_scores else pooled
 
-    def _dot(self, query: Any, keys: Any, *_: Any) -> Any:
-        return ops.cast(_products(query, keys), "float32") / float(keys.shape[-1]) ** 0.5
+    def _dot(self, query: Tensor, keys: Tensor, *_: Any) -> Tensor:
+        return ops.cast(_inner_products(query, keys), "float32") / float(keys.shape[-1]) ** 0.5
 
-    def _bilinear(self, query: Any, keys: Any, *_: Any) -> Any:
-        return _products(ops.matmul(query, ops.transpose(self.kernel)), keys)
+    def _bilinear(self, query: Tensor, keys: Tensor, *_: Any) -> Tensor:
+        return _inner_products(ops.matmul(query, ops.transpose(self.kernel)), keys)
 
-    def _mlp(self, query: Any, keys: Any, mask: Any, training: bool | None) -> Any:
+    def _mlp(self, query: Tensor, keys: Tensor, mask: Tensor, training: bool | None) -> Tensor:
         of_query, of_key, of_difference, of_product = ops.split(ops.convert_to_tensor(self.kernel), 4, axis=0)
-        alone = ops.matmul(query, of_query + of_difference) + self.bias
+        query_term = ops.matmul(query, of_query + of_difference) + self.bias
         hidden = ops.matmul(keys, of_key - of_difference)
         if len(query.shape) == 3:
             queries, (steps, width) = ops.shape(query)[1], ops.shape(keys)[1:]
             product = ops.reshape(query[:, :, None] * keys[:, None], (-1, steps, width))
             hidden = hidden[:, None] + ops.reshape(ops.matmul(product, of_product), (-1, queries, steps, self.units[0]))
-            hidden = ops.reshape(hidden + alone[:, :, None], (-1, steps, self.units[0]))
-            scores = self._score_of(hidden, ops.reshape(mask, (-1, steps)), training)
+            hidden = ops.reshape(hidden + query_term[:, :, None], (-1, steps, self.units[0]))
+            scores = self._apply_layers(hidden, ops.reshape(mask, (-1, steps)), training)
             return ops.reshape(scores, (-1, queries, steps))
-        hidden += ops.matmul(ops.expand_dims(query, 1) * keys, of_product) + ops.expand_dims(alone, 1)
-        return self._score_of(hidden, mask, training)
+        hidden += ops.matmul(ops.expand_dims(query, 1) * keys, of_product) + ops.expand_dims(query_term, 1)
+        return self._apply_layers(hidden, mask, training)
 
-    def _score_of(self, hidden: Any, mask: Any, training: bool | None) -> Any:
+    def _apply_layers(self, hidden: Tensor, mask: Tensor, training: bool | None) -> Tensor:
+        """Return the scores [B, T] that the MLP gives from its first layer's output [B, T, units[0]]."""
         hidden = self._activate(0, hidden, mask, training)
-        for number, dense in enumerate(self.hidden, 1):
-            hidden = self._activate(number, dense(hidden), mask, training)
+        for index, dense in enumerate(self.hidden, 1):
+            hidden = self._activate(index, dense(hidden), mask, training)
         return self.last(hidden)[..., 0]
 
-    def _activate(self, number: int, hidden: Any, mask: Any, training: bool | None) -> Any:
-        # Padding must not count in dice's statistics.
+    def _activate(self, index: int, hidden: Tensor, mask: Tensor, training: bool | None) -> Tensor:
+        # Padding must not count in Dice's statistics.
         arguments = {"mask": mask, "training": training} if self.activation == "dice" else {}
-        return self.activations[number](hidden, **arguments)
+        return self.activations[index](hidden, **arguments)
 
     def compute_mask(self, *_: Any, **__: Any) -> None:
-        """What comes out has no history axis for Keras to carry the mask along."""
+        """Return None: the output has no history axis that a mask could follow."""
 
-    def compute_output_shape(self, query_shape: Any, keys_shape: Any, values_shape: Any = None, *_: Any) -> Any:
+    def compute_output_shape(
+        self, query_shape: Shape, keys_shape: Shape, values_shape: Shape | None = None, *_: Shape
+    ) -> Shape:
+        """Return the shape of the pooled values and, with `return_scores`, that of the weights."""
         pooled = (*query_shape[:-1], (values_shape or keys_shape)[-1])
         return (pooled, (*query_shape[:-1], keys_shape[1])) if self.return_scores else pooled
 
     def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "score": self.score,
@@ -171,8 +198,8 @@ class TargetAttention(keras.layers.Layer):
         }
 
 
-def _products(query: Any, keys: Any) -> Any:
-    """`k_j q`: [B, T] for a query [B, d], [B, N, T] for queries [B, N, d], of keys [B, T, d]."""
+def _inner_products(query: Tensor, keys: Tensor) -> Tensor:
+    """Return `k_j q` of keys [B, T, d]: [B, T] for a query [B, d], [B, N, T] for queries [B, N, d]."""
     if len(query.shape) == 3:
         return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
     return ops.matmul(keys, ops.expand_dims(query, -1))[..., 0]

@@ -1,0 +1,1 @@
+"""Normalization, activations, dense towers and masked operations."""

@@ -12,10 +12,15 @@ ACTIVATIONS = ("relu", "prelu", "dice", "sigmoid")
 
 
 def build_activation(kind: str, rank: int, **kwargs: Any) -> keras.layers.Layer:
-    """The layer for `kind`, one of `ACTIVATIONS`, on tensors of `rank`; what it learns is per channel alone.
+    """Build the activation layer `kind`. What it learns is per channel.
+
+    Args:
+        kind: one of `ACTIVATIONS`.
+        rank: rank of the tensors that the layer is applied to.
+        kwargs: options of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        ValueError: where it is another.
+        ValueError: if `kind` is unknown.
     """
     if kind == "dice":
         return Dice(**kwargs)

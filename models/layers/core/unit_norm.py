@@ -23,8 +23,9 @@ def unit_norm(vectors: Tensor, axis: int = -1) -> Tensor:
 
     Example:
 
-    >>> unit_norm(ops.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    >>> np.asarray(unit_norm(ops.array([[3.0, 4.0], [0.0, 0.0]])))
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
     """
     wide = ops.cast(vectors, "float32")
     unit = wide * ops.rsqrt(ops.sum(ops.square(wide), axis=axis, keepdims=True) + EPSILON)

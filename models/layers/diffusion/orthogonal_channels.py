@@ -1,4 +1,4 @@
-"""Directions that a candidate asks a long history about, and the behaviours that answer in each."""
+"""Orthogonal directions that a candidate queries a long history in, and the behaviours routed to each."""
 
 from __future__ import annotations
 
@@ -9,89 +9,107 @@ from keras import ops
 
 from interestflow.models.layers.core.masked_ops import mask_scores
 from interestflow.models.layers.core.unit_norm import unit_norm
+from interestflow.models.tensor import Shape, Tensor
 
-APART = 0.01
-"""How far the bias sets fresh channels apart: enough where a candidate's vector is zero, little where it is not."""
+BIAS_SCALE = 0.01
+"""Initial diagonal of the bias: enough to tell channels apart where a candidate's vector is zero, small elsewhere."""
 
 
-def identity_then_rotations(shape: tuple[int, int], dtype: Any = None) -> Any:
-    """A fresh kernel [d, d * c]: the first channel's block is the identity, the others turn the vector at random."""
+def identity_then_rotations(shape: tuple[int, int], dtype: Any = None) -> Tensor:
+    """Initialize a kernel [d, d * c]: the identity for the first channel, random orthogonal matrices for the others."""
     width, channels = shape[0], shape[1] // shape[0]
-    turn = keras.initializers.Orthogonal()
-    blocks = [ops.eye(width, dtype=dtype), *(turn((width, width), dtype) for _ in range(channels - 1))]
+    rotation = keras.initializers.Orthogonal()
+    blocks = [ops.eye(width, dtype=dtype), *(rotation((width, width), dtype) for _ in range(channels - 1))]
     return ops.reshape(ops.stack(blocks, axis=-1), shape)
 
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class OrthogonalChannels(keras.layers.Layer):
-    """`O` [B, d, c] with `O'O = I` from a candidate's vector [B, d]: Gram-Schmidt of `reshape(Dense(v))`.
+    """Orthonormal directions `O` [B, d, c], `O'O = I`, from a candidate's vector `v` [B, d].
 
-    DiffuMIN (arXiv 2508.15311), orthogonal channels. The authors' code takes a QR decomposition, whose
-    signs are arbitrary and whose gradient explodes where columns are nearly parallel. Gram-Schmidt fixes the signs. How
-    it begins is ours: the first channel asks for what is like the candidate, the others for random turns of it, and a
-    bias sets them apart where there is no candidate. A random first channel has to find out what likeness is.
+    `O` is Gram-Schmidt of `reshape(Dense(v))`. The authors' code takes a QR decomposition, whose signs are arbitrary
+    and whose gradient explodes where columns are nearly parallel; Gram-Schmidt fixes the signs. The initialization is
+    ours: the first channel queries what is similar to the candidate, the others random rotations of it, and a bias
+    tells them apart where there is no candidate. With a random first channel, training would have to discover what
+    similarity is.
 
     Args:
-        channels: `c`, at most `d`.
+        channels: number of channels `c`, at most `d`.
+
+    Example:
+
+    >>> directions = np.asarray(OrthogonalChannels(channels=2)(ops.array([[1.0, 2.0, 3.0]])))[0]
+    >>> bool(np.allclose(directions.T @ directions, np.eye(2), atol=1e-5))
+    True
+
+    Reference:
+        DiffuMIN (arXiv 2508.15311), orthogonal channels.
     """
 
     def __init__(self, channels: int, **kwargs: Any) -> None:
+        """Store the number of channels."""
         super().__init__(**kwargs)
         self.channels = channels
 
-    def build(self, shape: Any) -> None:
+    def build(self, shape: Shape) -> None:
+        """Create the kernel [d, d * c] and the bias [d, c]."""
         width = shape[-1]
         if self.channels > width:
             raise ValueError(f"`channels` should be at most the vectors' width, {width}, received {self.channels}")
         self.kernel = self.add_weight(
             name="kernel", shape=(width, width * self.channels), initializer=identity_then_rotations
         )
-        apart = keras.initializers.Identity(APART)
-        self.bias = self.add_weight(name="bias", shape=(width, self.channels), initializer=apart)
+        diagonal = keras.initializers.Identity(BIAS_SCALE)
+        self.bias = self.add_weight(name="bias", shape=(width, self.channels), initializer=diagonal)
 
-    def call(self, target: Any) -> Any:
-        """In float32."""
+    def call(self, target: Tensor) -> Tensor:
+        """Compute the directions, float32 [B, d, c], of candidates' vectors [B, d]."""
         width = target.shape[-1]
         flat = ops.matmul(ops.cast(target, "float32"), ops.cast(self.kernel, "float32"))
         columns = ops.reshape(flat, (-1, width, self.channels)) + ops.cast(self.bias, "float32")
-        made: list[Any] = []
-        for number in range(self.channels):
-            column = columns[:, :, number]
-            for _ in range(2):  # once leaves what rounding left
-                for other in made:
-                    column = column - ops.sum(other * column, axis=1, keepdims=True) * other
-            made.append(unit_norm(column, axis=1))
-        return ops.stack(made, axis=-1)
+        directions: list[Tensor] = []
+        for channel in range(self.channels):
+            column = columns[:, :, channel]
+            for _ in range(2):  # The second pass removes what rounding left in the first.
+                for direction in directions:
+                    column = column - ops.sum(direction * column, axis=1, keepdims=True) * direction
+            directions.append(unit_norm(column, axis=1))
+        return ops.stack(directions, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
         return {**super().get_config(), "channels": self.channels}
 
 
-def route(scores: Any, mask: Any, top_k: int, share: float = 1.0) -> Any:
-    """Which behaviour belongs to which channel: bool [B, T, c].
+def route(scores: Tensor, mask: Tensor, top_k: int, share: float = 1.0) -> Tensor:
+    """Assign each behaviour to the channel of its highest score, and keep the highest scores of each channel.
 
-    Each valid behaviour is in the one channel where its score is highest; a channel keeps its own highest, and all that
-    score as the last of them does, since nothing says which of them it should be.
+    Behaviours that tie with the last one that a channel keeps are kept too, since nothing distinguishes them.
 
     Args:
         scores: float32 [B, T, c].
-        mask: bool [B, T].
-        top_k: how many a channel keeps.
-        share: of a channel's behaviours, above 0 and at most 1, which it keeps if they are fewer: at least one.
+        mask: bool [B, T], true where there is a behaviour.
+        top_k: number of behaviours that a channel keeps.
+        share: share of its behaviours, above 0 and at most 1, that a channel keeps if they are fewer than `top_k`;
+            at least one behaviour.
+
+    Returns:
+        bool [B, T, c], true where a channel keeps a behaviour.
     """
     channels, steps = scores.shape[-1], scores.shape[1]
     is_best = ops.one_hot(ops.argmax(scores, axis=-1), channels, dtype="bool")
     routed = ops.logical_and(is_best, ops.expand_dims(mask, -1))
-    if steps is None:  # a graph for histories of any length
-        top_k = ops.minimum(top_k, ops.shape(scores)[1])
+    count: int | Tensor = top_k
+    if steps is None:  # A graph for histories of any length.
+        count = ops.minimum(top_k, ops.shape(scores)[1])
     elif top_k >= steps and share == 1.0:
         return routed
     else:
-        top_k = min(top_k, steps)
+        count = min(top_k, steps)
     own = mask_scores(scores, routed)
-    highest = ops.top_k(ops.transpose(own, (0, 2, 1)), top_k)[0]
-    # Rounding may put a whole number slightly above itself.
-    of_share = ops.ceil(share * ops.sum(ops.cast(routed, "float32"), axis=1) - 1e-4)
-    last = ops.clip(ops.cast(of_share, "int32") - 1, 0, top_k - 1)
+    highest = ops.top_k(ops.transpose(own, (0, 2, 1)), count)[0]
+    # Rounding may leave a whole number slightly above itself.
+    share_count = ops.ceil(share * ops.sum(ops.cast(routed, "float32"), axis=1) - 1e-4)
+    last = ops.clip(ops.cast(share_count, "int32") - 1, 0, count - 1)
     lowest = ops.take_along_axis(highest, ops.expand_dims(last, -1), axis=-1)[..., 0]
     return ops.logical_and(routed, own >= ops.expand_dims(lowest, 1))

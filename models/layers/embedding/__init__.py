@@ -1,0 +1,1 @@
+"""Embedding tables, and the embeddings of items, users and context."""

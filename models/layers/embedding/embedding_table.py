@@ -36,8 +36,9 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
     Example:
 
     >>> table = EmbeddingTable(rows=4, dimension=2, initializer="ones")
-    >>> table(ops.array([[3, 0]])).tolist()
-    [[[1.0, 1.0], [0.0, 0.0]]]
+    >>> np.asarray(table(ops.array([3, 0])))
+    array([[1., 1.],
+           [0., 0.]], dtype=float32)
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from keras import ops
 from interestflow.models.tensor import Tensor
 
 
-def gather_rows(table: keras.Variable, ids: Tensor) -> Tensor:
+def gather_rows(table: keras.Variable, ids: Tensor | int) -> Tensor:
     """Return the embeddings of `ids`.
 
     On TensorFlow `ops.take` would read the whole variable first, which copies it once some of its rows are updated.
@@ -22,8 +22,9 @@ def gather_rows(table: keras.Variable, ids: Tensor) -> Tensor:
 
     Example:
 
-    >>> gather_rows(keras.Variable([[0.0, 0.0], [1.0, 2.0]]), ops.array([1, 0])).tolist()
-    [[1.0, 2.0], [0.0, 0.0]]
+    >>> np.asarray(gather_rows(keras.Variable([[0.0, 0.0], [1.0, 2.0]]), ops.array([1, 0])))
+    array([[1., 2.],
+           [0., 0.]], dtype=float32)
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

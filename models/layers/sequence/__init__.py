@@ -1,0 +1,1 @@
+"""Layers along a history: recurrences, windows, encodings of time, neural processes."""

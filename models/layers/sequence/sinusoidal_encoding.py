@@ -30,8 +30,9 @@ def sinusoidal_encoding(times: Tensor, width: int, endpoint: bool = True) -> Ten
 
     Example:
 
-    >>> sinusoidal_encoding(ops.array([0, 3]), 4).shape
-    TensorShape([2, 4])
+    >>> np.asarray(sinusoidal_encoding(ops.array([0, 0]), 4))
+    array([[0., 0., 1., 1.],
+           [0., 0., 1., 1.]], dtype=float32)
     """
     half = width // 2
     rates = LONGEST ** -(np.arange(half) / max(half - 1 if endpoint else half, 1))

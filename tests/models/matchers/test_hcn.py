@@ -33,8 +33,8 @@ def test_what_is_recent_and_what_was_before() -> None:
     other, _ = model.space.history(changed)
     recent = np.arange(6) >= 4
     for centres, valid, same in (
-        (model.horizons.short_centres, recent, True),
-        (model.horizons.long_centres, ~recent, False),
+        (model.horizons.short_term, recent, True),
+        (model.horizons.long_term, ~recent, False),
     ):
         left, right = (centres(x, mask & valid)[0] for x in (history, other))
         assert np.allclose(left, right, atol=1e-6) == same
@@ -44,7 +44,7 @@ def test_without_a_long_history_all_is_the_short_paths() -> None:
     """Two behaviours, both recent: the interests are the short centres, as they are."""
     model, features = hcn(), make_features(PLAIN, 9, full=True)
     features["history_item"][:, 2:] = 0
-    short, used = model.horizons.short_centres(*model.space.history(features))
+    short, used = model.horizons.short_term(*model.space.history(features))
     found = np.asarray(model.encode_user(features))[:, :, :-1]
     np.testing.assert_allclose(found[:, :3][np.asarray(used)], np.asarray(short)[np.asarray(used)], atol=1e-6)
     # The others, the long three among them, repeat one that is used.

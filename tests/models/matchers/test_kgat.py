@@ -93,8 +93,8 @@ def test_vectors_are_those_of_the_dense_product() -> None:
 
     for layer in model.propagation:
         said = matrix @ vectors
-        of_sum = (vectors + said) @ layer.of_sum.kernel.numpy() + layer.of_sum.bias.numpy()
-        of_product = (vectors * said) @ layer.of_product.kernel.numpy() + layer.of_product.bias.numpy()
+        of_sum = (vectors + said) @ layer.sum_projection.kernel.numpy() + layer.sum_projection.bias.numpy()
+        of_product = (vectors * said) @ layer.product_projection.kernel.numpy() + layer.product_projection.bias.numpy()
         vectors = activated(of_sum) + activated(of_product)
         expected.append(vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True) + 1e-12))
     found = kgat._joined(model.propagate())

@@ -65,7 +65,7 @@ def test_without_competition_centres_are_the_same(history: np.ndarray) -> None:
 def test_a_behaviour_gives_itself_once(history: np.ndarray) -> None:
     """What it gives to all centres sums to 1, and what is padded gives nothing."""
     mask = np.arange(LENGTH) < np.arange(USERS)[:, None]
-    _, shares = centres(3).assigned(history, mask)
+    _, shares = centres(3).assign(history, mask)
     np.testing.assert_allclose(np.sum(shares, axis=1), mask, atol=1e-5)
 
 

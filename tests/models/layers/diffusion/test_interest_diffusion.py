@@ -16,13 +16,13 @@ from interestflow.models.layers.diffusion.interest_diffusion import InterestDeno
 
 def test_the_schedule() -> None:
     """At level 0 the posterior is the original itself."""
-    kept, to_original, to_noisy, deviation = linear_schedule()
-    assert (to_original[0], to_noisy[0], deviation[0]) == (1.0, 0.0, 0.0)
-    assert kept[0] == pytest.approx(1 - 1e-4)
+    signal, original_weight, noisy_weight, deviation = linear_schedule()
+    assert (original_weight[0], noisy_weight[0], deviation[0]) == (1.0, 0.0, 0.0)
+    assert signal[0] == pytest.approx(1 - 1e-4)
     for level in (9, 500):
-        # Of a posterior's mean, weights and level agree: sqrt(kept) of the level before, from sqrt(kept) of this one.
-        mean = to_original[level] + to_noisy[level] * np.sqrt(kept[level])
-        assert mean == pytest.approx(np.sqrt(kept[level - 1]), rel=1e-5)
+        # The weights of a posterior's mean lead from sqrt(signal) of this level to that of the level before.
+        mean = original_weight[level] + noisy_weight[level] * np.sqrt(signal[level])
+        assert mean == pytest.approx(np.sqrt(signal[level - 1]), rel=1e-5)
 
 
 def denoiser(shaken: bool = False) -> InterestDenoiser:
@@ -89,7 +89,7 @@ def test_what_is_computed_once_or_not_at_all_changes_nothing(channels: int) -> N
 def test_the_chain_is_the_plain_one(seed: int | None) -> None:
     """With the same noise drawn in the same order, the blur's first; row by row of one channel, then of the next."""
     made, interests, directions = denoiser(shaken=True), vectors(1), vectors(2)
-    kept, to_original, to_noisy, deviation = linear_schedule()
+    signal, original_weight, noisy_weight, deviation = linear_schedule()
     draws, drawn_again = (None if seed is None else keras.random.SeedGenerator(seed) for _ in range(2))
 
     def noise() -> Any:
@@ -97,10 +97,10 @@ def test_the_chain_is_the_plain_one(seed: int | None) -> None:
             return np.zeros_like(interests)
         return np.asarray(keras.random.normal((2 * 3, 4), seed=draws)).reshape(2, 3, 4).transpose(1, 0, 2)
 
-    state = np.sqrt(kept[3]) * interests + np.sqrt(1 - kept[3]) * noise()
+    state = np.sqrt(signal[3]) * interests + np.sqrt(1 - signal[3]) * noise()
     for level in (3, 2, 1, 0):
         found = np.asarray(plain(made, state, interests, directions, np.full((3, 2), level)))
-        state = to_original[level] * found + to_noisy[level] * state
+        state = original_weight[level] * found + noisy_weight[level] * state
         if level:
             state = state + deviation[level] * noise()
     denoised = made.denoise(interests, made.context(interests, directions), 4, drawn_again)
@@ -116,11 +116,13 @@ def test_the_chain_learns_as_the_plain_one_does() -> None:
         tape.watch([interests, directions])
         size = tf.reduce_sum(made.denoise(interests, made.context(interests, directions), 2, None) ** 3)
     found = tape.gradient(size, learned)
-    kept, to_original, to_noisy, _ = linear_schedule()
+    signal, original_weight, noisy_weight, _ = linear_schedule()
     with tf.GradientTape() as tape:
         tape.watch([interests, directions])
-        state = np.sqrt(kept[1]) * interests
-        state = to_original[1] * plain(made, state, interests, directions, np.ones((3, 2))) + to_noisy[1] * state
+        state = np.sqrt(signal[1]) * interests
+        state = (
+            original_weight[1] * plain(made, state, interests, directions, np.ones((3, 2))) + noisy_weight[1] * state
+        )
         size = tf.reduce_sum(plain(made, state, interests, directions, np.zeros((3, 2))) ** 3)
     for one, other in zip(found, tape.gradient(size, learned), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
@@ -128,8 +130,8 @@ def test_the_chain_learns_as_the_plain_one_does() -> None:
 
 def test_blurring_keeps_what_the_schedule_says() -> None:
     levels = np.full((3, 2), 500)
-    kept = linear_schedule().kept[500]
-    expected = np.sqrt(kept) * vectors(1) + np.sqrt(1 - kept) * vectors(2)
+    signal = linear_schedule().signal[500]
+    expected = np.sqrt(signal) * vectors(1) + np.sqrt(1 - signal) * vectors(2)
     np.testing.assert_allclose(denoiser().add_noise(vectors(1), vectors(2), levels), expected, rtol=1e-5, atol=1e-6)
 
 

@@ -12,10 +12,10 @@ def layer(**options: float) -> BiInteraction:
     """From two numbers to one: the sum is weighted by (1, 2) and moved by 0.5, the product by (3, 1) and -1."""
     made = BiInteraction(1, **options)
     made.build((None, 2))
-    made.of_sum.kernel.assign([[1.0], [2.0]])
-    made.of_sum.bias.assign([0.5])
-    made.of_product.kernel.assign([[3.0], [1.0]])
-    made.of_product.bias.assign([-1.0])
+    made.sum_projection.kernel.assign([[1.0], [2.0]])
+    made.sum_projection.bias.assign([0.5])
+    made.product_projection.kernel.assign([[3.0], [1.0]])
+    made.product_projection.bias.assign([-1.0])
     return made
 
 

@@ -57,12 +57,12 @@ def test_every_cell_and_its_gradients_are_those_of_the_cell_step_by_step(cell: s
     mask = mask[:rows]
     attention = tf.constant(np.random.default_rng(3).uniform(0.1, 0.9, (rows, T)), tf.float32)
 
-    def by_the_cell(x: tf.Tensor, attention: tf.Tensor) -> tf.Tensor:
+    def run_cell(x: tf.Tensor, attention: tf.Tensor) -> tf.Tensor:
         there = tf.cast(mask, tf.float32)[:, :, None]
         attention = there * attention[:, :, None]
-        return layer.by_the_cell(attention * x if cell == "aigru" else x, attention, there)
+        return layer.run_cell(attention * x if cell == "aigru" else x, attention, there)
 
-    expected = differentiated(by_the_cell, layer, inputs(rows), attention)
+    expected = differentiated(run_cell, layer, inputs(rows), attention)
     found = differentiated(lambda x, a: layer(x, a, mask, training=True), layer, inputs(rows), attention)
     assert_alike(found, expected)
     assert np.abs(expected[1]).max() > 0.01, "there is something to compare"
