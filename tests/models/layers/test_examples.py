@@ -24,14 +24,8 @@ from interestflow.models.layers.embedding.declared_tables import mark_as_table
 from interestflow.models.optimizers.row_sparse import SparseAdagrad
 
 REGISTERED = "interestflow>"
-HELPERS = {
-    "keras": keras,
-    "ops": ops,
-    "np": np,
-    "tf": tf,
-    "mark_as_table": mark_as_table,
-    "SparseAdagrad": SparseAdagrad,
-}
+FRAMEWORKS = {"keras": keras, "ops": ops, "np": np, "tf": tf}
+HELPERS = {"mark_as_table": mark_as_table, "SparseAdagrad": SparseAdagrad}
 
 
 def modules() -> Iterator[ModuleType]:
