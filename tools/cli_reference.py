@@ -60,7 +60,7 @@ def _names(name: str, kind: Any, info: ParameterInfo | None) -> str:
 def _default(parameter: inspect.Parameter) -> str:
     if parameter.default is inspect.Parameter.empty:
         return "required"
-    return "" if parameter.default in (None, False) else f"`{parameter.default}`"
+    return "" if parameter.default is None or parameter.default is False else f"`{parameter.default}`"
 
 
 def parameter_rows(callback: Callable[..., Any]) -> Iterator[str]:

@@ -18,6 +18,7 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="FILE", help="Configuration.")],
     epochs: Annotated[int, typer.Option(help="Passes | over the data.")] = 5,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Folder.")] = None,
+    retries: Annotated[int, typer.Option(help="Attempts.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet")] = False,
     secret: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_command_has_its_help_and_a_table() -> None:
         "| `FILE` | path | required | Configuration. |",
         r"| `--epochs` | integer | `5` | Passes \| over the data. |",
         "| `--output`, `-o` | text |  | Folder. |",
+        "| `--retries` | integer | `0` | Attempts. |",
         "| `--quiet` | flag |  |  |",
     ],
 )
