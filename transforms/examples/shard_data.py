@@ -131,7 +131,7 @@ def build_shard_data(
 
 
 def _user_index(users: pl.Series) -> np.ndarray:
-    """Number users from 0 in their order, int64 [N]; equal users are neighbours."""
+    """Return an index of each user, from 0 in their order, int64 [N]; equal users are neighbours."""
     if len(users) == 0:
         return np.zeros(0, np.int64)
     return users.rle_id().cast(pl.Int64).to_numpy()

@@ -65,7 +65,7 @@ class Block:
 
 
 def number_rows(parsed: ParsedBlock, rows_before: int) -> Block:
-    """Number the rows of a block within their file.
+    """Add the number of each row in its file.
 
     Args:
         parsed: the block.

@@ -1,0 +1,62 @@
+"""Files of a table: which there are, and their content."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from interestflow.transforms.config import TableConfig
+from interestflow.transforms.reading.files import TableError, list_files, missing_column, open_file, total_bytes
+from tests.transforms.reading.file_rows import read_rows, table_config
+from tests.transforms.reading.small_tables import write_file
+
+
+def test_files_are_found_by_pattern_and_sorted(tmp_path: Path) -> None:
+    for name in ("events-2.csv", "events-1.csv", "other.csv"):
+        write_file(tmp_path, "a\n1\n", name)
+    table = TableConfig(path="events-*.csv", format="csv")
+    assert list_files(table, str(tmp_path)) == [str(tmp_path / "events-1.csv"), str(tmp_path / "events-2.csv")]
+    absolute = TableConfig(path=str(tmp_path / "other.csv"), format="csv")
+    assert list_files(absolute, "/elsewhere") == [str(tmp_path / "other.csv")]
+
+
+def test_no_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"no file matches .*nothing\.csv"):
+        list_files(TableConfig(path="nothing.csv", format="csv"), str(tmp_path))
+
+
+def test_archives_joined_one_to_the_other_are_read_to_the_end(tmp_path: Path) -> None:
+    for compression, compress in ((".gz", gzip.compress), (".zst", zstandard.compress)):
+        path = tmp_path / f"rows.csv{compression}"
+        path.write_bytes(compress(b"a\n1\n") + compress(b"2\n"))
+        assert read_rows(path, table_config("csv")) == ([(1, "1"), (2, "2")], [])
+
+
+def test_the_size_is_that_of_all_files_as_they_are_stored(tmp_path: Path) -> None:
+    paths = [str(write_file(tmp_path, text, name)) for text, name in (("12345", "a"), ("123", "b"))]
+    assert total_bytes(paths) == 8
+    assert total_bytes([]) == 0
+
+
+@pytest.mark.parametrize("seekable", [False, True])
+@pytest.mark.parametrize(("ending", "compress"), [("", bytes), (".gz", gzip.compress), (".zst", zstandard.compress)])
+def test_content_is_decompressed_by_the_ending_of_the_name(
+    tmp_path: Path, ending: str, compress: Any, seekable: bool
+) -> None:
+    path = tmp_path / f"file{ending}"
+    path.write_bytes(compress(b"content"))
+    with open_file(str(path), seekable) as file:
+        assert file.read() == b"content"
+
+
+def test_a_missing_column_is_shown_with_those_most_like_it_or_else_with_all() -> None:
+    assert str(missing_column("f.csv", "clicks", ["click", "device"])) == (
+        "f.csv should have a column `clicks`, received click"
+    )
+    assert str(missing_column("f.csv", "x", ["click", "device"])) == (
+        "f.csv should have a column `x`, received click, device"
+    )
