@@ -10,7 +10,7 @@ import polars as pl
 
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.splits import Boundaries
-from tests.transforms.examples.test_shard import made
+from tests.transforms.examples.small_shards import examples_of
 from tests.transforms.small_log import SECOND, configuration, events
 
 ATTRIBUTES = [
@@ -42,7 +42,7 @@ def drawn(examples: list[dict[str, Any]]) -> dict[tuple[str, int], list[str]]:
 def test_of_two_items_the_other_is_drawn_with_what_belongs_to_an_items_vector() -> None:
     log = events([("u", "a", 1, 1, "tv"), ("u", "b", 2, 1, "tv"), ("u", "a", 3, 1, "tv")], "device")
     config = drawing(data__items=TABLE, features={"attributes": ATTRIBUTES})
-    last = made(log, config, items=ITEMS)[-1]
+    last = examples_of(log, config, items=ITEMS)[-1]
     along = {name: values for name, values in last.items() if name.startswith("history_negative_")}
     assert last["history_item"] == ["a", "b"]
     assert along == {
@@ -54,14 +54,14 @@ def test_of_two_items_the_other_is_drawn_with_what_belongs_to_an_items_vector() 
 
 def test_where_there_is_no_other_item_none_is_drawn_and_the_steps_stay() -> None:
     log = events([("u", "a", 1, 1), ("u", "a", 2, 1), ("u", "a", 3, 1)])
-    assert [example["history_negative_item"] for example in made(log, drawing())] == [[], [""], ["", ""]]
+    assert [example["history_negative_item"] for example in examples_of(log, drawing())] == [[], [""], ["", ""]]
 
 
 def test_nothing_is_drawn_unless_asked_for_and_nothing_for_later_splits() -> None:
     log, boundaries = many(3), Boundaries(5 * SECOND, 8 * SECOND)
-    assert not any("negative" in name for name in made(log, configuration())[-1])
+    assert not any("negative" in name for name in examples_of(log, configuration())[-1])
     for split in ("validation", "test"):
-        later = made(log, drawing(), boundaries, split=split)
+        later = examples_of(log, drawing(), boundaries, split=split)
         assert later
         assert all(example["history_item"] for example in later)
         assert all(example["history_negative_item"] == [] for example in later)
@@ -69,7 +69,7 @@ def test_nothing_is_drawn_unless_asked_for_and_nothing_for_later_splits() -> Non
 
 def test_items_come_as_often_as_in_the_log_and_never_the_own() -> None:
     log = many()
-    examples = made(log, drawing(), size=1000)
+    examples = examples_of(log, drawing(), size=1000)
     pairs = [pair for e in examples for pair in zip(e["history_item"], e["history_negative_item"], strict=True)]
     assert len(pairs) == 200 * 45  # 0 + 1 + ... + 9 behaviours a user
     assert all(own != negative for own, negative in pairs)
@@ -86,16 +86,16 @@ def test_items_come_as_often_as_in_the_log_and_never_the_own() -> None:
 
 def test_a_draw_is_the_same_whatever_else_is_in_the_shard_and_another_by_another_seed() -> None:
     log, counts = many(20), {f"i{number}": number + 1 for number in range(5)}
-    whole = drawn(made(log, drawing(), catalogue=counts))
-    some = drawn(made(log.filter(pl.col("user").is_in(["u7", "u3"])), drawing(), catalogue=counts, size=100))
+    whole = drawn(examples_of(log, drawing(), catalogue=counts))
+    some = drawn(examples_of(log.filter(pl.col("user").is_in(["u7", "u3"])), drawing(), catalogue=counts, size=100))
     assert len(some) == 20
     assert some == {key: whole[key] for key in some}
-    assert drawn(made(log, drawing(negatives={"seed": 18}), catalogue=counts)) != whole
+    assert drawn(examples_of(log, drawing(negatives={"seed": 18}), catalogue=counts)) != whole
 
 
 def test_each_example_has_draws_of_its_own() -> None:
     """The first behaviour is remembered by nine examples of its user."""
-    found = drawn(made(many(20), drawing()))
+    found = drawn(examples_of(many(20), drawing()))
     assert all(len({found[f"u{user}", second][0] for second in range(1, 10)}) > 1 for user in range(20))
 
 
@@ -103,7 +103,7 @@ def test_nothing_after_the_training_window_changes_what_is_drawn() -> None:
     log, boundaries = many(20), Boundaries(6 * SECOND, 8 * SECOND)
     is_later = pl.col("timestamp") >= boundaries.validation
     other = log.with_columns(pl.when(is_later).then(pl.lit("new")).otherwise(pl.col("item")).alias("item"))
-    before = made(log, drawing(), boundaries)
+    before = examples_of(log, drawing(), boundaries)
     assert len(before) == 20 * 6
-    assert made(other, drawing(), boundaries) == before
-    assert made(log.filter(~is_later), drawing(), boundaries) == before
+    assert examples_of(other, drawing(), boundaries) == before
+    assert examples_of(log.filter(~is_later), drawing(), boundaries) == before
