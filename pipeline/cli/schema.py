@@ -9,6 +9,6 @@ import typer
 
 def schema() -> None:
     """Print the JSON schema of a configuration, by which editors complete and check its keys."""
-    from interestflow.pipeline.config import PipelineConfig
+    from interestflow.pipeline.config_schema import json_schema
 
-    typer.echo(json.dumps(PipelineConfig.model_json_schema(), indent=2))
+    typer.echo(json.dumps(json_schema(), indent=2))

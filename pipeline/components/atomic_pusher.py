@@ -1,4 +1,4 @@
-"""Pushes a model so that a server which looks at the folder meanwhile never sees half of it."""
+"""TFX's Pusher with an atomic last step, so that a server never sees a half-copied version."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tfx.utils import proto_utils
 from interestflow.serving.publish import INCOMING, can_move
 
 PUSHED, DESTINATION = "pushed", "pushed_destination"
-"""Properties of the pushed model."""
+"""Custom properties of the pushed model's artifact."""
 
 
 class AtomicPusherExecutor(executor.Executor):
-    """TFX's executor, which copies into the version's folder itself, with a move at the end.
+    """TFX's executor, which copies to the version's folder directly, with a copy elsewhere and a rename at the end.
 
     `interestflow.serving.publish.publish_version` says why, and does the same for a model without artifacts.
-    Where there is no move of a folder, TFX copies in place, `saved_model.pb` last.
+    On file systems that cannot rename a folder, TFX copies in place, `saved_model.pb` last.
     """
 
     def Do(self, input_dict: dict[str, Any], output_dict: dict[str, Any], exec_properties: dict[str, Any]) -> None:
-        """Push the model if it is blessed; arguments as TFX's executor has them."""
+        """Push the model if it is blessed; the arguments are those of TFX's executor."""
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         base = destination.filesystem.base_directory.rstrip("/")
@@ -35,7 +35,7 @@ class AtomicPusherExecutor(executor.Executor):
             super().Do(input_dict, output_dict, exec_properties)
             return
         incoming = posixpath.join(base, INCOMING)
-        if fileio.exists(incoming):  # of a push that was cut off
+        if fileio.exists(incoming):  # left by a push that was interrupted
             fileio.rmtree(incoming)
         destination.filesystem.base_directory = incoming
         changed = {standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(destination)}
@@ -45,7 +45,7 @@ class AtomicPusherExecutor(executor.Executor):
             return
         copied = pushed.get_string_custom_property(DESTINATION)
         version = posixpath.join(base, posixpath.basename(copied))
-        if not fileio.exists(version):  # as TFX: a version of the same second is this one
+        if not fileio.exists(version):  # as in TFX: a version of the same second is this one
             fileio.rename(copied, version)
         fileio.rmtree(incoming)
         pushed.set_string_custom_property(DESTINATION, version)

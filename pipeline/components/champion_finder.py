@@ -1,4 +1,4 @@
-"""Finds the model to compare with. TFX would use a resolver node, which the open-source Kubeflow backend refuses."""
+"""Step that finds the champion. TFX would use a resolver node, which the open-source Kubeflow backend rejects."""
 
 from tfx.v1.dsl.components import OutputArtifact, Parameter, component
 
@@ -13,12 +13,12 @@ def ChampionFinder(
     exclude_fingerprint: Parameter[str],
     state: Parameter[str],
 ) -> None:
-    """Writes `champion.json`: the newest pushed model that is not of `exclude_fingerprint`, or nulls.
+    """Write `champion.json`: the newest pushed model whose fingerprint is not `exclude_fingerprint`, or nulls.
 
     Args:
-        champion: what was found.
-        serving_folder: where models are pushed to, by version.
-        exclude_fingerprint: of the candidate, which is not to be compared with itself.
-        state: `champion_state` of the two, so that an earlier result is used again only while it still holds.
+        champion: folder to write to.
+        serving_folder: folder that models are pushed to, by version.
+        exclude_fingerprint: fingerprint of the candidate, which must not be compared with itself.
+        state: `champion_state` of the two arguments above, so that an earlier result is reused only while it holds.
     """
     find_champion(serving_folder, exclude_fingerprint).write(champion.uri)

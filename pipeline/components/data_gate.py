@@ -1,4 +1,4 @@
-"""The step after TFX's ExampleValidator that stops a run on anomalies."""
+"""Step after TFX's ExampleValidator that stops a run on anomalies."""
 
 import posixpath
 
@@ -14,14 +14,14 @@ from interestflow.pipeline.gates.data import ANOMALIES_FILE, check_anomalies
 
 @component
 def DataGate(anomalies: InputArtifact[ExampleAnomalies], fail_on: Parameter[str]):  # type: ignore[no-untyped-def]
-    """Passes, or stops the run.
+    """Stop the run if the examples have anomalies of the given severity.
 
     Args:
-        anomalies: of all splits, as ExampleValidator writes them.
+        anomalies: anomalies of all splits, as ExampleValidator writes them.
         fail_on: `error`, `warning` or `never`.
 
     Raises:
-        DataGateError: naming every anomaly of that severity or above.
+        DataGateError: if there are anomalies of that severity or above; it names each of them.
     """
     by_split = {}
     for split in artifact_utils.decode_split_names(anomalies.split_names):

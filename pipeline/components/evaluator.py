@@ -1,4 +1,4 @@
-"""Evaluates a model on the test split, beside the champion where there is one."""
+"""Step that evaluates a model on the test split, and the champion where there is one."""
 
 import apache_beam as beam
 from tfx.types import standard_artifacts
@@ -21,22 +21,22 @@ def Evaluator(
     champion: InputArtifact[artifacts.ChampionArtifact] = None,
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Writes `evaluation.json`, and TFMA's own results into the folders `model` and `champion` beside it.
+    """Write `evaluation.json`, and TFMA's own results to the folders `model` and `champion` beside it.
 
     Args:
-        evaluation: what was found.
+        evaluation: folder to write to.
         examples: raw examples, with the split test.
-        model: as exported.
+        model: the exported model.
         config: `PipelineConfig` as JSON, of which tasks, features and slices matter.
-        code_fingerprint: changes where the code does; otherwise an earlier result is used again.
-        champion: what to compare with.
-        beam_pipeline: says how Beam is to run.
+        code_fingerprint: digest of the code; an earlier result is reused while it is the same.
+        champion: `champion.json` of the model to compare with.
+        beam_pipeline: Beam pipeline with its options, given by TFX.
 
     Raises:
-        EvaluationError: where the model cannot be evaluated.
+        EvaluationError: if the model cannot be evaluated.
     """
     del code_fingerprint  # TFX compares it
-    found = Champion.read(champion.uri) if champion else Champion()
-    described = PipelineConfig.model_validate_json(config)
+    champion_model = Champion.read(champion.uri) if champion else Champion()
+    pipeline_config = PipelineConfig.model_validate_json(config)
     folder = path_utils.serving_model_path(model.uri)
-    evaluate(described, folder, found.folder, examples.uri, evaluation.uri, beam_pipeline.options)
+    evaluate(pipeline_config, folder, champion_model.folder, examples.uri, evaluation.uri, beam_pipeline.options)

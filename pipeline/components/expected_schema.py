@@ -1,4 +1,4 @@
-"""The step that says what examples should be like."""
+"""Step that writes the schema of the examples."""
 
 import posixpath
 
@@ -13,7 +13,7 @@ from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.schema.expected_schema import curated_schema, expected_schema
 
 SCHEMA_FILE = "schema.pbtxt"
-"""What TFX's own steps name the file of a schema."""
+"""File name of a schema in TFX's own steps."""
 
 
 @component
@@ -23,17 +23,17 @@ def ExpectedSchema(  # type: ignore[no-untyped-def]
     config: Parameter[str],
     curated: Parameter[str] = "",
 ):
-    """Writes the schema that statistics are held against and examples are parsed by.
+    """Write the schema that statistics are checked against and examples are parsed by.
 
     Args:
-        inferred: from the statistics of the training split.
-        schema: what is written.
+        inferred: schema inferred from the statistics of the training split.
+        schema: folder to write to.
         config: an `IngestionConfig` as JSON.
         curated: a schema as protobuf text to use instead, checked against the configuration; "" for none. The text
             rather than its file, so that a changed file is seen and a cluster need not have it.
 
     Raises:
-        ExpectedSchemaError: where a curated schema does not fit the configuration.
+        ExpectedSchemaError: if a curated schema does not fit the configuration.
     """
     ingestion = IngestionConfig.model_validate_json(config)
     if curated:

@@ -1,4 +1,4 @@
-"""TFX's Trainer with one thing more to learn from: a knowledge graph."""
+"""TFX's Trainer with a knowledge graph as a further input."""
 
 from typing import Any, ClassVar
 
@@ -17,6 +17,8 @@ KNOWLEDGE_GRAPH = "knowledge_graph"
 
 
 class GraphTrainerSpec(TrainerSpec):
+    """Inputs, parameters and outputs of TFX's Trainer, with a `KnowledgeGraphArtifact` as a further input."""
+
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
         **TrainerSpec.INPUTS,
         KNOWLEDGE_GRAPH: ChannelParameter(type=artifacts.KnowledgeGraphArtifact),
@@ -24,6 +26,8 @@ class GraphTrainerSpec(TrainerSpec):
 
 
 class GraphTrainerExecutor(executor.GenericExecutor):
+    """TFX's executor, which passes the folder of the graph to `run_fn` in `custom_config`."""
+
     def _GetFnArgs(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> Any:
         arguments = super()._GetFnArgs(input_dict, output_dict, exec_properties)
         folder = artifact_utils.get_single_uri(input_dict[KNOWLEDGE_GRAPH])
@@ -32,11 +36,11 @@ class GraphTrainerExecutor(executor.GenericExecutor):
 
 
 class GraphTrainer(base_component.BaseComponent):
-    """As TFX's Trainer, whose constructor takes no other inputs than its own.
+    """Trainer with a knowledge graph. TFX's own constructor accepts no further inputs.
 
     Args:
         knowledge_graph: channel of a `KnowledgeGraph`.
-        examples, transform_graph, schema, run_fn, train_args, eval_args, custom_config: as TFX's Trainer takes them.
+        examples, transform_graph, schema, run_fn, train_args, eval_args, custom_config: as in TFX's Trainer.
     """
 
     SPEC_CLASS = GraphTrainerSpec
@@ -53,6 +57,7 @@ class GraphTrainer(base_component.BaseComponent):
         eval_args: trainer_pb2.EvalArgs,
         custom_config: dict[str, Any],
     ) -> None:
+        """Build the step's specification, with the outputs `model` and `model_run` of TFX's Trainer."""
         super().__init__(
             spec=GraphTrainerSpec(
                 knowledge_graph=knowledge_graph,

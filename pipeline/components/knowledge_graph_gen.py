@@ -1,4 +1,4 @@
-"""The step from files of triples and links to a knowledge graph in numbers."""
+"""Step from files of triples and links to a knowledge graph of integer ids."""
 
 import apache_beam as beam
 from tfx.v1.dsl.components import BeamComponentParameter, OutputArtifact, Parameter, component
@@ -17,15 +17,15 @@ def KnowledgeGraphGen(
     code_fingerprint: Parameter[str],
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Reads triples and links, finds the distinct ones, and numbers entities and relations.
+    """Read triples and links, remove duplicates, and assign integer ids to entities and relations.
 
     Args:
-        graph: what was made; see `write_graph`.
-        report: what was counted, `GraphCounts`, and the rows that could not be used.
+        graph: folder to write the graph to; see `write_graph`.
+        report: folder to write the counts, `GraphCounts`, and the unusable rows to.
         config: an `IngestionConfig` as JSON, with `data.knowledge_graph`.
-        input_fingerprint: changes where the input files do; otherwise an earlier result is used again.
-        code_fingerprint: likewise for the code.
-        beam_pipeline: given by TFX.
+        input_fingerprint: digest of the input files; an earlier result is reused while it is the same.
+        code_fingerprint: digest of the code, likewise.
+        beam_pipeline: Beam pipeline, given by TFX.
     """
     del input_fingerprint, code_fingerprint  # TFX compares them
     with beam_pipeline as pipeline:

@@ -1,4 +1,4 @@
-"""Stops a run whose examples hold what was not known before their events."""
+"""Step that stops a run whose examples hold what was not known before their events."""
 
 import posixpath
 
@@ -17,17 +17,17 @@ REPORT_FILE = "leak_check.json"
 def LeakCheck(
     report: OutputArtifact[artifacts.LeakReportArtifact], examples: InputArtifact[Examples], config: Parameter[str]
 ) -> None:
-    """Derives the examples of some users anew from the log, compares, and writes what was checked.
+    """Derive the examples of some users again from the log, compare them, and write what was checked.
 
     Args:
-        report: `leak_check.json`.
-        examples: of all splits.
+        report: folder to write `leak_check.json` to.
+        examples: examples of all splits.
         config: an `IngestionConfig` as JSON.
 
     Raises:
         LeakError: naming the first values that differ, and features that tell a label by themselves.
     """
-    found = check_examples(examples.uri, IngestionConfig.model_validate_json(config))
-    found.raise_findings()
+    findings = check_examples(examples.uri, IngestionConfig.model_validate_json(config))
+    findings.raise_findings()
     with FileSystems.create(posixpath.join(report.uri, REPORT_FILE)) as file:
-        file.write(found.as_json().encode())
+        file.write(findings.as_json().encode())

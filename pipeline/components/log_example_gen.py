@@ -1,7 +1,7 @@
-"""The step from raw logs to examples: TFX's ExampleGen with this project's own Beam job.
+"""Step from raw logs to examples: TFX's ExampleGen with this project's own Beam job.
 
-A plain component, not a subclass of TFX's: that one needs a driver of its own to find its input, which the open-source
-Kubeflow backend does not run.
+It is a plain component and not a subclass of TFX's, which finds its input by a driver of its own; the open-source
+Kubeflow backend does not run drivers.
 """
 
 import apache_beam as beam
@@ -26,16 +26,16 @@ def LogExampleGen(
     with_items: tfx.dsl.components.Parameter[int] = 0,
     beam_pipeline: tfx.dsl.components.BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Reads logs and tables, builds each example's history strictly before its event, and splits by global time.
+    """Read logs and tables, build each example's history strictly before its event, and split by global time.
 
     Args:
         examples: `Split-train`, `Split-validation` and `Split-test` of gzipped `tf.Example`; see `raw_feature_spec`.
-        report: what was counted, and the rows that could not be used.
+        report: folder to write the counts and the unusable rows to.
         config: an `IngestionConfig` as JSON.
-        input_fingerprint: changes where the input files do; otherwise an earlier result is used again.
-        code_fingerprint: likewise for the code.
-        with_items: 1 for the split of items too, which matchers retrieve from.
-        beam_pipeline: given by TFX.
+        input_fingerprint: digest of the input files; an earlier result is reused while it is the same.
+        code_fingerprint: digest of the code, likewise.
+        with_items: 1 to write the split of items too, which matchers retrieve from.
+        beam_pipeline: Beam pipeline, given by TFX.
     """
     del input_fingerprint, code_fingerprint  # TFX compares them
     splits = [*SPLITS, *([ITEMS_SPLIT] if with_items else [])]

@@ -1,4 +1,4 @@
-"""Blesses a model or not; Pusher pushes none that is not blessed."""
+"""Step that blesses a model or refuses it; Pusher pushes only a blessed model."""
 
 from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
@@ -19,16 +19,16 @@ def QualityGate(
     config: Parameter[str],
     code_fingerprint: Parameter[str],
 ) -> None:
-    """Writes `gate.json`, the verdict with its reasons, and the file and the property by which TFX knows a blessing.
+    """Write `gate.json`, the verdict with its reasons, and the file and the property by which TFX knows a blessing.
 
-    A model that is refused is no failure of the step.
+    Refusing a model is not a failure of the step.
 
     Args:
-        blessing: what was decided.
-        evaluation: of the model.
-        model: that the blessing is for.
+        blessing: folder to write to.
+        evaluation: metrics of the model.
+        model: the model that is judged.
         config: `GateConfig` as JSON.
-        code_fingerprint: changes where the code does; otherwise an earlier result is used again.
+        code_fingerprint: digest of the code; an earlier result is reused while it is the same.
     """
     del code_fingerprint  # TFX compares it
     verdict = judge(Evaluation.read(evaluation.uri), GateConfig.model_validate_json(config))

@@ -1,4 +1,4 @@
-"""Blesses a model that can be served or not; Pusher pushes none that is not blessed, and pushes what was served."""
+"""Step that serves a model and blesses or refuses it; Pusher pushes the model as it was served."""
 
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
@@ -20,17 +20,17 @@ def ServingValidator(
     config: Parameter[str],
     code_fingerprint: Parameter[str],
 ) -> None:
-    """Serves the model, asks it over gRPC, and writes `serving.json` and the model with its warm-up requests.
+    """Serve the model, query it over gRPC, and write `serving.json` and the model with its warm-up requests.
 
-    What TFX's InfraValidator does, which Kubeflow Pipelines v2 does not run. A model that is refused is no failure of
+    This replaces TFX's InfraValidator, which Kubeflow Pipelines v2 does not run. Refusing a model is not a failure of
     the step.
 
     Args:
-        blessing: what was decided, and the model as it was served.
+        blessing: folder to write the verdict and the served model to.
         examples: raw examples, with the split test.
-        model: as exported.
+        model: the exported model.
         config: `ServingGateConfig` as JSON.
-        code_fingerprint: changes where the code does; otherwise an earlier result is used again.
+        code_fingerprint: digest of the code; an earlier result is reused while it is the same.
     """
     del code_fingerprint  # TFX compares it
     verdict = validate_serving(

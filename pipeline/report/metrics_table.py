@@ -12,42 +12,51 @@ from interestflow.pipeline.metrics.registry import METRICS
 
 UNDEFINED = "–"
 SHOWN_VALUES = 10
-"""Of a slice with more values, the largest are shown."""
+"""Values of a slice that are shown, those with the most examples; the others are counted."""
 BEST_POSSIBLE = "best possible"
 MANY_COLUMNS = 8
-"""From here on, headings may wrap."""
+"""Number of metrics from which on headings may wrap."""
 
 
 def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
-    """One row a model and task; below them the best possible, where the log has true probabilities.
+    """Return a table with a row for each model and task.
+
+    Where the log has true click probabilities, a further row has the best possible metrics, and a column each model's
+    share of the headroom between chance and the best possible.
 
     Args:
-        models: by the name to show; all of one kind, rankers or matchers.
+        models: evaluations by the name to show; all of one family, rankers or matchers.
     """
     tasks = list(next(iter(models.values())).tasks)
     headings = _headings(models)
-    with_way = any(task.overall.best_possible() for model in models.values() for task in model.tasks.values())
+    has_best = any(task.overall.best_possible() for model in models.values() for task in model.tasks.values())
     table = _table("test split", tasks)
     table.add_column("model")
-    for heading in (*headings.values(), *(["share of headroom"] if with_way else [])):
+    for heading in (*headings.values(), *(["share of headroom"] if has_best else [])):
         table.add_column(heading, justify="right", no_wrap=len(headings) < MANY_COLUMNS)
     for task in tasks:
         task_cell = [task] if len(tasks) > 1 else []
         for name, model in models.items():
             metrics = model.tasks[task].overall
             share = metrics.headroom_share
-            way = [UNDEFINED if share is None else f"{share:.1%}"] if with_way else []
-            table.add_row(*task_cell, name, *_figures(metrics, headings), *way)
+            share_cell = [UNDEFINED if share is None else f"{share:.1%}"] if has_best else []
+            table.add_row(*task_cell, name, *_figures(metrics, headings), *share_cell)
         best = next(iter(models.values())).tasks[task].overall.best_possible()
         if best:
-            cells = (shown(best.get(metric)) for metric in headings)
+            cells = (format_metric(best.get(metric)) for metric in headings)
             table.add_row(*task_cell, BEST_POSSIBLE, *cells, "100.0%", style="dim")
         table.add_section()
     return table
 
 
 def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelEvaluation]) -> Table | None:
-    """One row a slice and task, with the main metric of the `others` beside it; None where there is no slice."""
+    """Return a table with a row for each slice and task; None where the evaluation has no slices.
+
+    Args:
+        model: evaluation whose slices are shown.
+        title: title of the table.
+        others: evaluations by name; the main metric of each is a further column.
+    """
     tasks = list(model.tasks)
     if not any(task.slices for task in model.tasks.values()):
         return None
@@ -59,28 +68,29 @@ def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelE
         table.add_column(column, justify="right")
     for task in tasks:
         slices = model.tasks[task].slices
-        against = [
+        other_metrics = [
             {(part.name, part.value): part.metrics.value(main) for part in other.tasks[task].slices}
             for other in others.values()
         ]
         for name in dict.fromkeys(part.name for part in slices):
             values = [part for part in slices if part.name == name]
-            kept = _largest(values)
-            for part in kept:
+            largest = _largest(values)
+            for part in largest:
                 table.add_row(
                     *([task] if len(tasks) > 1 else []),
                     escape(f"{name} {part.value}"),
                     f"{part.metrics.examples:,}",
                     *_figures(part.metrics, headings),
-                    *(shown(by_part.get((part.name, part.value))) for by_part in against),
+                    *(format_metric(by_part.get((part.name, part.value))) for by_part in other_metrics),
                 )
-            if len(kept) < len(values):
-                count = len(values) - len(kept)
+            if len(largest) < len(values):
+                count = len(values) - len(largest)
                 table.add_row(*([task] if len(tasks) > 1 else []), f"{name}: {count:,} smaller ones, not shown")
     return table
 
 
-def shown(value: float | None, digits: int = 4) -> str:
+def format_metric(value: float | None, digits: int = 4) -> str:
+    """Return a metric with a fixed number of decimals, or a dash where it is undefined."""
     return UNDEFINED if value is None else f"{value:.{digits}f}"
 
 
@@ -89,13 +99,13 @@ def _headings(models: Mapping[str, ModelEvaluation]) -> Mapping[str, str]:
 
 
 def _figures(metrics: TaskMetrics, headings: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(shown(metrics.value(metric), METRICS[metric].digits) for metric in headings)
+    return tuple(format_metric(metrics.value(metric), METRICS[metric].digits) for metric in headings)
 
 
 def _largest(values: list[SliceMetrics]) -> list[SliceMetrics]:
-    """The `SHOWN_VALUES` with the most examples, in the order that they stand in."""
-    ranked = sorted(range(len(values)), key=lambda place: values[place].metrics.examples, reverse=True)
-    return [values[place] for place in sorted(ranked[:SHOWN_VALUES])]
+    """Return the `SHOWN_VALUES` slices with the most examples, in their original order."""
+    ranked = sorted(range(len(values)), key=lambda index: values[index].metrics.examples, reverse=True)
+    return [values[index] for index in sorted(ranked[:SHOWN_VALUES])]
 
 
 def _table(title: str, tasks: list[str]) -> Table:

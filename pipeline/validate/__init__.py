@@ -1,0 +1,1 @@
+"""Checks of a configuration against the real files, as `interestflow validate` makes them."""

@@ -1,4 +1,4 @@
-"""What a log holds, in numbers, counted by the same code that makes the examples of a run."""
+"""Counts of a log and its attributes, by the same code that makes the examples of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ PERCENTILES = (10, 50, 90, 99)
 
 @dataclass(frozen=True)
 class TableFacts:
-    """One input. `reasons`: how many rows cannot be used, by kind, with one full reason each."""
+    """Counts of one input.
+
+    Attributes:
+        name: `events`, `items`, `users`, `graph` or `links`.
+        files: number of files.
+        rows: number of rows that were read.
+        unusable: number of rows that cannot be used.
+        reasons: number of unusable rows by kind of reason, with one full reason each.
+        note: remark about the input.
+    """
 
     name: str
     files: int
@@ -32,7 +41,20 @@ class TableFacts:
 
 @dataclass(frozen=True)
 class EventFacts:
-    """What the log holds. Times in microseconds since 1970; examples and positives by split (and task)."""
+    """Counts of the log and of the examples that a run would make of it.
+
+    Attributes:
+        first, last: times of the first and the last event, microseconds since 1970.
+        users, items: number of distinct ids.
+        boundaries: times at which the splits begin.
+        examples: number of examples by split.
+        positives: number of positives by split and task.
+        sampled_negatives: number of sampled negatives by split.
+        behaviours_only: number of events without a label, which are used in histories only.
+        history_percentiles: length of a history by percentile, before it is cut.
+        cut_histories: share of histories that are longer than `sequence.max_length`.
+        without_attributes: share of events whose item or user is missing in its table, by table.
+    """
 
     first: int
     last: int
@@ -50,7 +72,15 @@ class EventFacts:
 
 @dataclass(frozen=True)
 class AttributeFacts:
-    """An attribute in its table: how many different values, the share of rows without one, some of the values."""
+    """Values of an attribute in its table.
+
+    Attributes:
+        attribute: the attribute's configuration.
+        distinct: number of distinct values.
+        missing: share of the rows without a value.
+        unreadable: number of cells that are no number, for a numeric attribute.
+        shown: some of the values: the most frequent, or minimum, median and maximum of a number.
+    """
 
     attribute: AttributeConfig
     distinct: int
@@ -66,15 +96,23 @@ def event_facts(
     items: pl.DataFrame | None,
     users: pl.DataFrame | None,
 ) -> EventFacts:
-    """Made by the same code as the examples of a run, all users being one shard."""
+    """Count the log by the code that makes the examples of a run, with all users in one shard.
+
+    Args:
+        events: usable events in the order of the pipeline.
+        config: configuration of the ingestion.
+        boundaries: times at which the splits begin.
+        items: usable rows of the items table; None where there is none.
+        users: the same for users.
+    """
     training = events.filter(pl.col(TIMESTAMP) < boundaries.validation).group_by(ITEM).len().sort(ITEM)
     catalogue = CatalogueCounts(training.get_column(ITEM), training.get_column("len").to_numpy())
-    of_items = Entities.from_frame(items, config.features.attributes_of("items"))
-    of_users = Entities.from_frame(users, config.features.attributes_of("users"))
-    shard = ShardExamples(events, config, of_items, of_users, boundaries, catalogue)
+    item_entities = Entities.from_frame(items, config.features.attributes_of("items"))
+    user_entities = Entities.from_frame(users, config.features.attributes_of("users"))
+    shard = ShardExamples(events, config, item_entities, user_entities, boundaries, catalogue)
     time = events.get_column(TIMESTAMP)
     behaviours = shard.behaviour_counts
-    found = [int(value) for value in np.percentile(behaviours, PERCENTILES)]
+    lengths = [int(value) for value in np.percentile(behaviours, PERCENTILES)]
     missing = {
         name: count
         for name, count in shard.without_attributes().items()
@@ -90,21 +128,22 @@ def event_facts(
         positives={split: shard.positive_counts(split) for split in SPLITS},
         sampled_negatives={split: shard.sampled_count(split) for split in SPLITS},
         behaviours_only=shard.behaviours_only,
-        history_percentiles=dict(zip(PERCENTILES, found, strict=True)),
+        history_percentiles=dict(zip(PERCENTILES, lengths, strict=True)),
         cut_histories=float((behaviours > config.sequence.max_length).mean()),
         without_attributes={name: count / events.height for name, count in missing.items()},
     )
 
 
 def attribute_facts(frame: pl.DataFrame | None, config: IngestionConfig, source: Source) -> list[AttributeFacts]:
+    """Return facts about each attribute of a table; nothing where the table is empty or does not exist."""
     if frame is None or frame.is_empty():
         return []
-    return [_facts_of(attribute, frame) for attribute in config.features.attributes_of(source)]
+    return [_facts_of_attribute(attribute, frame) for attribute in config.features.attributes_of(source)]
 
 
-def _facts_of(attribute: AttributeConfig, frame: pl.DataFrame) -> AttributeFacts:
-    made = attribute_values(frame, [attribute.model_copy(update={"use": ("target",)})])
-    column = pl.Series(pl.from_arrow(made.target[attribute.name])).head(frame.height)
+def _facts_of_attribute(attribute: AttributeConfig, frame: pl.DataFrame) -> AttributeFacts:
+    encoded = attribute_values(frame, [attribute.model_copy(update={"use": ("target",)})])
+    column = pl.Series(pl.from_arrow(encoded.target[attribute.name])).head(frame.height)
     if attribute.kind == "numeric":
         missing, values = column.is_nan().sum(), column.fill_nan(None)
     elif attribute.kind == "categorical":
@@ -117,5 +156,5 @@ def _facts_of(attribute: AttributeConfig, frame: pl.DataFrame) -> AttributeFacts
         shown = tuple(f"{value:g}" for value in (values.min(), values.median(), values.max()))  # type: ignore[str-bytes-safe]
     else:
         shown = tuple(values.value_counts(sort=True).head(3).get_column(values.name).cast(pl.String).to_list())
-    unreadable = made.unreadable.get(attribute.name, 0)
+    unreadable = encoded.unreadable.get(attribute.name, 0)
     return AttributeFacts(attribute, values.n_unique(), int(missing) / frame.height, unreadable, shown)

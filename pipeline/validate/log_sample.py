@@ -1,4 +1,4 @@
-"""What validation reads of a log: all of it where that takes seconds, otherwise a part that it names."""
+"""Sample of a log for its validation: all of it where reading takes seconds, otherwise the beginnings of some files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,24 @@ from interestflow.transforms.reading.files import list_files, total_bytes
 from interestflow.transforms.reading.tables import Table
 
 WHOLE_BYTES = 256 * 2**20
-"""A log of files up to this size is read whole."""
+"""Total size of the files up to which a log is read completely."""
 FILES = 8
+"""Files of a larger log that are read, evenly spaced."""
 ROWS = 2_000_000
+"""Rows of a larger log that are read, about equally many of each file."""
 
 
 @dataclass(frozen=True)
 class LogSample:
-    """The events that were read. `part` says what of the log they are; None where they are all of it."""
+    """Events that were read.
+
+    Attributes:
+        blocks: usable events, a frame for each block of a file.
+        dead_letters: unusable rows with their reasons.
+        rows: number of rows that were read, usable or not.
+        files: number of files of the log.
+        part: which part of the log was read; None where it was read completely.
+    """
 
     blocks: list[pl.DataFrame]
     dead_letters: pl.DataFrame
@@ -29,36 +39,36 @@ class LogSample:
 
 
 def read_sample(config: IngestionConfig, whole_bytes: int = WHOLE_BYTES, rows: int = ROWS) -> LogSample:
-    """Reads the log, or its beginning, or the beginnings of some of its files.
+    """Read the log, or its beginning, or the beginnings of some of its files.
 
     Args:
-        config: which log.
-        whole_bytes: of files that are read to their end.
-        rows: about how many are read of larger ones.
+        config: configuration of the log.
+        whole_bytes: total size of the files, in bytes, up to which they are read to their end.
+        rows: about how many rows of a larger log are read.
 
     Raises:
-        TableError: where the log cannot be read, or lacks a column.
+        TableError: if the log cannot be read or lacks a column.
     """
     files = list_files(config.data.events, config.data.folder)
     size = total_bytes(files)
     is_whole = size <= whole_bytes
     numbered = list(enumerate(files))
-    chosen = numbered if is_whole else numbered[:: -(-len(files) // FILES)]
+    sampled = numbered if is_whole else numbered[:: -(-len(files) // FILES)]
     tables: list[Table] = []
-    for number, path in chosen:
-        seen = 0
+    for number, path in sampled:
+        rows_of_file = 0
         for table in read_events(path, number, config):
             tables.append(table)
-            seen += table.rows
-            if not is_whole and seen >= rows / len(chosen):
+            rows_of_file += table.rows
+            if not is_whole and rows_of_file >= rows / len(sampled):
                 break
-    read = sum(table.rows for table in tables)
-    part = f"the first rows, {read:,}, of {len(chosen)} of {len(files)} files ({size / 1e6:,.0f} MB)"
-    letters = [table.dead_letters for table in tables]
+    rows_read = sum(table.rows for table in tables)
+    part = f"the first rows, {rows_read:,}, of {len(sampled)} of {len(files)} files ({size / 1e6:,.0f} MB)"
+    dead_letters = [table.dead_letters for table in tables]
     return LogSample(
         [table.frame for table in tables],
-        pl.concat(letters) if letters else pl.DataFrame(),
-        read,
+        pl.concat(dead_letters) if dead_letters else pl.DataFrame(),
+        rows_read,
         len(files),
         None if is_whole else part,
     )

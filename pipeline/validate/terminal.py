@@ -1,4 +1,4 @@
-"""Shows on the terminal what validation found."""
+"""The result of a validation as text and tables for the terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from interestflow.pipeline.validate.checks import ValidationReport
 from interestflow.pipeline.validate.log_facts import EventFacts, TableFacts
+from interestflow.pipeline.validate.report import ValidationReport
 from interestflow.transforms.config import AttributeConfig, IdentityConfig
 from interestflow.transforms.reading.timestamps import show_time
 from interestflow.transforms.splits import SPLITS
@@ -19,7 +19,7 @@ ORDER = ("events", "items", "users", "graph", "links")
 
 
 def render(report: ValidationReport) -> RenderableType:
-    """Everything that was found, problems last, where the eye is; print it with `soft_wrap`, for long sentences."""
+    """Return the report with the problems last, where the eye is. Print it with `soft_wrap`, for long sentences."""
     parts: list[RenderableType] = []
     if report.tables:
         parts.append(_inputs(report.tables))
@@ -76,8 +76,8 @@ def _log(facts: EventFacts) -> Table:
 def _examples(facts: EventFacts) -> Table:
     tasks = list(facts.positives[SPLITS[0]])
     is_sampled = any(facts.sampled_negatives.values())
-    drawn = ["sampled negatives"] if is_sampled else []
-    table = _table("examples", "", "examples", *(f"{task} positive" for task in tasks), *drawn)
+    sampled_columns = ["sampled negatives"] if is_sampled else []
+    table = _table("examples", "", "examples", *(f"{task} positive" for task in tasks), *sampled_columns)
     for split in SPLITS:
         examples = facts.examples[split]
         positives = [f"{facts.positives[split][task] / max(examples, 1):.2%}" for task in tasks]
