@@ -1,4 +1,4 @@
-"""The `model` and `training` sections (tests/pipeline/test_config.py has the file that they stand in)."""
+"""The `model` section (tests/pipeline/test_config.py has the file that it stands in)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from interestflow.models import registry
 from interestflow.models.hyperparameters import ModelHyperparameters
 from interestflow.models.model_config import ModelConfig
-from interestflow.models.optimizers import OPTIMIZERS, build_optimizer
 from interestflow.models.rankers.din_spec import DINHyperparameters
 from interestflow.models.rankers.pooled_spec import PooledHyperparameters
-from interestflow.models.training_config import TrainingConfig
 
 ADAPTER: TypeAdapter[ModelHyperparameters] = TypeAdapter(ModelConfig)
 
@@ -46,19 +44,6 @@ def test_hyperparameters_survive_json() -> None:
     for spec in registry.specs():
         kind = spec.hyperparameters
         assert kind.model_validate(kind().model_dump(mode="json")) == kind()
-
-
-@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_every_optimizer_that_the_configuration_knows(name: str) -> None:
-    config = TrainingConfig.model_validate({"optimizer": {"name": name, "learning_rate": 0.25, "clip_norm": 2.0}})
-    optimizer = build_optimizer(config.optimizer)
-    assert float(optimizer.learning_rate) == 0.25
-    assert optimizer.global_clipnorm == 2.0
-
-
-def test_no_other_optimizer() -> None:
-    with pytest.raises(ValidationError, match="sparse_adagrad"):
-        TrainingConfig.model_validate({"optimizer": {"name": "ftrl"}})
 
 
 def test_reading_a_configuration_imports_no_keras() -> None:

@@ -1,4 +1,4 @@
-"""Every mistake in a configuration is one sentence with key, expectation, value, file and line."""
+"""Loading a configuration: where data are, what its sections demand of one another, and what each step depends on."""
 
 import datetime
 from collections.abc import Callable
@@ -7,58 +7,16 @@ from pathlib import Path
 import pytest
 
 from interestflow.pipeline.config import ConfigurationError, PipelineConfig, load
-from tests.pipeline.config_mistakes import ONE_MISTAKE
-
-# Line numbers below, and in config_mistakes.py, are those of this text.
-BASE = """\
-name: small
-data:
-  events:
-    path: events.csv
-    format: csv
-    user: user
-    item: item
-    timestamp: time
-    event_type: kind
-    event_types: [view, buy]
-    true_probability: truth
-  items: {path: items.csv, format: csv, id: item}
-  users: {path: users.csv, format: csv, id: user}
-tasks:
-  - name: click
-    label: {column: clicked}
-  - name: buy
-    label: {event_types: [buy]}
-sequence:
-  max_length: 20
-features:
-  attributes:
-    - {name: category, from: items, use: [target, history]}
-    - {name: device, from: events}
-split: {train: 0.8, validation: 0.1, test: 0.1}
-model:
-  name: din
-training:
-  epochs: 2
-"""
-
-
-def write(folder: Path, text: str) -> Path:
-    path = folder / "small.yaml"
-    path.write_text(text)
-    return path
+from tests.pipeline.small_config import BASE, mistakes_in, write
 
 
 @pytest.fixture
-def mistakes(tmp_path):
-    """Loads the base with one piece replaced; gives the sentences, less the file's folder."""
+def mistakes(tmp_path: Path) -> Callable[[str, str], list[str]]:
+    """Return a function that loads the base with one piece replaced, and returns the sentences that refuse it."""
 
     def mistakes(old: str, new: str) -> list[str]:
         assert BASE.count(old) >= 1
-        path = write(tmp_path, BASE.replace(old, new, 1))
-        with pytest.raises(ConfigurationError) as caught:
-            load(path)
-        return str(caught.value).replace(f"{tmp_path}/", "").splitlines()
+        return mistakes_in(tmp_path, BASE.replace(old, new, 1))
 
     return mistakes
 
@@ -73,31 +31,6 @@ def test_the_base_itself_loads(tmp_path):
 @pytest.mark.parametrize("file", sorted(Path(__file__).parents[2].glob("configs/*.yaml")), ids=lambda file: file.stem)
 def test_every_shipped_configuration_loads(file):
     assert isinstance(load(file), PipelineConfig)
-
-
-@pytest.mark.parametrize(("old", "new", "expected"), ONE_MISTAKE.values(), ids=ONE_MISTAKE.keys())
-def test_one_mistake_is_one_sentence(mistakes, old, new, expected):
-    assert mistakes(old, new) == [expected]
-
-
-def test_several_mistakes_are_several_sentences(mistakes):
-    assert mistakes("  max_length: 20", "  max_length: 0\n  availability_delay: -1\n  length: 3") == [
-        "`sequence.max_length` should be at least 1, received 0 (small.yaml, line 20)",
-        "`sequence.availability_delay` should be at least 0, received -1 (small.yaml, line 21)",
-        "`sequence.length` is not a key that is known here; did you mean `max_length`? (small.yaml, line 22)",
-    ]
-
-
-def test_no_task_at_all(tmp_path):
-    text = BASE.replace(BASE[BASE.index("tasks:") : BASE.index("sequence:")], "tasks: []\n")
-    with pytest.raises(ConfigurationError, match=r"^`tasks` should be at least 1 long, received \[\] \(.*, line 14\)$"):
-        load(write(tmp_path, text))
-
-
-def test_a_long_value_is_cut(mistakes):
-    (sentence,) = mistakes("max_length: 20", f"max_length: {'x' * 500}")
-    assert len(sentence) < 200
-    assert "xxx..." in sentence
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words\n"])

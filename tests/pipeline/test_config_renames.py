@@ -14,7 +14,7 @@ from interestflow.models.hyperparameters import ModelHyperparameters
 from interestflow.pipeline.config import ConfigurationError, PipelineConfig, load
 from interestflow.pipeline.config_errors import section_class
 from interestflow.pipeline.config_renames import RENAMED_KEYS, RENAMED_VALUES, new_key, new_value
-from tests.pipeline.test_config import BASE
+from tests.pipeline.small_config import BASE
 
 
 def models_with(key: str) -> list[str]:

@@ -18,8 +18,8 @@ from interestflow.pipeline.config import ConfigurationError, PipelineConfig, loa
 from interestflow.pipeline.config_schema import json_schema
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import train
+from tests.pipeline.small_config import BASE
 from tests.pipeline.support import training_examples
-from tests.pipeline.test_config import BASE
 
 FILES = {
     "pyproject.toml": """
