@@ -52,12 +52,14 @@ class GraphEdges:
         keys = ops.cast(users, "int64") * self.graph.item_rows + ops.cast(items, "int64")
         return _contains(self._interactions, keys)
 
-    def sample_items(self, count: Tensor | int, seed: Any) -> Tensor:
+    def sample_items(self, count: Tensor | int, seed: keras.random.SeedGenerator) -> Tensor:
         """Draw ids [count] uniformly from the items that somebody interacted with in training."""
         indices = keras.random.randint((count,), 0, self._interacted_items.shape[0], seed=seed)
         return ops.take(self._interacted_items, indices)
 
-    def sample_triples(self, count: int, seed: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def sample_triples(
+        self, count: int, seed: keras.random.SeedGenerator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Draw triples, and another tail for each.
 
         As in the authors' code, heads are drawn uniformly whatever their number of edges, then one of the head's edges

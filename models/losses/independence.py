@@ -9,7 +9,6 @@ scaled by the batch size. Nothing here is differentiable, nor needs to be.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
@@ -17,7 +16,7 @@ from keras import ops
 from interestflow.models.tensor import Tensor
 
 
-def fourier_features(vectors: Tensor, count: int, seed: Any) -> Tensor:
+def fourier_features(vectors: Tensor, count: int, seed: keras.random.SeedGenerator) -> Tensor:
     """Compute random features of a Gaussian kernel on vectors, with the same feature maps for all K vectors of a row.
 
     `sqrt(2 / D) cos(O' u + b)`, O normal with deviation 1 / s, b uniform from 0 to 2 pi. The kernel's width s is the

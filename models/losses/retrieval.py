@@ -206,7 +206,7 @@ def bpr(positive: Tensor, negative: Tensor, own: Tensor, history: Tensor, drawn:
 
 
 def draw_negatives(
-    distribution: str, count: int, counts: keras.Variable, own: Tensor, seed: Any
+    distribution: str, count: int, counts: keras.Variable, own: Tensor, seed: keras.random.SeedGenerator
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Draw items with replacement, never padding's row 0.
 
@@ -237,7 +237,9 @@ def draw_negatives(
     return _with_expected_counts(drawn, own, probability, count, rows)
 
 
-def _draw_by_counts(count: int, counts: Tensor, own: Tensor, seed: Any) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+def _draw_by_counts(
+    count: int, counts: Tensor, own: Tensor, seed: keras.random.SeedGenerator
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     # Integers: a cumulative sum in float32 loses rare items beyond some million positives.
     cumulative = ops.cumsum(ops.cast(counts[1:], "int64"))
     total = ops.maximum(cumulative[-1], 1)

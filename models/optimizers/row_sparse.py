@@ -141,7 +141,7 @@ class SparseAdagrad(RowSparseOptimizer, keras.optimizers.Adagrad):
 
     def __init__(
         self,
-        learning_rate: Any = 0.05,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.05,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         global_clipnorm: float | None = None,
@@ -197,7 +197,7 @@ class LazyAdam(RowSparseOptimizer, keras.optimizers.Adam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,

@@ -42,7 +42,13 @@ class RowwiseAdagrad(SparseAdagrad):
         "Exact row-wise Adagrad" of FBGEMM and TorchRec.
     """
 
-    def __init__(self, learning_rate: Any = 0.05, *, name: str = "rowwise_adagrad", **options: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.05,
+        *,
+        name: str = "rowwise_adagrad",
+        **options: Any,
+    ) -> None:
         """Pass the arguments on to `SparseAdagrad`."""
         super().__init__(learning_rate, name=name, **options)
 

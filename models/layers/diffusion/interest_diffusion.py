@@ -163,7 +163,9 @@ class InterestDenoiser(keras.layers.Layer):
         signal = ops.cast(signal, interests.dtype)
         return ops.sqrt(signal) * interests + ops.sqrt(1.0 - signal) * noise
 
-    def denoise(self, interests: Tensor, context: DenoisingContext, steps: int, seed: Any | None) -> Tensor:
+    def denoise(
+        self, interests: Tensor, context: DenoisingContext, steps: int, seed: keras.random.SeedGenerator | None
+    ) -> Tensor:
         """Add noise to interests up to level `steps - 1` and remove it step by step.
 
         Args:
