@@ -46,7 +46,7 @@ import numpy as np
 from benchmarks.support.synthetic_batches import make_batches
 from benchmarks.support.synthetic_inputs import synthetic_inputs
 from benchmarks.training import MODELS
-from interestflow.models.registry import build_ranker
+from interestflow.models.registry import build_ranker, parse_hyperparameters
 
 PRECISIONS = {"float32": jnp.float32, "mixed_bfloat16": jnp.bfloat16}
 AHEAD = 2
@@ -85,7 +85,8 @@ class Step:
     """
 
     def __init__(self, model: str, items: int, history: int, examples: Arrays, batch_size: int) -> None:
-        inputs = synthetic_inputs(items, history, negatives=model == "dien")
+        negatives = parse_hyperparameters(model, {}).uses_history_negatives
+        inputs = synthetic_inputs(items, history, negatives=negatives)
         keras.utils.set_random_seed(17)
         ranker = build_ranker(model, inputs, {"tower_units": (200, 80)})
         ranker.compile(optimizer=keras.optimizers.Adagrad(0.05))

@@ -6,14 +6,16 @@ parsed, so that a model of another package is only imported if the configuration
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, core_schema
+from pydantic_core import CoreSchema, InitErrorDetails, ValidationError, core_schema
 
 from interestflow.models import registry
 from interestflow.models.hyperparameters import ModelHyperparameters
+
+if TYPE_CHECKING:  # imports that take a tenth of a second
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
 
 
 class RegisteredModel:

@@ -7,8 +7,10 @@ model is asked for, so that a package that cannot be imported never affects othe
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +184,12 @@ def _of_family(name: str, family: Family) -> ModelSpec:
 
 
 def _entry_points() -> tuple[EntryPoint, ...]:
+    return _entry_points_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=1)
+def _entry_points_on(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Return the entry points of the packages on `path`, which is `sys.path`: finding them reads a file of each."""
     return tuple(entry_points(group=ENTRY_POINT_GROUP))
 
 

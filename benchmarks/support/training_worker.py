@@ -14,7 +14,7 @@ from benchmarks.support.synthetic_batches import make_batches
 from benchmarks.support.synthetic_inputs import synthetic_inputs
 from benchmarks.support.timed_windows import serve_windows
 from interestflow.models.optimizers import build_optimizer
-from interestflow.models.registry import build_ranker
+from interestflow.models.registry import build_ranker, parse_hyperparameters
 from interestflow.models.training_config import OptimizerConfig
 
 
@@ -33,7 +33,8 @@ def main() -> None:
 
     keras.utils.set_random_seed(17)
     keras.config.set_dtype_policy(arguments.precision)
-    inputs = synthetic_inputs(arguments.items, negatives=arguments.model == "dien")
+    negatives = parse_hyperparameters(arguments.model, {}).uses_history_negatives
+    inputs = synthetic_inputs(arguments.items, negatives=negatives)
     model = build_ranker(arguments.model, inputs, {"tower_units": (200, 80)})
     model.compile(
         optimizer=build_optimizer(OptimizerConfig(name=arguments.optimizer), arguments.xla),
