@@ -29,6 +29,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "interestflow"
 PACKAGED_SUFFIXES = (".py", ".pyi", ".proto", ".yaml")
+COMPILE = f"{PACKAGE}.pipeline.dag.compile"
+"""Module of the pipeline that needs `kfp`."""
 KUBEFLOW_SDK = "kubeflow==0.5.0"
 
 IMPORT_MODULES = """
@@ -37,7 +39,7 @@ prefixes, exceptions = sys.argv[1].split(), tuple(sys.argv[2].split())
 names = list(prefixes)
 for prefix in prefixes:
     package = importlib.import_module(prefix)
-    names += [module.name for module in pkgutil.walk_packages(package.__path__, prefix + ".")]
+    names += [module.name for module in pkgutil.walk_packages(getattr(package, "__path__", []), prefix + ".")]
 names = [name for name in names if not name.startswith(exceptions or ("-",)) and not name.endswith("__main__")]
 for name in names:
     module = importlib.import_module(name)
@@ -95,8 +97,8 @@ class Stage:
 STAGES = (
     Stage("", (f"{PACKAGE}.models",), absent=("tfx", "apache_beam", "grpc", f"{PACKAGE}.pipeline")),
     Stage("client", (f"{PACKAGE}.serving.client",), absent=("tensorflow", "keras", "tfx")),
-    Stage("pipeline", (PACKAGE,), exceptions=(f"{PACKAGE}.kubeflow", f"{PACKAGE}.configs")),
-    Stage("kubeflow", (f"{PACKAGE}.kubeflow", f"{PACKAGE}.pipeline.cli")),
+    Stage("pipeline", (PACKAGE,), exceptions=(f"{PACKAGE}.configs", f"{PACKAGE}.kubeflow", COMPILE)),
+    Stage("kubeflow", (f"{PACKAGE}.kubeflow", COMPILE)),
 )
 
 
