@@ -9,7 +9,6 @@ from sklearn.metrics import roc_auc_score
 from interestflow.transforms.generator.best_possible import best_possible
 from interestflow.transforms.generator.config import LogGeneratorConfig
 from interestflow.transforms.generator.generate import GeneratedLog, generate_log
-from interestflow.transforms.generator.log_files import write_log
 from interestflow.transforms.generator.visits import START_MILLISECONDS
 
 SMALL = LogGeneratorConfig(events=40_000, users=400, items=600, categories=30, days=20)
@@ -87,14 +86,6 @@ def test_time_rises_overall_and_strictly_within_a_user(log):
         datetime.datetime.fromtimestamp(START_MILLISECONDS / 1000, datetime.UTC).isoformat()
         == "2024-01-01T00:00:00+00:00"
     )
-
-
-def test_time_stays_in_range_and_strict_where_it_is_crowded():
-    # 3,000 events in two days of one user or two: sessions overlap and run into the end.
-    config = LogGeneratorConfig(events=30_000, users=2, items=10, categories=2, days=2)
-    events = generate_log(config).events
-    assert events.select(pl.col("timestamp").diff().over("user")).drop_nulls()["timestamp"].min() >= 1
-    assert events["timestamp"].max() < START_MILLISECONDS + 2 * DAY
 
 
 def test_the_hour_is_that_of_the_timestamp(log):
@@ -241,36 +232,6 @@ def test_the_history_tells_far_more_than_popularity_or_the_user():
         assert roc_auc_score(click, rate_of(column)) < 0.65
 
 
-READERS = {"parquet": pl.read_parquet, "csv": pl.read_csv, "jsonl": pl.read_ndjson}
-
-
-@pytest.mark.parametrize("format", READERS)
-def test_what_is_written_is_read_back_the_same(tmp_path, format):
-    log = generate_log(LogGeneratorConfig(events=500, users=20, items=50, categories=5))
-    paths = write_log(log, tmp_path / "new" / "logs", format)
-    assert {name: path.name for name, path in paths.items()} == {
-        name: f"{name}.{format}" for name in ("events", "items", "users")
-    }
-    for name, path in paths.items():
-        assert_frame_equal(READERS[format](path), getattr(log, name), check_exact=True)
-    assert sorted(path.name for path in (tmp_path / "new" / "logs").iterdir()) == sorted(p.name for p in paths.values())
-
-
-def test_writing_again_replaces(tmp_path):
-    config = LogGeneratorConfig(events=500, users=20, items=50, categories=5)
-    write_log(generate_log(config), tmp_path)
-    other = generate_log(config.model_copy(update={"seed": 2}))
-    paths = write_log(other, tmp_path)
-    assert_frame_equal(pl.read_parquet(paths["events"]), other.events)
-
-
-def test_an_unknown_format_is_refused(tmp_path):
-    log = generate_log(LogGeneratorConfig(events=100, users=2, items=10, categories=2))
-    with pytest.raises(ValueError, match="`format` should be one of parquet, csv, jsonl, received 'xls'"):
-        write_log(log, tmp_path / "logs", "xls")  # type: ignore[arg-type]
-    assert not (tmp_path / "logs").exists()
-
-
 @pytest.mark.parametrize(
     ("effects", "shown"),
     [
@@ -344,8 +305,3 @@ def test_of_each_event_one_label_is_observed_and_asks_for_its_kinds_interests():
     wanted = (separate["asked"] == "click") == (separate["its"] == "feed")
     assert separate.height > 2_000
     assert separate["added"].to_numpy() == pytest.approx(np.where(wanted.to_numpy(), 2.5, 0.0), abs=1e-9)
-
-
-def test_one_interest_is_too_few_for_two_kinds():
-    with pytest.raises(ValueError, match="`interests_per_user` should be at least 2 with `task_effect`, received 1"):
-        LogGeneratorConfig(interests_per_user=1, task_effect=1.0)

@@ -1,28 +1,70 @@
-"""What ingestion says where too much of a table cannot be used."""
+"""Counts of shards in, the files of the report out."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
 import pytest
 
-from interestflow.transforms.ingestion.boundaries import decide_boundaries
-from interestflow.transforms.ingestion.dead_letters import IngestionError, TableReport, bad_rows_message
-from tests.transforms.small_log import configuration
+from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.ingestion.counts import IngestionCounts, TableCounts
+from interestflow.transforms.ingestion.dead_letters import IngestionError, TableReport
+from interestflow.transforms.ingestion.report import ShardCounts, write_report
+from interestflow.transforms.ingestion.shuffle_files import encode_frame
+from interestflow.transforms.splits import Boundaries
+
+REPORTS = [TableReport("events", 11, {"no user id": 1}), TableReport("items", 4, {})]
+CATALOGUE = CatalogueCounts(pl.Series(["a", "b", "c"]), np.array([3, 1, 1]))
 
 
-def test_reasons_are_summed_over_all_blocks() -> None:
-    """60 rows told of in two parts: 4 and 6 without a user, 5 with another mistake; the limit is 1%."""
-    reports = [
-        TableReport("events", 40, {"no user id": 4}),
-        TableReport("events", 20, {"no user id": 6, "no item id": 5}),
-        TableReport("items", 9, {}),
-    ]
-    with pytest.raises(IngestionError) as raised:
-        decide_boundaries(None, configuration(), [], [], reports)
-    assert str(raised.value) == (
-        "at most 1.00% of the rows of `data.events` should be unusable (`data.max_bad_row_share`), "
-        "received 15 of 60, 25.00%: 10 x no user id; 5 x no item id"
+def shard_counts(items: list[str], train: int, test: int) -> ShardCounts:
+    """Return the counts of a shard of two users."""
+    return {
+        "users": 2,
+        "items": pl.Series(items),
+        "examples": {"train": train, "validation": 1, "test": test},
+        "positives": {"train": {"click": train - 1}, "validation": {"click": 0}, "test": {"click": test}},
+        "sampled_negatives": {"train": 1, "validation": 0, "test": 0},
+        "negatives_not_found": 3,
+        "behaviours_only": 1,
+        "without_attributes": {"items": 2},
+        "unreadable_numbers": {"price": 1},
+        "unreadable_in_tables": {"size": 5},
+    }
+
+
+def test_counts_are_summed_over_shards_and_items_are_distinct(tmp_path: Path) -> None:
+    shards = [shard_counts(["a", "b"], 3, 0), shard_counts(["b", "c"], 2, 1)]
+    letters = pl.DataFrame(
+        {"file": ["f"], "row": [9], "reason": ["no user id in `u`"], "kind": ["k"], "content": ["{}"]}
     )
+    write_report(None, str(tmp_path), Boundaries(7, 9), REPORTS, [encode_frame(letters)], shards, CATALOGUE, 12)
+    assert IngestionCounts.model_validate_json((tmp_path / "counts.json").read_text()) == IngestionCounts(
+        tables={
+            "events": TableCounts(rows=11, usable=10, dead_letters=1),
+            "items": TableCounts(rows=4, usable=4, dead_letters=0),
+        },
+        dead_letter_reasons={"events: no user id": 1},
+        examples={"train": 5, "validation": 2, "test": 1, "items": 12},
+        positives={"train": {"click": 3}, "validation": {}, "test": {"click": 1}},
+        sampled_negatives={"train": 2, "validation": 0, "test": 0},
+        negatives_not_found=6,
+        behaviours_only=2,
+        users=4,
+        items=3,
+        items_in_training=3,
+        without_attributes={"items": 4},
+        unreadable_numbers={"price": 2, "size": 5},
+        validation_from=7,
+        test_from=9,
+    )
+    assert pl.read_parquet(tmp_path / "dead_letters.parquet").rows() == [("f", 9, "no user id in `u`", "{}")]
 
 
-def test_up_to_the_limit_nothing_is_wrong() -> None:
-    assert bad_rows_message("events", 100, 1, 0.01, {"no user id": 1}) is None
-    assert bad_rows_message("events", 100, 2, 0.01, {"no user id": 2}) is not None
-    assert bad_rows_message("events", 0, 0, 0.0, {}) is None
+def test_a_split_without_examples_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(
+        IngestionError, match="every split should have examples, received train 3, validation 1, test 0"
+    ):
+        write_report(None, str(tmp_path), Boundaries(7, 9), REPORTS, [], [shard_counts(["a"], 3, 0)], CATALOGUE)

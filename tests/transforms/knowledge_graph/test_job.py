@@ -11,7 +11,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.knowledge_graph.graph_files import item_entities, read_graph
+from interestflow.transforms.knowledge_graph.graph_files import read_graph
 from interestflow.transforms.knowledge_graph.job import GraphCounts, ingest_graph
 from interestflow.transforms.knowledge_graph.triples import NumberedGraph
 from interestflow.transforms.reading.files import TableError
@@ -66,14 +66,6 @@ def test_a_graph_over_several_files(tmp_path: Path) -> None:
         ("kg-2.tsv", 3, "no relation in `r`"),
         ("links.csv", 3, "entity m3 is in no triple"),
     ]
-
-
-def test_items_of_a_vocabulary_are_found_among_the_entities(tmp_path: Path) -> None:
-    write_files(tmp_path)
-    graph, _ = run(configuration(tmp_path), tmp_path)
-    found = item_entities(graph, [None, "20", "99", "10"])
-    assert found.dtype == "int32"
-    assert found.tolist() == [-1, 2, -1, 1]
 
 
 @pytest.mark.parametrize(

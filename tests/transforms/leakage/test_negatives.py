@@ -1,28 +1,20 @@
-"""Leaks that are planted in drawn negatives, beside a positive or beside a behaviour, are found and named."""
+"""Leaks that are planted in sampled negatives, of a positive or of a behaviour, are found and named."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from interestflow.transforms.leakage.comparison import UserLog, compare
 from interestflow.transforms.leakage.reference_examples import Features
-from tests.transforms.examples_of_a_log import VARIANTS, Written, configuration, write_log
-
-
-@pytest.fixture(scope="module")
-def sampled(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    folder = tmp_path_factory.mktemp("sampled")
-    write_log(folder)
-    return Written(folder, configuration(folder, **VARIANTS["sampled"]))
+from tests.transforms.leakage.ingested_log import IngestedLog
 
 
 def negative(examples: dict[str, list[Features]]) -> Features:
+    """Return the last sampled negative of the training split that has some behaviours."""
     return next(
         example
         for example in reversed(examples["train"])
@@ -30,7 +22,7 @@ def negative(examples: dict[str, list[Features]]) -> Features:
     )
 
 
-def test_a_negative_that_the_user_had_chosen_before_is_found(sampled: Written) -> None:
+def test_a_negative_that_the_user_had_chosen_before_is_found(sampled: IngestedLog) -> None:
     examples = copy.deepcopy(sampled.examples)
     example = negative(examples)
     earlier = next(
@@ -46,7 +38,7 @@ def test_a_negative_that_the_user_had_chosen_before_is_found(sampled: Written) -
     assert "`negatives` should be an item not chosen before, this one was at 1970-01-01" in finding
 
 
-def test_a_negative_that_is_the_positive_itself_is_found(sampled: Written) -> None:
+def test_a_negative_that_is_the_positive_itself_is_found(sampled: IngestedLog) -> None:
     examples = copy.deepcopy(sampled.examples)
     keys = sampled.events.filter(pl.col("click") == "1").group_by("user", "timestamp", "item").len()
     first = keys.group_by("user", "item").agg(pl.col("timestamp").min())
@@ -67,28 +59,28 @@ def test_a_negative_that_is_the_positive_itself_is_found(sampled: Written) -> No
     assert "`negatives` should be another item than the event's own" in finding
 
 
-def test_more_negatives_than_were_asked_for_are_found(sampled: Written) -> None:
+def test_more_negatives_than_were_asked_for_are_found(sampled: IngestedLog) -> None:
     examples = copy.deepcopy(sampled.examples)
     example = negative(examples)
     examples["train"] += [copy.deepcopy(example) for _ in range(50)]
     assert "`negatives` should be at most" in sampled.findings(examples)[0]
 
 
-def test_a_negative_with_another_history_than_its_positive_is_found(sampled: Written) -> None:
+def test_a_negative_with_another_history_than_its_positive_is_found(sampled: IngestedLog) -> None:
     examples = copy.deepcopy(sampled.examples)
     negative(examples)["history_item"][-1] = "i-from-the-future"
     (finding,) = sampled.findings(examples)
     assert "`history_item` should be" in finding
 
 
-def test_a_negative_with_a_label_is_found(sampled: Written) -> None:
+def test_a_negative_with_a_label_is_found(sampled: IngestedLog) -> None:
     examples = copy.deepcopy(sampled.examples)
     negative(examples)["label_click"] = [1.0]
     (finding,) = sampled.findings(examples)
     assert "`label_click` should be 0.0, received 1.0" in finding
 
 
-def test_a_negative_from_after_the_training_window_is_found(sampled: Written) -> None:
+def test_a_negative_from_after_the_training_window_is_found(sampled: IngestedLog) -> None:
     item = negative(sampled.examples)["item"][0]
     later = {**sampled.first_seen, item: 10**12}
     result = compare(sampled.examples, UserLog(sampled.events, *sampled.tables, later), sampled.config)
@@ -97,23 +89,24 @@ def test_a_negative_from_after_the_training_window_is_found(sampled: Written) ->
     )
 
 
-def test_items_beside_behaviours_that_should_not_be_are_found(tmp_path: Path) -> None:
-    write_log(tmp_path)
-    beside = Written(tmp_path, configuration(tmp_path, **VARIANTS["beside"]))
-    name = "history_negative_item"
+def test_items_beside_behaviours_that_should_not_be_are_found(
+    ingest_variant: Callable[[str], IngestedLog],
+) -> None:
+    behaviours = ingest_variant("history_negatives")
+    name, first_seen = "history_negative_item", behaviours.first_seen
 
-    def found(split: str, change: Callable[[Features], list[Any]]) -> list[str]:
-        examples = copy.deepcopy(beside.examples)
+    def findings(split: str, change: Callable[[Features], list[Any]]) -> list[str]:
+        examples = copy.deepcopy(behaviours.examples)
         example = next(example for example in examples[split] if len(example["history_item"]) > 1)
         example[name] = change(example)
-        return beside.findings(examples)
+        return behaviours.findings(examples, first_seen)
 
-    (finding,) = found("train", lambda example: example["history_item"][:1] + example[name][1:])
+    (finding,) = findings("train", lambda example: example["history_item"][:1] + example[name][1:])
     assert f"`{name}` should be another item than the behaviour's own" in finding
-    (finding,) = found("train", lambda example: example[name][1:])
+    (finding,) = findings("train", lambda example: example[name][1:])
     assert f"`{name}` should be " in finding
-    (finding,) = found("test", lambda example: example["history_item"][::-1])
+    (finding,) = findings("test", lambda example: example["history_item"][::-1])
     assert f"`{name}` should be 0 values, received " in finding
-    beside.first_seen["later"] = 10**12
-    (finding,) = found("train", lambda example: ["later", *example[name][1:]])
+    first_seen = {**behaviours.first_seen, "later": 10**12}
+    (finding,) = findings("train", lambda example: ["later", *example[name][1:]])
     assert f"`{name}` should be an item of the training window, this one first appears" in finding

@@ -1,4 +1,4 @@
-"""A log with everything in it, and its examples as ingestion makes them, beside what they should be."""
+"""A log with every difficulty, and its examples as ingestion builds them, for the tests of the leak check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.catalogue_counts import count_catalogue
 from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.examples.event_order import sort_events
 from interestflow.transforms.examples.shard import ShardExamples
@@ -36,7 +36,7 @@ ATTRIBUTES = [
 
 
 def write_log(folder: Path) -> None:
-    """Events out of order, many of them simultaneous and some repeated, over two files; tables that lack some ids."""
+    """Write events out of order, many simultaneous and some repeated, into two files; and tables that lack some ids."""
     draw = np.random.default_rng(5)
     rows = [
         f"u{draw.integers(USERS)},i{draw.integers(ITEMS)},{draw.integers(150)},{draw.integers(2)},"
@@ -53,6 +53,7 @@ def write_log(folder: Path) -> None:
 
 
 def configuration(folder: Path, **sections: Any) -> IngestionConfig:
+    """Return the configuration of the log; `sections` replace those of the same name."""
     tables = {name: {"path": f"{name}.csv", "format": "csv", "id": "id"} for name in ("items", "users")}
     sequence = {"max_length": 6, **sections.pop("sequence", {})}
     attributes = sections.pop("attributes", ATTRIBUTES)
@@ -71,7 +72,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         ]
     },
     "sampled": {"negatives": {"source": "sampled", "per_positive": 2, "distribution": "popularity"}},
-    "beside": {"sequence": {"history_negatives": True}},
+    "history_negatives": {"sequence": {"history_negatives": True}},
     "sampled_masks": {
         "negatives": {"source": "sampled"},
         "tasks": [{"name": "like", "label": {"column": "stars", "at_least": 4}, "mask": {"column": "seen"}}],
@@ -79,8 +80,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-class Written:
-    """A log, its examples as ingestion makes them, and what the check needs to compare the two."""
+class IngestedLog:
+    """A log, its examples as ingestion builds them, and what the check needs to compare the two."""
 
     def __init__(self, folder: Path, config: IngestionConfig) -> None:
         self.config, self.folder = config, folder
@@ -96,13 +97,11 @@ class Written:
         ordered, _ = sort_events(blocks)
         times, counts = np.unique(ordered.get_column("timestamp").to_numpy(), return_counts=True)
         boundaries = find_boundaries(times, counts, config.split, config.data.events)
-        training = ordered.filter(pl.col("timestamp") < boundaries.validation).group_by("item").len().sort("item")
-        shard = ShardExamples(
-            ordered, config,
-            *(Entities.from_frame(frame, tuple(a for a in attributes if a.source == name))
-              for frame, name in zip(self.tables, ("items", "users"), strict=True)),
-            boundaries, CatalogueCounts(training.get_column("item"), training.get_column("len").to_numpy()),
-        )  # fmt: skip
+        entities = [
+            Entities.from_frame(frame, tuple(a for a in attributes if a.source == name))
+            for frame, name in zip(self.tables, ("items", "users"), strict=True)
+        ]
+        shard = ShardExamples(ordered, config, *entities, boundaries, count_catalogue(ordered, boundaries))
         encoder = RecordBatchToExamplesEncoder()
         self.records = {
             split: [record for batch in shard.batches(split) for record in encoder.encode(batch)] for split in SPLITS
@@ -111,25 +110,33 @@ class Written:
         first = self.events.group_by("item").agg(pl.col("timestamp").min())
         self.first_seen = dict(first.iter_rows())
 
-    def findings(self, examples: dict[str, list[Features]]) -> list[str]:
-        log = UserLog(self.events, *self.tables, self.first_seen)
+    def findings(self, examples: dict[str, list[Features]], first_seen: dict[str, int] | None = None) -> list[str]:
+        """Return the findings on these examples as text."""
+        log = UserLog(self.events, *self.tables, first_seen or self.first_seen)
         result = compare(examples, log, self.config, per_user=EVENTS)
         assert result.by_feature.total() >= len(result.findings)
         return [str(finding) for finding in result.findings]
 
     def write(self, records: dict[str, list[bytes]] | None = None) -> Path:
+        """Write the examples, or other records, by split, and return their folder."""
         folder = self.folder / "examples"
-        for split, found in (records or self.records).items():
+        for split, of_split in (records or self.records).items():
             (folder / f"Split-{split}").mkdir(parents=True, exist_ok=True)
             with ExampleFile(str(folder / f"Split-{split}" / "data_tfrecord-00000-of-00001.gz")) as file:
-                file.write(found)
+                file.write(of_split)
         return folder
 
 
 def features(record: bytes) -> Features:
-    found = {}
+    """Return the features of a serialized example as lists."""
+    values_by_name = {}
     for name, feature in tf.train.Example.FromString(record).features.feature.items():
         kind = feature.WhichOneof("kind")
         values = list(getattr(feature, kind).value) if kind else []
-        found[name] = [value.decode() if isinstance(value, bytes) else value for value in values]
-    return found
+        values_by_name[name] = [value.decode() if isinstance(value, bytes) else value for value in values]
+    return values_by_name
+
+
+def with_history(examples: dict[str, list[Features]]) -> Features:
+    """Return the last training example that has some behaviours."""
+    return next(example for example in reversed(examples["train"]) if len(example["history_item"]) > 2)
