@@ -8,9 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.embedding.gather import gather_rows
+from interestflow.models.tensor import Features, Tensor
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Catalogue:
     counts: np.ndarray
 
     @classmethod
-    def from_ids(cls, inputs: ModelInputs, counts: Any) -> Catalogue:
+    def from_ids(cls, inputs: ModelInputs, counts: ArrayLike) -> Catalogue:
         """Return a catalogue of items without attributes."""
         return cls({"item": np.arange(inputs.item_rows)}, np.asarray(counts, np.float32))
 
@@ -84,17 +86,17 @@ class CatalogueTensors(keras.layers.Layer):
                 weight.assign(self._initial.tensors[name])
         self._initial = None
 
-    def _weight(self, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+    def _weight(self, name: str, shape: tuple[int, ...], dtype: str) -> keras.Variable:
         return self.add_weight(
             name=name, shape=(self.item_rows, *shape), dtype=dtype, initializer="zeros", trainable=False, autocast=False
         )
 
-    def features(self, items: Any) -> dict[str, Any]:
+    def features(self, items: Tensor) -> Features:
         """Return the tensors [N, ...] that describe the items with ids [N]."""
         named = zip(self.shapes, self.attributes, strict=True)
         return {"item": items, **{name: gather_rows(weight, items) for name, weight in named}}
 
-    def probabilities(self, items: Any) -> Any:
+    def probabilities(self, items: Tensor) -> Tensor:
         """Return the share [N], float32, of the training positives whose target each item with ids [N] is."""
         total = ops.maximum(ops.sum(ops.convert_to_tensor(self.counts)), 1.0)
         return gather_rows(self.counts, items) / total

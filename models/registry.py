@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from interestflow.models.inputs import ModelInputs
     from interestflow.models.matchers.base import Matcher
     from interestflow.models.rankers.base import Ranker
+    from interestflow.models.tensor import Tensor
 
 ENTRY_POINT_GROUP = "interestflow.models"
 BUILT_IN: dict[str, ModelSpec] = {
@@ -121,7 +122,7 @@ def build_ranker(
     name: str,
     inputs: ModelInputs,
     hyperparameters: ModelHyperparameters | Mapping[str, Any],
-    item_counts: Any | None = None,
+    item_counts: Tensor | None = None,
 ) -> Ranker:
     """Build the ranker `name` with all its weights.
 

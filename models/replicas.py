@@ -9,8 +9,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from interestflow.models.tensor import Tensor
 
-def sum_over_replicas(value: Any) -> Any:
+
+def sum_over_replicas(value: Tensor) -> Tensor:
     """Return the sum of `value`, of any shape, over all replicas; differentiable."""
     context = _replica_context()
     if context is None:
@@ -20,13 +22,13 @@ def sum_over_replicas(value: Any) -> Any:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
-def gather_over_replicas(values: Any) -> Any:
+def gather_over_replicas(values: Tensor) -> Tensor:
     """Return the `values` [N, ...] of all replicas, concatenated along the first axis."""
     context = _replica_context()
     return values if context is None else context.all_gather(values, axis=0)
 
 
-def gather_own_first(values: Any) -> Any:
+def gather_own_first(values: Tensor) -> Tensor:
     """Return the `values` of all replicas as `gather_over_replicas` does, each replica's own first.
 
     Every replica must have the same number of them.
@@ -52,7 +54,7 @@ class LossesByReplica:
     exchange, so that one replica's call would drop, or count, the losses that another has added.
     """
 
-    _by_replica: dict[int, list[Any]]
+    _by_replica: dict[int, list[Tensor]]
 
     @contextmanager
     def collect_losses(self) -> Iterator[None]:
@@ -67,11 +69,11 @@ class LossesByReplica:
             self._maybe_reset_call_context()  # type: ignore[attr-defined]
 
     @property
-    def _losses(self) -> list[Any]:
+    def _losses(self) -> list[Tensor]:
         return self._by_replica.setdefault(_replica_number(), [])
 
     @_losses.setter
-    def _losses(self, losses: list[Any]) -> None:
+    def _losses(self, losses: list[Tensor]) -> None:
         object.__setattr__(self, "_by_replica", {0: losses})
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from interestflow.models.base import DescribedModel
 from interestflow.models.layers.embedding.declared_tables import DeclaredTable, declare_tables
 from interestflow.models.optimizers import build_optimizer, slot_bytes
 from interestflow.models.training_config import OptimizerConfig
@@ -33,7 +33,7 @@ class TableSize:
         return self.weight_bytes + self.slot_bytes
 
 
-def table_sizes(build: Callable[[], Any], config: OptimizerConfig) -> tuple[TableSize, ...]:
+def table_sizes(build: Callable[[], DescribedModel], config: OptimizerConfig) -> tuple[TableSize, ...]:
     """Return the sizes of the tables of the model that `build` builds, the largest first.
 
     Args:
