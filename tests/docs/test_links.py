@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import PROJECT
+from tools.python_reference import public_definitions
 
 FILES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "examples").glob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -45,3 +46,15 @@ TEXTS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
 def test_source_files_that_a_text_names_exist(text: Path) -> None:
     named = {path for path in SOURCE.findall(text.read_text()) if "NAME" not in path}
     assert not {path for path in named if not (PROJECT / path).exists()}
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if "\n::: " in page.read_text()], ids=lambda path: path.name)
+def test_definitions_of_the_python_reference_exist(page: Path) -> None:
+    missing = []
+    for name in re.findall(r"^::: ([\w.]+)$", page.read_text(), flags=re.MULTILINE):
+        module, _, definition = name.rpartition(".")
+        file = PROJECT / "src" / f"{module.replace('.', '/')}.py"
+        is_module = (PROJECT / "src" / f"{name.replace('.', '/')}.py").exists()
+        if not is_module and not (file.exists() and definition in public_definitions(file)):
+            missing.append(name)
+    assert not missing
