@@ -1,4 +1,4 @@
-"""Triples and interactions in, the edges of one graph out."""
+"""Edges of the graph that joins triples and interactions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from interestflow.models.graphs.collaborative_graph import INTERACT, INTERACTED_BY, CollaborativeGraph, KnowledgeGraph
 
-# Entity 2 is item 1, entity 0 is item 3; entities 1 and 3 are none. (2, r0, 1) and (0, r1, 3) with their inverses.
+# Entity 2 is item 1, entity 0 is item 3, the others are no items. Triples: (2, r0, 1), (0, r1, 3) and their inverses.
 KNOWLEDGE = KnowledgeGraph(
     heads=np.array([2, 0, 1, 3]),
     relations=np.array([0, 1, 2, 3]),
@@ -20,7 +20,7 @@ KNOWLEDGE = KnowledgeGraph(
 )
 
 
-def test_users_then_items_then_other_entities() -> None:
+def test_nodes_are_users_then_items_then_other_entities() -> None:
     """Users 0 to 2 are nodes 0 to 2, items 0 to 3 nodes 3 to 6, entities 1 and 3 nodes 7 and 8."""
     graph = CollaborativeGraph.from_interactions(3, np.array([1, 2, 1, 1]), np.array([1, 3, 2, 1]), KNOWLEDGE)
     assert (graph.node_count, graph.relation_count) == (9, 6)
@@ -35,7 +35,7 @@ def test_users_then_items_then_other_entities() -> None:
     np.testing.assert_array_equal(graph.connected_items, [False, True, True, True])
 
 
-def test_padding_takes_nothing() -> None:
+def test_padding_has_no_edges() -> None:
     graph = CollaborativeGraph.from_interactions(
         3, np.array([0, 2]), np.array([1, 0]), KnowledgeGraph.without_triples(4)
     )
@@ -44,7 +44,7 @@ def test_padding_takes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"tails": np.array([1, 3, 2, 4])}, "`tails` should be from 0 to 3, received 4"),
         ({"relations": np.array([0, 1, 2, -1])}, "`relations` should be from 0 to 3, received -1"),
@@ -52,11 +52,11 @@ def test_padding_takes_nothing() -> None:
         ({"item_entities": np.array([-1, 2, 2, 0])}, "received one that is of two items"),
     ],
 )
-def test_a_graph_that_is_none(changes: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_inconsistent_triples_are_rejected(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         KnowledgeGraph(**(vars(KNOWLEDGE) | changes))
 
 
-def test_an_unknown_user_is_named() -> None:
+def test_an_unknown_user_is_rejected() -> None:
     with pytest.raises(ValueError, match="`users` should be from 0 to 2, received 3"):
         CollaborativeGraph.from_interactions(3, np.array([3]), np.array([1]), KNOWLEDGE)

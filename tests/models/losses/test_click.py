@@ -21,13 +21,13 @@ def test_cross_entropy_is_the_mean_over_labelled_examples() -> None:
 
 
 def test_cross_entropy_of_large_logits_is_finite() -> None:
-    found = masked_binary_cross_entropy(np.array([0.0, 1.0]), np.array([1e4, 1e4], np.float16))
-    assert found.dtype == "float32"
-    assert float(found) == pytest.approx(5e3, rel=1e-3)  # 10,000 rounded to float16, over two
+    loss = masked_binary_cross_entropy(np.array([0.0, 1.0]), np.array([1e4, 1e4], np.float16))
+    assert loss.dtype == "float32"
+    assert float(loss) == pytest.approx(5e3, rel=1e-3)  # 10,000 rounded to float16, over two
 
 
 def mini_batch_aware(ids: list[int], counts: np.ndarray | None) -> tuple[float, np.ndarray]:
-    """Loss and gradient, dense, of a table whose row i is (i, 1), with a strength of 0.1."""
+    """Return loss and dense gradient of a table whose row i is (i, 1), with a strength of 0.1."""
     table = EmbeddingTable(5, 2)
     table.build()
     table.table.assign(np.stack([np.arange(5.0), np.ones(5)], axis=1))
@@ -40,14 +40,14 @@ def mini_batch_aware(ids: list[int], counts: np.ndarray | None) -> tuple[float, 
 
 
 def test_mini_batch_aware_l2() -> None:
-    """Ids 3 (thrice), 1 and padding; n_1 = 2, n_3 = 4. 0.05 * (|1, 1|^2 / 2 + |3, 1|^2 / 4) = 0.05 * 3.5."""
+    """Ids are 3 (three times), 1 and padding; n_1 = 2, n_3 = 4. 0.05 * (|1, 1|^2 / 2 + |3, 1|^2 / 4) = 0.05 * 3.5."""
     loss, gradient = mini_batch_aware([3, 0, 1, 3, 0, 3], np.array([7.0, 2.0, 9.0, 4.0, 9.0]))
     assert loss == pytest.approx(0.175)
-    # strength * w / n for the ids that are there, nothing for others, padding among them.
+    # strength * w / n for the ids of the batch, zero for others, including padding.
     np.testing.assert_allclose(gradient, [[0, 0], [0.05, 0.05], [0, 0], [0.075, 0.025], [0, 0]], rtol=1e-6)
 
 
-def test_an_id_never_counted_is_taken_as_counted_once() -> None:
+def test_an_id_without_a_count_has_a_count_of_one() -> None:
     """0.05 * |2, 1|^2."""
     assert mini_batch_aware([2], np.zeros(5))[0] == mini_batch_aware([2], None)[0] == pytest.approx(0.25)
 
@@ -58,7 +58,7 @@ def test_a_batch_of_padding_costs_nothing() -> None:
     assert not gradient.any()
 
 
-def test_bad_arguments() -> None:
+def test_arguments_out_of_range_are_rejected() -> None:
     with pytest.raises(ValueError, match="`strength` should be more than 0, received 0"):
         MiniBatchAwareL2(0.0, 5)
     with pytest.raises(ValueError, match=r"`counts` should have shape \(5,\), received \(4,\)"):

@@ -11,7 +11,7 @@ def softplus(x: float) -> float:
     return float(np.log1p(np.exp(x)))
 
 
-def test_state_t_is_held_against_behaviour_t_plus_one() -> None:
+def test_state_t_is_compared_with_behaviour_t_plus_one() -> None:
     """d = 1: states 1, 2, 3; behaviours 10, 0.5, -1; negatives 10, 2, 1. The second row's last step is padding."""
     states = np.array([[[1.0], [2.0], [3.0]]] * 2)
     behaviours = np.array([[[10.0], [0.5], [-1.0]]] * 2)
@@ -24,8 +24,8 @@ def test_state_t_is_held_against_behaviour_t_plus_one() -> None:
     )
 
 
-def test_knowing_nothing_costs_two_bits_and_padding_nothing() -> None:
-    """1.39, twice the log of 2, for a history of 10 in 100 steps; averaged over padding it would be 0.13."""
+def test_uninformative_states_cost_two_bits_and_padding_nothing() -> None:
+    """The loss is 1.39, twice the log of 2, for 10 behaviours in 100 steps; averaged over padding it would be 0.13."""
     zeros, valid = np.zeros((1, 100, 2)), np.arange(100)[None] < 10
     np.testing.assert_allclose(next_step_loss(zeros, zeros, zeros, valid), 2 * np.log(2), rtol=1e-6)
     assert float(next_step_loss(zeros, zeros, zeros, np.zeros((1, 100), bool))) == 0.0

@@ -1,4 +1,4 @@
-"""Losses of retrieval, by hand and against TF Recommenders."""
+"""Retrieval losses, by hand and compared with TF Recommenders."""
 
 from __future__ import annotations
 
@@ -27,44 +27,44 @@ from tests.models.random_features import PLAIN, RICH, make_catalogue, make_featu
 from tests.paths import PYTHON_PATH
 
 
-def of(*values: Any) -> tuple[np.ndarray, ...]:
+def floats(*values: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(value, np.float32) for value in values)
 
 
 def test_softmax_in_the_batch_by_hand() -> None:
     """Row 0: -log(e^2 / (e^2 + e^1)) = log(1 + e^-1). Row 1: log(1 + e^-3). Temperature 1/2 doubles the differences."""
-    (scores,) = of([[2.0, 1.0], [0.0, 3.0]])
+    (scores,) = floats([[2.0, 1.0], [0.0, 3.0]])
     ids = np.array([4, 7])
     np.testing.assert_allclose(in_batch_softmax(scores, ids, None), [log(1 + exp(-1)), log(1 + exp(-3))], rtol=1e-5)
     halved = in_batch_softmax(scores, ids, None, temperature=0.5)
     np.testing.assert_allclose(halved, [log(1 + exp(-2)), log(1 + exp(-6))], rtol=1e-4)
 
 
-def test_what_is_drawn_more_often_counts_less() -> None:
+def test_items_that_are_drawn_more_often_count_less() -> None:
     """All scores are 0, so a logit is -log p: row 0 has 1/p = 2 against 8, log((2 + 8) / 2); row 1 log(10 / 8)."""
-    scores, probabilities = of([[0.0, 0.0], [0.0, 0.0]], [1 / 2, 1 / 8])
+    scores, probabilities = floats([[0.0, 0.0], [0.0, 0.0]], [1 / 2, 1 / 8])
     losses = in_batch_softmax(scores, np.array([4, 7]), probabilities)
     np.testing.assert_allclose(losses, [log(10 / 2), log(10 / 8)], rtol=1e-5)
 
 
-def test_the_own_item_is_not_among_the_others() -> None:
+def test_the_own_item_is_not_among_the_negatives() -> None:
     """Rows 0 and 2 have the same item: the only other item of each is row 1's, that of row 1 comes twice."""
-    (scores,) = of([[1.0, 0.0, 9.0], [5.0, 5.0, 5.0], [9.0, 0.0, 2.0]])
+    (scores,) = floats([[1.0, 0.0, 9.0], [5.0, 5.0, 5.0], [9.0, 0.0, 2.0]])
     losses = in_batch_softmax(scores, np.array([4, 7, 4]), None)
     np.testing.assert_allclose(losses, [log(1 + exp(-1)), log(3), log(1 + exp(-2))], rtol=1e-5)
 
 
 def test_hard_negatives_are_those_of_the_highest_scores() -> None:
     """Of 3, 1 and 2, beside the own 4, the two highest are 3 and 2."""
-    (scores,) = of([[4.0, 3.0, 1.0, 2.0]])
+    (scores,) = floats([[4.0, 3.0, 1.0, 2.0]])
     losses = in_batch_softmax(scores, np.array([1, 2, 3, 4]), None, hard_negatives=2)
     np.testing.assert_allclose(losses, [log(1 + exp(-1) + exp(-2))], rtol=1e-5)
 
 
 @pytest.mark.parametrize("hard_negatives", [None, 1, 3, 50])
 @pytest.mark.parametrize("corrects", [True, False])
-def test_it_is_that_of_tf_recommenders(corrects: bool, hard_negatives: int | None) -> None:
-    """Losses and gradients, of three interests a user, repeated items and more candidates than rows."""
+def test_it_equals_that_of_tf_recommenders(corrects: bool, hard_negatives: int | None) -> None:
+    """Losses and gradients, for three interests of each user, repeated items and more candidates than rows."""
     random = np.random.default_rng(1)
     users, items = (tf.constant(random.normal(size=shape).astype(np.float32)) for shape in ((6, 3, 4), (9, 4)))
     ids = tf.constant([1, 2, 1, 3, 4, 5, 2, 6, 7])
@@ -74,23 +74,23 @@ def test_it_is_that_of_tf_recommenders(corrects: bool, hard_negatives: int | Non
     def by_hand() -> Any:
         return in_batch_softmax(tf.reduce_max(tf.einsum("bkd,nd->bkn", users, items), 1), ids, probabilities, **options)
 
-    found = []
+    results = []
     for losses in (by_hand, lambda: recommenders_softmax(users, items, ids, probabilities, **options)):
         with tf.GradientTape() as tape:
             tape.watch([users, items])
             loss = losses()
             total = tf.reduce_sum(loss * tf.range(1.0, 7.0))
-        found.append([loss, *tape.gradient(total, [users, items])])
-    assert found[0][0].shape == (6,)
-    for ours, theirs in zip(*found, strict=True):
+        results.append([loss, *tape.gradient(total, [users, items])])
+    assert results[0][0].shape == (6,)
+    for ours, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_sampled_softmax_by_hand() -> None:
     """Own 2 - log 1/2 against 1 - log 2 and 0 - log 4, by e 2e^2, e / 2 and 1 / 4; an own item is left out."""
-    positive, negative = of([2.0, 2.0], [[1.0, 0.0], [1.0, 0.0]])
+    positive, negative = floats([2.0, 2.0], [[1.0, 0.0], [1.0, 0.0]])
     own, drawn = np.array([1, 5]), np.array([5, 6])
-    losses = sampled_softmax(positive, negative, own, drawn, of([0.5, 0.5], [2.0, 4.0]))
+    losses = sampled_softmax(positive, negative, own, drawn, floats([0.5, 0.5], [2.0, 4.0]))
     first, second, third = 2 * exp(2), exp(1) / 2, 1 / 4
     expected = [log((first + second + third) / first), log((first + third) / first)]
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
@@ -99,19 +99,19 @@ def test_sampled_softmax_by_hand() -> None:
 
 
 def test_bpr_by_hand() -> None:
-    """Drawn are 5, 6 and 7. Row 0 took 6 before: log(1 + e^(s - own)) for 5 and 7. Row 1 took all."""
-    positive, negative = of([1.0, 1.0], [[0.0, 9.0, 1.0], [3.0, 4.0, 5.0]])
+    """Items 5, 6 and 7 are drawn. Row 0 has 6 in its history: log(1 + e^(s - own)) for 5 and 7. Row 1 has all."""
+    positive, negative = floats([1.0, 1.0], [[0.0, 9.0, 1.0], [3.0, 4.0, 5.0]])
     history = np.array([[6, 0, 0], [7, 6, 0]])
     losses = bpr(positive, negative, np.array([1, 5]), history, np.array([5, 6, 7]))
     np.testing.assert_allclose(losses, [(log(1 + exp(-1)) + log(2)) / 2, 0.0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("distribution", ["uniform", "popularity", "log_uniform"])
-def test_items_are_drawn_as_often_as_is_said(distribution: str) -> None:
+def test_items_are_drawn_with_their_probabilities(distribution: str) -> None:
     """Of 20,000 draws each share lies within 0.015, four deviations of the most frequent, which has a share of 0.5."""
     counts = keras.Variable(np.array([0.0, 10.0, 0.0, 5.0, 4.0, 1.0], np.float32))
     ids = tf.range(6, dtype=tf.int64)
-    drawn, (own, of_drawn) = draw_negatives(distribution, 20_000, counts, ids, keras.random.SeedGenerator(3))
+    drawn, (own, drawn_counts) = draw_negatives(distribution, 20_000, counts, ids, keras.random.SeedGenerator(3))
     shares = np.bincount(drawn, minlength=6) / 20_000
     assert shares[0] == 0.0
     expected = {
@@ -122,7 +122,7 @@ def test_items_are_drawn_as_often_as_is_said(distribution: str) -> None:
     assert expected.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(shares[1:], expected, atol=0.015)
     np.testing.assert_allclose(own[1:], 20_000 * expected, rtol=1e-4)
-    np.testing.assert_allclose(of_drawn, np.asarray(own)[np.asarray(drawn)], rtol=1e-6)
+    np.testing.assert_allclose(drawn_counts, np.asarray(own)[np.asarray(drawn)], rtol=1e-6)
 
 
 def test_rare_items_are_drawn_too() -> None:
@@ -130,7 +130,7 @@ def test_rare_items_are_drawn_too() -> None:
     counts = np.zeros(4, np.float32)
     counts[1:] = 2.0**26 - 2.0**20 - 1.0, 1.0, 2.0**20
     drawn, _ = draw_negatives("popularity", 4096, keras.Variable(counts), np.array([1]), keras.random.SeedGenerator(3))
-    assert 20 < np.sum(np.asarray(drawn) == 3) < 120  # 64 are to be expected, with a deviation of 8
+    assert 20 < np.sum(np.asarray(drawn) == 3) < 120  # 64 are expected, with a deviation of 8.
 
 
 def matcher(name: str = "two_tower", **hyperparameters: Any) -> Matcher:
@@ -139,42 +139,42 @@ def matcher(name: str = "two_tower", **hyperparameters: Any) -> Matcher:
 
 
 @pytest.mark.parametrize("loss", ["in_batch_softmax", "sampled_softmax", "bpr"])
-def test_rows_are_weighed_before_they_are_averaged(loss: str) -> None:
+def test_rows_are_weighted_before_they_are_averaged(loss: str) -> None:
     """The loss under weights is their mean of the rows' losses; only ratios count, and ones are no weights."""
     model, features = matcher(loss=loss), make_features(RICH, 6)
     users, items = model.encode_user(features), model.encode_items(features)
     state = model.draws.state.numpy()
 
-    def again(call: Any) -> np.ndarray:
+    def replay(call: Any) -> np.ndarray:
         model.draws.state.assign(state)
         return np.asarray(call())
 
-    rows = again(lambda: model.row_losses(users, items, features))
+    rows = replay(lambda: model.row_losses(users, items, features))
     assert rows.shape == (6,)
     weights = np.array([0.0, 1.0, 2.0, 0.0, 0.5, 0.5], np.float32)
     for factor in (1.0, 7.0):
-        found = again(lambda factor=factor: model.training_loss(features, factor * weights))
-        np.testing.assert_allclose(found, np.average(rows, weights=weights), rtol=1e-5)
-    np.testing.assert_allclose(again(lambda: model.training_loss(features)), rows.mean(), rtol=1e-5)
+        loss = replay(lambda factor=factor: model.training_loss(features, factor * weights))
+        np.testing.assert_allclose(loss, np.average(rows, weights=weights), rtol=1e-5)
+    np.testing.assert_allclose(replay(lambda: model.training_loss(features)), rows.mean(), rtol=1e-5)
 
 
-def test_a_penalty_is_added_once_a_batch() -> None:
+def test_a_penalty_is_added_once_for_each_batch() -> None:
     """Half of 0.3 times all squares that the batch gathers, over its size; nothing of the batch before."""
     features = make_features(PLAIN, 5, full=True)
-    plain, penalised = (
+    plain, penalized = (
         build_matcher("two_tower", PLAIN, {"embedding_dimension": 4, "embedding_l2": l2}, make_catalogue(PLAIN))
         for l2 in (0.0, 0.3)
     )
-    penalised.set_weights(plain.get_weights())
+    penalized.set_weights(plain.get_weights())
     table = plain.space.items.items.table.numpy()
-    gathered = np.concatenate([features["item"], features["history_item"].ravel()])
+    used_ids = np.concatenate([features["item"], features["history_item"].ravel()])
     for _ in range(2):
-        found = penalised.training_loss(features) - plain.training_loss(features)
-        np.testing.assert_allclose(found, 0.15 * np.sum(table[gathered] ** 2) / 5, rtol=1e-3)
+        loss = penalized.training_loss(features) - plain.training_loss(features)
+        np.testing.assert_allclose(loss, 0.15 * np.sum(table[used_ids] ** 2) / 5, rtol=1e-3)
 
 
-def test_the_correction_is_by_the_catalogue() -> None:
-    """What an item of probability p loses by being drawn is its logarithm, in both softmaxes."""
+def test_the_correction_uses_the_counts_of_the_catalogue() -> None:
+    """The logarithm of an item's probability is subtracted from its score, in both softmaxes."""
     catalogue = make_catalogue(RICH)
     model = build_matcher("two_tower", RICH, {"embedding_dimension": 4}, catalogue)
     shares = model.catalogue.probabilities(np.arange(RICH.item_rows))
@@ -186,7 +186,7 @@ def test_the_correction_is_by_the_catalogue() -> None:
 
 
 def test_without_tf_recommenders_the_loss_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the package is not installed, such as on macOS."""
+    """The package is not installed everywhere; it is not on macOS."""
     model, features = matcher("comirec", hard_negatives=2, temperature=0.5), make_features(RICH, 8)
     expected = model.training_loss(features)
     monkeypatch.setattr(retrieval_losses, "_recommenders", lambda: None)
@@ -194,7 +194,7 @@ def test_without_tf_recommenders_the_loss_is_the_same(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(model.training_loss(features), expected, rtol=1e-5)
 
 
-def test_keras_3_behind_tf_keras_is_named_at_once() -> None:
+def test_keras_3_behind_tf_keras_is_an_error_that_names_the_variable() -> None:
     program = "import tensorflow as tf; tf.keras; "
     program += "from interestflow.models.losses import retrieval as r; r.has_recommenders()"
     environment = os.environ | {"TF_USE_LEGACY_KERAS": "0", "PYTHONPATH": PYTHON_PATH}

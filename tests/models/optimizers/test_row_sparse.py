@@ -1,4 +1,4 @@
-"""Row-sparse optimizers against Keras's own, and what they must leave alone."""
+"""Row-sparse optimizers compared with Keras's own, and the rows that they must leave alone."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ def rows(ids: list[int], seed: int) -> tf.IndexedSlices:
 
 
 def train(optimizer: keras.optimizers.Optimizer, steps: list[list[int]], dense: bool = False) -> np.ndarray:
-    """The table after one step for each list of ids, and a dense weight that shares the optimizer."""
+    """Return the table after a step for each list of ids, and a dense weight trained by the same optimizer."""
     table, weight = mark_as_table(keras.Variable(START)), keras.Variable(np.ones(2, np.float32))
     optimizer.build([table, weight])
-    for number, ids in enumerate(steps):
-        gradient = tf.convert_to_tensor(rows(ids, number)) if dense else rows(ids, number)
+    for step_index, ids in enumerate(steps):
+        gradient = tf.convert_to_tensor(rows(ids, step_index)) if dense else rows(ids, step_index)
         optimizer.apply([gradient, tf.constant([0.5, -3.0])], [table, weight])
     return np.concatenate([table.numpy().ravel(), weight.numpy()])
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.7])
 def test_sparse_adagrad_is_adagrad(clip_norm: float | None) -> None:
-    """Rows that come often, once, twice in a step, and never."""
+    """Rows are used often, once, twice in a step, and never."""
     steps = [[1, 2], [2, 2, 4], [1, 4], [2]]
     options: dict[str, Any] = {"learning_rate": 0.3, "global_clipnorm": clip_norm}
-    found, expected = train(SparseAdagrad(**options), steps), train(keras.optimizers.Adagrad(**options), steps, True)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    result, expected = train(SparseAdagrad(**options), steps), train(keras.optimizers.Adagrad(**options), steps, True)
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.7])
 def test_lazy_adam_is_adam_where_every_step_uses_every_row(clip_norm: float | None) -> None:
     steps = [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0, 0], [2, 1, 0, 5, 3, 4]]
     options: dict[str, Any] = {"learning_rate": 0.1, "global_clipnorm": clip_norm}
-    found, expected = train(LazyAdam(**options), steps), train(keras.optimizers.Adam(**options), steps, True)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    result, expected = train(LazyAdam(**options), steps), train(keras.optimizers.Adam(**options), steps, True)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_lazy_adam_leaves_a_row_alone_until_it_comes_again() -> None:
-    """Dense Adam goes on moving it."""
+def test_lazy_adam_leaves_a_row_alone_until_it_is_used_again() -> None:
+    """Dense Adam keeps moving it."""
     steps = [[0, 1, 2, 3, 4, 5], [1]]
     lazy, after_one = train(LazyAdam(0.1), steps), train(LazyAdam(0.1), steps[:1])
     dense = train(keras.optimizers.Adam(0.1), steps, True)
@@ -77,18 +77,18 @@ def test_other_rows_and_their_slots_stay_as_they_were_bit_for_bit(optimizer: ker
 
 @pytest.mark.parametrize("kind", [SparseAdagrad, RowwiseAdagrad, LazyAdam])
 @pytest.mark.parametrize("clip_norm", [None, 0.7])
-def test_compiled_by_xla_it_does_the_same(kind: Any, clip_norm: float | None) -> None:
+def test_a_step_compiled_by_xla_is_the_same(kind: Any, clip_norm: float | None) -> None:
     """The first and the last row, duplicates, and a step whose ids are all one."""
-    found = []
+    results = []
     for xla in (False, True):
         table, optimizer = mark_as_table(keras.Variable(START)), kind(0.3, global_clipnorm=clip_norm, for_xla=xla)
         optimizer.build([table])
         step = compiled_step(table, optimizer, xla)
-        for number, ids in enumerate([[5, 0, 5, 2], [1, 1, 1, 1], [0, 1, 2, 5]]):
-            gradient = rows(ids, number)
+        for step_index, ids in enumerate([[5, 0, 5, 2], [1, 1, 1, 1], [0, 1, 2, 5]]):
+            gradient = rows(ids, step_index)
             step(gradient.values, gradient.indices)
-        found.append([table, *optimizer.variables])
-    for plain, compiled in zip(*found, strict=True):
+        results.append([table, *optimizer.variables])
+    for plain, compiled in zip(*results, strict=True):
         np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
 
 
@@ -102,17 +102,17 @@ def compiled_step(table: keras.Variable, optimizer: keras.optimizers.Optimizer, 
 
 def test_duplicates_are_summed() -> None:
     gradient = tf.IndexedSlices(tf.constant([[1.0], [10.0], [100.0], [1000.0]]), tf.constant([7, 3, 7, 7]), (9, 1))
-    found = sum_duplicates(gradient)
-    assert dict(zip(found.indices.numpy().tolist(), found.values.numpy()[:, 0].tolist(), strict=True)) == {
+    result = sum_duplicates(gradient)
+    assert dict(zip(result.indices.numpy().tolist(), result.values.numpy()[:, 0].tolist(), strict=True)) == {
         7: 1101.0,
         3: 10.0,
     }
 
 
 def test_the_norm_is_of_the_summed_rows() -> None:
-    """Two halves of a row of 3 and a weight of 4: norm 5, cut to 1; plain SGD-like Adagrad from 0 steps by the sign.
+    """Two halves of a row of 3, and a weight of 4, have norm 5, clipped to 1.
 
-    So Adagrad's accumulator is read: 0.6^2 and 0.8^2.
+    Adagrad from an accumulator of 0 steps by the sign, so the accumulators are read: 0.6^2 and 0.8^2.
     """
     table, weight = keras.Variable([[0.0]]), keras.Variable([0.0])
     optimizer = SparseAdagrad(0.1, initial_accumulator_value=0.0, global_clipnorm=1.0)
@@ -137,7 +137,7 @@ def test_adagrad_by_hand() -> None:
     [SparseAdagrad(0.3, global_clipnorm=2.0), RowwiseAdagrad(0.3, epsilon=1e-3), LazyAdam(0.3, beta_1=0.8)],
     ids=lambda optimizer: optimizer.name,
 )
-def test_it_is_made_again_from_its_configuration(optimizer: keras.optimizers.Optimizer) -> None:
+def test_it_is_rebuilt_from_its_configuration(optimizer: keras.optimizers.Optimizer) -> None:
     other = type(optimizer).from_config(optimizer.get_config())
     assert other.get_config() == optimizer.get_config()
     np.testing.assert_array_equal(
@@ -146,13 +146,13 @@ def test_it_is_made_again_from_its_configuration(optimizer: keras.optimizers.Opt
 
 
 @pytest.mark.parametrize("option", ["weight_decay", "use_ema", "clipvalue"])
-def test_what_would_touch_every_row_is_not_offered(option: str) -> None:
+def test_options_that_would_touch_every_row_are_not_offered(option: str) -> None:
     with pytest.raises(TypeError, match=option):
         SparseAdagrad(0.1, **{option: 0.1})
 
 
-def test_half_precision_scales_losses_and_rows_stay_rows() -> None:
-    """Keras wraps the optimizer of a float16 model: gradients come scaled, and steps that overflow are left out."""
+def test_loss_scaling_of_half_precision_keeps_gradients_sparse() -> None:
+    """Keras wraps the optimizer of a float16 model: gradients come scaled, and steps that overflow are skipped."""
     table = keras.Variable(START, name="table")
     optimizer = keras.optimizers.LossScaleOptimizer(SparseAdagrad(0.3), initial_scale=8.0)
     optimizer.build([table])

@@ -1,4 +1,4 @@
-"""One accumulator a row: the equation by hand, and where it is Adagrad itself."""
+"""One accumulator for each row: the equation by hand, and where it equals Adagrad."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from interestflow.models.optimizers.rowwise_adagrad import RowwiseAdagrad
 
 
 def step(table: Any, optimizer: keras.optimizers.Optimizer, *gradients: Any) -> np.ndarray:
-    """The table after a step for each of `gradients`."""
+    """Return the table after a step for each gradient."""
     optimizer.build([table])
     for gradient in gradients:
         optimizer.apply([gradient], [table])
@@ -23,7 +23,7 @@ def step(table: Any, optimizer: keras.optimizers.Optimizer, *gradients: Any) -> 
 
 
 def test_by_hand() -> None:
-    """Row 1 twice, (1, 2) and (2, 2), so (3, 4): a = 0.1 + (9 + 16) / 2 = 12.6; w = 1 - 0.5 * g / sqrt(12.6).
+    """Row 1 is used twice, (1, 2) and (2, 2), so (3, 4): a = 0.1 + (9 + 16) / 2 = 12.6; w = 1 - 0.5 * g / sqrt(12.6).
 
     Then (0, 2): a = 12.6 + 2 = 14.6.
     """
@@ -37,16 +37,16 @@ def test_by_hand() -> None:
     np.testing.assert_allclose(optimizer._accumulators[0].numpy(), [0.1, 14.6], rtol=1e-6)
 
 
-def test_of_width_one_it_is_adagrad() -> None:
+def test_for_tables_of_width_1_it_equals_adagrad() -> None:
     gradients = [tf.IndexedSlices(tf.constant([[2.0], [-1.0]]), tf.constant(ids), (3, 1)) for ids in ([0, 2], [2, 2])]
     tables = [mark_as_table(keras.Variable([[1.0], [2.0], [3.0]])) for _ in range(2)]
-    found, expected = (
+    result, expected = (
         step(table, kind(0.3), *gradients) for table, kind in zip(tables, (RowwiseAdagrad, SparseAdagrad), strict=True)
     )
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
-def test_a_gradient_of_the_whole_table_is_that_of_all_its_rows() -> None:
+def test_a_dense_gradient_equals_a_sparse_one_of_all_rows() -> None:
     values = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     start = np.ones((4, 3), np.float32)
     dense = step(mark_as_table(keras.Variable(start)), RowwiseAdagrad(0.3), tf.constant(values), tf.constant(values))
@@ -57,10 +57,10 @@ def test_a_gradient_of_the_whole_table_is_that_of_all_its_rows() -> None:
 
 
 @pytest.mark.parametrize("is_row", [True, False])
-def test_what_is_not_marked_as_a_table_is_trained_by_adagrad(is_row: bool) -> None:
+def test_variables_not_marked_as_tables_are_trained_by_adagrad(is_row: bool) -> None:
     values = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
     gradient = tf.IndexedSlices(values, tf.constant([1, 3]), (4, 3)) if is_row else tf.constant(np.ones((4, 3)))
-    found, expected = (
+    result, expected = (
         step(keras.Variable(np.ones((4, 3))), kind(0.3), gradient) for kind in (RowwiseAdagrad, SparseAdagrad)
     )
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)

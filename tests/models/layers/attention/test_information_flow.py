@@ -24,31 +24,31 @@ def test_a_padded_step_changes_no_other_token(variant: str) -> None:
     flow, (tokens, proxies) = InformationFlow(4, 8, variant, COUNTS), groups()
     expected, expected_proxies = flow(tokens, proxies, MASK)
     steps = np.where(MASK[:, :, None], tokens["steps"], 100.0).astype(np.float32)
-    found, found_proxies = flow(tokens | {"steps": steps}, proxies, MASK)
+    result, result_proxies = flow(tokens | {"steps": steps}, proxies, MASK)
     for group in GROUPS:
         valid = MASK if group == "steps" else np.ones(tokens[group].shape[:2], bool)
-        np.testing.assert_allclose(np.asarray(found[group])[valid], np.asarray(expected[group])[valid], atol=1e-5)
-        np.testing.assert_allclose(found_proxies[group], expected_proxies[group], atol=1e-5)
+        np.testing.assert_allclose(np.asarray(result[group])[valid], np.asarray(expected[group])[valid], atol=1e-5)
+        np.testing.assert_allclose(result_proxies[group], expected_proxies[group], atol=1e-5)
 
 
 def test_the_last_block_updates_the_tasks_alone() -> None:
     flow, (tokens, proxies) = InformationFlow(4, 8, "v1", COUNTS, ("tasks",)), groups()
-    found, found_proxies = flow(tokens, proxies, MASK)
+    result, result_proxies = flow(tokens, proxies, MASK)
     for group in ("fields", "steps"):
-        np.testing.assert_array_equal(found[group], tokens[group])
-    assert np.abs(np.asarray(found["tasks"]) - tokens["tasks"]).max() > 0.01
-    assert set(found_proxies) == {"tasks"}
+        np.testing.assert_array_equal(result[group], tokens[group])
+    assert np.abs(np.asarray(result["tasks"]) - tokens["tasks"]).max() > 0.01
+    assert set(result_proxies) == {"tasks"}
 
 
 def test_a_proxy_adds_what_it_attends_to_and_is_normalized() -> None:
     flow, (tokens, proxies) = InformationFlow(4, 8, "v1", COUNTS), groups()
-    _, found = flow(tokens, proxies, MASK)
-    news = [flow.flows["fields"][source](proxies["fields"], tokens[source], mask=mask)
+    _, result = flow(tokens, proxies, MASK)
+    attended = [flow.flows["fields"][source](proxies["fields"], tokens[source], mask=mask)
             for source, mask in (("steps", MASK), ("tasks", None))]  # fmt: skip
-    expected = proxies["fields"] + np.asarray(news[0]) + np.asarray(news[1])
-    centred = expected - expected.mean(-1, keepdims=True)
-    normalized = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-3)
-    np.testing.assert_allclose(found["fields"], normalized, rtol=1e-4, atol=1e-5)
+    expected = proxies["fields"] + np.asarray(attended[0]) + np.asarray(attended[1])
+    centered = expected - expected.mean(-1, keepdims=True)
+    normalized = centered / np.sqrt((centered**2).mean(-1, keepdims=True) + 1e-3)
+    np.testing.assert_allclose(result["fields"], normalized, rtol=1e-4, atol=1e-5)
 
 
 def test_it_is_rebuilt_from_its_configuration() -> None:

@@ -1,4 +1,4 @@
-"""Centres that compete, beside attention that does not."""
+"""Centers that compete, compared with attention, which does not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ USERS, LENGTH, WIDTH, GROUPS = 64, 24, 32, 4
 
 @pytest.fixture(scope="module")
 def history() -> np.ndarray:
-    """[USERS, LENGTH, WIDTH], of length 1: each user's behaviours are near one of four random directions."""
+    """Unit vectors [USERS, LENGTH, WIDTH], each near one of its user's four random directions."""
     random = np.random.default_rng(0)
     directions = random.normal(size=(USERS, GROUPS, WIDTH))
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
@@ -23,22 +23,24 @@ def history() -> np.ndarray:
     return np.asarray(unit_norm((directions[:, np.arange(LENGTH) % GROUPS] + noise).astype(np.float32)))
 
 
-def centres(rounds: int, temperature: float = 0.1, count: int = GROUPS) -> InterestCenters:
+def build_centers(iterations: int, temperature: float = 0.1, count: int = GROUPS) -> InterestCenters:
     keras.utils.set_random_seed(0)
-    layer = InterestCenters(WIDTH, count, LENGTH, rounds, temperature)
+    layer = InterestCenters(WIDTH, count, LENGTH, iterations, temperature)
     layer.build((None, LENGTH, WIDTH))
     return layer
 
 
 def redundancy_and_coverage(vectors: object, history: np.ndarray) -> tuple[float, float]:
-    """Mean cosine between two of a user's vectors, and mean over behaviours of the best cosine to one of them."""
+    """Return the mean cosine of two of a user's vectors, and the mean of each behaviour's best cosine to one."""
     units = np.asarray(unit_norm(np.asarray(vectors)))
     pairs = np.einsum("bkd,bld->bkl", units, units)[:, ~np.eye(units.shape[1], dtype=bool)]
     return float(pairs.mean()), float(np.einsum("bkd,btd->bkt", units, history).max(axis=1).mean())
 
 
-def test_rounds_make_centres_differ_and_cover_more(history: np.ndarray) -> None:
-    """Fresh weights. Attention 0.98 and 0.55; one round 0.53 and 0.79, two 0.16 and 0.90, three 0.07 and 0.93.
+def test_iterations_make_centers_differ_and_cover_more(history: np.ndarray) -> None:
+    """Redundancy and coverage are 0.98 and 0.55 for attention; 0.53 and 0.79, 0.16 and 0.90, 0.07 and 0.93 for centers.
+
+    These are initial weights, and one, two and three iterations.
 
     Other seeds are within 0.03 of these.
     """
@@ -46,39 +48,41 @@ def test_rounds_make_centres_differ_and_cover_more(history: np.ndarray) -> None:
     keras.utils.set_random_seed(0)
     attention = MultiInterestAttention(WIDTH, GROUPS, LENGTH)
     attention.build((None, LENGTH, WIDTH))
-    found = [redundancy_and_coverage(attention(history, mask), history)]
-    found += [redundancy_and_coverage(centres(rounds)(history, mask)[0], history) for rounds in (1, 2, 3)]
-    redundancy, coverage = zip(*found, strict=True)
-    assert np.all(np.diff(redundancy) < -0.05), found
-    assert np.all(np.diff(coverage) > 0.01), found
-    assert redundancy[0] > 0.9, found
-    assert redundancy[3] < 0.15, found
-    assert coverage[3] - coverage[0] > 0.3, found
+    measures = [redundancy_and_coverage(attention(history, mask), history)]
+    measures += [
+        redundancy_and_coverage(build_centers(iterations)(history, mask)[0], history) for iterations in (1, 2, 3)
+    ]
+    redundancy, coverage = zip(*measures, strict=True)
+    assert np.all(np.diff(redundancy) < -0.05), measures
+    assert np.all(np.diff(coverage) > 0.01), measures
+    assert redundancy[0] > 0.9, measures
+    assert redundancy[3] < 0.15, measures
+    assert coverage[3] - coverage[0] > 0.3, measures
 
 
-def test_without_competition_centres_are_the_same(history: np.ndarray) -> None:
-    """At a temperature of 1 every behaviour gives to all alike: 1.00, as attention."""
+def test_without_competition_centers_are_the_same(history: np.ndarray) -> None:
+    """At a temperature of 1 every behaviour is shared evenly: redundancy is 1.00, as that of attention."""
     mask = np.ones((USERS, LENGTH), bool)
-    assert redundancy_and_coverage(centres(3, temperature=1.0)(history, mask)[0], history)[0] > 0.95
+    assert redundancy_and_coverage(build_centers(3, temperature=1.0)(history, mask)[0], history)[0] > 0.95
 
 
-def test_a_behaviour_gives_itself_once(history: np.ndarray) -> None:
-    """What it gives to all centres sums to 1, and what is padded gives nothing."""
+def test_the_shares_of_a_behaviour_sum_to_1(history: np.ndarray) -> None:
+    """Padding has no shares."""
     mask = np.arange(LENGTH) < np.arange(USERS)[:, None]
-    _, shares = centres(3).assign(history, mask)
+    _, shares = build_centers(3).assign(history, mask)
     np.testing.assert_allclose(np.sum(shares, axis=1), mask, atol=1e-5)
 
 
-def test_centres_without_behaviours_are_not_used(history: np.ndarray) -> None:
-    """Of eight centres, two behaviours that are far apart leave some unused; one is always used; none without any."""
+def test_centers_without_behaviours_are_not_used(history: np.ndarray) -> None:
+    """Two behaviours that are far apart leave some of eight centers unused; without behaviours, all are unused."""
     lengths = np.arange(USERS) % 3
-    _, used = centres(3, count=8)(history, np.arange(LENGTH) < lengths[:, None])
+    _, used = build_centers(3, count=8)(history, np.arange(LENGTH) < lengths[:, None])
     counts = np.sum(used, axis=1)
     assert np.all(counts[lengths == 0] == 0)
     assert np.all(counts[lengths > 0] >= 1)
     assert counts[lengths == 2].mean() < 8
 
 
-def test_an_empty_history_gives_something_finite(history: np.ndarray) -> None:
-    found, _ = centres(2)(history, np.zeros((USERS, LENGTH), bool))
-    assert np.all(np.isfinite(found))
+def test_the_centers_of_an_empty_history_are_finite(history: np.ndarray) -> None:
+    interests, _ = build_centers(2)(history, np.zeros((USERS, LENGTH), bool))
+    assert np.all(np.isfinite(interests))

@@ -1,4 +1,4 @@
-"""Gates: shut, open, and one for all tokens."""
+"""Gates that are closed, open, and the same for all tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOKENS = np.arange(12.0, dtype=np.float32).reshape(1, 3, 4)
 PROXIES = np.ones((1, 2, 4), np.float32)
 
 
-def unit(bias: float, shift: bool = False) -> ProxyGatedUnit:
+def build_layer(bias: float, shift: bool = False) -> ProxyGatedUnit:
     layer = ProxyGatedUnit(5, shift)
     layer.build((None, None, 4), (None, 2, 4))
     layer.gate.kernel.assign(np.zeros(layer.gate.kernel.shape))
@@ -20,16 +20,16 @@ def unit(bias: float, shift: bool = False) -> ProxyGatedUnit:
 
 
 @pytest.mark.parametrize(("bias", "share"), [(-1e4, 0.0), (0.0, 0.5), (1e4, 1.0)])
-def test_from_shut_to_open(bias: float, share: float) -> None:
-    np.testing.assert_allclose(unit(bias)(TOKENS, PROXIES), share * TOKENS, rtol=1e-6)
+def test_a_gate_from_closed_to_open(bias: float, share: float) -> None:
+    np.testing.assert_allclose(build_layer(bias)(TOKENS, PROXIES), share * TOKENS, rtol=1e-6)
 
 
 def test_the_second_version_shifts_too() -> None:
-    np.testing.assert_allclose(unit(0.0, shift=True)(TOKENS, PROXIES), 0.5 * TOKENS, rtol=1e-6)
-    np.testing.assert_allclose(unit(20.0, shift=True)(TOKENS, PROXIES), TOKENS + 20.0, rtol=1e-5)
+    np.testing.assert_allclose(build_layer(0.0, shift=True)(TOKENS, PROXIES), 0.5 * TOKENS, rtol=1e-6)
+    np.testing.assert_allclose(build_layer(20.0, shift=True)(TOKENS, PROXIES), TOKENS + 20.0, rtol=1e-5)
 
 
-def test_the_gate_is_the_proxies_and_the_same_for_all_tokens() -> None:
+def test_the_gate_depends_on_the_proxies_and_is_the_same_for_all_tokens() -> None:
     layer = ProxyGatedUnit(5)
     layer.build((None, None, 4), (None, 2, 4))
     ones = np.ones((1, 3, 4), np.float32)

@@ -1,4 +1,4 @@
-"""Attention over the history: the scores of each kind, the two norms, and what padding may not do."""
+"""Attention over the history: each kind of score, both normalizations, and padding without influence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MASK = np.arange(5) < np.array([5, 2, 0])[:, None]
 
 
 def attention(score: str, normalization: str = "none", **options: Any) -> TargetAttention:
-    """With weights that are not zero anywhere."""
+    """Build the layer with random weights, none of which is zero."""
     layer = TargetAttention(score, normalization, units=(6, 3), return_scores=True, **options)
     layer(QUERY, KEYS, mask=MASK)
     for weight in layer.trainable_variables:
@@ -29,7 +29,7 @@ def sigmoid(value: np.ndarray) -> np.ndarray:
 
 
 def naive_mlp(layer: TargetAttention) -> np.ndarray:
-    """Scores [B, T] of the four blocks joined, as the authors' code has them."""
+    """Compute scores [B, T] from the four concatenated inputs, as in the authors' code."""
     query = np.broadcast_to(QUERY[:, None], KEYS.shape)
     joined = np.concatenate([query, KEYS, query - KEYS, query * KEYS], axis=-1)
     hidden = sigmoid(joined @ layer.kernel.numpy() + layer.bias.numpy())
@@ -44,7 +44,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
 
 
-def test_mlp_is_the_one_over_joined_blocks() -> None:
+def test_mlp_equals_that_of_the_concatenated_inputs() -> None:
     layer = attention("mlp")
     pooled, weights = layer(QUERY, KEYS, mask=MASK)
     expected = np.where(MASK, naive_mlp(layer), 0.0)
@@ -76,37 +76,37 @@ def test_bilinear_takes_a_query_of_another_width() -> None:
 
 @pytest.mark.parametrize("score", ["mlp", "bilinear", "dot"])
 @pytest.mark.parametrize("normalization", ["none", "softmax"])
-def test_padding_has_no_weight_whatever_stands_there(score: str, normalization: str) -> None:
+def test_padding_has_no_weight_whatever_it_holds(score: str, normalization: str) -> None:
     layer = attention(score, normalization)
     expected, weights = layer(QUERY, KEYS, mask=MASK)
     changed = np.where(MASK[..., None], KEYS, 7.0).astype(np.float32)
-    found, again = layer(QUERY, changed, mask=MASK)
+    result, changed_weights = layer(QUERY, changed, mask=MASK)
     assert np.all(np.asarray(weights)[~MASK] == 0.0)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(again, weights, rtol=1e-5, atol=1e-6)
-    assert np.all(np.asarray(expected)[2] == 0.0), "nothing to attend to gives zeros"
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(changed_weights, weights, rtol=1e-5, atol=1e-6)
+    assert np.all(np.asarray(expected)[2] == 0.0), "without behaviours the result is zero"
 
 
 @pytest.mark.parametrize("score", ["mlp", "bilinear", "dot"])
 @pytest.mark.parametrize("normalization", ["none", "softmax"])
-def test_several_queries_of_a_history_are_as_one_after_the_other(score: str, normalization: str) -> None:
+def test_several_queries_of_a_history_are_as_if_one_by_one(score: str, normalization: str) -> None:
     layer = attention(score, normalization)
     queries = RANDOM.normal(size=(3, 2, 4)).astype(np.float32)
     pooled, weights = layer(queries, KEYS, mask=MASK)
     assert (pooled.shape, weights.shape) == ((3, 2, 4), (3, 2, 5))
-    for number in range(2):
-        expected, alone = layer(queries[:, number], KEYS, mask=MASK)
-        np.testing.assert_allclose(pooled[:, number], expected, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(weights[:, number], alone, rtol=1e-5, atol=1e-6)
+    for query in range(2):
+        expected, expected_weights = layer(queries[:, query], KEYS, mask=MASK)
+        np.testing.assert_allclose(pooled[:, query], expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(weights[:, query], expected_weights, rtol=1e-5, atol=1e-6)
 
 
-def test_values_of_their_own() -> None:
+def test_values_other_than_the_keys() -> None:
     values = RANDOM.normal(size=(3, 5, 2)).astype(np.float32)
     pooled, weights = attention("dot", "softmax")(QUERY, KEYS, values, mask=MASK)
     np.testing.assert_allclose(pooled, np.einsum("bt,btv->bv", weights, values), rtol=1e-5, atol=1e-6)
 
 
-def test_without_a_mask_every_step_counts() -> None:
+def test_without_a_mask_every_position_counts() -> None:
     layer = attention("mlp")
     left, right = layer(QUERY, KEYS), layer(QUERY, KEYS, mask=np.ones((3, 5), bool))
     np.testing.assert_array_equal(left[0], right[0])
@@ -117,7 +117,7 @@ def test_weights_are_float32_in_half_precision() -> None:
     assert (pooled.dtype, weights.dtype) == ("float16", "float32")
 
 
-def test_it_is_made_again_from_its_configuration() -> None:
+def test_it_is_rebuilt_from_its_configuration() -> None:
     layer = attention("mlp", "softmax", activation="prelu")
     other = TargetAttention.from_config(layer.get_config())
     other(QUERY, KEYS, mask=MASK)

@@ -8,8 +8,8 @@ import pytest
 from interestflow.models.layers.core.activation import ACTIVATIONS, build_activation
 
 
-def test_by_name() -> None:
-    """At -2 and 2: Dice of fresh moving averages is s * sigmoid(s), PReLU begins with a slope of 0."""
+def test_values_by_name() -> None:
+    """At -2 and 2: Dice with initial moving averages is s * sigmoid(s), and PReLU starts with a slope of 0."""
     values = np.array([[-2.0, 2.0]], np.float32)
     high = 1.0 / (1.0 + np.exp(-2.0))
     expected = {
@@ -31,6 +31,6 @@ def test_what_is_learned_is_per_channel_so_that_length_does_not_matter(kind: str
     assert [np.prod(weight.shape) for weight in layer.trainable_variables] == [4]
 
 
-def test_another_name() -> None:
+def test_an_unknown_name_is_rejected() -> None:
     with pytest.raises(ValueError, match="`activation` should be one of relu, prelu, dice, sigmoid, received 'gelu'"):
         build_activation("gelu", 2)

@@ -1,4 +1,4 @@
-"""Values by hand, and Keras's layer for values and gradients."""
+"""Values by hand, and values and gradients compared with those of Keras's layer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from interestflow.models.layers.core.layer_normalization import LayerNormalizati
 
 
 def layers() -> tuple[LayerNormalization, keras.layers.LayerNormalization]:
-    made = LayerNormalization(), keras.layers.LayerNormalization()
+    pair = LayerNormalization(), keras.layers.LayerNormalization()
     random = np.random.default_rng(1)
     values = random.normal(size=(2, 6))
-    for layer in made:
+    for layer in pair:
         layer.build((None, 6))
         layer.set_weights(list(values))
-    return made
+    return pair
 
 
 def test_by_hand() -> None:
-    """Mean 2 and variance 1, beside which the 0.001 is small."""
+    """Mean 2 and variance 1, compared with which epsilon, 0.001, is small."""
     layer = LayerNormalization()
     layer.build((None, 2))
     layer.set_weights([np.array([1.0, 2.0]), np.array([0.0, 5.0])])
@@ -29,19 +29,19 @@ def test_by_hand() -> None:
 
 def test_values_and_gradients_are_those_of_keras() -> None:
     x = tf.constant(np.random.default_rng(2).normal(3.0, 2.0, size=(4, 5, 6)), tf.float32)
-    found = []
+    results = []
     for layer in layers():
         with tf.GradientTape() as tape:
             tape.watch(x)
             result = layer(x)
             total = tf.reduce_sum(result**3)
-        found.append([result, *tape.gradient(total, [x, layer.gamma.value, layer.beta.value])])
-    for one, other in zip(*found, strict=True):
+        results.append([result, *tape.gradient(total, [x, layer.gamma.value, layer.beta.value])])
+    for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
 
 def test_in_half_precision_large_values_do_not_overflow() -> None:
-    """Their squares would: 65,504 is the largest number."""
+    """The squares of 3,000 would overflow: the largest float16 is 65,504."""
     layer = LayerNormalization(dtype="mixed_float16")
     layer.build((None, 2))
     np.testing.assert_allclose(layer(np.array([[-3000.0, 3000.0]], np.float16)), [[-1.0, 1.0]], atol=1e-3)

@@ -1,4 +1,4 @@
-"""Sums, means and softmax over what is valid."""
+"""Sums, means and softmax over valid positions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def test_sum_and_mean(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(masked_mean(VALUES, mask), [[2.0, 4.0], [0.0, 0.0]])
 
 
-def test_scores_that_are_not_valid_are_far_below_all_others() -> None:
+def test_invalid_scores_are_far_below_all_others() -> None:
     scores = np.array([[1.0, np.inf, -3.0]], np.float32)
     np.testing.assert_array_equal(mask_scores(scores, np.array([[True, False, True]])), [[1.0, FILL, -3.0]])
 
 
-def test_softmax_sums_to_one_over_what_is_valid() -> None:
+def test_softmax_sums_to_one_over_valid_positions() -> None:
     """exp(ln 3) : exp(0) = 3 : 1."""
     scores = np.array([[np.log(3.0), 0.0, 99.0], [1.0, 2.0, 3.0]], np.float32)
     np.testing.assert_allclose(masked_softmax(scores, MASK), [[0.75, 0.25, 0.0], [0.0, 0.0, 0.0]], rtol=1e-6)
@@ -36,14 +36,14 @@ def test_softmax_along_another_axis() -> None:
 
 
 def test_softmax_of_half_precision_is_computed_in_float32() -> None:
-    """Two scores that float16 cannot tell apart from infinity and from one another after exp."""
+    """The exponentials of these scores are infinite in float16."""
     weights = masked_softmax(np.array([[60_000.0, 60_000.0, 0.0]], np.float16), np.array([[True, True, False]]))
     assert weights.dtype == "float32"
     np.testing.assert_array_equal(weights, [[0.5, 0.5, 0.0]])
 
 
 @pytest.mark.parametrize("operation", [masked_sum, masked_mean])
-def test_what_is_not_valid_gets_no_gradient(operation: object) -> None:
+def test_invalid_positions_get_no_gradient(operation: object) -> None:
     values = tf.constant(VALUES)
     with tf.GradientTape() as tape:
         tape.watch(values)

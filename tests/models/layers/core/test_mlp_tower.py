@@ -1,4 +1,4 @@
-"""The tower of dense layers."""
+"""The stack of dense layers, computed by hand."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def test_dense_then_activation() -> None:
     assert tower.compute_output_shape((7, 2)) == (7, 1)
 
 
-def test_normalises_its_input_first_where_asked() -> None:
+def test_the_input_is_normalized_if_configured() -> None:
     tower = MLPTower((2,), batch_normalization=True)
     tower(INPUTS, training=True)
     assert isinstance(tower.normalization, BatchNormalization)
-    np.testing.assert_allclose(tower.normalization.moving_mean, [0.15, -0.05], rtol=1e-5)  # a tenth of the mean
+    np.testing.assert_allclose(tower.normalization.moving_mean, [0.15, -0.05], rtol=1e-5)  # A tenth of the mean.
     assert MLPTower((2,)).normalization is None
 
 
-def test_dropout_in_training_alone() -> None:
+def test_dropout_happens_in_training_only() -> None:
     tower = MLPTower((64,), "sigmoid", dropout=0.5)
     np.testing.assert_array_equal(tower(INPUTS), tower(INPUTS, training=False))
     dropped = np.asarray(tower(INPUTS, training=True)) == 0.0
-    assert 0.3 < dropped.mean() < 0.7  # of 128 outputs; 0.5 give or take four deviations of 0.044
+    assert 0.3 < dropped.mean() < 0.7  # Of 128 outputs: 0.5 plus or minus four deviations of 0.044.
 
 
 def test_every_layer_has_its_own_activation() -> None:
@@ -43,7 +43,7 @@ def test_every_layer_has_its_own_activation() -> None:
     assert [layer.alpha.shape for layer in tower.activations] == [(3,), (2,)]
 
 
-def test_it_is_made_again_from_its_configuration() -> None:
+def test_it_is_rebuilt_from_its_configuration() -> None:
     tower = MLPTower((3, 2), "prelu", 0.1, True)
     other = MLPTower.from_config(tower.get_config())
     tower(INPUTS)
@@ -53,6 +53,6 @@ def test_it_is_made_again_from_its_configuration() -> None:
     assert other.dropout == 0.1
 
 
-def test_no_layers() -> None:
+def test_an_empty_tower_is_rejected() -> None:
     with pytest.raises(ValueError, match="`units` should have at least one layer, received none"):
         MLPTower(())

@@ -1,4 +1,4 @@
-"""All that is not the item: of the user, of the candidate, along the history, and nothing where there is nothing."""
+"""Embeddings of users, candidates and histories besides the items, and None where there is nothing to embed."""
 
 from __future__ import annotations
 
@@ -35,19 +35,21 @@ FEATURES = {
 }
 
 
-def test_each_in_its_place() -> None:
-    """Every table's row i is (i), so that ids can be read off; a list is its mean; item attributes are not here."""
+def test_each_category_is_embedded_where_it_belongs() -> None:
+    """Row i of every table is (i), so that vectors show ids; a list is its mean; item attributes are left out."""
     layer = ContextEmbedding(INPUTS, 1, history_age=True)
     for table in (layer.user_table, *layer.tables, layer.age):
         table.table.assign(np.arange(table.rows, dtype=np.float32)[:, None])
     np.testing.assert_array_equal(layer.user(FEATURES), [[2.0, 1.0, 1.5, 7.0]])  # user, device, groups, hour
     np.testing.assert_array_equal(layer.candidate(FEATURES), [[1.0, 0.5]])  # brand, price
-    # device, rating and the age, of which the oldest bucket, 3, takes in all that are older
+    # Device, rating and age, whose oldest bucket, 3, includes all older ones.
     np.testing.assert_array_equal(layer.history(FEATURES), [[[2.0, 1.0, 3.0], [0.0, 0.0, 0.0]]])
-    assert [table.name for table in layer.tables] == ["device", "groups", "brand", "rating"], "one table a category"
+    assert [table.name for table in layer.tables] == ["device", "groups", "brand", "rating"], (
+        "there should be one table for each category"
+    )
 
 
-def test_nothing_where_there_is_nothing() -> None:
+def test_without_anything_to_embed_the_result_is_none() -> None:
     inputs = ModelInputs(tasks=("click",), item_rows=4, history_length=2, history_age_buckets=3)
     layer = ContextEmbedding(inputs, 1)
     assert layer.user(FEATURES) is layer.candidate(FEATURES) is layer.history(FEATURES) is None

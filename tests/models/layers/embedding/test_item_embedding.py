@@ -1,4 +1,4 @@
-"""An item's vector: id and attributes, from tables that target and history share."""
+"""Item vectors of id and attributes, from tables that target and history share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FEATURES = {
 
 
 def embedding(**options: object) -> ItemEmbedding:
-    """Item i is (i), category c (10 c), tag t (100 t)."""
+    """Build tables in which item i is (i), category c is (10 c) and tag t is (100 t)."""
     layer = ItemEmbedding(INPUTS, 1, **options)
     for table, factor in zip([layer.items, *layer.attributes], [1.0, 10.0, 100.0], strict=True):
         table.table.assign(factor * np.arange(table.rows, dtype=np.float32)[:, None])
@@ -58,20 +58,20 @@ def test_target_and_history_share_every_table() -> None:
     assert float(layer.candidate(FEATURES)[0, 0]) == float(history[0, 0, 0]) == 7.0
 
 
-def test_the_items_penalty_is_over_target_and_history() -> None:
-    """Item 3, once however often it appears, in 2 training instances: 0.5 * 0.1 * 9 / 2."""
+def test_the_item_penalty_is_on_target_and_history() -> None:
+    """Item 3 counts once, however often it appears, with 2 training instances: 0.5 * 0.1 * 9 / 2."""
     layer = embedding(item_penalty=MiniBatchAwareL2(0.1, 4, np.array([9.0, 9.0, 9.0, 2.0])))
     layer.penalize(FEATURES)
     np.testing.assert_allclose(layer.losses, [0.225], rtol=1e-6)
 
 
-def test_the_penaltys_counts_are_weights_from_the_beginning() -> None:
+def test_the_counts_of_the_penalty_are_weights_after_construction() -> None:
     layer = embedding(item_penalty=MiniBatchAwareL2(0.1, 4, np.arange(4.0)))
     np.testing.assert_array_equal(layer.item_penalty.counts, [0.0, 1.0, 2.0, 3.0])
     assert any(weight is layer.item_penalty.counts for weight in layer.weights)
 
 
-def test_no_penalty_by_item_where_items_have_no_rows_of_their_own() -> None:
+def test_an_item_penalty_needs_a_row_for_every_item() -> None:
     inputs = replace(INPUTS, item_layout=QuotientRemainder(2))
     with pytest.raises(ValueError, match="`item_penalty` needs a row for every item"):
         ItemEmbedding(inputs, 1, item_penalty=MiniBatchAwareL2(0.1, 4))

@@ -1,4 +1,4 @@
-"""Distances to the target, and their vectors."""
+"""Embeddings of distances to the target."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import tensorflow as tf
 from interestflow.models.layers.sequence.temporal_encoding import TemporalEncoding, positions_from_end
 
 
-def test_places_are_counted_back_from_the_newest_of_each_row() -> None:
+def test_positions_are_counted_back_from_the_newest_of_each_row() -> None:
     mask = np.array([[1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]], bool)
     expected = [[3, 2, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [4, 3, 2, 1]]
     np.testing.assert_array_equal(positions_from_end(mask), expected)
 
 
-def test_rows_are_by_distance_and_those_beyond_share_the_last() -> None:
+def test_embeddings_by_distance_and_longer_ones_share_the_last() -> None:
     layer = TemporalEncoding(2, 1)
     layer.build()
     layer.table.assign([[5.0], [6.0], [7.0]])
@@ -36,6 +36,6 @@ def test_gradients_of_many_behaviours_add_up_in_half_precision_too() -> None:
     np.testing.assert_array_equal(gradient, [[0.0], [1000.0], [0.0]])
 
 
-def test_what_cannot_be_is_named() -> None:
+def test_sizes_below_1_are_rejected() -> None:
     with pytest.raises(ValueError, match="should be at least 1, received 0 and 4"):
         TemporalEncoding(0, 4)
