@@ -1,7 +1,7 @@
-"""Checks of the PEM files that a server needs for TLS, made before anything listens or is rendered.
+"""Checks of the PEM files that a server needs for TLS, before it listens or files are rendered.
 
-gRPC and TensorFlow Serving say little about a file that they cannot use: the one reports a port that cannot be bound,
-the other ends with an exit code. The checks here name the file, what was expected of it and what it holds.
+gRPC and TensorFlow Serving say little about a file that they cannot use: gRPC reports a port that cannot be bound, and
+TensorFlow Serving ends with an exit code. The checks here name the file, what was expected of it and what it holds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 PEM_HEADER = b"-----BEGIN "
 CURVES = (ec.SECP256R1, ec.SECP384R1)
-"""Of ECDSA keys. gRPC's clients agree with a server on no other curve, nor on Ed25519."""
+"""Curves of ECDSA keys. gRPC's clients agree with a server on no other curve, nor on Ed25519."""
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 T = TypeVar("T")
 
@@ -35,7 +35,8 @@ class ServerCertificates:
     Attributes:
         certificate: the server's certificate, then the intermediate ones that its file has.
         key: the certificate's private key, without a passphrase.
-        client_authority: certificates of those who may sign clients' certificates; None where clients need none.
+        client_authority: certificates of the authorities that may sign clients' certificates; None where clients need
+            none.
     """
 
     certificate: bytes
@@ -132,14 +133,14 @@ def _read_key(path: Path) -> PrivateKey:
 
 
 def _parse(path: Path, role: str, expected: str, block: str, load: Callable[[bytes], T]) -> T:
-    """Return what `load` makes of the file.
+    """Return the content of a file as `load` parses it.
 
     Args:
         path: the file.
-        role: what the file is given as, such as "private key".
-        expected: what it should hold, for messages.
-        block: how the name of a PEM block of that kind ends.
-        load: parses the content; raises what `cryptography` does where it cannot.
+        role: purpose of the file, such as "private key".
+        expected: expected content, for messages.
+        block: end of the name of a PEM block of that kind.
+        load: parser of the content, which raises the errors of `cryptography`.
 
     Raises:
         CertificateError: where the file cannot be read or parsed.

@@ -1,4 +1,4 @@
-"""Copies models, and puts versions where servers look for them."""
+"""Copies of models, and their publication as versions that servers find."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import tensorflow as tf
 from interestflow.serving.session_model import SAVED_MODEL
 
 INCOMING = ".incoming"
-"""The folder beside the versions that a version is copied to first; servers look at folders named by numbers alone."""
+"""Folder beside the versions that a version is first copied to; servers ignore names that are not numbers."""
 
 
 def copy_folder(source: str, target: str) -> None:
-    """Copy a model with all that is below it, on any file systems that TensorFlow knows.
+    """Copy a model's folder, on any file systems that TensorFlow knows.
 
-    `saved_model.pb` is copied last: who finds it finds a whole model.
+    `saved_model.pb` is copied last, so that a reader who finds it finds a complete model.
     """
     files = []
     for folder, _, names in tf.io.gfile.walk(source):
@@ -25,7 +25,7 @@ def copy_folder(source: str, target: str) -> None:
 
 
 def publish_version(source: str, base: str, version: int) -> None:
-    """Put the model in `source` where a server looks for versions of it, so that it never sees half of one.
+    """Copy the model in `source` to where a server looks for its versions, which never sees an incomplete one.
 
     TensorFlow Serving takes any folder named by a number for a version, complete or not. Without retries, as it is
     deployed here, it gives a version up for good that is incomplete when it looks.
@@ -33,7 +33,7 @@ def publish_version(source: str, base: str, version: int) -> None:
     Args:
         source: folder of the model.
         base: folder of the versions.
-        version: number of the new one.
+        version: number of the new version.
     """
     target = f"{base}/{version}"
     if not can_move(base):
@@ -45,5 +45,5 @@ def publish_version(source: str, base: str, version: int) -> None:
 
 
 def can_move(base: str) -> bool:
-    """Whether a folder can be moved in `base`. Object stores have no move; a server retries loading from them."""
+    """Return whether folders can be moved in `base`. Object stores cannot; servers retry loading from them."""
     return "://" not in base

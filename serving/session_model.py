@@ -1,4 +1,4 @@
-"""Loads exported models through a session, as TensorFlow Serving does.
+"""Loading of exported models through a session, as TensorFlow Serving does.
 
 TensorFlow Serving imports the graph of a SavedModel into a session, runs its restore operation, its initialisation
 operation, and then the tensors that a signature names. `tf.saved_model.load` follows the tracked Python objects instead
@@ -28,10 +28,11 @@ class ModelLoadError(Exception):
     """A folder whose model cannot be loaded; the message says why in one sentence.
 
     Attributes:
-        code: a status code of gRPC, which TensorFlow shares, such as 5 for NOT_FOUND.
+        code: status code of gRPC, which TensorFlow shares, such as 5 for NOT_FOUND.
     """
 
     def __init__(self, message: str, code: int) -> None:
+        """Store the message and the code."""
         super().__init__(message)
         self.code = code
 
@@ -52,18 +53,19 @@ class SessionModel:
         model.run("predict", {"item": np.array([b"i12"], object), ...})["click"]  # float32 [1]
 
     Args:
-        folder: of the SavedModel, on any file system that TensorFlow reads.
-        tags: of the graph to load.
+        folder: folder of the SavedModel, on any file system that TensorFlow reads.
+        tags: tags of the graph to load.
 
     Attributes:
-        folder: as given.
-        signatures: SignatureDef by key, all that the graph has.
+        folder: folder as given.
+        signatures: SignatureDef of all signatures by key.
 
     Raises:
         ModelLoadError: where there is no such model, or its restore or initialisation operation fails.
     """
 
     def __init__(self, folder: str | Path, tags: Collection[str] = (SERVE_TAG,)) -> None:
+        """Import the graph, restore the variables and run the initialisation."""
         self.folder = str(folder)
         meta_graph = read_meta_graph(self.folder, tags)
         self.signatures = dict(meta_graph.signature_def)
@@ -88,13 +90,13 @@ class SessionModel:
         Args:
             signature: its key.
             inputs: an array for each of its inputs by name; text as bytes in arrays of objects.
-            outputs: names of those to compute; all where None.
+            outputs: names of the outputs to compute; all where None.
 
         Returns:
             Arrays by name of the output.
 
         Raises:
-            KeyError: for a signature, input or output that is not there.
+            KeyError: for a signature, input or output that does not exist.
             tf.errors.OpError: where the graph fails, such as `InvalidArgumentError` for values that it refuses.
         """
         wanted = tuple(sorted(self.signatures[signature].outputs) if outputs is None else outputs)
@@ -103,7 +105,7 @@ class SessionModel:
         return {name: _as_array(value) for name, value in zip(wanted, values, strict=True)}
 
     def close(self) -> None:
-        """Free the session and what it holds; runs that are under way end first."""
+        """Free the session and its resources; running calls end first."""
         self._session.close()
 
     def _make_callable(
@@ -137,12 +139,12 @@ class SessionModel:
             self._session.run(self._session.graph.get_operation_by_name(operation), self._asset_feeds(meta_graph))
 
     def _asset_feeds(self, meta_graph: meta_graph_pb2.MetaGraphDef) -> dict[str, str]:
-        """Paths of the asset files by the tensor that stands for each."""
+        """Return the path of each asset file by the tensor that is fed with it."""
         return {asset.tensor_info.name: f"{self.folder}/assets/{asset.filename}" for asset in meta_graph.asset_file_def}
 
 
 def read_meta_graph(folder: str, tags: Collection[str] = (SERVE_TAG,)) -> meta_graph_pb2.MetaGraphDef:
-    """Return the graph with exactly these tags, read from `saved_model.pb` and not loaded.
+    """Return the graph with exactly these tags, read from `saved_model.pb` without loading it.
 
     Raises:
         ModelLoadError: where there is no such file or graph.
@@ -168,7 +170,7 @@ def _init_operation(meta_graph: meta_graph_pb2.MetaGraphDef) -> str | None:
     if INIT_SIGNATURE in meta_graph.signature_def:
         name: str = meta_graph.signature_def[INIT_SIGNATURE].outputs[INIT_SIGNATURE].name
         return name
-    for key in ("saved_model_main_op", "legacy_init_op"):  # how TensorFlow 1 wrote it
+    for key in ("saved_model_main_op", "legacy_init_op"):  # as TensorFlow 1 wrote it
         names = meta_graph.collection_def[key].node_list.value if key in meta_graph.collection_def else ()
         if names:
             return str(names[0])
@@ -176,7 +178,7 @@ def _init_operation(meta_graph: meta_graph_pb2.MetaGraphDef) -> str | None:
 
 
 def _as_array(value: Any) -> np.ndarray:
-    """The session gives a single string as bytes."""
+    # The session returns a single string as bytes.
     return np.asarray(value, object if isinstance(value, bytes) else None)
 
 

@@ -13,6 +13,7 @@ class ClientError(Exception):
     """
 
     def __init__(self, message: str, code: grpc.StatusCode | None = None) -> None:
+        """Store the message and the code."""
         super().__init__(message)
         self.code = code
 

@@ -1,1 +1,1 @@
-"""The files that run TensorFlow Serving on pushed models: on Kubernetes, or under Compose on one machine."""
+"""Files that run TensorFlow Serving on pushed models: on Kubernetes, or under Compose on one machine."""

@@ -90,7 +90,10 @@ def _check_version(folder: str, config: DeploymentConfig) -> None:
 
 
 def _check_weights(folder: str, graph: meta_graph_pb2.MetaGraphDef) -> None:
-    """A version without its weights becomes available where nothing warms it up, and then fails every request."""
+    """Check that a version has its weights.
+
+    Without them it becomes available where nothing warms it up, and then fails every request.
+    """
     if not any(node.op in VARIABLE_OPERATIONS for node in graph.graph_def.node):
         return
     for suffix in (".index", ".data-*"):

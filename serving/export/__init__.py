@@ -1,0 +1,1 @@
+"""Export of trained rankers and matchers as SavedModels that TensorFlow Serving loads."""

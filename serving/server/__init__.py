@@ -1,1 +1,1 @@
-"""A server that answers as TF Serving does, from the same folders, with the same configuration files."""
+"""A local server that answers as TensorFlow Serving does, from the same folders and configuration files."""

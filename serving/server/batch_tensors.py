@@ -67,8 +67,8 @@ def split(outputs: Arrays, rows: Sequence[int], size: int) -> list[dict[str, np.
     """Return the outputs of each request.
 
     Args:
-        outputs: of a batch.
-        rows: of each request, in order.
+        outputs: outputs of a batch.
+        rows: number of rows of each request, in order.
         size: rows of the batch.
 
     Raises:

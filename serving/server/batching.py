@@ -26,7 +26,8 @@ class Runner(Protocol):
 
     def run(
         self, servable: Servable, key: str, inputs: Arrays, outputs: Sequence[str] | None = None
-    ) -> dict[str, np.ndarray]: ...
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs with the names `outputs`, or all."""
 
 
 class UnbatchedRunner:
@@ -46,8 +47,8 @@ class UnbatchedRunner:
         """Do nothing: there is nothing to stop."""
 
 
-class Kind(NamedTuple):
-    """What requests share that may meet in a batch; each kind has a queue of its own."""
+class BatchKey(NamedTuple):
+    """What requests of the same batch have in common; each key has a queue of its own."""
 
     servable: Servable
     key: str
@@ -56,7 +57,7 @@ class Kind(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A request in a batch."""
+    """One request of a batch."""
 
     inputs: Arrays
     rows: int
@@ -65,7 +66,7 @@ class Task(NamedTuple):
 
 @dataclass
 class Batch:
-    """Requests that run together, and when the first of them came."""
+    """Requests that run together, and when the first of them arrived."""
 
     since: float
     rows: int = 0
@@ -77,19 +78,20 @@ class Batcher:
 
     A batch runs when it is full, or when its first request has waited for `batch_timeout_micros`. As in TensorFlow
     Serving, requests whose shapes do not fit, and one whose values the graph refuses, fail all others of their batch.
-    Unlike there, a request without rows runs by itself: TensorFlow Serving never runs a batch of such, and ends where
-    one of them is the last of a batch that is filled up.
+    Unlike there, a request without rows runs by itself: TensorFlow Serving never runs a batch of such requests, and
+    ends where one of them is the last of a batch that is padded.
 
     Args:
-        batching: the limits.
-        observe: called with the model and the rows of each batch, before it is filled up.
+        batching: sizes and timeouts of batches.
+        observe: function called with the model and the rows of each batch, before it is padded.
     """
 
     def __init__(self, batching: Batching, observe: Callable[[str, int], None] | None = None) -> None:
+        """Start the threads that run batches."""
         self._limits = batching
         self._observe = observe
         self._changed = threading.Condition()
-        self._queues: dict[Kind, deque[Batch]] = {}
+        self._queues: dict[BatchKey, deque[Batch]] = {}
         self._stopping = False
         self._threads = [
             threading.Thread(target=self._work, name=f"batches-{index}", daemon=True)
@@ -99,7 +101,7 @@ class Batcher:
             thread.start()
 
     def stop(self) -> None:
-        """Run what waits, then end."""
+        """Run the waiting batches, then end the threads."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -123,7 +125,7 @@ class Batcher:
         names = tuple(servable.outputs(key) if outputs is None else outputs)
         task = Task(inputs, rows, Future())
         with self._changed:
-            self._enqueue(Kind(servable, key, tuple(inputs), names), task)
+            self._enqueue(BatchKey(servable, key, tuple(inputs), names), task)
             self._changed.notify()
         return task.future.result()
 
@@ -132,8 +134,8 @@ class Batcher:
         with self._changed:
             return sum(map(len, self._queues.values()))
 
-    def _enqueue(self, kind: Kind, task: Task) -> None:
-        queue = self._queues.setdefault(kind, deque())
+    def _enqueue(self, key: BatchKey, task: Task) -> None:
+        queue = self._queues.setdefault(key, deque())
         if not queue or queue[-1].rows + task.rows > self._limits.max_batch_size:
             if len(queue) >= self._limits.max_enqueued_batches:
                 raise ServingError(
@@ -146,58 +148,58 @@ class Batcher:
         queue[-1].rows += task.rows
 
     def _work(self) -> None:
-        while (chosen := self._take()) is not None:
-            self._run(*chosen)
+        while (due := self._take()) is not None:
+            self._run(*due)
 
-    def _take(self) -> tuple[Kind, Batch] | None:
-        """Wait for the next batch to run; None when there is none and none will come."""
+    def _take(self) -> tuple[BatchKey, Batch] | None:
+        """Wait for the next batch to run, and return it; None once the runner has stopped and no batch is left."""
         with self._changed:
             while True:
                 if not self._queues and self._stopping:
                     return None
                 wait_seconds = None
                 if self._queues:
-                    kind, due = min(((kind, self._due(queue)) for kind, queue in self._queues.items()), key=_by_due)
+                    key, due = min(((key, self._due(queue)) for key, queue in self._queues.items()), key=_by_due)
                     wait_seconds = due - time.monotonic()
                     if wait_seconds <= 0:
-                        return kind, self._pop(kind)
+                        return key, self._pop(key)
                 self._changed.wait(wait_seconds)
 
     def _due(self, queue: deque[Batch]) -> float:
-        """When the first batch of a queue should run: at once where no more requests can join it."""
+        """Return when the first batch of a queue should run: at once where no more requests can join it."""
         first = queue[0]
         if self._stopping or len(queue) > 1 or first.rows >= self._limits.max_batch_size:
             return first.since
         return first.since + self._limits.batch_timeout_micros / 1e6
 
-    def _pop(self, kind: Kind) -> Batch:
-        queue = self._queues[kind]
+    def _pop(self, key: BatchKey) -> Batch:
+        queue = self._queues[key]
         batch = queue.popleft()
         if not queue:
-            del self._queues[kind]
+            del self._queues[key]
         return batch
 
-    def _run(self, kind: Kind, batch: Batch) -> None:
+    def _run(self, key: BatchKey, batch: Batch) -> None:
         if self._observe is not None:
-            self._observe(kind.servable.name, batch.rows)
+            self._observe(key.servable.name, batch.rows)
         try:
-            answers = self._run_joined(kind, batch)
-        except Exception as error:  # whoever asked is to hear of it, whatever it is
+            answers = self._run_joined(key, batch)
+        except Exception as error:  # every request of the batch gets the error, whatever it is
             for task in batch.tasks:
                 task.future.set_exception(error)
             return
         for task, answer in zip(batch.tasks, answers, strict=True):
             task.future.set_result(answer)
 
-    def _run_joined(self, kind: Kind, batch: Batch) -> list[dict[str, np.ndarray]]:
+    def _run_joined(self, key: BatchKey, batch: Batch) -> list[dict[str, np.ndarray]]:
         size = next((size for size in self._limits.allowed_batch_sizes if size >= batch.rows), batch.rows)
         inputs = join(
             [task.inputs for task in batch.tasks],
             self._limits.pad_variable_length_inputs,
             size,
-            lambda name: kind.servable.feed_name(kind.key, name),
+            lambda name: key.servable.feed_name(key.key, name),
         )
-        outputs = kind.servable.run(kind.key, inputs, kind.outputs)
+        outputs = key.servable.run(key.key, inputs, key.outputs)
         return split(outputs, [task.rows for task in batch.tasks], size)
 
 

@@ -1,4 +1,4 @@
-"""Keeps clients that send nothing from taking all threads of gRPC."""
+"""Protection of gRPC's threads from clients that send nothing."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from typing import Any
 import grpc
 
 MAX_STREAMS = 8
-"""Streams (of reflection and of the health service) at the same time; each takes a thread until it ends."""
+"""Most streams (of reflection and of the health service) at the same time; each takes a thread until it ends."""
 CHECKS = 10
-"""Checks within the time that a client has."""
+"""Number of checks within the time that a client has."""
 
 
 class CallGuard(grpc.ServerInterceptor):
-    """Ends calls whose next message does not come, and bounds how many streams there are.
+    """Cancels calls whose next message does not come, and limits the number of streams.
 
-    gRPC's Python server waits for the message of a call in the thread that will answer it, for as long as the client
-    likes. Here such a call is cancelled after a while.
+    gRPC's Python server waits for the message of a call in the thread that will answer it, without a time limit. Here
+    such a call is cancelled.
 
     Args:
         seconds: longest time for a client to send a message.
     """
 
     def __init__(self, seconds: float) -> None:
+        """Start without calls; `start` begins to check."""
         self._seconds = seconds
         self._streams = threading.BoundedSemaphore(MAX_STREAMS)
         self._lock = threading.Lock()
@@ -34,20 +35,24 @@ class CallGuard(grpc.ServerInterceptor):
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Check from now on, in a thread."""
+        """Start to check in a thread."""
         threading.Thread(target=self._keep_checking, name="calls", daemon=True).start()
 
     def stop(self) -> None:
-        """Check no longer."""
+        """Stop checking."""
         self._stopping.set()
 
-    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
         """Return the handler of a call, guarded."""
         handler = continuation(handler_call_details)
         if handler is None:
             return None
         parse, write = handler.request_deserializer, handler.response_serializer
-        # A call of one message is taken as a stream of one, since waiting for a stream can be ended.
+        # A call of one message is handled as a stream of one, since waiting for a stream can be cancelled.
         if handler.unary_unary is not None:
             return grpc.stream_unary_rpc_method_handler(self._guard_call(handler.unary_unary), parse, write)
         behavior = handler.stream_stream or handler.unary_stream
@@ -66,8 +71,10 @@ class CallGuard(grpc.ServerInterceptor):
             if not self._streams.acquire(blocking=False):
                 context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"there are {MAX_STREAMS} streams already")
             try:
-                taken = self._receive_all(requests, context) if takes_stream else self._receive_one(requests, context)
-                yield from behavior(taken, context)
+                received = (
+                    self._receive_all(requests, context) if takes_stream else self._receive_one(requests, context)
+                )
+                yield from behavior(received, context)
             finally:
                 self._streams.release()
 

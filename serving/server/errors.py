@@ -23,6 +23,7 @@ class ServingError(Exception):
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        """Store the code and the shortened message."""
         self.code = code
         self.message = shorten(message)
         super().__init__(self.message)

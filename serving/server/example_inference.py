@@ -1,13 +1,15 @@
-"""Classify, Regress and MultiInference: signatures that take serialized `tf.Example`s and give classes or values."""
+"""Classify, Regress and MultiInference: signatures from serialized `tf.Example`s to classes or values."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import classification_pb2, inference_pb2, input_pb2, model_pb2, regression_pb2
 
 from interestflow.serving.server.batching import Runner
@@ -27,6 +29,15 @@ from interestflow.serving.server.manager import Manager
 from interestflow.serving.server.model_spec import require_model_spec, set_model_spec, use_servable
 from interestflow.serving.server.servable import DEFAULT_SIGNATURE, Servable
 
+OUTPUTS: Mapping[str, Callable[[meta_graph_pb2.SignatureDef, bool], list[str]]] = {
+    CLASSIFY: classify_outputs,
+    REGRESS: regress_outputs,
+}
+"""Function that returns the outputs a method needs of a signature, by method."""
+Request: TypeAlias = "classification_pb2.ClassificationRequest | regression_pb2.RegressionRequest"
+Response: TypeAlias = "classification_pb2.ClassificationResponse | regression_pb2.RegressionResponse"
+Result: TypeAlias = "classification_pb2.ClassificationResult | regression_pb2.RegressionResult"
+
 
 def classify(
     manager: Manager, runner: Runner, request: classification_pb2.ClassificationRequest, check_method: bool = False
@@ -34,46 +45,30 @@ def classify(
     """Answer Classify.
 
     Args:
-        manager: of the models.
-        runner: of the signature.
-        request: of the client.
+        manager: manager of the models.
+        runner: runner of the signature.
+        request: request of the client.
         check_method: whether the signature has to be of the method classify.
 
     Raises:
-        ServingError: for what cannot be answered.
+        ServingError: for a request that cannot be answered.
     """
-    with use_servable(manager, require_model_spec(request)) as servable:
-        key = request.model_spec.signature_name
-        signature = _signature(servable, key, "No signature was found with the name: ")
-        task = ExampleTask(servable, runner, key, classify_outputs(signature, check_method))
-        response = classification_pb2.ClassificationResponse()
-        task.classify(serialize_examples(request.input, servable.limits), response.result)
-        set_model_spec(servable, key, response.model_spec)
-        return response
+    response = classification_pb2.ClassificationResponse()
+    _answer(manager, runner, request, CLASSIFY, check_method, response)
+    return response
 
 
 def regress(
     manager: Manager, runner: Runner, request: regression_pb2.RegressionRequest, check_method: bool = False
 ) -> regression_pb2.RegressionResponse:
-    """Answer Regress.
-
-    Args:
-        manager: of the models.
-        runner: of the signature.
-        request: of the client.
-        check_method: whether the signature has to be of the method regress.
+    """Answer Regress; the arguments are those of `classify`.
 
     Raises:
-        ServingError: for what cannot be answered.
+        ServingError: for a request that cannot be answered.
     """
-    with use_servable(manager, require_model_spec(request)) as servable:
-        key = request.model_spec.signature_name
-        signature = _signature(servable, key, "No signature was found with the name: ")
-        task = ExampleTask(servable, runner, key, regress_outputs(signature, check_method))
-        response = regression_pb2.RegressionResponse()
-        task.regress(serialize_examples(request.input, servable.limits), response.result)
-        set_model_spec(servable, key, response.model_spec)
-        return response
+    response = regression_pb2.RegressionResponse()
+    _answer(manager, runner, request, REGRESS, check_method, response)
+    return response
 
 
 def multi_inference(
@@ -82,13 +77,13 @@ def multi_inference(
     """Answer MultiInference: several tasks of one model on the same examples.
 
     Args:
-        manager: of the models.
-        runner: of the signatures.
-        request: of the client.
+        manager: manager of the models.
+        runner: runner of the signatures.
+        request: request of the client.
         check_method: whether the signatures have to be of the methods that the tasks name.
 
     Raises:
-        ServingError: for what cannot be answered; one wrong task is enough.
+        ServingError: for a request that cannot be answered; one wrong task is enough.
     """
     spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
     response = inference_pb2.MultiInferenceResponse()
@@ -98,20 +93,22 @@ def multi_inference(
         for requested, names in zip(request.tasks, outputs, strict=True):
             task = ExampleTask(servable, runner, requested.model_spec.signature_name, names)
             result = response.results.add()
-            if requested.method_name == CLASSIFY:
-                task.classify(examples, result.classification_result)
-            else:
-                task.regress(examples, result.regression_result)
+            is_classification = requested.method_name == CLASSIFY
+            task.write(
+                requested.method_name,
+                examples,
+                result.classification_result if is_classification else result.regression_result,
+            )
             set_model_spec(servable, task.key, result.model_spec)
     return response
 
 
 def serialize_examples(request: input_pb2.Input, limits: RequestLimits | None = None) -> list[bytes]:
-    """Return the examples of a request; a context comes before each, whose own features win.
+    """Return the serialized examples of a request; a context precedes each, whose own features take precedence.
 
     Raises:
-        ServingError: INVALID_ARGUMENT where there is none, and where a context makes the examples longer than a
-            request's tensors may be.
+        ServingError: INVALID_ARGUMENT where there is no example, and where a context makes the examples longer than
+            a request's tensors may be.
     """
     kind = request.WhichOneof("kind")
     listed: Any = getattr(request, kind).examples if kind is not None else ()
@@ -125,12 +122,23 @@ def serialize_examples(request: input_pb2.Input, limits: RequestLimits | None = 
 
 @dataclass(frozen=True)
 class ExampleTask:
-    """A signature that takes examples, and the outputs that are asked of it."""
+    """A signature that takes examples, and the outputs that the request needs."""
 
     servable: Servable
     runner: Runner
     key: str
     outputs: list[str]
+
+    def write(self, method: str, examples: list[bytes], result: Result) -> None:
+        """Write the outputs for each example into the result of `method`, CLASSIFY or REGRESS.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for outputs that the method cannot have.
+        """
+        if method == CLASSIFY:
+            self.classify(examples, result)
+        else:
+            self.regress(examples, result)
 
     def classify(self, examples: list[bytes], result: classification_pb2.ClassificationResult) -> None:
         """Write the classes and scores of each example into `result`.
@@ -180,6 +188,18 @@ class ExampleTask:
         return self.runner.run(self.servable, self.key, inputs, self.outputs)
 
 
+def _answer(
+    manager: Manager, runner: Runner, request: Request, method: str, check_method: bool, response: Response
+) -> None:
+    """Write the answer to a request of Classify or Regress into `response`."""
+    with use_servable(manager, require_model_spec(request)) as servable:
+        key = request.model_spec.signature_name
+        signature = _signature(servable, key, "No signature was found with the name: ")
+        task = ExampleTask(servable, runner, key, OUTPUTS[method](signature, check_method))
+        task.write(method, serialize_examples(request.input, servable.limits), response.result)
+        set_model_spec(servable, key, response.model_spec)
+
+
 def _check_classes(name: str, array: np.ndarray, examples: int) -> None:
     """Check that an output of classes or scores has a row for each example."""
     if array.ndim != 2:
@@ -194,7 +214,7 @@ def _check_classes(name: str, array: np.ndarray, examples: int) -> None:
 def _check_tasks(
     servable: Servable, request: inference_pb2.MultiInferenceRequest, check_method: bool
 ) -> list[list[str]]:
-    """The outputs that each task needs, once all of them can be answered."""
+    """Return the outputs that each task needs, once all tasks are checked."""
     keys: set[str] = set()
     feeds: set[str] = set()
     outputs = []
@@ -208,15 +228,14 @@ def _check_tasks(
         signature = _signature(servable, key, "Requested signature not found in model graph: ")
         if task.method_name not in (CLASSIFY, REGRESS):
             raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
-        by_method = classify_outputs if task.method_name == CLASSIFY else regress_outputs
-        outputs.append(by_method(signature, check_method))
+        outputs.append(OUTPUTS[task.method_name](signature, check_method))
         feeds.add(signature.inputs[INPUTS].name)
         if len(feeds) > 1:
             raise invalid("Input tensor must be the same for all Signatures.")
     return outputs
 
 
-def _signature(servable: Servable, key: str, message: str) -> Any:
+def _signature(servable: Servable, key: str, message: str) -> meta_graph_pb2.SignatureDef:
     key = key or DEFAULT_SIGNATURE
     if key not in servable.signatures:
         raise invalid(f"{message}{key}")

@@ -1,10 +1,9 @@
-"""Which signatures can classify or regress `tf.Example`s: TensorFlow Serving goes by the names of their tensors."""
+"""Checks that a signature can classify or regress `tf.Example`s, by the names of its tensors."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from interestflow.serving.server.errors import invalid
 
@@ -17,7 +16,7 @@ VALUES = tf.saved_model.REGRESS_OUTPUTS
 _KINDS = {CLASSIFY: "classification", REGRESS: "regression"}
 
 
-def classify_outputs(signature: Any, check_method: bool) -> list[str]:
+def classify_outputs(signature: meta_graph_pb2.SignatureDef, check_method: bool) -> list[str]:
     """Return the outputs of a signature that can classify: classes, scores or both.
 
     Args:
@@ -40,7 +39,7 @@ def classify_outputs(signature: Any, check_method: bool) -> list[str]:
     return names
 
 
-def regress_outputs(signature: Any, check_method: bool) -> list[str]:
+def regress_outputs(signature: meta_graph_pb2.SignatureDef, check_method: bool) -> list[str]:
     """Return the output of a signature that can regress.
 
     Args:
@@ -60,14 +59,14 @@ def regress_outputs(signature: Any, check_method: bool) -> list[str]:
     return [VALUES]
 
 
-def _check_method(signature: Any, method: str, check_method: bool) -> None:
+def _check_method(signature: meta_graph_pb2.SignatureDef, method: str, check_method: bool) -> None:
     if check_method and signature.method_name != method:
         raise invalid(f"Expected {_KINDS[method]} signature method_name to be {method}. Was: {signature.method_name}")
     if len(signature.inputs) != 1:
         raise invalid("Expected one input Tensor.")
 
 
-def _check_input(signature: Any, method: str) -> None:
+def _check_input(signature: meta_graph_pb2.SignatureDef, method: str) -> None:
     if INPUTS not in signature.inputs:
         (name,) = signature.inputs
         raise invalid(f"No {_KINDS[method]} inputs found in SignatureDef: expected `{INPUTS}`, found `{name}`")

@@ -18,13 +18,14 @@ class HealthReporter:
     TensorFlow Serving does not listen before that, and knows the same names.
 
     Args:
-        manager: of the models.
+        manager: manager of the models.
 
     Attributes:
-        servicer: to be added to a gRPC server.
+        servicer: servicer to add to a gRPC server.
     """
 
     def __init__(self, manager: Manager) -> None:
+        """Create the servicer; `start` begins to report."""
         self.servicer = health.HealthServicer()
         self._manager = manager
         self._status: int | None = None

@@ -1,4 +1,4 @@
-"""Answers requests, whichever way they came: gRPC, REST and warm-up files all use these functions."""
+"""Functions that answer requests, whether from gRPC, REST or warm-up files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2
 
 from interestflow.serving.server.batching import Runner
 from interestflow.serving.server.errors import invalid
@@ -17,8 +17,8 @@ from interestflow.serving.server.servable import Servable
 from interestflow.serving.server.tensors import encode
 
 __all__ = [
-    "SIGNATURE_DEF", "classify", "get_model_metadata", "multi_inference", "predict", "regress", "run_signature",
-    "use_servable",
+    "SIGNATURE_DEF", "classify", "get_model_metadata", "multi_inference", "predict", "read_signatures", "regress",
+    "run_signature", "use_servable",
 ]  # fmt: skip
 SIGNATURE_DEF = "signature_def"
 
@@ -33,14 +33,14 @@ def predict(
     """Answer Predict.
 
     Args:
-        manager: of the models.
-        runner: of the signature.
-        request: of the client.
-        as_content: whether the tensors of the answer hold bytes instead of numbers.
+        manager: manager of the models.
+        runner: runner of the signature.
+        request: request of the client.
+        as_content: whether tensors of the response hold bytes instead of numbers.
         observe_missing: called with the model and each feature that training always had and the request lacks.
 
     Raises:
-        ServingError: for what cannot be answered.
+        ServingError: for a request that cannot be answered.
     """
     with use_servable(manager, require_model_spec(request)) as servable:
         key = request.model_spec.signature_name
@@ -63,7 +63,7 @@ def run_signature(
     """Return the outputs of a signature for the tensors of a request: those with the names `wanted`, or all.
 
     Raises:
-        ServingError: for what cannot be answered.
+        ServingError: for a request that cannot be answered.
     """
     inputs = servable.inputs(key, tensors)
     names = servable.outputs(key, wanted)
@@ -88,11 +88,28 @@ def get_model_metadata(
     for name in request.metadata_field:
         if name != SIGNATURE_DEF:
             raise invalid(f"Metadata field {name} is not supported")
+    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    signatures = read_signatures(manager, spec, response.model_spec)
+    response.metadata[SIGNATURE_DEF].Pack(signatures)
+    return response
+
+
+def read_signatures(
+    manager: Manager, spec: model_pb2.ModelSpec, answered_spec: model_pb2.ModelSpec
+) -> get_model_metadata_pb2.SignatureDefMap:
+    """Return the signatures of a version.
+
+    Args:
+        manager: manager of the models.
+        spec: ModelSpec of the request.
+        answered_spec: ModelSpec of the response, set to the version that has the signatures.
+
+    Raises:
+        ServingError: for an unknown model or version.
+    """
     with use_servable(manager, spec) as servable:
-        response = get_model_metadata_pb2.GetModelMetadataResponse()
-        set_model_spec(servable, None, response.model_spec)
+        set_model_spec(servable, None, answered_spec)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         for key, signature in servable.signatures.items():
             signatures.signature_def[key].CopyFrom(signature)
-        response.metadata[SIGNATURE_DEF].Pack(signatures)
-        return response
+        return signatures

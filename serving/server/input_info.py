@@ -1,4 +1,4 @@
-"""What an exported model says of its inputs in `assets.extra/interestflow.json`; other models say nothing."""
+"""What `assets.extra/interestflow.json` says of the inputs of an exported model; other models lack the file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = logging.getLogger("interestflow.serving")
 
 @dataclass(frozen=True)
 class InputInfo:
-    """What is known of a model's inputs.
+    """Facts about the inputs of a model, beyond its signatures.
 
     Attributes:
-        lists: inputs that are lists, such as histories; None where the model says nothing, so that the second axis of
-            an input may be anything.
+        lists: inputs that are lists, such as histories; None where they are unknown, so that the second axis of an
+            input may be anything.
         always_given: single-valued features that no training example lacked.
     """
 
@@ -28,7 +28,7 @@ class InputInfo:
 
 
 def read_input_info(folder: str) -> InputInfo:
-    """Read the notes of the model in `folder`. A file that cannot be read is logged: the model answers without it."""
+    """Read the facts about the model in `folder`. A file that cannot be read is logged: the model works without it."""
     try:
         content = read_provenance_file(folder)
         return InputInfo() if content is None else _parse(content)
@@ -37,8 +37,8 @@ def read_input_info(folder: str) -> InputInfo:
         return InputInfo()
 
 
-def _parse(content: Any) -> InputInfo:
-    """Older exports have no description; their inputs still tell which are lists."""
+def _parse(content: dict[str, Any]) -> InputInfo:
+    # Older exports have no description, but their `raw_inputs` still say which inputs are lists.
     lists = {raw["name"] for raw in content.get("raw_inputs", []) if raw["kind"] != "value"}
     description = parse_description(content)
     if description is None:

@@ -36,8 +36,8 @@ class RequestLimits:
         """Check the axes of a tensor.
 
         Args:
-            name: of the input.
-            shape: of the tensor.
+            name: name of the input.
+            shape: shape of the tensor.
             sizes: axes of the signature, -1 where it leaves the size open.
             has_candidates: whether the second axis, where there is one, is that of the candidates.
 

@@ -1,4 +1,4 @@
-"""Loads one version of a model, tries again where that fails, and closes it when it is no longer used."""
+"""Loading of one version of a model, retries where it fails, and unloading once no request uses it."""
 
 from __future__ import annotations
 
@@ -27,22 +27,27 @@ log = logging.getLogger("interestflow.serving")
 
 
 class Observer(Protocol):
-    """Counts what is loaded."""
+    """Counts loads and unloads."""
 
-    def loaded(self, model: str, version: int, seconds: float) -> None: ...
-    def failed(self, model: str, version: int) -> None: ...
-    def unloaded(self, model: str, version: int) -> None: ...
+    def loaded(self, model: str, version: int, seconds: float) -> None:
+        """Count a version that was loaded in so many seconds."""
+
+    def failed(self, model: str, version: int) -> None:
+        """Count an attempt to load a version that failed."""
+
+    def unloaded(self, model: str, version: int) -> None:
+        """Count a version that was unloaded."""
 
 
 class Loader:
-    """Loads and unloads versions; states change under `changed`, which is notified.
+    """Loads and unloads versions. States change while `changed` is held, which is notified.
 
     Args:
-        changed: guards the state of every version.
-        warm_up: called with each version before it answers requests; an error that it raises is one of loading.
-        observer: of loads and unloads.
+        changed: condition that guards the state of every version.
+        warm_up: function called with each version before it answers requests; its errors count as errors of loading.
+        observer: observer of loads and unloads.
         retry_seconds: seconds between two attempts to load a version.
-        limits: of the requests that a version answers.
+        limits: limits of the requests to a version.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Loader:
         retry_seconds: float,
         limits: RequestLimits,
     ) -> None:
+        """Store what every load needs."""
         self._changed = changed
         self._warm_up = warm_up
         self._observer = observer
@@ -62,12 +68,12 @@ class Loader:
     def load(self, model: Model, version: Version, retries: int = 0) -> None:
         """Load and warm up a version.
 
-        Afterwards it is AVAILABLE, or LOADING where it failed and is to be tried again, or else END.
+        Afterwards it is AVAILABLE, or LOADING where it failed and will be retried, or else END.
 
         Args:
             model: the model of the version.
             version: the version.
-            retries: how often it may be tried again altogether.
+            retries: number of attempts after the first, altogether.
         """
         files = folder_state(version.folder)
         with self._changed:
@@ -99,7 +105,7 @@ class Loader:
             self._observer.loaded(model.name, version.number, seconds)
 
     def unload(self, model: Model, version: Version) -> None:
-        """Take a version from new requests, and close it when those that run in it have ended."""
+        """Withdraw a version from new requests, and close it when its running requests have ended."""
         with self._changed:
             version.state = State.UNLOADING
             in_use = version.users > 0

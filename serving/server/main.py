@@ -26,7 +26,7 @@ def serve(options: ServerOptions, console: Console) -> None:
     with exit code 0: Python would wait for their threads.
 
     Args:
-        options: what to serve and how.
+        options: models to serve, and all settings.
         console: shows where the server is and what it serves, and what changes after that.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Loads and unloads versions of models, and hands them to requests."""
+"""Loading and unloading of the versions of all models, and their use by requests."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ log = logging.getLogger("interestflow.serving")
 class Manager:
     """Loads and unloads versions of models in a thread of its own.
 
-    A version that is asked for is loaded and warmed up before any request reaches it. One that is no longer asked for
-    leaves once another answers, and is closed when the last request in it has ended; so a version that cannot be
-    loaded never takes the place of one that answers.
+    An aspired version is loaded and warmed up before any request reaches it. One that is no longer aspired is unloaded
+    once another answers, and closed when its last request has ended; so a version that cannot be loaded never replaces
+    one that answers.
 
     Args:
-        options: of the server.
-        warm_up: called with each version before it answers requests; an error that it raises is one of loading.
-        observer: of loads and unloads.
+        options: options of the server.
+        warm_up: function called with each version before it answers requests; its errors count as errors of loading.
+        observer: observer of loads and unloads.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Manager:
         warm_up: Callable[[Servable], None] | None = None,
         observer: Observer | None = None,
     ) -> None:
+        """Take over the configuration; `start` begins to load."""
         self._options = options
         self._changed = threading.Condition()
         limits = RequestLimits(options.max_candidates, options.max_expanded_bytes)
@@ -48,33 +49,33 @@ class Manager:
         self._polling = threading.Lock()
         self._models: dict[str, Model] = {}
         self._labels: dict[str, dict[str, int]] = {}
-        self._has_looked = threading.Event()
+        self._has_polled = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="versions", daemon=True)
+        self._thread = threading.Thread(target=self._keep_polling, name="versions", daemon=True)
         self.configure(options.models)
 
     def start(self) -> None:
-        """Load what there is, then go on looking. Returns when the first look is over."""
+        """Load what there is and poll from then on; return after the first poll."""
         self._thread.start()
-        while not self._has_looked.wait(0.1) and not self._stopping.is_set():
+        while not self._has_polled.wait(0.1) and not self._stopping.is_set():
             pass
 
     def stop(self, timeout: float | None = None) -> None:
-        """Stop looking, which a load under way may put off for `timeout` seconds at most; what is loaded stays."""
+        """Stop polling, and wait at most `timeout` seconds for a load under way; what is loaded stays."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
     @contextmanager
     def use(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Servable]:
-        """Give a version, which stays loaded inside: the one asked for, or the newest.
+        """Yield the requested version, or the newest, which stays loaded inside.
 
         Raises:
             ServingError: NOT_FOUND for a model or version that does not answer, INVALID_ARGUMENT for an unknown
                 label, UNAVAILABLE while the server starts.
         """
         with self._changed:
-            used = self._find(name, version, label)
+            used = self._find_version(name, version, label)
             used.users += 1
         try:
             assert used.servable is not None
@@ -85,10 +86,10 @@ class Manager:
                 self._changed.notify_all()
 
     def statuses(self, name: str, version: int | None = None) -> list[Version]:
-        """Return what is known of a model's versions, the newest first.
+        """Return the known versions of a model, the newest first.
 
         Raises:
-            ServingError: NOT_FOUND where nothing is.
+            ServingError: NOT_FOUND where none is known.
         """
         with self._changed:
             versions = self._models[name].versions if name in self._models else {}
@@ -106,23 +107,23 @@ class Manager:
             return {name: model.available() for name, model in self._models.items() if model.configured}
 
     def aspired(self, name: str) -> list[Version]:
-        """Return the versions of a model that are asked for; none of a model that is not configured."""
+        """Return the aspired versions of a model; none of a model that is not configured."""
         with self._changed:
             model = self._models.get(name)
             return [model.versions[number] for number in model.aspired] if model is not None else []
 
     def in_use(self) -> bool:
-        """Return whether requests run."""
+        """Return whether any request is running."""
         with self._changed:
             return any(version.users for model in self._models.values() for version in model.versions.values())
 
     def labels(self, name: str) -> dict[str, int]:
-        """Return the versions of a model's labels."""
+        """Return the version of each label of a model."""
         with self._changed:
             return dict(self._labels.get(name, {}))
 
     def configure(self, config: model_server_config_pb2.ModelServerConfig) -> None:
-        """Serve what `config` says from the next look on; labels move at once."""
+        """Serve the models of `config` from the next poll on; labels move at once."""
         entries = {entry.name: entry for entry in config.model_config_list.config}
         with self._changed:
             self._labels = {name: dict(entry.version_labels) for name, entry in entries.items()}
@@ -134,32 +135,32 @@ class Manager:
                 model.base_path, model.policy = entry.base_path, entry.model_version_policy
 
     def poll(self) -> None:
-        """Look at the folders once, load what is asked for, and unload what is not any longer."""
+        """List the folders once, load aspired versions, and unload those that no longer are."""
         with self._polling:
             with self._changed:
                 models = list(self._models.values())
             for model in models:
-                self._follow(model)
+                self._update(model)
 
     def wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until `condition`, which is checked whenever a state changes, holds; return whether it does."""
         with self._changed:
             return self._changed.wait_for(condition, timeout)
 
-    def _look(self) -> None:
+    def _keep_polling(self) -> None:
         while True:
             try:
                 self.poll()
-            except Exception:  # the next look may succeed, and what is loaded goes on answering
+            except Exception:  # the next poll may succeed, and loaded versions go on answering
                 log.exception("looking for versions failed")
-            self._has_looked.set()
+            self._has_polled.set()
             seconds = self._options.poll_seconds
             if seconds <= 0 and any(model.versions_in_state(State.LOADING) for model in list(self._models.values())):
-                seconds = self._options.load_retry_seconds  # a version is still to be tried again
+                seconds = self._options.load_retry_seconds  # a version is still to be retried
             if seconds <= 0 or self._stopping.wait(seconds):
                 return
 
-    def _find(self, name: str, version: int | None, label: str | None) -> Version:
+    def _find_version(self, name: str, version: int | None, label: str | None) -> Version:
         if label is not None:
             labels = self._labels.get(name, {})
             if label not in labels:
@@ -172,11 +173,11 @@ class Manager:
             return model.versions[number]
         shown = f"Latest({name})" if version is None else f"Specific({name}, {version})"
         # TensorFlow Serving does not listen before it has loaded what there is, which clients see as UNAVAILABLE.
-        if model is not None and not self._has_looked.is_set():
+        if model is not None and not self._has_polled.is_set():
             raise ServingError(grpc.StatusCode.UNAVAILABLE, f"The server is starting: {shown}")
         raise not_found(f"Servable not found for request: {shown}")
 
-    def _follow(self, model: Model) -> None:
+    def _update(self, model: Model) -> None:
         if not self._is_retrying(model):
             self._aspire(model)
             while (action := model.next_action()) is not None and not self._stopping.is_set():
@@ -193,10 +194,10 @@ class Manager:
             model.forget_ended()
 
     def _is_retrying(self, model: Model) -> bool:
-        """Try to load the version that is LOADING again where its time has come; return whether one still is.
+        """Retry the version that is LOADING where its time has come; return whether one still is.
 
-        Until its retries are over nothing else of the model is loaded or unloaded, as in TensorFlow Serving. They are
-        over at once where the folder or the model is gone.
+        Until its retries end nothing else of the model is loaded or unloaded, as in TensorFlow Serving. They end at
+        once where the folder or the model is gone.
         """
         for number in model.versions_in_state(State.LOADING):
             version = model.versions[number]
@@ -209,9 +210,9 @@ class Manager:
         return bool(model.versions_in_state(State.LOADING))
 
     def _aspire(self, model: Model) -> None:
-        """Look which versions of a model there are, and note which of them are asked for."""
+        """List the versions of a model, and set which of them are aspired."""
         folders = list_versions(model.base_path) if model.configured else {}
-        if folders is None:  # what is loaded goes on until the folder is back
+        if folders is None:  # loaded versions stay until the folder is back
             return
         numbers = aspired_versions(list(folders), model.policy)
         failed = {
@@ -222,12 +223,12 @@ class Manager:
         changed = [n for n, state in failed.items() if state is not None and state != folder_state(folders[n])]
         with self._changed:
             model.folders = folders
-            for number in changed:  # written to the end, or repaired
+            for number in changed:  # completed or repaired since
                 model.versions[number] = Version(number, folders[number])
             model.aspire(numbers)
 
     def _load_fallback(self, model: Model, number: int) -> None:
-        """Load an older version, unless another has been meanwhile, or this one has failed before."""
+        """Load an older version, unless another was loaded meanwhile, or this one has failed before."""
         known = model.versions.get(number)
         if model.available() or (known is not None and known.failed_as == folder_state(model.folders[number])):
             return

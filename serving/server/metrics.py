@@ -1,4 +1,4 @@
-"""Counts of requests, batches and loads, for Prometheus."""
+"""Metrics of requests, batches and loads, for Prometheus."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from interestflow.serving.server.errors import ServingError
 
 PATH = "/monitoring/prometheus/metrics"
-"""Where TensorFlow Serving's own monitoring configuration puts the page."""
+"""Path of the page in TensorFlow Serving's own monitoring configuration."""
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LOAD_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class ServerMetrics:
-    """What one server counts, in a registry of its own.
+    """Metrics of one server, in a registry of their own.
 
     Clients can put any text into a request. So the label `model` is a name that a version was loaded for, and "" for
     all requests that name another.
     """
 
     def __init__(self) -> None:
+        """Register the metrics."""
         self.registry = registry = CollectorRegistry()
 
-        def counter(name: str, says: str, *labels: str) -> Counter:
-            return Counter(f"interestflow_{name}", says, labels, registry=registry)
+        def counter(name: str, description: str, *labels: str) -> Counter:
+            return Counter(f"interestflow_{name}", description, labels, registry=registry)
 
-        def gauge(name: str, says: str, *labels: str) -> Gauge:
-            return Gauge(f"interestflow_{name}", says, labels, registry=registry)
+        def gauge(name: str, description: str, *labels: str) -> Gauge:
+            return Gauge(f"interestflow_{name}", description, labels, registry=registry)
 
-        def histogram(name: str, says: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            return Histogram(f"interestflow_{name}", says, labels, registry=registry, buckets=buckets)
+        def histogram(name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(f"interestflow_{name}", description, labels, registry=registry, buckets=buckets)
 
         self._names: set[str] = set()
         self._requests = counter("requests", "Requests answered.", "model", "method", "status")
@@ -54,7 +55,7 @@ class ServerMetrics:
 
     @contextmanager
     def request(self, model: str, method: str) -> Iterator[None]:
-        """Count what happens inside as one request."""
+        """Count the code inside as one request."""
         began = time.perf_counter()
         status = grpc.StatusCode.OK
         self._running.inc()
@@ -91,7 +92,7 @@ class ServerMetrics:
         self._failures.labels(model).inc()
 
     def unloaded(self, model: str, version: int) -> None:
-        """Count a version as no longer there."""
+        """Count a version that was unloaded."""
         self._loaded.remove(model, str(version))
 
     def text(self) -> bytes:

@@ -1,30 +1,31 @@
-"""Finds features that every training example had and that a request lacks: the model was never trained without them."""
+"""Check for features that every training example had and that a request lacks."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from interestflow.serving.examples import EXAMPLES
 
 CANDIDATE = "item"
-"""The feature that is empty in a candidate that only fills up a request."""
-EXAMPLES = "examples"
-"""The input of signatures that take serialized `tf.Example`s."""
+"""Feature that is empty in a candidate that only pads a request."""
 
 
 class FeatureCheck:
-    """Which of some features a request for one signature lacks.
+    """Finds which of some features a request for one signature lacks.
 
     Args:
         signature: SignatureDef.
         features: names of single-valued features.
     """
 
-    def __init__(self, signature: Any, features: Collection[str]) -> None:
+    def __init__(self, signature: meta_graph_pb2.SignatureDef, features: Collection[str]) -> None:
+        """Find which features the signature takes, by dtype."""
         dtypes = {name: info.dtype for name, info in signature.inputs.items()}
         self._takes_examples = set(dtypes) == {EXAMPLES} and dtypes[EXAMPLES] == types_pb2.DT_STRING
         self._in_examples = frozenset(features) if self._takes_examples else frozenset()
@@ -32,9 +33,9 @@ class FeatureCheck:
         self._floats = [name for name in features if dtypes.get(name) == types_pb2.DT_FLOAT]
 
     def missing(self, inputs: Mapping[str, np.ndarray]) -> list[str]:
-        """Return the features that one row of `inputs` lacks at least: "" or NaN, or none in a `tf.Example`.
+        """Return the features that at least one row of `inputs` lacks: "" or NaN, or no value in a `tf.Example`.
 
-        Whole numbers are always there: 0 is a value like others.
+        Integers are never missing: 0 is a value like others.
         """
         if self._takes_examples:
             return self._missing_in_examples(inputs[EXAMPLES]) if self._in_examples else []
@@ -43,7 +44,7 @@ class FeatureCheck:
         return names
 
     def _missing_in_examples(self, examples: np.ndarray) -> list[str]:
-        """The features that one of the examples does not have; bytes that are no example have none to lack."""
+        """Return the features that one of the examples lacks; bytes that cannot be parsed count as complete."""
         missing: set[str] = set()
         for serialized in examples.flat:
             try:
@@ -59,14 +60,14 @@ class FeatureCheck:
 
 
 def _is_empty(feature: tf.train.Feature) -> bool:
-    """Whether a feature of a `tf.Example` has no value, or one that stands for none."""
+    """Return whether a feature of a `tf.Example` has no value, or one that counts as missing."""
     kind = feature.WhichOneof("kind")
     values = getattr(feature, kind).value if kind is not None else []
     return not values or values[0] == b"" or values[0] != values[0]
 
 
-def _has_gap(values: np.ndarray, gaps: Any, inputs: Mapping[str, np.ndarray]) -> bool:
-    """Whether a gap is in a row that counts: of candidates, those with an empty `item` do not."""
+def _has_gap(values: np.ndarray, gaps: np.ndarray, inputs: Mapping[str, np.ndarray]) -> bool:
+    """Return whether a value is missing in a row other than a candidate with an empty `item`, which is padding."""
     if not np.any(gaps):
         return False
     items = inputs.get(CANDIDATE)

@@ -1,8 +1,6 @@
-"""The gRPC service that tells the state of models and changes which are served."""
+"""The gRPC service for the state of models and for changes of which are served."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
@@ -19,26 +17,35 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """GetModelStatus and HandleReloadConfigRequest.
 
     Args:
-        manager: of the models.
-        reloader: changes which there are.
-        allow_reload: who may do so.
-        metrics: counts requests.
+        manager: manager of the models.
+        reloader: reloader of the models.
+        allow_reload: who may change the models.
+        metrics: metrics that count the requests.
     """
 
     def __init__(self, manager: Manager, reloader: Reloader, allow_reload: AllowReload, metrics: ServerMetrics) -> None:
+        """Store what every call needs."""
         self._manager, self._reloader, self._metrics = manager, reloader, metrics
         self._allow_reload = allow_reload
 
-    def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def GetModelStatus(
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        """Answer GetModelStatus."""
         return answer_call(self._metrics, request.model_spec.name, "GetModelStatus", context, lambda: model_status(
             self._manager, request))  # fmt: skip
 
-    def HandleReloadConfigRequest(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def HandleReloadConfigRequest(
+        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
+    ) -> model_management_pb2.ReloadConfigResponse:
+        """Answer HandleReloadConfigRequest, once the new models answer."""
         return answer_call(
             self._metrics, "", "HandleReloadConfigRequest", context, lambda: self._reload(request, context)
         )
 
-    def _reload(self, request: Any, context: grpc.ServicerContext) -> model_management_pb2.ReloadConfigResponse:
+    def _reload(
+        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
+    ) -> model_management_pb2.ReloadConfigResponse:
         check_may_reload(self._allow_reload, context)
         self._reloader.reload(request.config, context.is_active)
         response = model_management_pb2.ReloadConfigResponse()

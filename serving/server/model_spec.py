@@ -1,4 +1,4 @@
-"""Which model, version and signature a request names, and which one an answer comes from."""
+"""The ModelSpec of requests and responses: which model, version and signature."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from interestflow.serving.server.servable import DEFAULT_SIGNATURE, Servable
 
 @contextmanager
 def use_servable(manager: Manager, spec: model_pb2.ModelSpec) -> Iterator[Servable]:
-    """Give the version that `spec` names, or the newest, which stays loaded inside.
+    """Yield the version that `spec` names, or the newest, which stays loaded inside.
 
     Raises:
         ServingError: INVALID_ARGUMENT without a name; see `Manager.use` for the others.
@@ -32,10 +32,10 @@ def use_servable(manager: Manager, spec: model_pb2.ModelSpec) -> Iterator[Servab
 
 
 def require_model_spec(request: Any) -> model_pb2.ModelSpec:
-    """Return the `model_spec` of a request.
+    """Return the `model_spec` of a request of any method.
 
     Raises:
-        ServingError: INVALID_ARGUMENT where there is none.
+        ServingError: INVALID_ARGUMENT where the request has none.
     """
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
@@ -43,7 +43,7 @@ def require_model_spec(request: Any) -> model_pb2.ModelSpec:
 
 
 def set_model_spec(servable: Servable, key: str | None, spec: model_pb2.ModelSpec) -> None:
-    """Write into an answer's `spec` which model, version and signature gave it; no signature where `key` is None."""
+    """Set a response's `spec` to the model, version and signature that answered; `key` None sets no signature."""
     spec.name = servable.name
     spec.version.value = servable.version
     if key is not None:

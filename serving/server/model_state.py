@@ -1,4 +1,4 @@
-"""The versions of a model, the state of each, and what is to be done next."""
+"""State of a model and of its versions, and the next action of its policy."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ MAX_ENDED = 16
 class Version:
     """A version of a model.
 
-    number: the version.
-    folder: the folder that it is loaded from.
-    state: where it is in its life, as GetModelStatus tells it.
-    code, error: why it could not be loaded; OK and "" unless it ended so.
-    failed_as: the files of the folder when loading failed; None where it did not fail.
-    attempts: how often loading has failed.
-    retry_at: monotonic time of the next attempt while the version is LOADING.
-    servable: the loaded model while there is one.
-    users: requests that run in it.
+    Attributes:
+        number: number of the version.
+        folder: folder that it is loaded from.
+        state: state that GetModelStatus reports.
+        code: status code of the error that ended loading; OK without one.
+        error: message of that error; "" without one.
+        failed_as: files of the folder when loading failed; None where it did not fail.
+        attempts: number of failed attempts to load it.
+        retry_at: monotonic time of the next attempt while the version is LOADING.
+        servable: the loaded model while there is one.
+        users: number of requests that run in it.
     """
 
     number: int
@@ -44,6 +46,7 @@ class Version:
 
     @property
     def has_failed(self) -> bool:
+        """Whether the last attempt to load the version failed."""
         return self.failed_as is not None
 
 
@@ -58,11 +61,14 @@ class Action(NamedTuple):
 class Model:
     """A model and its versions.
 
-    name, base_path, policy: as configured.
-    configured: whether the configuration still has it; else its versions leave, and their status is kept.
-    folders: versions in the folder, rising.
-    aspired: those that the policy asks for.
-    versions: all that are known, by number.
+    Attributes:
+        name: name of the model.
+        base_path: folder of its versions, as configured.
+        policy: version policy, as configured.
+        configured: whether the configuration still has it; otherwise its versions are unloaded, and their status stays.
+        folders: folders of the versions by number, ascending.
+        aspired: numbers of the versions that the policy asks for.
+        versions: all known versions by number.
     """
 
     name: str
@@ -74,14 +80,15 @@ class Model:
     versions: dict[int, Version] = field(default_factory=dict)
 
     def available(self) -> list[int]:
-        """Return the versions that answer requests, rising."""
+        """Return the numbers of the versions that answer requests, ascending."""
         return self.versions_in_state(State.AVAILABLE)
 
     def versions_in_state(self, state: int) -> list[int]:
+        """Return the numbers of the versions in a state, ascending."""
         return sorted(number for number, version in self.versions.items() if version.state == state)
 
     def aspire(self, numbers: list[int]) -> None:
-        """Ask for the versions `numbers`: those that are not there yet start, those that have not begun leave."""
+        """Set the aspired versions: new ones start, and others that have not begun to load are dropped."""
         for number in self.versions_in_state(State.START):
             if number not in numbers:
                 del self.versions[number]
@@ -92,10 +99,11 @@ class Model:
         self.aspired = numbers
 
     def next_action(self) -> Action | None:
-        """Return what TensorFlow Serving's policy `AvailabilityPreservingPolicy` would do next; None for nothing.
+        """Return what TensorFlow Serving's policy `AvailabilityPreservingPolicy` would do next; None where there is
+        nothing to do.
 
-        A version that is no longer asked for leaves once another that is asked for answers, or where none is asked
-        for. Of those to load, the newest is first.
+        A version that is no longer aspired is unloaded once an aspired one answers, or where none is aspired. Of those
+        to load, the newest is first.
         """
         available = self.available()
         leaving = [number for number in available if number not in self.aspired]
@@ -107,7 +115,7 @@ class Model:
     def fallbacks(self) -> list[int]:
         """Return older versions to try, newest first, where the newest cannot be loaded and no version answers.
 
-        TensorFlow Serving would end at its start. A local server had better answer with what was good yesterday.
+        TensorFlow Serving would end at its start. A local server is more useful with the last version that works.
         """
         by_age = self.policy.WhichOneof("policy_choice") in (None, "latest")
         if not (self.configured and by_age and self.aspired) or self.available():

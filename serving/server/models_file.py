@@ -1,4 +1,4 @@
-"""Follows changes of `models.config` while a server runs."""
+"""Polling of `models.config` for changes while a server runs."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ log = logging.getLogger("interestflow.serving")
 
 
 class ModelsFile:
-    """Reads `models.config` again and again, and serves what it says.
+    """Polls `models.config`, and serves the models that it lists.
 
-    A file that cannot be read or served changes nothing; it is tried again at the next check.
+    A file that cannot be read or served changes nothing, and is read again at the next check.
 
     Args:
-        path: of the file.
-        seconds: between two checks.
-        reloader: of the models.
+        path: path of the file.
+        seconds: seconds between two checks.
+        reloader: reloader of the models.
     """
 
     def __init__(self, path: str, seconds: float, reloader: Reloader) -> None:
+        """Start without a known content; `start` begins to check."""
         self._path, self._seconds, self._reloader = path, seconds, reloader
         self._problem = ""
         self._served: bytes | None = None
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Check from now on, in a thread."""
+        """Start to check in a thread."""
         threading.Thread(target=self._keep_checking, name="models.config", daemon=True).start()
 
     def stop(self) -> None:
-        """Check no longer."""
+        """Stop checking."""
         self._stopping.set()
 
     def check(self) -> None:
-        """Serve what the file says, if that has changed."""
+        """Serve the models of the file if it has changed."""
         try:
             config = read_models(self._path)
             content = config.SerializeToString(deterministic=True)

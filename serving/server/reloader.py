@@ -1,4 +1,4 @@
-"""Changes which models a server has while it runs."""
+"""Changes of a server's models while it runs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ POLL_SECONDS = 0.1
 
 
 class Reloader:
-    """Gives a manager new configurations, one at a time.
+    """Applies new configurations to a manager, one at a time.
 
     Args:
-        manager: of the models.
+        manager: manager of the models.
         allow_unavailable_labels: whether a new label may name a version that is not loaded.
     """
 
     def __init__(self, manager: Manager, allow_unavailable_labels: bool) -> None:
+        """Store the manager."""
         self._manager = manager
         self._allow_unavailable_labels = allow_unavailable_labels
         self._reloading = threading.Lock()
@@ -33,11 +34,11 @@ class Reloader:
     def reload(
         self, config: model_server_config_pb2.ModelServerConfig, is_wanted: Callable[[], bool] = lambda: True
     ) -> None:
-        """Serve what `config` says from now on. Returns when each model that is new answers.
+        """Serve the models of `config` from now on; return when each new model answers.
 
         Args:
-            config: the models.
-            is_wanted: whether somebody still waits; where nobody does, this returns early.
+            config: models to serve.
+            is_wanted: function that returns whether the caller still waits; if not, this returns early.
 
         Raises:
             ServingError: INVALID_ARGUMENT for a configuration that cannot be served, FAILED_PRECONDITION for a label
@@ -77,7 +78,7 @@ class Reloader:
                     )
 
     def _new_models(self, config: model_server_config_pb2.ModelServerConfig) -> list[str]:
-        """Return the models that `config` adds.
+        """Return the names of the models that `config` adds.
 
         TensorFlow Serving waits for the first version of a new model where there is none, and answers no other
         reload meanwhile, not even the one that would take the model away. So such a model is refused here.
@@ -98,7 +99,7 @@ class Reloader:
     def _are_settled(self, names: list[str]) -> bool:
         """Return whether each model answers, or all its versions have failed."""
         states = [{version.state for version in self._manager.aspired(name)} for name in names]
-        return all(State.AVAILABLE in each or each <= {State.END} for each in states)
+        return all(State.AVAILABLE in known or known <= {State.END} for known in states)
 
     def _check_loaded(self, names: list[str]) -> None:
         aspired = {name: self._manager.aspired(name) for name in names}

@@ -1,4 +1,4 @@
-"""Looks at the bytes of every gRPC request before they are parsed."""
+"""Check of the bytes of every gRPC request before they are parsed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,25 @@ from interestflow.serving.server.wire_check import SMALL_BYTES, check_fields
 
 
 class RequestInterceptor(grpc.ServerInterceptor):
-    """Refuses requests that would take too much memory once parsed, whichever service they are for.
+    """Refuses requests to any service that would take too much memory once parsed.
 
     Args:
-        max_bytes: memory of a parsed request, roughly.
-        metrics: where refused requests are counted.
+        max_bytes: approximate memory that a parsed request may take.
+        metrics: metrics that count refused requests.
     """
 
     def __init__(self, max_bytes: int, metrics: ServerMetrics) -> None:
+        """Start without handlers; each is built at the first call of its method."""
         self._max_bytes = max_bytes
         self._metrics = metrics
-        self._handlers: dict[str, Any] = {}
+        self._handlers: dict[str, grpc.RpcMethodHandler] = {}
 
-    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
-        """Return the handler of a call, with a look at its bytes before it where it takes one message."""
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        """Return the handler of a call; one that takes a single message gets a check of its bytes."""
         method = handler_call_details.method
         if method not in self._handlers:
             handler = continuation(handler_call_details)
@@ -36,12 +41,12 @@ class RequestInterceptor(grpc.ServerInterceptor):
             self._handlers[method] = self._with_check(method.rpartition("/")[2], handler)
         return self._handlers[method]
 
-    def _with_check(self, method: str, handler: Any) -> Any:
+    def _with_check(self, method: str, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
         parse = handler.request_deserializer
         descriptor = parse.__self__.DESCRIPTOR
 
         def deserialize(content: bytes) -> Any:
-            """The request, or the error that it is refused with; an exception here would be answered INTERNAL."""
+            """Return the request, or the error that refuses it; an exception here would be answered INTERNAL."""
             try:
                 if len(content) > SMALL_BYTES:
                     check_fields(content, descriptor, self._max_bytes)

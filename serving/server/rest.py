@@ -61,6 +61,7 @@ class RestServer:
     """
 
     def __init__(self, manager: Manager, runner: Runner, metrics: ServerMetrics, options: ServerOptions) -> None:
+        """Listen, and start the event loop."""
         self._api = RestApi(manager, runner, metrics, options)
         self._seconds = options.rest_timeout_seconds or None
         self._requests = threading.BoundedSemaphore(options.max_concurrent_requests)

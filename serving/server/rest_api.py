@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API, answered by the functions that answer gRPC."""
+"""TensorFlow Serving's REST API, on top of the functions that answer gRPC."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from google.protobuf import json_format
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
-    get_model_metadata_pb2,
     get_model_status_pb2,
     input_pb2,
     model_pb2,
@@ -89,7 +88,7 @@ class Request:
     """A request over HTTP.
 
     Attributes:
-        method: of HTTP, in capitals.
+        method: HTTP method, in capitals.
         path: path and query as they were sent.
         body: the body as it was sent.
         gzipped: whether the body is compressed.
@@ -108,27 +107,28 @@ class Request:
 
 
 class RestApi:
-    """Answers requests. Several threads may call `answer` at the same time.
+    """The REST API. Several threads may call `answer` at the same time.
 
     Args:
-        manager: of the models.
-        runner: of requests.
-        metrics: where requests are counted.
-        options: of the server.
+        manager: manager of the models.
+        runner: runner of signatures.
+        metrics: metrics that count the requests.
+        options: options of the server.
     """
 
     def __init__(self, manager: Manager, runner: Runner, metrics: ServerMetrics, options: ServerOptions) -> None:
+        """Store what every request needs."""
         self._manager, self._runner, self._metrics, self._options = manager, runner, metrics, options
         self._headers = CORS_HEADERS if options.cors else {}
         self._metrics_path = options.metrics_path
         self._large_body = threading.Lock()
 
     def has_path(self, path: str) -> bool:
-        """Tell whether the API or the metrics answer below `path`; other paths are 404, whatever the body."""
+        """Return whether the API or the metrics have `path`; other paths are 404, whatever the body."""
         return API_PATH.fullmatch(path) is not None or path == "/v1/models" or self._is_metrics(path)
 
     def answer(self, request: Request) -> Answer:
-        """Return the answer to a request. What is wrong with the request, or fails, is an answer too."""
+        """Return the answer to a request; errors are answers too."""
         if self._is_metrics(request.path):
             return self._answer_metrics(request.path)
         if not self.has_path(request.path):
@@ -160,21 +160,21 @@ class RestApi:
 
     def _call(self, request: Request) -> bytes:
         pattern = {"POST": PREDICTION_PATH, "GET": STATUS_PATH}.get(request.method)
-        found = None if pattern is None else pattern.fullmatch(request.path)
-        if found is None:
+        match = None if pattern is None else pattern.fullmatch(request.path)
+        if match is None:
             raise invalid(f"Malformed request: {request.method} {request.path}")
-        spec = _read_spec(found[1], found[2], found[3])
+        spec = _read_spec(match[1], match[2], match[3])
         if request.method == "GET":
             if not spec.name:
                 raise invalid("Missing model name in request.")
-            name, call = ("GetModelMetadata", self._metadata) if found[4] else ("GetModelStatus", self._status)
+            name, call = ("GetModelMetadata", self._metadata) if match[4] else ("GetModelStatus", self._status)
             with self._metrics.request(spec.name, name):
                 return call(spec)
         calls = {"predict": ("Predict", self._predict), "classify": ("Classify", self._classify),
                  "regress": ("Regress", self._regress)}  # fmt: skip
-        if found[4] not in calls:  # as in TensorFlow Serving, the pattern lets capitals pass
+        if match[4] not in calls:  # as in TensorFlow Serving, the pattern lets capitals pass
             raise invalid(f"Malformed request: {request.method} {request.path}")
-        name, process = calls[found[4]]
+        name, process = calls[match[4]]
         with self._metrics.request(spec.name, name):
             _check_deadline(request)
             content = process(spec, request)
@@ -182,7 +182,7 @@ class RestApi:
             return content
 
     def _convert(self, spec: model_pb2.ModelSpec, request: Request, convert: Callable[[dict[str, Any]], T]) -> T:
-        """Return what `convert` makes of the parsed body, and set the signature name that it has in `spec`.
+        """Return the parsed body as `convert` converts it, and set the body's signature name in `spec`.
 
         Large bodies are converted one after the other. Each takes hundreds of megabytes for a moment, and Python
         converts one at a time anyway.
@@ -229,15 +229,15 @@ class RestApi:
 
     def _classify(self, spec: model_pb2.ModelSpec, request: Request) -> bytes:
         examples = self._convert(spec, request, self._read_examples)
-        asked = classification_pb2.ClassificationRequest(model_spec=spec, input=examples)
+        converted = classification_pb2.ClassificationRequest(model_spec=spec, input=examples)
         check = self._options.check_method_name
-        return write_classifications(inference.classify(self._manager, self._runner, asked, check).result)
+        return write_classifications(inference.classify(self._manager, self._runner, converted, check).result)
 
     def _regress(self, spec: model_pb2.ModelSpec, request: Request) -> bytes:
         examples = self._convert(spec, request, self._read_examples)
-        asked = regression_pb2.RegressionRequest(model_spec=spec, input=examples)
+        converted = regression_pb2.RegressionRequest(model_spec=spec, input=examples)
         check = self._options.check_method_name
-        return write_regressions(inference.regress(self._manager, self._runner, asked, check).result)
+        return write_regressions(inference.regress(self._manager, self._runner, converted, check).result)
 
     def _read_examples(self, body: dict[str, Any]) -> input_pb2.Input:
         return read_input(body, self._options.max_candidates)
@@ -247,13 +247,9 @@ class RestApi:
         return _write_message(model_status(self._manager, request)).encode()
 
     def _metadata(self, spec: model_pb2.ModelSpec) -> bytes:
-        request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=spec, metadata_field=[inference.SIGNATURE_DEF]
-        )
-        response = inference.get_model_metadata(self._manager, request)
-        signatures = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata[inference.SIGNATURE_DEF].Unpack(signatures)
-        spec_text, signatures_text = _write_message(response.model_spec), _write_message(signatures)
+        answered_spec = model_pb2.ModelSpec()
+        signatures = inference.read_signatures(self._manager, spec, answered_spec)
+        spec_text, signatures_text = _write_message(answered_spec), _write_message(signatures)
         return f'{{"model_spec": {spec_text}, "metadata": {{"signature_def": {signatures_text}}}}}'.encode()
 
 

@@ -1,4 +1,4 @@
-"""Bounds the memory of bodies: how large one may be, how long it may take, and how many bytes all take together."""
+"""Limits of HTTP bodies: size and duration of each, and memory of all together."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class BodyBudget:
     """
 
     def __init__(self, max_bytes: int) -> None:
+        """Start without bodies."""
         self._max_bytes = max_bytes
         self._bodies: set[HeldBody] = set()
         self._lock = threading.Lock()
@@ -45,16 +46,16 @@ class BodyBudget:
     def add(self, body: HeldBody, count: int, even_if_full: bool = False) -> bool:
         """Hold `count` more bytes of a body; return False, and hold none of them, where these are too many."""
         with self._lock:
-            if not even_if_full and sum(each.size for each in self._bodies) + count > self._max_bytes:
+            if not even_if_full and sum(held.size for held in self._bodies) + count > self._max_bytes:
                 return False
             body.size += count
             self._bodies.add(body)
             return True
 
     def is_full(self) -> bool:
-        """Tell whether more bytes are held than there should be."""
+        """Return whether more bytes are held than the limit."""
         with self._lock:
-            return sum(each.size for each in self._bodies) > self._max_bytes
+            return sum(held.size for held in self._bodies) > self._max_bytes
 
     def release(self, body: HeldBody) -> None:
         """Release all bytes of a body."""
@@ -72,12 +73,12 @@ class BodyBudget:
         """
         with self._lock:
             slow = [
-                each for each in self._bodies
-                if each.connection.phase in (Phase.BODY, Phase.WRITING) and each.since < now - PATIENCE_SECONDS
+                body for body in self._bodies
+                if body.connection.phase in (Phase.BODY, Phase.WRITING) and body.since < now - PATIENCE_SECONDS
             ]  # fmt: skip
         if not slow:
             return False
-        slowest = min(slow, key=lambda each: each.since)
+        slowest = min(slow, key=lambda body: body.since)
         self.release(slowest)
         slowest.connection.abort()
         return True
@@ -93,6 +94,7 @@ class BodyReader:
     """
 
     def __init__(self, budget: BodyBudget, max_bytes: int, seconds: float) -> None:
+        """Store the budget and the limits."""
         self._budget, self._max_bytes, self._seconds = budget, max_bytes, seconds
 
     async def read(self, request: web.BaseRequest, held: HeldBody) -> bytearray | Answer:

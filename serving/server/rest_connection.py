@@ -48,13 +48,16 @@ class ConnectionTable:
     """The open connections, of which there are `limit` at most."""
 
     def __init__(self, limit: int) -> None:
+        """Start without connections."""
         self._limit = limit
         self._connections: set[Connection] = set()
 
     def __len__(self) -> int:
+        """Return the number of open connections."""
         return len(self._connections)
 
     def __iter__(self) -> Iterator[Connection]:
+        """Iterate over a copy, so that connections may be removed meanwhile."""
         return iter(list(self._connections))
 
     def add(self, connection: Connection) -> bool:
@@ -64,10 +67,10 @@ class ConnectionTable:
             False where the connection is not added, because all others are being answered.
         """
         if len(self._connections) >= self._limit:
-            waiting = [each for each in self._connections if each.phase is not Phase.RUNNING]
+            waiting = [other for other in self._connections if other.phase is not Phase.RUNNING]
             if not waiting:
                 return False
-            longest = min(waiting, key=lambda each: each.since)
+            longest = min(waiting, key=lambda other: other.since)
             self.remove(longest)
             longest.abort()
         self._connections.add(connection)
@@ -98,6 +101,7 @@ class Connection(web.RequestHandler):
     def __init__(
         self, server: web.Server, table: ConnectionTable, timeouts: Timeouts, accepted: socket.socket | None = None
     ) -> None:
+        """Switch off aiohttp's own timeout, which the deadlines here replace."""
         loop = asyncio.get_running_loop()
         # aiohttp's own timeout of idle connections is out of use: it does not cover a request whose headers are
         # incomplete, and it closes a connection gently, which waits for clients that do not read.
@@ -146,28 +150,34 @@ class Connection(web.RequestHandler):
             transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for headers."""
         super().connection_made(transport)
         self.enter(Phase.HEADERS)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Leave the table of connections."""
         self._table.remove(self)
         self._cancel_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Begin to wait for the rest of the headers where the connection was idle."""
         if data and self.phase is Phase.IDLE:
             self.enter(Phase.HEADERS)
         super().data_received(data)
 
     def pause_writing(self) -> None:
+        """Begin to wait for the client to read."""
         super().pause_writing()
         self.enter(Phase.WRITING)
 
     def resume_writing(self) -> None:
+        """Wait for the next request again."""
         super().resume_writing()
         self.enter(Phase.IDLE)
 
     async def finish_response(self, request: Any, resp: Any, start_time: float | None) -> tuple[Any, bool]:
+        """Write the answer within the deadline of WRITING."""
         if self._is_draining:
             resp.force_close()
         self.enter(Phase.WRITING)
@@ -192,6 +202,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log at the level of debugging: errors of clients are no errors of the server."""
         log.debug(*args, **kw)
 
     def _cancel_deadline(self) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from interestflow.serving.server.errors import ServingError, graph_error, invalid
 from interestflow.serving.server.input_info import read_input_info
@@ -19,20 +19,20 @@ from interestflow.serving.session_model import SessionModel
 
 DEFAULT_SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 MAX_FILTERS = 64
-"""Sets of outputs that are computed alone: the session keeps an executor for each, and clients may name any set."""
+"""Most sets of outputs that are computed alone: the session keeps an executor for each, and clients may name any."""
 
 
 class Servable:
     """The SavedModel in `folder`, loaded as TensorFlow Serving loads it. Safe to use from several threads.
 
     Args:
-        name: of the model.
-        version: its number.
-        folder: of the version.
-        limits: of its requests.
+        name: name of the model.
+        version: number of the version.
+        folder: folder of the version.
+        limits: limits of its requests.
 
     Attributes:
-        limits: of its requests.
+        limits: limits of its requests.
         signatures: SignatureDef by key, with that of the initialisation operation, as TensorFlow Serving has them.
 
     Raises:
@@ -40,26 +40,25 @@ class Servable:
     """
 
     def __init__(self, name: str, version: int, folder: str, limits: RequestLimits | None = None) -> None:
+        """Load the model and read which inputs it describes."""
         self.name = name
         self.version = version
         self.folder = folder
         self.limits = limits or RequestLimits()
         self._model = SessionModel(folder)
         self.signatures = self._model.signatures
-        notes = read_input_info(folder)
-        self._inputs = {key: SignatureInputs(signature, notes.lists) for key, signature in self.signatures.items()}
-        self._features = {
-            key: FeatureCheck(signature, notes.always_given) for key, signature in self.signatures.items()
-        }
+        info = read_input_info(folder)
+        self._inputs = {key: SignatureInputs(signature, info.lists) for key, signature in self.signatures.items()}
+        self._features = {key: FeatureCheck(signature, info.always_given) for key, signature in self.signatures.items()}
         self._filters: set[tuple[str, ...]] = set()
         self._closed = False
 
     def close(self) -> None:
-        """Free the session. A request that still comes is answered UNAVAILABLE."""
+        """Free the session. Later requests are answered UNAVAILABLE."""
         self._closed = True
         self._model.close()
 
-    def signature(self, key: str) -> Any:
+    def signature(self, key: str) -> meta_graph_pb2.SignatureDef:
         """Return the signature `key`, or `serving_default` for "".
 
         Raises:
@@ -81,7 +80,7 @@ class Servable:
         return self._inputs[key or DEFAULT_SIGNATURE].decode(protos, self.limits)
 
     def outputs(self, key: str, wanted: Collection[str] = ()) -> list[str]:
-        """Return the names of the outputs to compute: those that are wanted, or all.
+        """Return the names of the outputs to compute: those in `wanted`, or all.
 
         Raises:
             ServingError: INVALID_ARGUMENT for one that the signature does not have, and for one that is named twice;
@@ -112,7 +111,7 @@ class Servable:
         return self._inputs[key or DEFAULT_SIGNATURE].specs[name].feed
 
     def missing_features(self, key: str, inputs: Mapping[str, np.ndarray]) -> list[str]:
-        """Return the features that training always had and that `inputs` lack, for one row at least."""
+        """Return the features that training always had and that at least one row of `inputs` lacks."""
         return self._features[key or DEFAULT_SIGNATURE].missing(inputs)
 
     def run(
@@ -134,7 +133,7 @@ class Servable:
             raise graph_error(error) from error
 
     def _computed(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The outputs to compute for `names`: these alone, or all once too many sets of outputs have been asked for."""
+        """Return the outputs to compute for `names`: just these, or all once too many sets were requested."""
         if (key, *names) not in self._filters:
             if len(self._filters) >= MAX_FILTERS:
                 return tuple(self.outputs(key))

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
+from types import TracebackType
 from typing import Any
 
 import grpc
@@ -45,7 +46,7 @@ HANDSHAKE_MILLISECONDS = 10_000
 IDLE_MILLISECONDS = 300_000
 """Time after which a connection without a call is closed; clients connect anew when they need it."""
 END_SECONDS = 1.0
-"""Time that each part of the server has to end once the grace period is over."""
+"""Time for each part of the server to end once the grace period is over."""
 
 
 class Server:
@@ -56,15 +57,15 @@ class Server:
             Client(f"localhost:{server.port}", "demo").rank(...)
 
     Args:
-        options: what to serve and how.
+        options: models to serve, and all settings.
 
     Attributes:
-        options: as given, with the number of HTTP connections that the process has file descriptors for.
+        options: options as given, with the number of HTTP connections that the process has file descriptors for.
         port: port of gRPC, once started.
         rest_port: port of REST, or None.
-        manager: of the models.
-        reloader: changes which models there are.
-        models_file: follows `models.config`; None where that was not asked for.
+        manager: manager of the models.
+        reloader: reloader, which changes the set of models.
+        models_file: poller of `models.config`; None where the options do not ask for it.
 
     Raises:
         ServerConfigurationError: for options that contradict each other; by `start` also for a port, certificate or
@@ -72,6 +73,7 @@ class Server:
     """
 
     def __init__(self, options: ServerOptions) -> None:
+        """Build all parts; `start` begins to listen and load."""
         check_options(options)
         descriptors = raise_descriptor_limit()
         if options.max_http_connections is None:
@@ -95,12 +97,12 @@ class Server:
         self._grpc = self._build_grpc(descriptors)
 
     def start(self) -> None:
-        """Listen and load what there is."""
+        """Listen, and load the models."""
         self.listen()
         self.load()
 
     def listen(self) -> None:
-        """Take the ports. Requests are answered UNAVAILABLE until the models are loaded.
+        """Listen on the ports. Requests are answered UNAVAILABLE until the models are loaded.
 
         Raises:
             ServerConfigurationError: for a port, certificate or key that cannot be used.
@@ -118,7 +120,7 @@ class Server:
             raise
 
     def load(self) -> None:
-        """Load what there is, and follow the models from then on."""
+        """Load the models, and poll for new versions from then on."""
         self.manager.start()
         self._health.start()
         if self.models_file is not None:
@@ -129,11 +131,11 @@ class Server:
         return self._stopped.wait(timeout)
 
     def stop(self, grace: float | None = None) -> bool:
-        """Take no more requests, let those that run end, and stop.
+        """Accept no more requests, wait for those that run, and stop.
 
         Args:
-            grace: seconds that running requests have; the options' `drain_seconds` where None. Two seconds later this
-                returns, whatever still runs.
+            grace: seconds that running requests have to end; the options' `drain_seconds` where None. Two seconds later
+                this returns, whatever still runs.
 
         Returns:
             Whether all of them have ended.
@@ -158,10 +160,14 @@ class Server:
         return has_ended and not self.manager.in_use()
 
     def __enter__(self) -> Server:
+        """Start the server."""
         self.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the server, with a grace period of a second."""
         self.stop(grace=1.0)
 
     def _build_grpc(self, descriptors: int) -> grpc.Server:

@@ -1,21 +1,21 @@
-"""The inputs of a signature: what a request should send for it, and the arrays that it sends."""
+"""Inputs of a signature: the specs that requests should follow, and the arrays that they send."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from interestflow.serving.server.errors import invalid
 from interestflow.serving.server.limits import RequestLimits, expanded_bytes
 from interestflow.serving.server.tensors import check_dtype, decode, shape_of
 
 MAX_NAMES = 100
-"""Names that no signature has and that an error repeats; a request can have any number."""
+"""Most unknown names that an error repeats; a request can have any number."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class InputSpec:
         feed: name of the tensor in the graph.
         sizes: axes of the signature, -1 where it leaves the size open. Requests need not have as many axes: as in
             TensorFlow Serving, the graph says what it takes.
-        has_candidates: whether a second axis is that of the candidates.
+        has_candidates: whether the second axis, where there is one, is that of the candidates.
         default: value where a request does not send the input; None where it has to.
     """
 
@@ -47,7 +47,8 @@ class SignatureInputs:
             inputs, so that nothing is known of candidates.
     """
 
-    def __init__(self, signature: Any, lists: Collection[str] | None = None) -> None:
+    def __init__(self, signature: meta_graph_pb2.SignatureDef, lists: Collection[str] | None = None) -> None:
+        """Read the spec of each input."""
         self.specs = {
             name: InputSpec(
                 info.dtype,
@@ -89,7 +90,7 @@ class SignatureInputs:
         return arrays
 
     def _mismatch(self, received: Collection[str]) -> Exception:
-        """The error of a request with other inputs, in TensorFlow Serving's words."""
+        """Return the error for a request with other inputs, in TensorFlow Serving's words."""
         extra = set(islice((name for name in received if name not in self._names), MAX_NAMES))
         names = {name for name in self._names if name in received} | extra
         return invalid(
@@ -99,7 +100,7 @@ class SignatureInputs:
         )
 
 
-def _default(name: str, signature: Any) -> np.ndarray | None:
+def _default(name: str, signature: meta_graph_pb2.SignatureDef) -> np.ndarray | None:
     if name not in signature.defaults:
         return None
     proto = signature.defaults[name]

@@ -40,8 +40,8 @@ def version_folders(base_path: str, names: Iterable[str]) -> dict[int, str]:
     is taken.
 
     Args:
-        base_path: the folder that they are in.
-        names: of all that is there, perhaps with a slash at the end.
+        base_path: folder that has the entries.
+        names: names of all its entries, perhaps with a slash at the end.
     """
     names = sorted(name.rstrip("/") for name in names)
     numbers = {name: int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 100}

@@ -1,4 +1,4 @@
-"""Answers a version's warm-up requests before any user's, as TensorFlow Serving does."""
+"""Replay of a version's warm-up requests before it serves, as TensorFlow Serving does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import prediction_log_pb2
 
 from interestflow.serving.server import inference
 from interestflow.serving.server.batching import Runner
@@ -18,7 +19,7 @@ from interestflow.serving.server.servable import Servable
 from interestflow.serving.warm_up import MAX_REQUESTS, read_warm_up
 
 log = logging.getLogger("interestflow.serving")
-# How a record of each kind is answered. One without a kind is passed over, as TensorFlow Serving does.
+# Function that answers each kind of record. A record without a kind is skipped, as in TensorFlow Serving.
 ANSWER: dict[str, Callable[..., Any]] = {
     "predict_log": inference.predict,
     "classify_log": inference.classify,
@@ -28,27 +29,30 @@ ANSWER: dict[str, Callable[..., Any]] = {
 
 
 class SingleServable:
-    """Gives one version to every request, whatever model, version or label it names."""
+    """Stands in for a manager, and gives one version to every request, whatever model, version or label it names."""
 
     def __init__(self, servable: Servable) -> None:
+        """Store the version."""
         self._servable = servable
 
     @contextmanager
     def use(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Servable]:
+        """Yield the version."""
         yield self._servable
 
 
 def replay_warm_up(servable: Servable, runner: Runner) -> None:
     """Answer the requests of the warm-up file beside a model.
 
-    No file, an empty one and one that is no TFRecord file are tolerated, and so are requests for another model.
+    A missing file, an empty one and one that is not a TFRecord file are tolerated, and so are requests for other
+    models.
 
     Args:
-        servable: a version that answers nobody else yet.
-        runner: runs the requests, with batching where the server has it.
+        servable: version that does not serve yet.
+        runner: runner of the requests, with batching where the server has it.
 
     Raises:
-        ServingError: where a request cannot be answered, or there are too many: the version is not fit to serve.
+        ServingError: where a request cannot be answered, or there are too many: the version must not serve.
     """
     try:
         for index, record in enumerate(read_warm_up(servable.folder)):
@@ -61,7 +65,7 @@ def replay_warm_up(servable: Servable, runner: Runner) -> None:
         raise invalid("the warm-up file should hold PredictionLogs, received another kind of record") from None
 
 
-def _answer(servable: Servable, runner: Runner, record: Any, index: int) -> None:
+def _answer(servable: Servable, runner: Runner, record: prediction_log_pb2.PredictionLog, index: int) -> None:
     kind = record.WhichOneof("log_type")
     if kind is None:
         return

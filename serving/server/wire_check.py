@@ -1,9 +1,9 @@
-"""Measures an encoded message before it is parsed: parsing can take ninety times the memory of the bytes."""
+"""Measurement of an encoded message before it is parsed: parsing can take ninety times the memory of the bytes."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -12,7 +12,7 @@ from interestflow.serving.server.errors import invalid
 from interestflow.serving.server.limits import STRING_BYTES
 
 SMALL_BYTES = 2**20
-"""A message of fewer bytes is not measured; it takes less memory than that takes time."""
+"""Smallest size that is measured: below it, the memory is not worth the time."""
 VARINT_BYTES = {
     FieldDescriptor.CPPTYPE_INT32: 4, FieldDescriptor.CPPTYPE_UINT32: 4, FieldDescriptor.CPPTYPE_ENUM: 4,
     FieldDescriptor.CPPTYPE_INT64: 8, FieldDescriptor.CPPTYPE_UINT64: 8, FieldDescriptor.CPPTYPE_BOOL: 1,
@@ -22,7 +22,7 @@ VARINT, EIGHT_BYTES, DELIMITED, FOUR_BYTES = 0, 1, 2, 5
 
 
 class Content(NamedTuple):
-    """What a length-delimited field holds: a message, or packed numbers of so many bytes each, or neither."""
+    """Content of a length-delimited field: a message, or packed numbers of so many bytes each, or neither."""
 
     message: Descriptor | None = None
     packed_bytes: int = 0
@@ -31,11 +31,11 @@ class Content(NamedTuple):
 def check_fields(content: bytes, descriptor: Descriptor, max_bytes: int) -> None:
     """Check that a message does not have more fields, or packed numbers, than parsing may take memory for.
 
-    Bytes that are no message are not refused here: the parser says so.
+    Bytes that are no message are not refused here, but by the parser.
 
     Args:
         content: the encoded message.
-        descriptor: of its type.
+        descriptor: descriptor of its type.
         max_bytes: memory that its fields may take. Each counts as much as a string of a tensor.
 
     Raises:
@@ -80,23 +80,23 @@ def _measure(content: bytes, descriptor: Descriptor, max_bytes: int) -> None:
 
 @cache
 def _contents(message: Descriptor) -> dict[int, Content]:
-    """What the length-delimited fields of a message hold, by number."""
+    """Return the content of the length-delimited fields of a message, by number."""
     return {field.number: _content(field) for field in message.fields}
 
 
-def _content(field: Any) -> Content:
+def _content(field: FieldDescriptor) -> Content:
     if field.message_type is not None:
         return Content(message=field.message_type)
     return Content(packed_bytes=VARINT_BYTES.get(field.cpp_type, 0) if field.is_repeated else 0)
 
 
 def _count_varints(content: bytes, position: int, size: int) -> int:
-    """How many numbers there are in packed bytes: each ends in a byte below 128."""
+    """Return the count of numbers in packed bytes: each ends in a byte below 128."""
     return int(np.count_nonzero(np.frombuffer(content, np.uint8, size, position) < 0x80))
 
 
 def _read_varint(content: bytes, position: int) -> tuple[int, int]:
-    """The number at `position`, and where the next begins."""
+    """Return the number at `position`, and the position after it."""
     byte = content[position]
     if byte < 0x80:
         return byte, position + 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow_transform.output_wrapper import TFTransformOutput
 
@@ -20,6 +21,7 @@ from interestflow.serving.description import Description
 from interestflow.serving.export.matcher import IndexedItems, MatcherModule
 from interestflow.serving.export.ranker import RankerModule
 from tests.serving import transformed
+from tests.serving.shared_folders import shared_folder
 
 SMALL = {"embedding_dimension": 4, "tower_units": (8,), "layer_units": (4,), "relation_dimension": 3, "interests": 2}
 """Of these, a model is given those that it knows."""
@@ -181,9 +183,52 @@ def best_scores(users: np.ndarray, items: IndexedItems, rows: list[dict[str, Any
     return found
 
 
-def write(case: Case, folder: Path, model: Path) -> None:
-    """Export the model of `case` to `model`, and the inputs of each signature to `folder`."""
-    case.module.save(str(model), {"name": case.name, "model": {"name": case.name}}, case.inputs.tasks)
-    folder.mkdir(parents=True, exist_ok=True)
-    for signature, arrays in case.asked.items():
-        np.savez(folder / f"{signature}.npz", **arrays)
+@dataclass(frozen=True)
+class ExportedModel:
+    """A model in a folder that nobody may change, with what it is asked and what Keras answers.
+
+    Attributes:
+        folder: folder of the SavedModel.
+        asked: inputs of each signature, by the signature's name.
+        expected: outputs of Keras for them, by the signature's name.
+    """
+
+    folder: Path
+    asked: dict[str, dict[str, np.ndarray]]
+    expected: dict[str, dict[str, np.ndarray]]
+
+
+class ExportedModels:
+    """The registered models by name, each exported once for all tests of a run."""
+
+    def __init__(self, output: TFTransformOutput, factory: pytest.TempPathFactory) -> None:
+        self._output, self._factory = output, factory
+
+    def folder(self, name: str) -> Path:
+        """Return the folder that `write_case` has written for the model `name`."""
+        return shared_folder(
+            self._factory, f"exported_{name}", lambda folder: write_case(Case(name, self._output), folder)
+        )
+
+    def get(self, name: str) -> ExportedModel:
+        """Return the model `name`."""
+        folder = self.folder(name)
+        return ExportedModel(folder / "model", read_arrays(folder / "asked"), read_arrays(folder / "expected"))
+
+
+def write_case(case: Case, folder: Path) -> None:
+    """Write the SavedModel of `case` to `model`, and the arrays of each signature to `asked` and `expected`."""
+    case.module.save(str(folder / "model"), {"name": case.name, "model": {"name": case.name}}, case.inputs.tasks)
+    for kind, signatures in (("asked", case.asked), ("expected", case.expected)):
+        (folder / kind).mkdir()
+        for signature, arrays in signatures.items():
+            np.savez(folder / kind / f"{signature}.npz", **arrays)
+
+
+def read_arrays(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Return the arrays by name, of each signature that has a file in `folder`."""
+    signatures = {}
+    for file in sorted(folder.glob("*.npz")):
+        arrays = np.load(file, allow_pickle=True)
+        signatures[file.stem] = {name: arrays[name] for name in arrays.files}
+    return signatures

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,54 +16,60 @@ import tensorflow as tf
 from interestflow.models.registry import names
 from interestflow.serving.session_model import read_meta_graph
 from tests.paths import PROJECT
-from tests.serving import transformed
-from tests.serving.exported_cases import Case, write
+from tests.serving.exported_cases import ExportedModel, ExportedModels
 
 TOLERANCE = 1e-5
+Answers = Mapping[str, Mapping[str, np.ndarray]]
+"""Outputs by the name of the signature."""
 OURS = ("PYTHONPATH", "TF_USE_LEGACY_KERAS")
 """Variables that this process has and a server has not."""
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Case], Path]:
-    """All models, exported, and asked in one fresh process."""
-    output = transformed.make(tmp_path_factory.mktemp("transform"))
+def models(exported_models: ExportedModels) -> dict[str, ExportedModel]:
+    """All models, exported."""
+    return {name: exported_models.get(name) for name in names()}
+
+
+@pytest.fixture(scope="module")
+def answers(models: dict[str, ExportedModel], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
+    """The outputs of each signature of each model in one fresh process."""
     folder = tmp_path_factory.mktemp("models")
-    found = {}
-    for name in names():
-        found[name] = case = Case(name, output)
-        write(case, folder / name, folder / name / "model")
+    for name, model in models.items():
+        shutil.copytree(model.folder.parent / "asked", folder / name)
+        (folder / name / "model").symlink_to(model.folder)
     program = [sys.executable, "-m", "tests.serving.session_program", str(folder)]
     environment = {key: value for key, value in os.environ.items() if key not in OURS}
     environment["PYTHONPATH"] = str(PROJECT)  # for the program itself, which refuses to import interestflow
     finished = subprocess.run(program, env=environment, capture_output=True, text=True, cwd=folder, timeout=600)
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout.splitlines()[-1]) == []
-    return found, folder
-
-
-def answers(folder: Path, name: str, signature: str) -> Mapping[str, np.ndarray]:
-    return np.load(folder / name / f"{signature}.answers.npz", allow_pickle=True)
+    return {
+        name: {key: np.load(folder / name / f"{key}.answers.npz", allow_pickle=True) for key in model.asked}
+        for name, model in models.items()
+    }
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_session_answers_as_keras_does(cases: tuple[dict[str, Case], Path], name: str) -> None:
-    case, folder = cases[0][name], cases[1]
-    asked = set(read_meta_graph(str(folder / name / "model")).signature_def) - {"__saved_model_init_op"}
-    assert asked == set(case.asked)
-    for signature, outputs in case.expected.items():
-        given = answers(folder, name, signature)
+def test_a_session_answers_as_keras_does(
+    models: dict[str, ExportedModel], answers: dict[str, Answers], name: str
+) -> None:
+    model = models[name]
+    signatures = set(read_meta_graph(str(model.folder)).signature_def) - {"__saved_model_init_op"}
+    assert signatures == set(model.asked)
+    for signature, outputs in model.expected.items():
+        given = answers[name][signature]
         for output, expected in outputs.items():
             size = max(1.0, float(np.abs(expected).max()))
             np.testing.assert_allclose(given[output] / size, expected / size, rtol=0, atol=TOLERANCE, err_msg=signature)
-    first = case.expected["serving_default"]
+    first = model.expected["serving_default"]
     if name != "popularity":  # whose vectors are what they are counted
         assert all(np.std(values) > 1e-3 for values in first.values())  # answers that do not vary would prove nothing
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_variable_is_there_once(cases: tuple[dict[str, Case], Path], name: str) -> None:
-    folder = cases[1] / name / "model"
+def test_every_variable_is_there_once(models: dict[str, ExportedModel], name: str) -> None:
+    folder = models[name].folder
     names = [key for key, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if key[0] != "_"]
     graph = read_meta_graph(str(folder))
     handles = [node.attr["shared_name"].s for node in graph.graph_def.node if node.op == "VarHandleOp"]
@@ -73,8 +79,8 @@ def test_every_variable_is_there_once(cases: tuple[dict[str, Case], Path], name:
 
 
 @pytest.mark.parametrize("name", names())
-def test_nothing_tells_where_it_was_built(cases: tuple[dict[str, Case], Path], name: str) -> None:
-    folder = cases[1] / name / "model"
+def test_nothing_tells_where_it_was_built(models: dict[str, ExportedModel], name: str) -> None:
+    folder = models[name].folder
     for file in folder.rglob("*"):
         if file.is_file():
             assert b"/tmp" not in file.read_bytes(), file
@@ -83,8 +89,8 @@ def test_nothing_tells_where_it_was_built(cases: tuple[dict[str, Case], Path], n
     assert not (folder / "fingerprint.pb").exists()  # it would be that of the file as TensorFlow wrote it
 
 
-def test_it_describes_itself(cases: tuple[dict[str, Case], Path]) -> None:
-    given = answers(cases[1], "din", "describe")["description"]
+def test_it_describes_itself(models: dict[str, ExportedModel], answers: dict[str, Answers]) -> None:
+    given = answers["din"]["describe"]["description"]
     assert len(given) == 2
     expected = {
         "format": 1,
@@ -94,6 +100,6 @@ def test_it_describes_itself(cases: tuple[dict[str, Case], Path]) -> None:
         "always_given": [],
     }
     assert [json.loads(text) for text in given] == [expected, expected]
-    about = json.loads((cases[1] / "din" / "model" / "assets.extra" / "interestflow.json").read_text())
+    about = json.loads((models["din"].folder / "assets.extra" / "interestflow.json").read_text())
     assert about["description"] == expected
-    assert json.loads(answers(cases[1], "comirec", "describe")["description"][0])["candidate_sizes"] == []
+    assert json.loads(answers["comirec"]["describe"]["description"][0])["candidate_sizes"] == []

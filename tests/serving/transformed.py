@@ -1,4 +1,4 @@
-"""A small transform graph for the tests of serving, made by TF Transform from a dozen rows."""
+"""A small transform graph for the tests of serving, built by TF Transform from a dozen rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInput
+from tests.serving.shared_folders import shared_folder
 
 LENGTH, BUCKETS, TAGS = 4, 8, 2
 RAW_SPEC: dict[str, Any] = {
@@ -29,7 +31,7 @@ WITH_LABELS = RAW_SPEC | {"label_click": tf.io.FixedLenFeature([], tf.float32)}
 
 
 def _newest(values: tf.SparseTensor) -> tf.Tensor:
-    """`[N, LENGTH]`, the newest kept where there are more, zeros or empty strings after them where there are fewer."""
+    """Return the newest values as `[N, LENGTH]`, padded at the end with zeros or empty strings."""
     ragged = tf.RaggedTensor.from_sparse(values)
     return ragged[:, -LENGTH:].to_tensor(shape=[None, LENGTH])
 
@@ -38,7 +40,7 @@ def _preprocess(raw: dict[str, Any]) -> dict[str, tf.Tensor]:
     known = _newest(raw["history_item"]) != ""
 
     def encoded(name: str) -> tuple[tf.Tensor, tf.Tensor]:
-        """Of the target and along the history, by one lookup, as the pipeline's own transform does it."""
+        """Encode the target and the history by one lookup, as the pipeline's own transform does."""
         both = tf.concat([raw[name][:, tf.newaxis], _newest(raw[f"history_{name}"])], axis=1)
         ids = tft.apply_vocabulary(both, paths[name], num_oov_buckets=1) + 1
         return ids[:, 0], tf.where(known, ids[:, 1:], 0)
@@ -63,12 +65,12 @@ def _preprocess(raw: dict[str, Any]) -> dict[str, tf.Tensor]:
 
 
 def rows() -> list[dict[str, Any]]:
-    """A dozen rows, "é7" and "東京" among the items."""
+    """Return a dozen rows, with "é7" and "東京" among the items."""
     items = ["i0", "i1", "i2", "é7", "東京", "i5"]
-    made = []
+    rows = []
     for number in range(12):
         past = [items[(number + step) % 6] for step in range(number % 6)]
-        made.append(
+        rows.append(
             {
                 "user": f"u{number % 3}",
                 "item": items[number % 6],
@@ -80,11 +82,11 @@ def rows() -> list[dict[str, Any]]:
                 "history_age": [10**step for step in range(len(past), 0, -1)],
             }
         )
-    return made
+    return rows
 
 
 def parsed(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The raw features of `rows` as parsing gives them, labels not among them."""
+    """Return the raw features of `rows` as parsing returns them, without labels."""
 
     def ragged(name: str, dtype: tf.DType) -> tf.SparseTensor:
         return tf.ragged.constant([row.get(name, []) for row in rows], dtype=dtype, ragged_rank=1).to_sparse()
@@ -97,7 +99,7 @@ def parsed(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def serialized(rows: list[dict[str, Any]]) -> list[bytes]:
-    """`rows` as serialized examples, written without the code under test."""
+    """Return `rows` as serialized examples, written without the code under test."""
     texts = []
     for row in rows:
         example = tf.train.Example()
@@ -115,7 +117,7 @@ def serialized(rows: list[dict[str, Any]]) -> list[bytes]:
 
 
 def inputs(transform_output: tft.TFTransformOutput, with_users: bool = False) -> ModelInputs:
-    """Rows of a table: the vocabulary, one out-of-vocabulary bucket, padding."""
+    """Return the inputs of a model. A table has rows for the vocabulary, one out-of-vocabulary bucket, and padding."""
     size = {name: transform_output.vocabulary_size_by_name(name) + 2 for name in ("item", "category", "tags", "user")}
     return ModelInputs(
         tasks=("click",),
@@ -131,7 +133,13 @@ def inputs(transform_output: tft.TFTransformOutput, with_users: bool = False) ->
     )
 
 
+def shared(factory: pytest.TempPathFactory) -> tft.TFTransformOutput:
+    """Return the transform graph that all tests of a run share, and none may change."""
+    return tft.TFTransformOutput(str(shared_folder(factory, "transform", make)))
+
+
 def make(folder: Path) -> tft.TFTransformOutput:
+    """Analyse the rows, and write the transform graph into `folder`."""
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(WITH_LABELS))
     labelled = [row | {"label_click": float(number % 2)} for number, row in enumerate(rows())]
     with (

@@ -29,7 +29,7 @@ from tests.serving import every_input, transformed
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    output: TFTransformOutput = transformed.make(tmp_path_factory.mktemp("transform"))
+    output: TFTransformOutput = transformed.shared(tmp_path_factory)
     inputs = transformed.inputs(output)
     keras.utils.set_random_seed(1)
     folder = tmp_path_factory.mktemp("model") / "exported"
@@ -121,9 +121,11 @@ def test_a_server_that_already_runs_can_be_asked(made: tuple[Path, list[str]], t
         assert [reason.partition(" should ")[0] for reason in both.reasons] == ["the model", "the server"]
 
 
-def test_a_server_that_answers_otherwise_is_found_out(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+def test_a_server_that_answers_otherwise_is_found_out(
+    made: tuple[Path, list[str]], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """The server serves a model of other weights under the version that it was given."""
-    output = transformed.make(tmp_path / "transform")
+    output = transformed.shared(tmp_path_factory)
     inputs = transformed.inputs(output)
     keras.utils.set_random_seed(2)
     other = tmp_path / "other"
@@ -156,7 +158,7 @@ def test_a_server_that_answers_otherwise_is_found_out(made: tuple[Path, list[str
 @pytest.fixture(scope="module")
 def matcher(made: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """Finds the nearest of five items; asked with the rows of the ranker's examples."""
-    output: TFTransformOutput = transformed.make(tmp_path_factory.mktemp("transform"))
+    output: TFTransformOutput = transformed.shared(tmp_path_factory)
     inputs = transformed.inputs(output)
     keras.utils.set_random_seed(1)
     random = np.random.default_rng(1)

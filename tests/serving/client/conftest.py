@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import pytest
+from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from interestflow.serving.description import Description
 from interestflow.serving.export.ranker import export_ranker
@@ -23,15 +24,15 @@ LENGTHS = {
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop(transform_output: TFTransformOutput, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the model `shop`, which has version 1."""
-    output = transformed.make(tmp_path_factory.mktemp("transform"))
-    inputs = transformed.inputs(output)
+    inputs = transformed.inputs(transform_output)
     keras.utils.set_random_seed(1)
     base = tmp_path_factory.mktemp("models") / "shop"
     description = Description(LENGTHS, (4, 8), 5, ("item", "user"))
     provenance = {"fingerprint": "abc"}
-    export_ranker(EveryInput(inputs), output, transformed.RAW_SPEC, inputs, str(base / "1"), provenance, description)
+    folder = str(base / "1")
+    export_ranker(EveryInput(inputs), transform_output, transformed.RAW_SPEC, inputs, folder, provenance, description)
     return base
 
 

@@ -18,6 +18,7 @@ from interestflow.serving.scorer import Scorer
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
 from tests.serving import transformed
+from tests.serving.client.described_models import NAME, DescribedRanker
 
 USER = {"user": "u1", "history_item": ["i0", "東京"], "history_category": ["c0", "c1"], "history_age": [500, 20]}
 CANDIDATES = [
@@ -150,13 +151,14 @@ def test_nobody_there_is_one_sentence() -> None:
         client.status()
 
 
-def test_a_server_that_starts_late_is_asked_again(shop: Path) -> None:
+def test_a_server_that_starts_late_is_asked_again(tmp_path: Path) -> None:
+    DescribedRanker().write(tmp_path)
     late = free_port()
-    server = Server(ServerOptions(one_model("shop", str(shop)), port=late, poll_seconds=0))
+    server = Server(ServerOptions(one_model(NAME, str(tmp_path)), port=late, poll_seconds=0))
     starting = threading.Timer(0.5, server.start)
     starting.start()
-    with Client(f"127.0.0.1:{late}", "shop", timeout=30, retries=30) as client:
-        assert client.rank(USER, CANDIDATES).version == 1
+    with Client(f"127.0.0.1:{late}", NAME, timeout=30, retries=30) as client:
+        assert client.rank({"device": "tv"}, ["i1", "i2"]).version == 1
     starting.join()
     server.stop(1.0)
 
@@ -169,20 +171,20 @@ def test_time_is_the_limit_of_all_attempts_together() -> None:
     assert time.monotonic() - began < 2.0  # a hundred attempts would take longer
 
 
-def test_a_new_version_is_asked_as_it_wants_to_be(shop: Path, tmp_path: Path) -> None:
-    base = tmp_path / "shop"
-    shutil.copytree(shop / "1", base / "1")
+def test_a_new_version_is_asked_as_it_wants_to_be(tmp_path: Path) -> None:
+    base, user, candidates = tmp_path / NAME, {"device": "tv"}, ["i1", "i2"]
+    DescribedRanker().write(base)
     with (
-        Server(ServerOptions(one_model("shop", str(base)), poll_seconds=0.05)) as server,
-        Client(f"127.0.0.1:{server.port}", "shop", timeout=20) as client,
+        Server(ServerOptions(one_model(NAME, str(base)), poll_seconds=0.05)) as server,
+        Client(f"127.0.0.1:{server.port}", NAME, timeout=20) as client,
     ):
-        assert client.rank(USER, CANDIDATES).version == 1
-        shutil.copytree(shop / "1", base / "coming")
+        assert client.rank(user, candidates).version == 1
+        shutil.copytree(base / "1", base / "coming")
         (base / "coming").rename(base / "2")
         end = time.monotonic() + 20
-        while client.rank(USER, CANDIDATES).version == 1 and time.monotonic() < end:
+        while client.rank(user, candidates).version == 1 and time.monotonic() < end:
             time.sleep(0.05)
-        assert client.rank(USER, CANDIDATES).version == 2
+        assert client.rank(user, candidates).version == 2
         assert client.metadata().version == 2
 
 

@@ -30,7 +30,8 @@ from interestflow.serving.client import Client, ClientError
 from interestflow.serving.server.configuration import ServerOptions, read_batching, read_models
 from interestflow.serving.server.server import Server
 from tests.serving.conformance.prepare import BATCHING, exported_config
-from tests.serving.conformance.write_exported import FAMILIES, read_arrays, write_exported
+from tests.serving.conformance.write_exported import FAMILIES, write_exported
+from tests.serving.exported_cases import ExportedModels, read_arrays
 
 TOLERANCE = 1e-5
 TOGETHER = 16
@@ -51,14 +52,16 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, exported_models: ExportedModels
+) -> Path:
     given = request.config.getoption("--folder")
     if request.config.getoption("--target") or request.config.getoption("--batching-target"):
         if given is None:
             pytest.skip("needs --folder, which prepare.py wrote")
         return Path(given) / "exported"
     folder = tmp_path_factory.mktemp("exported")
-    write_exported(folder)
+    write_exported(folder, exported_models)
     return folder
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-import numpy as np
-
 from tests.serving import transformed
-from tests.serving.exported_cases import Case, write
+from tests.serving.exported_cases import Case, ExportedModels, write_case
 
 FAMILIES = {
     "exported_ranker": "din",
@@ -18,24 +17,22 @@ FAMILIES = {
 """A registered model of each, by the name under which it is served."""
 
 
-def write_exported(folder: Path) -> dict[str, str]:
-    """Write the models below `folder`; return the base path of each by the name under which it is served."""
+def write_exported(folder: Path, models: ExportedModels | None = None) -> dict[str, str]:
+    """Write the models below `folder`; return the base path of each by the name under which it is served.
+
+    Args:
+        folder: folder to write to.
+        models: models to copy; they are exported anew where None.
+    """
     folder = folder.resolve()
-    output = transformed.make(folder / "transform")
+    output = transformed.make(folder / "transform") if models is None else None
     for name, model in FAMILIES.items():
-        case = Case(model, output)
-        write(case, folder / "asked" / name, folder / name / "1")
-        answers = folder / "expected" / name
-        answers.mkdir(parents=True, exist_ok=True)
-        for signature, outputs in case.expected.items():
-            np.savez(answers / f"{signature}.npz", **outputs)
+        if models is None:
+            source = folder / "cases" / name
+            write_case(Case(model, output), source)
+        else:
+            source = models.folder(model)
+        for kind in ("asked", "expected"):
+            shutil.copytree(source / kind, folder / kind / name)
+        shutil.copytree(source / "model", folder / name / "1")
     return {name: str(folder / name) for name in FAMILIES}
-
-
-def read_arrays(folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Arrays by name, of each signature that has a file in `folder`."""
-    found = {}
-    for file in sorted(folder.glob("*.npz")):
-        arrays = np.load(file, allow_pickle=True)
-        found[file.stem] = {name: arrays[name] for name in arrays.files}
-    return found

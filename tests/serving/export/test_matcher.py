@@ -81,9 +81,8 @@ def encoded(output: TFTransformOutput, inputs: ModelInputs) -> dict[str, np.ndar
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    output = transformed.make(tmp_path_factory.mktemp("transform"))
-    inputs = transformed.inputs(output)
+def exported(transform_output: TFTransformOutput, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    inputs = transformed.inputs(transform_output)
     keras.utils.set_random_seed(3)
     random = np.random.default_rng(3)
     tensors = {"item": np.arange(inputs.item_rows)}
@@ -96,9 +95,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
         weight.assign(random.normal(size=weight.shape, scale=0.7))
     folder = tmp_path_factory.mktemp("model")
     ids = np.array([item.encode() for item in IDS], object)
-    items = IndexedItems.encode(matcher, ids, encoded(output, inputs))
+    items = IndexedItems.encode(matcher, ids, encoded(transform_output, inputs))
     about = {"fingerprint": "abc", "model": {"name": "comirec"}}
-    export_matcher(matcher, output, transformed.RAW_SPEC, inputs, items, str(folder), about)
+    export_matcher(matcher, transform_output, transformed.RAW_SPEC, inputs, items, str(folder), about)
     return Exported(folder)
 
 

@@ -90,13 +90,13 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileClient]:
         for name in MODELS
     )
     config.write_text(f"model_config_list {{\n{entries}}}\n")
-    process = ServeProcess(config, "--rest-port", "0")
-    client = HostileClient(process)
-    yield client
-    worst = max(client.peaks, key=lambda name: client.peaks[name])
-    print(f"\nidle {client.idle_megabytes:.0f} MB; most beyond it: {client.peaks[worst]:.0f} MB by {worst}")
-    client.close()
-    assert process.terminate(60) == 0
+    with ServeProcess(config, "--rest-port", "0") as process:
+        client = HostileClient(process)
+        yield client
+        worst = max(client.peaks, key=lambda name: client.peaks[name])
+        print(f"\nidle {client.idle_megabytes:.0f} MB; most beyond it: {client.peaks[worst]:.0f} MB by {worst}")
+        client.close()
+        assert process.terminate(60) == 0
 
 
 @pytest.mark.parametrize("name", hostile.REFUSED)

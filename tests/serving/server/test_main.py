@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from interestflow.serving.warm_up import write_warm_up
-from tests.serving.server.serve_process import ServeProcess
+from tests.serving.server.serve_process import START_SECONDS, ServeProcess
 from tests.serving.server.small_models import request
 
 pytestmark = pytest.mark.end_to_end
@@ -83,9 +83,11 @@ def ask_slowly_over_rest(process: ServeProcess) -> Callable[[], None]:
 
 
 def test_it_ends_within_its_grace_period_whatever_its_clients_do() -> None:
-    process = ServeProcess(DOUBLE, "--rest-port", "0", "--grace-seconds", str(GRACE_SECONDS))
-    process.wait_for("double: version")
-    with contextlib.ExitStack() as stack:
+    with (
+        ServeProcess(DOUBLE, "--rest-port", "0", "--grace-seconds", str(GRACE_SECONDS)) as process,
+        contextlib.ExitStack() as stack,
+    ):
+        process.wait_for("double: version")
         for misbehave in (stall_grpc_upload, stall_http_upload, ask_slowly, ask_slowly_over_rest):
             stack.callback(misbehave(process))
         assert process.terminate(END_SECONDS) == 0
@@ -94,10 +96,12 @@ def test_it_ends_within_its_grace_period_whatever_its_clients_do() -> None:
 
 
 def test_a_request_that_ends_within_the_grace_period_is_answered() -> None:
-    process = ServeProcess(DOUBLE, "--no-rest", "--grace-seconds", "60")
-    process.wait_for("double: version")
     asked = request(name="double", signature="slow", seconds=np.float32([2.0]))
-    with grpc.insecure_channel(f"127.0.0.1:{process.port()}") as channel:
+    with (
+        ServeProcess(DOUBLE, "--no-rest", "--grace-seconds", "60") as process,
+        grpc.insecure_channel(f"127.0.0.1:{process.port()}") as channel,
+    ):
+        process.wait_for("double: version")
         grpc.channel_ready_future(channel).result(20)
         call: Any = channel.unary_unary(PREDICT, request_serializer=type(asked).SerializeToString).future(asked)
         time.sleep(0.5)
@@ -108,16 +112,16 @@ def test_a_request_that_ends_within_the_grace_period_is_answered() -> None:
 def test_it_ends_while_it_loads(tmp_path: Path) -> None:
     shutil.copytree(DOUBLE / "1", tmp_path / "double" / "1")
     write_warm_up(tmp_path / "double" / "1", [request(name="double", signature="slow", seconds=np.float32([600.0]))])
-    process = ServeProcess(tmp_path / "double", "--no-rest", "--grace-seconds", str(GRACE_SECONDS))
-    process.wait_for("gRPC on")
-    assert process.terminate(END_SECONDS) == 0
+    with ServeProcess(tmp_path / "double", "--no-rest", "--grace-seconds", str(GRACE_SECONDS)) as process:
+        process.wait_for("gRPC on")
+        assert process.terminate(END_SECONDS) == 0
     assert not [line for line in process.lines if "Traceback" in line]
 
 
 def test_what_keeps_it_from_starting_is_one_sentence() -> None:
-    process = ServeProcess(DOUBLE, "--no-rest", "--tls-certificate", "server.pem", "--tls-key", "server.key")
-    assert process.process.wait(60) == 1
-    assert process.wait_for("error:").strip() == (
-        "error: the certificate server.pem cannot be read: No such file or directory"
-    )
+    with ServeProcess(DOUBLE, "--no-rest", "--tls-certificate", "server.pem", "--tls-key", "server.key") as process:
+        assert process.process.wait(START_SECONDS) == 1
+        assert process.wait_for("error:").strip() == (
+            "error: the certificate server.pem cannot be read: No such file or directory"
+        )
     assert len(process.lines) == 1
