@@ -99,8 +99,7 @@ class Model:
         self.aspired = numbers
 
     def next_action(self) -> Action | None:
-        """Return what TensorFlow Serving's policy `AvailabilityPreservingPolicy` would do next; None where there is
-        nothing to do.
+        """Return the next action of TensorFlow Serving's `AvailabilityPreservingPolicy`; None where there is none.
 
         A version that is no longer aspired is unloaded once an aspired one answers, or where none is aspired. Of those
         to load, the newest is first.
