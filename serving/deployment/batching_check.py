@@ -7,7 +7,9 @@ description that the model carries, so batching is refused for a model with an a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from tensorflow.core.framework import tensor_shape_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from interestflow.serving.deployment.config import BatchingConfig
 from interestflow.serving.deployment.errors import ModelFolderError
@@ -18,14 +20,17 @@ PREDICT = "predict"
 
 
 def check_batching(
-    folder: str, signatures: Mapping[str, Any], description: Description | None, batching: BatchingConfig
+    folder: str,
+    signatures: Mapping[str, meta_graph_pb2.SignatureDef],
+    description: Description | None,
+    batching: BatchingConfig,
 ) -> None:
     """Check that requests to every signature of one version have equal shapes.
 
     Args:
         folder: the folder of the version, for messages.
         signatures: its SignatureDef by key.
-        description: what the model tells its clients, or None.
+        description: the model's description for clients, or None.
         batching: the section `deployment.batching`.
 
     Raises:
@@ -64,15 +69,17 @@ def check_batching(
                 _check_rows_axis(f"{folder}, signature {key!r}, output {name!r}", info.tensor_shape)
 
 
-def _check_rows_axis(place: str, shape: Any) -> None:
-    """Batches are joined and split along the first axis, so it has to be there and be free."""
+def _check_rows_axis(place: str, shape: tensor_shape_pb2.TensorShapeProto) -> None:
+    """Check that a tensor has a first axis of any size, along which batches are joined and split."""
     if shape.unknown_rank or not shape.dim or shape.dim[0].size >= 0:
         sizes = ["?" if dimension.size < 0 else str(dimension.size) for dimension in shape.dim]
         received = "an unknown shape" if shape.unknown_rank else f"the shape [{', '.join(sizes)}]"
         raise ModelFolderError(f"{place} should have any number of rows for `deployment.batching`, received {received}")
 
 
-def _described_axes(key: str, name: str, signatures: Mapping[str, Any], description: Description) -> int:
+def _described_axes(
+    key: str, name: str, signatures: Mapping[str, meta_graph_pb2.SignatureDef], description: Description
+) -> int:
     """Count the axes beyond the first whose sizes clients take from the description."""
     described = int(name in description.lengths)
     if key == RANK and description.candidate_sizes and PREDICT in signatures:

@@ -1,4 +1,4 @@
-"""What keeps deployment files from being rendered."""
+"""Errors that prevent the rendering of deployment files."""
 
 from __future__ import annotations
 

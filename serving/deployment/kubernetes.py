@@ -26,7 +26,7 @@ from interestflow.serving.deployment.tf_serving import (
 
 PROBE_SECONDS = 5
 LEAVING_SECONDS = CONNECTION_SECONDS * 11 // 10 + CONNECTION_GRACE_SECONDS
-"""By then every client has another pod: gRPC lets a connection live up to a tenth longer than its age limit."""
+"""Seconds after which every client has another pod: gRPC keeps a connection up to a tenth longer than its age limit."""
 USER = 10001
 """Any user but root; TensorFlow Serving only needs to read."""
 Manifest = dict[str, Any]
@@ -76,7 +76,7 @@ def _config_map(name: str, config: DeploymentConfig) -> Manifest:
 
 def _deployment(name: str, config: DeploymentConfig) -> Manifest:
     files = _files(name, config)
-    # These two are read at the start only, so a change of them needs new pods; models.config is read while pods run.
+    # These two are only read at the start, so a change of them needs new pods; models.config is read while pods run.
     read_once = files.get(BATCHING_PARAMETERS, "") + files[MONITORING_CONFIG]
     annotations = {
         "prometheus.io/scrape": "true",
@@ -165,7 +165,7 @@ def _container(name: str, config: DeploymentConfig, volumes: dict[str, tuple[str
         "env": environment,
         "resources": {"requests": {"cpu": config.cpu, "memory": config.memory}, "limits": limits},
         **_probes(name, config),
-        # SIGTERM ends the server in the midst of requests, so clients are first given the time to leave.
+        # SIGTERM ends the server during requests, so clients first get the time to leave.
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(LEAVING_SECONDS)]}}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -186,8 +186,7 @@ def _probes(name: str, config: DeploymentConfig) -> Manifest:
     # REST, because gRPC's health service is off unless a flag of newer versions turns it on, and Kubernetes cannot ask
     # it over TLS. The metadata, because the model's own path answers 200 even when no version of it is left.
     serves = {"httpGet": {"path": metadata_path(name), "port": "rest"}, "timeoutSeconds": 5}
-    # A new process would not bring back a version that is gone, so that the liveness probe asks whether there is an
-    # answer at all.
+    # A new process would not bring back a missing version, so the liveness probe only asks whether the server answers.
     answers = {"httpGet": {"path": f"/v1/models/{name}", "port": "rest"}, "timeoutSeconds": 5}
     return {
         "startupProbe": {
@@ -196,7 +195,7 @@ def _probes(name: str, config: DeploymentConfig) -> Manifest:
             "failureThreshold": -(-config.startup_seconds // PROBE_SECONDS),
         },
         "readinessProbe": {**serves, "periodSeconds": PROBE_SECONDS, "failureThreshold": 2},
-        # A minute: to end a server that is only busy would make the others busier.
+        # A minute: ending a server that is only busy would make the others busier.
         "livenessProbe": {**answers, "periodSeconds": 10, "failureThreshold": 6},
     }
 

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving is started with: its flags, and its own configuration files."""
+"""Flags and configuration files of TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MODELS_CONFIG, BATCHING_PARAMETERS, MONITORING_CONFIG = "models.config", "batchi
 SSL_CONFIG = "ssl.config"
 METRICS = "/monitoring/prometheus/metrics"
 BUCKET_RETRIES, BUCKET_RETRY_SECONDS = 4, 15
-"""A minute in all, for a version to be complete."""
+"""Retries for a minute in all, by when a version in a bucket should be complete."""
 CONNECTION_SECONDS, CONNECTION_GRACE_SECONDS = 30, 10
-"""A connection ends after the first, and its last requests have the second. The client then connects anew, perhaps to
-another server."""
+"""Age limit of a connection, and the time for its last requests to end. The client then reconnects, perhaps to another
+server."""
 
 
 def server_files(name: str, base_path: str, config: DeploymentConfig) -> dict[str, str]:
@@ -64,16 +64,16 @@ def server_flags(config: DeploymentConfig) -> list[str]:
         f"--model_config_file_poll_wait_seconds={config.poll_seconds}",
         f"--file_system_poll_wait_seconds={config.poll_seconds}",
         f"--monitoring_config_file={CONFIG_FOLDER}/{MONITORING_CONFIG}",
-        # Requests beyond these are refused, and the default, four for each CPU, is too few for a busy pod.
+        # Requests beyond this limit are refused, and the default, four for each CPU, is too low for a busy pod.
         f"--grpc_max_threads={config.max_grpc_threads}",
         *_load_retries(config),
-        # When the server starts nothing is loaded yet, and it would end because of the labels.
+        # When the server starts nothing is loaded yet, so labels would end it.
         "--allow_version_labels_for_unavailable_models=true",
-        # A client keeps to one connection, hence to one pod: new pods would get no requests, old ones could not end.
+        # A client uses one connection, hence one pod: new pods would get no requests, and old ones could not end.
         f"--grpc_channel_arguments={','.join(f'{key}={value}' for key, value in connections.items())}",
     ]
     if config.batching is not None:
-        # Neither goes without the other: a file without the flag ends the server at its start.
+        # They need each other: a file without the flag ends the server at its start.
         flags += ["--enable_batching=true", f"--batching_parameters_file={CONFIG_FOLDER}/{BATCHING_PARAMETERS}"]
     if config.uses_tls:
         flags.append(f"--ssl_config_file={TLS_FOLDER}/{SSL_CONFIG}")
@@ -94,11 +94,11 @@ def metadata_path(name: str) -> str:
 
 
 def _load_retries(config: DeploymentConfig) -> list[str]:
-    """Return how often TensorFlow Serving tries a version that does not load.
+    """Return the flags for how often TensorFlow Serving retries a version that does not load.
 
-    With the default, five retries a minute apart, a broken version keeps newer ones from being loaded for minutes. From
-    a folder none is needed, since a version is moved there whole. In a bucket it appears file by file: without a retry,
-    a version would be given up for good that is incomplete when the server looks.
+    With the default, five retries a minute apart, a broken version keeps newer ones from being loaded for minutes. A
+    folder needs no retries, since complete versions are moved into it. In a bucket a version appears file by file:
+    without retries, the server would give up for good a version that is incomplete when it looks.
     """
     if config.model_path.startswith("/"):
         return ["--max_num_load_retries=0"]
@@ -121,6 +121,6 @@ def _models_config(name: str, base_path: str, config: DeploymentConfig) -> str:
 
 
 def _batching_parameters(batching: BatchingConfig) -> str:
-    # `allowed_batch_sizes` stays out, since a request without rows then ends the server, and so does
-    # `pad_variable_length_inputs`, which fills histories up with a behaviour.
+    # Left out are `allowed_batch_sizes`, with which a request without rows ends the server, and
+    # `pad_variable_length_inputs`, which pads histories with a behaviour.
     return "".join(f"{key} {{ value: {value} }}\n" for key, value in batching)

@@ -1,8 +1,8 @@
 """Checks of the warm-up requests that lie beside a model.
 
-AVAILABLE proves nothing of a version that answered no request, and one request that it cannot answer keeps TensorFlow
-Serving from starting. So the warm-up file has to use every signature, and what can be seen of a request without
-answering it is checked.
+A version that answered no request may become AVAILABLE although it cannot answer any, and one request that it cannot
+answer keeps TensorFlow Serving from starting. So the warm-up file has to use every signature, and each request is
+checked as far as possible without answering it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from interestflow.serving.deployment.config import BatchingConfig
 from interestflow.serving.deployment.errors import ModelFolderError
@@ -22,7 +24,9 @@ from interestflow.serving.warm_up import MAX_REQUESTS, WARM_UP, read_warm_up
 DEFAULT_SIGNATURE = "serving_default"
 
 
-def check_warm_up(folder: str, signatures: Mapping[str, Any], batching: BatchingConfig | None) -> None:
+def check_warm_up(
+    folder: str, signatures: Mapping[str, meta_graph_pb2.SignatureDef], batching: BatchingConfig | None
+) -> None:
     """Check the warm-up file of one version.
 
     Args:
@@ -56,7 +60,10 @@ def check_warm_up(folder: str, signatures: Mapping[str, Any], batching: Batching
 
 
 def _check_request(
-    place: str, log: Any, signatures: Mapping[str, Any], batching: BatchingConfig | None
+    place: str,
+    log: prediction_log_pb2.PredictionLog,
+    signatures: Mapping[str, meta_graph_pb2.SignatureDef],
+    batching: BatchingConfig | None,
 ) -> Iterable[str]:
     """Check one record, named `place` in messages, and return the signatures that it uses."""
     kind = log.WhichOneof("log_type")
@@ -78,7 +85,7 @@ def _check_request(
     return used
 
 
-def _check_input_names(place: str, request: Any, signature: Any) -> None:
+def _check_input_names(place: str, request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> None:
     expected, received = sorted(signature.inputs), sorted(request.inputs)
     if expected != received:
         raise ModelFolderError(
@@ -100,7 +107,7 @@ def _check_rows(place: str, rows: set[int], batching: BatchingConfig) -> None:
             )
 
 
-def _rows_of_tensors(request: Any) -> set[int]:
+def _rows_of_tensors(request: predict_pb2.PredictRequest) -> set[int]:
     shapes = [tensor.tensor_shape.dim for tensor in request.inputs.values()]
     return {shape[0].size for shape in shapes if shape}
 

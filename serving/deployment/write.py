@@ -31,8 +31,8 @@ class Rendering:
     """What was rendered.
 
     Attributes:
-        files: the files that were written.
-        notes: sentences for the person who asked: what was checked, and what is still to do.
+        files: paths of the files that were written.
+        notes: sentences for the user: what was checked, and what is still to do.
     """
 
     files: list[Path]
@@ -49,8 +49,8 @@ def write_deployment(
         config: the section `deployment`.
         models: the folder with the model's versions, on any file system that TensorFlow reads. The Compose file mounts
             it, and is left out where it is not local.
-        folder: where to write; it is made if need be.
-        unchecked: leaves the folder `models` unread.
+        folder: folder to write to; it is created if needed.
+        unchecked: whether to skip the check of the folder `models`.
 
     Returns:
         The files (`kubernetes.yaml`, `compose.yaml`, TensorFlow Serving's own in `config`, and `tls/ssl.config` with
@@ -103,7 +103,7 @@ def _write_files(folder: Path, files: dict[str, str]) -> list[Path]:
 
 
 def _write_file(path: Path, text: str, mode: int) -> None:
-    """Replace the file at once: a server that polls it never reads the half of it."""
+    """Replace the file at once, so that a server that polls it never reads an incomplete one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

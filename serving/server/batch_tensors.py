@@ -1,4 +1,4 @@
-"""Joins the tensors of requests into those of a batch, and splits the outputs, as TensorFlow Serving does."""
+"""Joining of requests' tensors into a batch, and splitting of its outputs, as TensorFlow Serving does."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def join(requests: Sequence[Arrays], pads: bool, size: int, feed_name: Callable[
 
     Args:
         requests: inputs of each request, of the same names and dtypes, at least one row each.
-        pads: whether axes after the first are filled up to the longest with the first value of a tensor, as
-            `pad_variable_length_inputs` asks. That value may be a real one, so that answers may be wrong.
-        size: rows of the batch. Those that are missing repeat the first of the last request.
+        pads: whether axes after the first are padded to the longest with the first value of a tensor, as
+            `pad_variable_length_inputs` asks. That value may be a real one, so that outputs may be wrong.
+        size: rows of the batch. Missing ones repeat the first row of the last request.
         feed_name: returns the name that an input has in the graph.
 
     Raises:
@@ -91,9 +91,9 @@ def split(outputs: Arrays, rows: Sequence[int], size: int) -> list[dict[str, np.
 
 
 def _pad(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Fill axes after the first up to the longest, with each array's first value."""
+    """Pad axes after the first to the longest, with each array's first value."""
     if len({array.ndim for array in arrays}) > 1:
-        return list(arrays)  # of different ranks, which `join` refuses
+        return list(arrays)  # different ranks, which `join` refuses
     if arrays[0].ndim > MAX_PADDED_AXES:
         raise invalid(f"Only tensors with rank from 1 to {MAX_PADDED_AXES} can be padded.")
     longest = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for array in arrays), strict=True))
@@ -107,5 +107,5 @@ def _pad_to(array: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         if not len(array) or 0 in sizes:
             return np.empty((len(array), *sizes), array.dtype)
         raise invalid("Got empty tensor in batch of non-empty tensors.")
-    widths = [(0, 0), *((0, size - have) for size, have in zip(sizes, array.shape[1:], strict=True))]
+    widths = [(0, 0), *((0, size - current) for size, current in zip(sizes, array.shape[1:], strict=True))]
     return np.pad(array, widths, constant_values=array.flat[0])

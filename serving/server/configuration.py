@@ -1,4 +1,4 @@
-"""The server's options, and the text files in which TensorFlow Serving keeps its own."""
+"""Options of the server, and TensorFlow Serving's own configuration files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from google.protobuf.message import Message
 from tensorflow_serving.config import model_server_config_pb2
 
 from interestflow.serving.server.errors import ServerConfigurationError
@@ -19,13 +20,14 @@ AllowReload = Literal["never", "with-certificate", "anyone"]
 class Batching:
     """TensorFlow Serving's `batching_parameters.txt`, with its defaults.
 
-    max_batch_size: most rows in a batch.
-    batch_timeout_micros: longest time that a batch waits for more requests.
-    max_enqueued_batches: batches that may wait for a thread; requests beyond them are rejected.
-    num_batch_threads: batches that run at the same time.
-    allowed_batch_sizes: rising, ends in `max_batch_size`; a batch is filled up to the next of them.
-    pad_variable_length_inputs: whether requests whose other axes differ are joined, padded with each tensor's first
-        value.
+    Attributes:
+        max_batch_size: most rows in a batch.
+        batch_timeout_micros: longest time that a batch waits for more requests, in microseconds.
+        max_enqueued_batches: batches that may wait for a thread; requests beyond them are rejected.
+        num_batch_threads: batches that run at the same time.
+        allowed_batch_sizes: ascending sizes that end in `max_batch_size`; a batch is padded to the next of them.
+        pad_variable_length_inputs: whether requests whose other axes differ are joined, padded with each tensor's
+            first value.
     """
 
     max_batch_size: int = 1000
@@ -47,14 +49,14 @@ class TLS:
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """How to serve.
+    """Settings of a server.
 
     Models:
         models: the models to serve, as TensorFlow Serving's `models.config` has them.
         models_path: the file that `models` was read from; None where there is none.
         models_poll_seconds: seconds between checks of `models_path` for changes; 0 reads it once.
         poll_seconds: seconds between checks for new versions; 0 checks once.
-        load_retries: how often loading a version is tried again after it failed. Meanwhile the version is LOADING and
+        load_retries: number of retries after loading a version failed. Meanwhile the version is LOADING and
             nothing else of its model is loaded. TensorFlow Serving's default is 5; a local server has 0, so that an
             error shows at once.
         load_retry_seconds: seconds between two attempts to load a version.
@@ -141,7 +143,7 @@ def read_models(path: str | Path) -> model_server_config_pb2.ModelServerConfig:
     Raises:
         ServerConfigurationError: naming the file and what is wrong in it.
     """
-    config = _parsed(path, model_server_config_pb2.ModelServerConfig())
+    config = _parse_file(path, model_server_config_pb2.ModelServerConfig())
     problem = find_problem(config)
     if problem is not None:
         raise ServerConfigurationError(f"{path}: {problem}")
@@ -149,9 +151,9 @@ def read_models(path: str | Path) -> model_server_config_pb2.ModelServerConfig:
 
 
 def find_problem(config: model_server_config_pb2.ModelServerConfig) -> str | None:
-    """Say in a sentence why a configuration of models cannot be served; None where it can.
+    """Return in a sentence why a configuration of models cannot be served; None where it can.
 
-    What TensorFlow Serving refuses is refused, and so is a model without a name, which it would serve to nobody.
+    Whatever TensorFlow Serving refuses is refused, and so is a model without a name, which it would serve to nobody.
     """
     if config.WhichOneof("config") != "model_config_list":
         return "`model_config_list` should be given; custom configurations are not supported"
@@ -175,7 +177,7 @@ def read_batching(path: str | Path) -> Batching:
     Raises:
         ServerConfigurationError: naming the file and what is wrong in it.
     """
-    message: Any = _parsed(path, _batching_message())
+    message: Any = _parse_file(path, _batching_message())
     given: dict[str, Any] = {
         field.name: getattr(message, field.name).value
         for field, _ in message.ListFields()
@@ -197,7 +199,7 @@ def read_batching(path: str | Path) -> Batching:
     return batching
 
 
-def _parsed(path: str | Path, message: Any) -> Any:
+def _parse_file(path: str | Path, message: Message) -> Any:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -208,7 +210,7 @@ def _parsed(path: str | Path, message: Any) -> Any:
         raise ServerConfigurationError(f"{path}, line {error.GetLine()}: {error}") from None
 
 
-def _batching_message() -> Any:
+def _batching_message() -> Message:
     """Return TensorFlow Serving's message BatchingParameters, which its Python package leaves out."""
     int64, text = wrappers_pb2.Int64Value.DESCRIPTOR.full_name, wrappers_pb2.StringValue.DESCRIPTOR.full_name
     fields = {

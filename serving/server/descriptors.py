@@ -1,4 +1,4 @@
-"""Shares a process's file descriptors between HTTP and gRPC."""
+"""Division of a process's file descriptors between HTTP and gRPC."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ RESERVED = 128
 """Descriptors for the process itself: models that are loaded, logs, the event loops."""
 MAX_CONNECTIONS = 10_000
 MAX_DESCRIPTORS = 65_536
-"""Limit that is asked for at most; far higher ones only cost memory."""
+"""Highest limit to request; far higher ones only cost memory."""
 
 
 def raise_descriptor_limit() -> int:
@@ -23,11 +23,11 @@ def raise_descriptor_limit() -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (OSError, ValueError):
-            return soft  # some systems allow less than they say
+            return soft  # some systems allow less than they report
         return wanted
     return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
 def connection_limit(descriptors: int) -> int:
-    """Return how many of `descriptors` the connections of HTTP may use, and as many those of gRPC."""
+    """Return how many of `descriptors` HTTP connections may use; gRPC may use as many."""
     return max(1, min((descriptors - RESERVED) // 2, MAX_CONNECTIONS))

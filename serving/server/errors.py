@@ -1,4 +1,4 @@
-"""What a request, or the server's own configuration, is refused with."""
+"""Errors of requests and of the server's own configuration."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import grpc
 import tensorflow as tf
 
 MAX_MESSAGE_BYTES = 2000
-"""A status message travels in the headers, of which gRPC accepts 8 KB and in which bytes beyond ASCII take three."""
+"""Most bytes of a status message. It is sent in the headers, of which gRPC accepts 8 KB and in which bytes beyond ASCII
+take three."""
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 FUNCTIONS = re.compile(r"^(\{\{function_node [^}]*\}\}\s*)+")
 FIRST_ROOT_ERROR = re.compile(r"^\d+ root error\(s\) found\.\s*\(0\) [A-Z_]+: (?P<message>[^\n]*)")
 
 
 class ServingError(Exception):
-    """An answer other than the one asked for: a gRPC status code and one sentence.
+    """A request that cannot be answered: a gRPC status code and one sentence.
 
     Args:
         code: status of the call.
-        message: why; cut where it is longer than a status message can be.
+        message: reason, cut to the length of a status message.
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
@@ -30,7 +31,7 @@ class ServingError(Exception):
 
 
 class ServerConfigurationError(Exception):
-    """A file or an option that the server cannot start with; the message names it."""
+    """A file or an option with which the server cannot start; the message names it."""
 
 
 def invalid(message: str) -> ServingError:
@@ -39,15 +40,15 @@ def invalid(message: str) -> ServingError:
 
 
 def not_found(message: str) -> ServingError:
-    """Return the error of a request for something that is not there."""
+    """Return the error of a request for something that does not exist."""
     return ServingError(grpc.StatusCode.NOT_FOUND, message)
 
 
 def graph_error(error: tf.errors.OpError | UnicodeDecodeError) -> ServingError:
     """Return the error of a request that the graph of a model failed on, in TensorFlow's first sentence.
 
-    TensorFlow quotes values of the request. Where these are no UTF-8, Python cannot make an exception of its status;
-    what is left of it are the bytes of the message. A request was quoted, so it was the request's fault.
+    TensorFlow quotes values of the request. Where these are not UTF-8, Python cannot convert its status to an
+    exception, and only the bytes of the message are left. Since the request was quoted, it was at fault.
     """
     if isinstance(error, UnicodeDecodeError):
         return invalid(_first_sentence(error.object.decode("utf-8", "backslashreplace")))
@@ -66,7 +67,7 @@ def shorten(message: str) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """TensorFlow's message without the functions before it, and the node and the stack that follow it."""
+    """Return TensorFlow's message without the functions before it, and the node and the stack after it."""
     root = FIRST_ROOT_ERROR.match(text)
     text = FUNCTIONS.sub("", text if root is None else root["message"])
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -32,22 +32,22 @@ class HealthReporter:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Report from now on."""
+        """Report the current status, and its changes from now on."""
         self.update()
         threading.Thread(target=self._keep_reporting, name="health", daemon=True).start()
 
     def stop(self) -> None:
-        """Report that nothing is served any longer."""
+        """Report that nothing is served, and stop."""
         self._stopping.set()
         self.servicer.enter_graceful_shutdown()
 
     def update(self) -> None:
-        """Report what is true now."""
+        """Report the current status."""
         available = self._manager.available()
         is_serving = bool(available) and all(available.values())
         status = health_pb2.HealthCheckResponse.SERVING if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING
         if status == self._status:
-            return  # whoever watches is told of changes alone
+            return  # watchers are notified of changes only
         self._status = status
         for name in SERVICES:
             self.servicer.set(name, status)

@@ -1,4 +1,4 @@
-"""Limits of what a request may ask for, checked before anything is allocated for it."""
+"""Limits of requests, checked before memory is allocated for them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from interestflow.serving.server.errors import invalid
 
 STRING_BYTES = 64
-"""Memory of a string beside its characters: a Python object, the pointer to it, and TensorFlow's copy."""
+"""Memory of a string besides its characters: a Python object, the pointer to it, and TensorFlow's copy."""
 
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """What one request may ask of a model.
+    """Limits of one request to a model.
 
     A few bytes can stand for a tensor of any size, since one value may be repeated; and a model needs far more memory
     for a row or a candidate than the request does.

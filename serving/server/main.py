@@ -1,4 +1,4 @@
-"""Runs a server until it is told to stop."""
+"""Running of a server until a signal stops it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from interestflow.serving.server.server import Server
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LOADED = 0
-"""Stands among the numbers of signals for models that are loaded."""
+"""Event beside the numbers of signals: the models are loaded."""
 
 
 def serve(options: ServerOptions, console: Console) -> None:
@@ -27,7 +27,7 @@ def serve(options: ServerOptions, console: Console) -> None:
 
     Args:
         options: models to serve, and all settings.
-        console: shows where the server is and what it serves, and what changes after that.
+        console: console that shows the server's addresses, its models, and later changes.
 
     Raises:
         ServerConfigurationError: for options, a port or a certificate that cannot be used.
@@ -40,7 +40,7 @@ def serve(options: ServerOptions, console: Console) -> None:
     try:
         server.listen()
         show(console, describe_ports(server))
-        # Loading takes as long as it takes, and a signal should not have to wait for it.
+        # In a thread, so that a signal does not have to wait until the models are loaded.
         threading.Thread(target=_load, args=(server, events), name="load", daemon=True).start()
         if events.get() == LOADED:
             show(console, describe_models(server))
@@ -95,8 +95,8 @@ def log_to(console: Console) -> None:
 
 
 def _load(server: Server, events: queue.SimpleQueue[int]) -> None:
-    # What was imported stays. Left out of later collections, one of which follows each version that is unloaded, it
-    # makes them ten times as short. Models must not be left out, or they would never be freed.
+    # Imported modules stay. Excluding them from later collections, one of which follows each unloaded version, makes
+    # these ten times faster. Models must not be excluded, or they would never be freed.
     gc.collect()
     gc.freeze()
     server.load()

@@ -1,4 +1,4 @@
-"""Which versions a model's folder has, and which of them a policy asks for."""
+"""Versions in a model's folder, and those of them that a policy asks for."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MAX_VERSION = 2**63 - 1
 
 
 def list_versions(base_path: str) -> dict[int, str] | None:
-    """List the folders below `base_path` whose name is a version number; one counts before its model is complete.
+    """List the folders below `base_path` whose name is a version number, complete or not.
 
     Args:
         base_path: absolute path, or URI of a file system that TensorFlow reads.
 
     Returns:
-        Folders by version, rising; None where `base_path` is not there or cannot be read.
+        Folders by version, ascending; None where `base_path` does not exist or cannot be read.
     """
     try:
         if not tf.io.gfile.exists(base_path):
@@ -34,10 +34,10 @@ def list_versions(base_path: str) -> dict[int, str] | None:
 
 
 def version_folders(base_path: str, names: Iterable[str]) -> dict[int, str]:
-    """Return the folders by version, rising, of those among `names` that are version numbers.
+    """Return the folders by version, ascending, of those among `names` that are version numbers.
 
     As in TensorFlow Serving, `007` is version 7, and of two folders with the same number the one whose name sorts last
-    is taken.
+    counts.
 
     Args:
         base_path: folder that has the entries.
@@ -88,7 +88,7 @@ def folder_state(folder: str) -> tuple[tuple[str, int, int], ...]:
 
 
 def _size_and_time(path: str) -> tuple[int, int]:
-    if path.startswith("/"):  # TensorFlow tells local times in whole seconds
+    if path.startswith("/"):  # TensorFlow returns local times in whole seconds
         local = os.stat(path)
         return local.st_size, local.st_mtime_ns
     status = tf.io.gfile.stat(path)
