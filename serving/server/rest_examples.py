@@ -66,8 +66,8 @@ def write_classifications(result: classification_pb2.ClassificationResult) -> by
         raise invalid("Cannot convert empty ClassificationResults to JSON")
     rows = []
     for classification in result.classifications:
-        labels = np.array([each.label.encode() for each in classification.classes], object)
-        scores = np.array([each.score for each in classification.classes], np.float32)
+        labels = np.array([member.label.encode() for member in classification.classes], object)
+        scores = np.array([member.score for member in classification.classes], np.float32)
         pairs = zip(write_rows(labels, is_bytes=False), write_rows(scores, is_bytes=False), strict=True)
         rows.append(write_list(map(write_list, pairs)))
     return write_object({"results": write_list(rows)})
@@ -81,7 +81,7 @@ def write_regressions(result: regression_pb2.RegressionResult) -> bytes:
     """
     if not result.regressions:
         raise invalid("Cannot convert empty RegressionResults to JSON")
-    values = np.array([each.value for each in result.regressions], np.float32)
+    values = np.array([regression.value for regression in result.regressions], np.float32)
     return write_object({"results": write_array(values, is_bytes=False)})
 
 

@@ -73,7 +73,7 @@ def _flatten(value: Any, shape: list[int]) -> list[Any] | None:
     """Return all elements, or None where a list does not have the length of the first list at its level."""
     level = [value]
     for size in shape:
-        if not all(type(each) is list and len(each) == size for each in level):
+        if not all(type(element) is list and len(element) == size for element in level):
             return None
         level = list(chain.from_iterable(level))
     return level
@@ -112,8 +112,8 @@ def _find_problem(value: Any, level: int, shape: list[int], dtype: int) -> str |
             return f"Encountered list at unexpected level: {level} expected < {len(shape)}"
         if len(value) != shape[level]:
             return f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
-        for each in value:
-            problem = _find_problem(each, level + 1, shape, dtype)
+        for element in value:
+            problem = _find_problem(element, level + 1, shape, dtype)
             if problem is not None:
                 return problem
         return None

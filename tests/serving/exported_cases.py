@@ -174,13 +174,13 @@ def graph_of(inputs: ModelInputs) -> CollaborativeGraph:
 
 def best_scores(users: np.ndarray, items: IndexedItems, rows: list[dict[str, Any]], count: int) -> np.ndarray:
     """The `count` highest scores of items that are not in a row's history; 0 where there are fewer."""
-    found = np.zeros((len(rows), count), np.float32)
+    best = np.zeros((len(rows), count), np.float32)
     for number, row in enumerate(rows):
         seen = {item.encode() for item in row.get("history_item", [])}
         scores = (users[number] @ items.vectors.T).max(axis=0)
         left = np.sort(scores[[item not in seen for item in items.ids]])[::-1][:count]
-        found[number, : len(left)] = left
-    return found
+        best[number, : len(left)] = left
+    return best
 
 
 @dataclass(frozen=True)

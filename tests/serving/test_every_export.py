@@ -58,10 +58,12 @@ def test_a_session_answers_as_keras_does(
     signatures = set(read_meta_graph(str(model.folder)).signature_def) - {"__saved_model_init_op"}
     assert signatures == set(model.asked)
     for signature, outputs in model.expected.items():
-        given = answers[name][signature]
+        answer = answers[name][signature]
         for output, expected in outputs.items():
             size = max(1.0, float(np.abs(expected).max()))
-            np.testing.assert_allclose(given[output] / size, expected / size, rtol=0, atol=TOLERANCE, err_msg=signature)
+            np.testing.assert_allclose(
+                answer[output] / size, expected / size, rtol=0, atol=TOLERANCE, err_msg=signature
+            )
     first = model.expected["serving_default"]
     if name != "popularity":  # whose vectors are what they are counted
         assert all(np.std(values) > 1e-3 for values in first.values())  # answers that do not vary would prove nothing
@@ -90,8 +92,8 @@ def test_nothing_tells_where_it_was_built(models: dict[str, ExportedModel], name
 
 
 def test_it_describes_itself(models: dict[str, ExportedModel], answers: dict[str, Answers]) -> None:
-    given = answers["din"]["describe"]["description"]
-    assert len(given) == 2
+    answer = answers["din"]["describe"]["description"]
+    assert len(answer) == 2
     expected = {
         "format": 1,
         "lengths": {"history_age": 4, "history_category": 4, "history_item": 4, "tags": 2},
@@ -99,7 +101,7 @@ def test_it_describes_itself(models: dict[str, ExportedModel], answers: dict[str
         "max_rows": 3,
         "always_given": [],
     }
-    assert [json.loads(text) for text in given] == [expected, expected]
+    assert [json.loads(text) for text in answer] == [expected, expected]
     about = json.loads((models["din"].folder / "assets.extra" / "interestflow.json").read_text())
     assert about["description"] == expected
     assert json.loads(answers["comirec"]["describe"]["description"][0])["candidate_sizes"] == []

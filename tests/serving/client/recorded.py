@@ -13,5 +13,5 @@ MODELS = RECORDINGS / "models"
 def cases(name: str) -> list[dict[str, Any]]:
     """The cases of a file."""
     content = json.loads((RECORDINGS / "cases" / f"{name}.json").read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = content["cases"]
-    return found
+    recorded: list[dict[str, Any]] = content["cases"]
+    return recorded

@@ -40,10 +40,10 @@ def proto_of(array: Any) -> protocol_pb2.TensorProto:
 @pytest.mark.parametrize("array", ARRAYS, ids=NAMES)
 def test_tensorflow_reads_what_is_written(array: Any) -> None:
     theirs = tensor_pb2.TensorProto.FromString(proto_of(array).SerializeToString())
-    made = tf.make_ndarray(theirs)
-    assert made.dtype == array.dtype
-    assert made.shape == np.shape(array)
-    np.testing.assert_array_equal(made, array)
+    decoded = tf.make_ndarray(theirs)
+    assert decoded.dtype == array.dtype
+    assert decoded.shape == np.shape(array)
+    np.testing.assert_array_equal(decoded, array)
     tensor = tf.io.parse_tensor(theirs.SerializeToString(), tf.as_dtype(theirs.dtype))  # its own kernel agrees
     np.testing.assert_array_equal(tensor.numpy(), array)
 

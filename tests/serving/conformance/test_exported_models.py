@@ -83,8 +83,8 @@ def served(request: pytest.FixtureRequest, folder: Path) -> Iterator[Served]:
         models = folder.parent / "setup" / "models.config"
         yield Served(target, request.config.getoption("--rest-target"), folder, models)
         return
-    with started(folder) as found:
-        yield found
+    with started(folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ def batching(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pyt
         return
     parameters = tmp_path_factory.mktemp("batching") / "batching_parameters.txt"
     parameters.write_text(BATCHING)
-    with started(folder, batching=read_batching(parameters), grpc_max_threads=64) as found:
-        yield found.address
+    with started(folder, batching=read_batching(parameters), grpc_max_threads=64) as server:
+        yield server.address
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
@@ -200,7 +200,7 @@ def test_batches_of_unequal_shapes_fail(batching: str) -> None:
                 return error
 
         outcomes = list(pool.map(ask, list(range(40)) * 4))
-    failures = [each for each in outcomes if isinstance(each, ClientError)]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, ClientError)]
     assert failures, "of so many requests at once some should have met"
     assert {failure.code for failure in failures} == {FAILED}
     assert all("have different shapes and padding is turned off" in str(failure) for failure in failures)

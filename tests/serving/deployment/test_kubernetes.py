@@ -39,9 +39,9 @@ def pod_of(case: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_kubernetes_accepts_every_manifest(case: str) -> None:
-    made = build_manifests("shop", CASES[case])
-    assert {"Deployment", "Service"} <= {manifest["kind"] for manifest in made}
-    for manifest in made:
+    manifests = build_manifests("shop", CASES[case])
+    assert {"Deployment", "Service"} <= {manifest["kind"] for manifest in manifests}
+    for manifest in manifests:
         kubernetes_validate.validate(manifest, "1.31", strict=True)  # raises
 
 
@@ -59,13 +59,13 @@ def test_a_kind_without_a_schema_is_not_accepted() -> None:
 
 
 def test_every_selector_finds_the_pods() -> None:
-    found = by_kind("volume")
-    pod = found["Deployment"]["spec"]["template"]
+    manifests = by_kind("volume")
+    pod = manifests["Deployment"]["spec"]["template"]
     labels = {"app.kubernetes.io/name": "shop", "app.kubernetes.io/component": "model-server"}
     assert pod["metadata"]["labels"] == labels
-    assert found["Deployment"]["spec"]["selector"] == {"matchLabels": labels}
-    assert found["Service"]["spec"]["selector"] == labels
-    assert found["PodDisruptionBudget"]["spec"]["selector"] == {"matchLabels": labels}
+    assert manifests["Deployment"]["spec"]["selector"] == {"matchLabels": labels}
+    assert manifests["Service"]["spec"]["selector"] == labels
+    assert manifests["PodDisruptionBudget"]["spec"]["selector"] == {"matchLabels": labels}
     assert {
         constraint["topologyKey"]: constraint["labelSelector"]
         for constraint in pod["spec"]["topologySpreadConstraints"]
@@ -90,13 +90,13 @@ def test_the_ports_are_those_that_the_program_listens_on() -> None:
 
 
 def test_the_autoscaler_alone_says_how_many() -> None:
-    found = by_kind("volume")
-    autoscaler = found["HorizontalPodAutoscaler"]["spec"]
+    manifests = by_kind("volume")
+    autoscaler = manifests["HorizontalPodAutoscaler"]["spec"]
     assert autoscaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
-    assert found["Deployment"]["metadata"]["name"] == "shop"
+    assert manifests["Deployment"]["metadata"]["name"] == "shop"
     assert (autoscaler["minReplicas"], autoscaler["maxReplicas"]) == (2, 10)
     assert autoscaler["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
-    assert "replicas" not in found["Deployment"]["spec"]
+    assert "replicas" not in manifests["Deployment"]["spec"]
     _, container = pod_of("volume")
     assert container["resources"]["requests"]["cpu"] == "2"  # what the utilisation is a part of
 
@@ -201,8 +201,8 @@ def test_models_in_a_bucket() -> None:
 
 def test_a_label_moves_without_new_pods_and_batching_with_new_ones() -> None:
     def template(config: DeploymentConfig) -> dict[str, Any]:
-        found: dict[str, Any] = build_manifests("shop", config)[1]["spec"]["template"]
-        return found
+        template: dict[str, Any] = build_manifests("shop", config)[1]["spec"]["template"]
+        return template
 
     before = template(DeploymentConfig(labels={"stable": 3}))
     assert template(DeploymentConfig(labels={"stable": 4}, versions=(3,))) == before

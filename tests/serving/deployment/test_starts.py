@@ -91,8 +91,8 @@ def write_recorded_warm_up(name: str, folder: Path) -> None:
     elif name == "warm-up-unknown-signature":
         write_warm_up(folder, [*good, request("nothing", item=np.array(["i1"], object))])
     elif name == "warm-up-of-another-model-name":
-        for each in good:
-            each.model_spec.name = "another"
+        for message in good:
+            message.model_spec.name = "another"
         write_warm_up(folder, good)
     elif name == "warm-up-no-record-file":
         (folder / WARM_UP).write_bytes(b"no records")
@@ -172,7 +172,9 @@ def compose_start(output: Path) -> tuple[list[str], dict[str, str]]:
 
 def kubernetes_start(output: Path) -> tuple[list[str], dict[str, str]]:
     """Flags and files as the manifests give them to the server; the secret is made of tls/ssl.config."""
-    documents = {each["kind"]: each for each in yaml.safe_load_all((output / "kubernetes.yaml").read_text())}
+    documents = {
+        document["kind"]: document for document in yaml.safe_load_all((output / "kubernetes.yaml").read_text())
+    }
     (container,) = documents["Deployment"]["spec"]["template"]["spec"]["containers"]
     files = {f"/config/{name}": text for name, text in documents["ConfigMap"]["data"].items()}
     if (output / "tls" / "ssl.config").exists():

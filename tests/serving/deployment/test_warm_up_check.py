@@ -81,8 +81,8 @@ def test_a_signature_that_is_not_there(models: Path) -> None:
 
 def test_the_name_of_another_model_is_allowed(models: Path) -> None:
     requests = ranker_requests()
-    for each in requests:
-        each.model_spec.name = "another"
+    for message in requests:
+        message.model_spec.name = "another"
     replace(models, requests)
     assert check_model_folder(str(models), PLAIN) == [4]
 

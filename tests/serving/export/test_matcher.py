@@ -64,8 +64,8 @@ class Exported:
 
     def retrieve(self, rows: list[dict[str, Any]], counts: list[int]) -> tuple[np.ndarray, np.ndarray]:
         arrays = pack_encode_user(self.metadata, rows) | {"k": np.array(counts, np.int32)}
-        found = self.scorer.model.run("retrieve", arrays)
-        return found["items"], found["scores"]
+        outputs = self.scorer.model.run("retrieve", arrays)
+        return outputs["items"], outputs["scores"]
 
 
 def encoded(output: TFTransformOutput, inputs: ModelInputs) -> dict[str, np.ndarray]:
@@ -76,8 +76,8 @@ def encoded(output: TFTransformOutput, inputs: ModelInputs) -> dict[str, np.ndar
         raw for raw in describe_raw_inputs(transformed.RAW_SPEC, inputs.candidate_tensors) if raw.side == "user"
     )
     loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
-    found = loader.apply_transform_model(raw | missing_features(others, len(ITEMS)))
-    return {name: found[name].numpy() for name in inputs.candidate_tensors}
+    features = loader.apply_transform_model(raw | missing_features(others, len(ITEMS)))
+    return {name: features[name].numpy() for name in inputs.candidate_tensors}
 
 
 @pytest.fixture(scope="module")
@@ -136,14 +136,14 @@ def test_retrieved_is_what_an_exact_search_finds_without_what_was_seen(exported:
     users = exported.encode_user([user(row) for row in ROWS])
     items, scores = exported.retrieve([user(row) for row in ROWS], [4] * len(ROWS))
     assert items.shape == scores.shape == (len(ROWS), 4)
-    for row, own, found, given in zip(ROWS, users, items, scores, strict=True):
-        by_item = dict(zip(IDS, (own @ vectors.T).max(axis=0), strict=True))
+    for row, interests, retrieved, row_scores in zip(ROWS, users, items, scores, strict=True):
+        by_item = dict(zip(IDS, (interests @ vectors.T).max(axis=0), strict=True))
         left = {item: score for item, score in by_item.items() if item not in row.get("history_item", [])}
         expected = sorted(left, key=lambda item: -left[item])[:4]
-        shown = [item.decode() for item in found if item]
+        shown = [item.decode() for item in retrieved if item]
         assert shown == expected
-        np.testing.assert_allclose(given[: len(shown)], [left[item] for item in shown], rtol=1e-5, atol=1e-6)
-        np.testing.assert_array_equal(given[len(shown) :], 0.0)
+        np.testing.assert_allclose(row_scores[: len(shown)], [left[item] for item in shown], rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(row_scores[len(shown) :], 0.0)
 
 
 def user(row: dict[str, Any]) -> dict[str, Any]:

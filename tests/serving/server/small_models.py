@@ -92,12 +92,12 @@ class Asking:
 
 def request(*, name: str = "scaled", signature: str = "", version: int | None = None, label: str = "",
             outputs: tuple[str, ...] = (), **tensors: Any) -> predict_pb2.PredictRequest:  # fmt: skip
-    found = predict_pb2.PredictRequest(output_filter=outputs)
-    found.model_spec.name, found.model_spec.signature_name = name, signature
+    message = predict_pb2.PredictRequest(output_filter=outputs)
+    message.model_spec.name, message.model_spec.signature_name = name, signature
     if version is not None:
-        found.model_spec.version.value = version
+        message.model_spec.version.value = version
     if label:
-        found.model_spec.version_label = label
+        message.model_spec.version_label = label
     for key, value in tensors.items():
-        found.inputs[key].CopyFrom(tf.make_tensor_proto(value))
-    return found
+        message.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+    return message

@@ -102,8 +102,8 @@ def test_streams_leave_threads_to_requests(base: Path) -> None:
 
         def watched() -> int | None:
             try:
-                found = health_pb2_grpc.HealthStub(asking.channel).Watch(health_pb2.HealthCheckRequest(service=""))
-                return int(next(found).status)
+                statuses = health_pb2_grpc.HealthStub(asking.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+                return int(next(statuses).status)
             except grpc.RpcError:
                 return None
 

@@ -16,7 +16,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def test_models(tmp_path: Path) -> None:
-    found = read_models(written(tmp_path, """
+    config = read_models(written(tmp_path, """
         model_config_list {
           config {
             name: "shop" base_path: "/models/shop" model_platform: "tensorflow"
@@ -25,7 +25,7 @@ def test_models(tmp_path: Path) -> None:
           }
         }
     """))  # fmt: skip
-    (model,) = found.model_config_list.config
+    (model,) = config.model_config_list.config
     assert (model.name, list(model.model_version_policy.specific.versions)) == ("shop", [3, 4])
     assert dict(model.version_labels) == {"stable": 3}
 
@@ -58,8 +58,8 @@ def test_models_that_cannot_be_served(tmp_path: Path, entries: list[str], says: 
 
 def test_a_model_may_be_in_a_bucket(tmp_path: Path) -> None:
     text = entry(name="a", base_path="gs://bucket/a", model_platform="tensorflow")
-    found = read_models(written(tmp_path, f"model_config_list {{ config {{ {text} }} }}"))
-    assert found.model_config_list.config[0].base_path == "gs://bucket/a"
+    config = read_models(written(tmp_path, f"model_config_list {{ config {{ {text} }} }}"))
+    assert config.model_config_list.config[0].base_path == "gs://bucket/a"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_files_that_are_no_models_config(tmp_path: Path, text: str, says: str) -
 
 
 def test_batching(tmp_path: Path) -> None:
-    found = read_batching(written(tmp_path, """
+    batching = read_batching(written(tmp_path, """
         max_batch_size { value: 64 }
         batch_timeout_micros { value: 500 }
         max_enqueued_batches { value: 100 }
@@ -82,7 +82,7 @@ def test_batching(tmp_path: Path) -> None:
         allowed_batch_sizes: 64
         thread_pool_name { value: "batches" }
     """))  # fmt: skip
-    assert found == Batching(64, 500, 100, 2, (16, 64))
+    assert batching == Batching(64, 500, 100, 2, (16, 64))
     assert read_batching(written(tmp_path, "")) == Batching()
 
 

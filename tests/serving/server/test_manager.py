@@ -60,7 +60,7 @@ def answer_code(asking: Asking, **spec: Any) -> grpc.StatusCode:
 
 
 def states(server: Server) -> dict[int, int]:
-    return {each.number: each.state for each in server.manager.statuses("scaled")}
+    return {version.number: version.state for version in server.manager.statuses("scaled")}
 
 
 def test_a_new_version_takes_over_and_the_old_one_goes(written: Path, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_folder_with_zeros_before_its_number_and_one_whose_number_is_too_large
         assert asking.scaled([1.0], version=7) == [3.0]
         asked = get_model_status_pb2.GetModelStatusRequest()
         asked.model_spec.name = "scaled"
-        assert [each.version for each in asking.models.GetModelStatus(asked).model_version_status] == [7, 1]
+        assert [status.version for status in asking.models.GetModelStatus(asked).model_version_status] == [7, 1]
 
 
 def test_an_empty_folder_is_a_version_that_cannot_be_loaded_until_it_is_filled(written: Path, tmp_path: Path) -> None:

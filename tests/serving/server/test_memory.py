@@ -34,7 +34,7 @@ class Weighty(tf.Module):
 
 
 def count_graphs() -> int:
-    return sum(isinstance(found, tf.Graph) for found in gc.get_objects())
+    return sum(isinstance(item, tf.Graph) for item in gc.get_objects())
 
 
 def resident_megabytes() -> float:

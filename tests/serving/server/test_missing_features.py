@@ -27,16 +27,16 @@ def inputs(**values: Any) -> dict[str, np.ndarray]:
 
 
 def example(**values: Any) -> bytes:
-    found = tf.train.Example()
+    message = tf.train.Example()
     for name, value in values.items():
-        feature = found.features.feature[name]
+        feature = message.features.feature[name]
         if isinstance(value, float):
             feature.float_list.value.append(value)
         elif value is None:
             feature.SetInParent()
         else:
             feature.bytes_list.value.extend(value)
-    return found.SerializeToString()
+    return message.SerializeToString()
 
 
 def test_empty_text_and_nan_are_missing_and_0_is_a_value() -> None:

@@ -44,16 +44,16 @@ def manager(base: Path) -> Iterator[Manager]:
 
 def config(base: Path, labels: dict[str, int] | None = None, **models: tuple[int, ...]) -> Any:
     """A configuration of `models`, each with the versions given, or the newest where none is."""
-    found = Config()
-    found.model_config_list.SetInParent()
+    config = Config()
+    config.model_config_list.SetInParent()
     for name, versions in models.items():
         entry = one_model(name, str(base / name)).model_config_list.config[0]
         if versions:
             entry.model_version_policy.specific.versions.extend(versions)
         for label, version in (labels or {}).items():
             entry.version_labels[label] = version
-        found.model_config_list.config.append(entry)
-    return found
+        config.model_config_list.config.append(entry)
+    return config
 
 
 def refusal(reloader: Reloader, config: Any) -> tuple[grpc.StatusCode, str]:

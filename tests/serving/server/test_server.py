@@ -50,9 +50,9 @@ def refused(call: Any) -> tuple[grpc.StatusCode, str]:
 def test_status_of_versions(asking: Asking) -> None:
     asked = get_model_status_pb2.GetModelStatusRequest()
     asked.model_spec.name = "scaled"
-    found = asking.models.GetModelStatus(asked).model_version_status
+    statuses = asking.models.GetModelStatus(asked).model_version_status
     available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
-    assert [(each.version, each.state) for each in found] == [(3, available), (2, available)]
+    assert [(status.version, status.state) for status in statuses] == [(3, available), (2, available)]
     asked.model_spec.version.value = 7
     assert refused(lambda: asking.models.GetModelStatus(asked))[0] == NOT_FOUND
 
@@ -65,7 +65,7 @@ def test_reflection_tells_the_services_and_their_messages(asking: Asking) -> Non
         reflection_pb2.ServerReflectionRequest(file_containing_symbol="tensorflow.serving.PredictRequest"),
     ]
     listed, service, message = stub.ServerReflectionInfo(iter(asked))
-    names = {each.name for each in listed.list_services_response.service}
+    names = {service.name for service in listed.list_services_response.service}
     assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService", "grpc.health.v1.Health"} <= names
     assert service.file_descriptor_response.file_descriptor_proto
     assert message.file_descriptor_response.file_descriptor_proto

@@ -17,14 +17,14 @@ from interestflow.serving.server.versions import (
 
 
 def policy(**choice: Any) -> Policy:
-    found = Policy()
+    policy = Policy()
     if "latest" in choice:
-        found.latest.num_versions = choice["latest"]
+        policy.latest.num_versions = choice["latest"]
     if "specific" in choice:
-        found.specific.versions.extend(choice["specific"])
+        policy.specific.versions.extend(choice["specific"])
     if "all" in choice:
-        found.all.SetInParent()
-    return found
+        policy.all.SetInParent()
+    return policy
 
 
 def test_policies() -> None:

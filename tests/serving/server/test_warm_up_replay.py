@@ -100,8 +100,8 @@ def test_what_cannot_be_answered_keeps_the_version_from_being_served(
     scaled: Path, logs: Callable[[], list[Any]], code: grpc.StatusCode
 ) -> None:
     write(scaled, logs())
-    state, found, message = outcome(scaled.parent)
-    assert (state, found) == (State.END, code)
+    state, status, message = outcome(scaled.parent)
+    assert (state, status) == (State.END, code)
     assert message.startswith("warm-up request 0 ") or message.startswith("the warm-up file should ")
 
 
