@@ -96,7 +96,7 @@ class CppSession:
         self.signatures = dict(meta_graph_pb2.MetaGraphDef.FromString(content).signature_def)
 
     def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs of a signature.
+        """Return all outputs of a signature.
 
         Raises:
             RuntimeError: with TensorFlow's message, where the graph fails.

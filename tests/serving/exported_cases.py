@@ -1,4 +1,4 @@
-"""Every registered model with random weights: what is exported, how it is asked, and what Keras answers."""
+"""Every registered model with random weights: the module to export, inputs for each signature, and Keras's outputs."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ LENGTH = 9
 
 
 def columns(rows: list[dict[str, Any]], described: bool = False) -> dict[str, np.ndarray]:
-    """All features of `rows` as the signatures take them, `[N]` and `[N, LENGTH]`.
+    """Return all features of `rows` as the signatures take them, `[N]` and `[N, LENGTH]`.
 
-    With `described` lists have the lengths of the model's description, histories their newest steps.
+    With `described`, lists have the lengths of the model's description, and histories their newest steps.
     """
     lengths = {"tags": transformed.TAGS} if described else {}
 
@@ -61,7 +61,7 @@ def columns(rows: list[dict[str, Any]], described: bool = False) -> dict[str, np
 
 
 def transformed_features(output: TFTransformOutput, rows: list[dict[str, Any]]) -> dict[str, tf.Tensor]:
-    """What the transform makes of `rows`, by TF Transform itself and without a signature."""
+    """Transform `rows` by TF Transform itself, without a signature."""
     raw = transformed.parsed(rows)
     raw["label_click"] = tf.zeros(len(rows))
     return output.transform_raw_features(raw, drop_unused_features=True)
@@ -76,7 +76,7 @@ def catalogue_of(inputs: ModelInputs) -> Catalogue:
 
 
 def shake(model: Any) -> None:
-    """Weights as after some training: what is fresh is nearly the same everywhere."""
+    """Change the weights as training would: initial weights are nearly the same everywhere."""
     random = np.random.default_rng(1)
     for weight in model.trainable_variables:
         weight.assign(weight.numpy() + random.normal(0.0, 0.4, weight.shape))
@@ -157,7 +157,7 @@ def known_values(name: str) -> dict[str, Any]:
 
 
 def graph_of(inputs: ModelInputs) -> CollaborativeGraph:
-    """Every user took two items; every item is linked to one of three entities."""
+    """Return every user took two items; every item is linked to one of three entities."""
     count = inputs.item_rows - 1
     items, entities = np.arange(count), count + np.arange(count) % 3
     knowledge = KnowledgeGraph(
@@ -173,7 +173,7 @@ def graph_of(inputs: ModelInputs) -> CollaborativeGraph:
 
 
 def best_scores(users: np.ndarray, items: IndexedItems, rows: list[dict[str, Any]], count: int) -> np.ndarray:
-    """The `count` highest scores of items that are not in a row's history; 0 where there are fewer."""
+    """Return the `count` highest scores of items that are not in a row's history; 0 where there are fewer."""
     best = np.zeros((len(rows), count), np.float32)
     for number, row in enumerate(rows):
         seen = {item.encode() for item in row.get("history_item", [])}

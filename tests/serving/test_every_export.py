@@ -22,18 +22,18 @@ TOLERANCE = 1e-5
 Answers = Mapping[str, Mapping[str, np.ndarray]]
 """Outputs by the name of the signature."""
 OURS = ("PYTHONPATH", "TF_USE_LEGACY_KERAS")
-"""Variables that this process has and a server has not."""
+"""Environment variables of this process that a server does not have."""
 
 
 @pytest.fixture(scope="module")
 def models(exported_models: ExportedModels) -> dict[str, ExportedModel]:
-    """All models, exported."""
+    """Return all registered models, exported."""
     return {name: exported_models.get(name) for name in names()}
 
 
 @pytest.fixture(scope="module")
 def answers(models: dict[str, ExportedModel], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
-    """The outputs of each signature of each model in one fresh process."""
+    """Return the outputs of each signature of each model in one fresh process."""
     folder = tmp_path_factory.mktemp("models")
     for name, model in models.items():
         shutil.copytree(model.folder.parent / "asked", folder / name)

@@ -25,7 +25,7 @@ LENGTHS = {
 
 @pytest.fixture(scope="session")
 def shop(transform_output: TFTransformOutput, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the model `shop`, which has version 1."""
+    """Return the folder of the model `shop`, which has version 1."""
     inputs = transformed.inputs(transform_output)
     keras.utils.set_random_seed(1)
     base = tmp_path_factory.mktemp("models") / "shop"
@@ -38,14 +38,14 @@ def shop(transform_output: TFTransformOutput, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def port(shop: Path) -> Iterator[int]:
-    """The port of a server of the model `shop`."""
+    """Return the port of a server of the model `shop`."""
     with Server(ServerOptions(one_model("shop", str(shop)), poll_seconds=0.1)) as server:
         yield server.port
 
 
 @pytest.fixture(scope="session")
 def ranker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of `DescribedRanker`."""
+    """Return the address of a server of `DescribedRanker`."""
     base = tmp_path_factory.mktemp("ranker")
     DescribedRanker().write(base)
     with serve(base) as address:
@@ -54,7 +54,7 @@ def ranker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def matcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of `DescribedMatcher`."""
+    """Return the address of a server of `DescribedMatcher`."""
     base = tmp_path_factory.mktemp("matcher")
     DescribedMatcher().write(base)
     with serve(base) as address:

@@ -44,12 +44,12 @@ def _item(axes: int, size: int | None = None) -> dict[str, tf.TensorSpec]:
 
 
 def _code(texts: Any) -> tf.Tensor:
-    """A whole number for each text, 0 for the empty one."""
+    """Return a whole number for each text, 0 for the empty one."""
     return tf.where(texts == "", 0.0, tf.cast(tf.strings.to_hash_bucket_fast(texts, 96) + 1, tf.float32))
 
 
 def _tags_code(tags: Any) -> tf.Tensor:
-    """The sum over the first `TAGS` that are not empty."""
+    """Return the sum over the first `TAGS` that are not empty."""
     position = tf.cumsum(tf.cast(tags != "", tf.int32), axis=-1)
     return tf.reduce_sum(tf.where(position <= TAGS, _code(tags), 0.0), axis=-1)
 

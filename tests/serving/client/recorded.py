@@ -11,7 +11,7 @@ MODELS = RECORDINGS / "models"
 
 
 def cases(name: str) -> list[dict[str, Any]]:
-    """The cases of a file."""
+    """Return the cases of a file."""
     content = json.loads((RECORDINGS / "cases" / f"{name}.json").read_text(encoding="utf-8"))
     recorded: list[dict[str, Any]] = content["cases"]
     return recorded

@@ -67,12 +67,12 @@ class ScriptedServer(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def predictions(self) -> list[protocol_pb2.PredictRequest]:
-        """The requests to predict so far."""
+        """Return the requests to predict so far."""
         return [request for request in self.requests if isinstance(request, protocol_pb2.PredictRequest)]
 
 
 def metadata_of(version: int, **signatures: dict[str, dict[str, tuple[int, list[int]]]]) -> Any:
-    """The metadata of a model.
+    """Return the metadata of a model.
 
     Args:
         version: number of the version.
@@ -93,7 +93,7 @@ def metadata_of(version: int, **signatures: dict[str, dict[str, tuple[int, list[
 
 
 def prediction_of(version: int, **outputs: np.ndarray) -> protocol_pb2.PredictResponse:
-    """The answer of a version."""
+    """Return the answer of a version."""
     response = protocol_pb2.PredictResponse()
     response.model_spec.version.value = version
     for name, array in outputs.items():

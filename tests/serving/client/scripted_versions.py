@@ -56,7 +56,7 @@ class Versions:
 
 
 def asked(server: ScriptedServer) -> list[tuple[str, int | None]]:
-    """The signature of each prediction, and the version that it was asked of."""
+    """Return the signature of each prediction, and the version that it was asked of."""
     return [
         (request.model_spec.signature_name, request.model_spec.version.value or None)
         for request in server.predictions()

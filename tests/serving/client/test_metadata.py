@@ -30,7 +30,7 @@ SIGNATURES = {
 
 
 def read(case: dict[str, Any]) -> Metadata:
-    """The answer, from the bytes that the real server would have sent."""
+    """Return the answer, from the bytes that the real server would have sent."""
     answer = json_format.ParseDict(case["answer"]["response"], get_model_metadata_pb2.GetModelMetadataResponse())
     return Metadata.from_response(protocol_pb2.GetModelMetadataResponse.FromString(answer.SerializeToString()))
 

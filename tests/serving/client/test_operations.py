@@ -1,4 +1,4 @@
-"""Padding and splitting of questions, asked on a server of models that describe themselves."""
+"""Padding and splitting of operations, on a server of models that describe themselves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CANDIDATES = [{"item": f"c{number}", "price": number, "tags": ["x", "y", "z"][:n
 
 
 def click(user: dict, candidate: dict) -> float:
-    """What the model answers, computed here."""
+    """Return the expected output of the model, computed independently."""
 
     def code(text: str) -> int:
         return int(tf.strings.to_hash_bucket_fast(text, 96)) + 1
@@ -85,16 +85,16 @@ def test_more_rows_than_the_most_are_split(ranker: str) -> None:
     np.testing.assert_array_equal(expected.by_task["steps"], [2] * 8 + [9] * 3)
 
 
-def test_questions_of_any_size_meet_in_batches(tmp_path: Path) -> None:
+def test_requests_of_any_size_meet_in_batches(tmp_path: Path) -> None:
     """A server that batches fails requests of unequal shapes, and padding leaves none."""
     DescribedRanker().write(tmp_path)
     histories = [{**USER, "history_item": ["i1"] * length, "history_age": [1] * length} for length in range(9)]
-    questions = [(user, CANDIDATES[: 1 + number % 12]) for number, user in enumerate(histories * 12)]
+    queries = [(user, CANDIDATES[: 1 + number % 12]) for number, user in enumerate(histories * 12)]
     batching = Batching(max_batch_size=16, batch_timeout_micros=20_000, num_batch_threads=1, max_enqueued_batches=100)
     with serve(tmp_path, batching=batching) as address, client(address) as asked, ThreadPoolExecutor(12) as threads:
-        rankings = list(threads.map(lambda question: asked.rank(*question), questions))
-        scores = list(threads.map(lambda question: asked.score([{**question[0], **question[1][0]}] * 3), questions))
-    for (user, candidates), ranking, scored in zip(questions, rankings, scores, strict=True):
+        rankings = list(threads.map(lambda query: asked.rank(*query), queries))
+        scores = list(threads.map(lambda query: asked.score([{**query[0], **query[1][0]}] * 3), queries))
+    for (user, candidates), ranking, scored in zip(queries, rankings, scores, strict=True):
         expected = [click(user, candidate) for candidate in candidates]
         np.testing.assert_array_equal(ranking.by_task["click"], expected)
         np.testing.assert_array_equal(scored.by_task["click"], [expected[0]] * 3)

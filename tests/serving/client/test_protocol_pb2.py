@@ -31,7 +31,7 @@ PACKAGES = ("interestflow.serving.client.", "tensorflow.serving.", "tensorflow."
 
 
 def _fields(descriptor: Any) -> dict[str, tuple[Any, ...]]:
-    """What decides on the bytes of each field."""
+    """Return the properties of each field that determine its bytes."""
 
     def plain(kind: Any) -> str | None:
         name = kind and kind.full_name
@@ -79,7 +79,7 @@ def test_enumerations_have_the_same_numbers() -> None:
 
 
 def _filled(kind: Any) -> Any:
-    """A message in which every field that the client knows has a value."""
+    """Return a message in which every field that the client knows has a value."""
     message = kind()
     _fill(message, getattr(protocol_pb2, kind.DESCRIPTOR.name).DESCRIPTOR)
     return message
@@ -120,7 +120,7 @@ def test_bytes_mean_the_same_both_ways(ours: Any, theirs: Any) -> None:
 
 
 def _content(message: Any) -> Any:
-    """Fields and values; the content of `Any` as bytes, since its type is looked up by name."""
+    """Return fields and values; the content of `Any` as bytes, since its type is looked up by name."""
     if message.DESCRIPTOR.name == "GetModelMetadataResponse":
         return _content(message.model_spec), {key: value.value for key, value in message.metadata.items()}
     return json_format.MessageToDict(message, preserving_proto_field_name=True)

@@ -46,7 +46,7 @@ CASES = {
 
 
 def content(message: Any) -> bytes:
-    """The same bytes for equal messages."""
+    """Return the same bytes for equal messages."""
     return bytes(message.SerializeToString(deterministic=True))
 
 
@@ -98,7 +98,7 @@ def rows_of(arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
 
 
 def split_user(arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The user and the candidates of a request to rank."""
+    """Return the user and the candidates of a request to rank."""
     candidate = {"item", "category", "price", "tags"}
     user = rows_of({name: array for name, array in arrays.items() if name not in candidate})[0]
     return user, rows_of({name: array[0] for name, array in arrays.items() if name in candidate})
@@ -221,7 +221,7 @@ def test_versions_labels_and_states(server: ScriptedServer) -> None:
 
 
 def forms(inputs: Any) -> dict[str, tuple[int, int, tuple[str, ...]]]:
-    """Of each input its dtype, its number of axes and the fields that hold its values."""
+    """Return the dtype of each input, its number of axes and the fields that hold its values."""
     values = {
         name: tuple(field.name for field, _ in proto.ListFields() if field.name not in ("dtype", "tensor_shape"))
         for name, proto in inputs.items()

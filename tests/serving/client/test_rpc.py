@@ -1,4 +1,4 @@
-"""When a call is made again, step by step, without a server."""
+"""Retries of a call, step by step, without a server."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ def steps(retries: int, seconds: float = 100.0) -> Any:
 
 
 def test_a_call_is_answered_by_the_response() -> None:
-    conversation = steps(3)
-    call = next(conversation)
+    exchange = steps(3)
+    call = next(exchange)
     assert isinstance(call, Call)
     assert (call.method, call.request) == (GET_STATUS, REQUEST.SerializeToString())
     assert 99.0 < call.timeout <= 100.0
     with pytest.raises(StopIteration) as end:
-        conversation.send(b"response")
+        exchange.send(b"response")
     assert end.value.value == b"response"
 
 
-def test_a_pause_comes_before_each_further_call() -> None:
-    conversation = steps(2)
-    assert isinstance(next(conversation), Call)
+def test_a_backoff_comes_before_each_retry() -> None:
+    exchange = steps(2)
+    assert isinstance(next(exchange), Call)
     for _ in range(2):
-        assert isinstance(conversation.throw(Status(grpc.StatusCode.UNAVAILABLE)), Backoff)
-        assert isinstance(next(conversation), Call)
+        assert isinstance(exchange.throw(Status(grpc.StatusCode.UNAVAILABLE)), Backoff)
+        assert isinstance(next(exchange), Call)
     with pytest.raises(ClientError, match=r"^the server at host:1 is not available: gone$"):
-        conversation.throw(Status(grpc.StatusCode.UNAVAILABLE))
+        exchange.throw(Status(grpc.StatusCode.UNAVAILABLE))
 
 
-def test_no_pause_reaches_beyond_the_deadline() -> None:
-    conversation = steps(100, seconds=0.001)
-    next(conversation)
+def test_no_backoff_reaches_beyond_the_deadline() -> None:
+    exchange = steps(100, seconds=0.001)
+    next(exchange)
     with pytest.raises(ClientError, match="is not available"):
-        conversation.throw(Status(grpc.StatusCode.UNAVAILABLE))
+        exchange.throw(Status(grpc.StatusCode.UNAVAILABLE))
 
 
-def test_pauses_double_and_differ() -> None:
-    for attempt, pause in enumerate(draw_backoffs(8)):
+def test_backoffs_double_and_differ() -> None:
+    for attempt, backoff in enumerate(draw_backoffs(8)):
         longest = min(0.05 * 2**attempt, 1.0)
-        assert longest / 2 <= pause <= longest
+        assert longest / 2 <= backoff <= longest
     assert draw_backoffs(0) == []
     assert draw_backoffs(8) != draw_backoffs(8)
 
@@ -80,7 +80,7 @@ def test_pauses_double_and_differ() -> None:
         (grpc.StatusCode.INVALID_ARGUMENT, "", False),
     ],
 )
-def test_what_is_transient(code: grpc.StatusCode, details: str | None, expected: bool) -> None:
+def test_what_is_retryable(code: grpc.StatusCode, details: str | None, expected: bool) -> None:
     assert is_retryable(Status(code, details)) is expected
 
 
@@ -90,8 +90,8 @@ def test_a_refusal_is_one_sentence() -> None:
         (grpc.StatusCode.NOT_FOUND, "Servable not found", "Servable not found"),
         (grpc.StatusCode.UNKNOWN, None, "no details"),
     ):
-        conversation = steps(3)
-        next(conversation)
+        exchange = steps(3)
+        next(exchange)
         with pytest.raises(ClientError, match=f"^{says}$") as raised:
-            conversation.throw(Status(code, details))
+            exchange.throw(Status(code, details))
         assert raised.value.code == code

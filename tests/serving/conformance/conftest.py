@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def is_local(request: pytest.FixtureRequest) -> bool:
-    """Whether the project's own server is tested."""
+    """Return whether the project's own server is tested."""
     return request.config.getoption("--target") is None
 
 
@@ -59,7 +59,7 @@ def pace(is_local: bool) -> Pace:
 
 @pytest.fixture(scope="session")
 def channel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[grpc.Channel]:
-    """A channel to a server of the models that `write_models.py` writes."""
+    """Return a channel to a server of the models that `write_models.py` writes."""
     target = request.config.getoption("--target")
     if target is not None:
         if request.config.getoption("--recording") is not None:
@@ -79,7 +79,7 @@ def channel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def connect_to_server(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Callable[[Recording], AbstractContextManager[tuple[Asker, Folders]]]:
-    """A function that connects to a server of a recording: the target, or one that it starts."""
+    """Return a function that connects to a server of a recording: the target, or one that it starts."""
     option = request.config.getoption
     target, rest_target, played = option("--target"), option("--rest-target"), option("--recording")
 

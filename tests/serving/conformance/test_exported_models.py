@@ -89,7 +89,7 @@ def served(request: pytest.FixtureRequest, folder: Path) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def batching(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that batches."""
+    """Return the address of a server that batches."""
     if request.config.getoption("--target") is not None:
         target = request.config.getoption("--batching-target")
         if target is None:
@@ -171,7 +171,7 @@ def test_what_is_not_there(served: Served) -> None:
 
 
 def mixed(number: int) -> tuple[dict[str, Any], list[str]]:
-    """A user with 0 to 3 behaviours, and 1 to 40 candidates."""
+    """Return a user with 0 to 3 behaviours, and 1 to 40 candidates."""
     steps = number % 4
     user = {name: values[:steps] for name, values in WARM.items()}
     return user, [f"i{place % 6}" for place in range(1 + number * 7 % 40)]

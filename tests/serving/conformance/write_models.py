@@ -26,7 +26,7 @@ model_config_list {
 
 
 def write(folder: Path) -> Path:
-    """The models below `folder`; returns the path of `models.config`."""
+    """Return the models below `folder`; returns the path of `models.config`."""
     for version in (2, 3):
         write_scaled(folder / "scaled", version)
     write_labelled(folder / "labelled")

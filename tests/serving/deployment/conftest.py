@@ -12,7 +12,7 @@ from tests.serving.deployment.model_folders import write_ranker
 
 @pytest.fixture(scope="session")
 def written_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the complete versions 3 and 4, which nobody changes."""
+    """Return a folder with the complete versions 3 and 4, which nobody changes."""
     base = tmp_path_factory.mktemp("models") / "shop"
     for version in (3, 4):
         write_ranker(base, version)
@@ -21,5 +21,5 @@ def written_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def models(written_versions: Path, tmp_path: Path) -> Path:
-    """A copy of `written_versions`, for one test to change."""
+    """Return a copy of `written_versions`, for one test to change."""
     return Path(shutil.copytree(written_versions, tmp_path / "models" / "shop"))

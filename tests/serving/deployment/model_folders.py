@@ -84,7 +84,7 @@ def write_description(folder: Path, description: Description | None) -> None:
 
 
 def ranker_requests(rows: int = 1) -> list[predict_pb2.PredictRequest]:
-    """One request to each signature, the one to `predict` of so many rows."""
+    """Return one request to each signature, the one to `predict` of so many rows."""
     history, tags = np.full([rows, 3], "i1", object), np.full([rows, 2], "t", object)
     ranked = {"rank": DESCRIPTION.candidate_sizes[0]}
     ranked |= {sized_rank_signature(count): count for count in DESCRIPTION.candidate_sizes}

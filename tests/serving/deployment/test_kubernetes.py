@@ -31,7 +31,7 @@ def by_kind(case: str) -> dict[str, dict[str, Any]]:
 
 
 def pod_of(case: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of the Deployment: its pod's specification, and the one container."""
+    """Return the pod's specification in the Deployment, and its only container."""
     pod = by_kind(case)["Deployment"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     return pod, container

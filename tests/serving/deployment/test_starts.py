@@ -40,7 +40,7 @@ def serves(start: dict[str, Any]) -> bool:
 
 @pytest.fixture(scope="module")
 def recorded_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders as the recordings had them, with what the rules read of a version."""
+    """Return folders as the recordings had them, with what the rules read of a version."""
     folder = tmp_path_factory.mktemp("recorded")
     for version in ("double/1", "double/2", "double/3", "tasks/1", "broken/1", "broken/2", "broken/3"):
         (folder / version).mkdir(parents=True)
@@ -50,7 +50,7 @@ def recorded_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ssl_text(name: str, text: str) -> str:
-    """The recorded ssl.config, with real PEM text where the recording has a placeholder."""
+    """Return the recorded ssl.config, with real PEM text where the recording has a placeholder."""
     issuer = trustme.CA()
     certificate, other = issuer.issue_cert("localhost"), issuer.issue_cert("elsewhere")
     key = (other if name == "ssl-key-of-another" else certificate).private_key_pem.bytes().decode()
@@ -157,7 +157,7 @@ def test_what_is_rendered_starts(case: str, target: str, models: Path, tmp_path:
 
 
 def compose_start(output: Path) -> tuple[list[str], dict[str, str]]:
-    """Flags and files as the Compose file gives them to the server."""
+    """Return flags and files as the Compose file gives them to the server."""
     service = yaml.safe_load((output / "compose.yaml").read_text())["services"]["shop"]
     files = {}
     for mount in service["volumes"]:
@@ -171,7 +171,7 @@ def compose_start(output: Path) -> tuple[list[str], dict[str, str]]:
 
 
 def kubernetes_start(output: Path) -> tuple[list[str], dict[str, str]]:
-    """Flags and files as the manifests give them to the server; the secret is made of tls/ssl.config."""
+    """Return flags and files as the manifests give them to the server; the secret is made of tls/ssl.config."""
     documents = {
         document["kind"]: document for document in yaml.safe_load_all((output / "kubernetes.yaml").read_text())
     }

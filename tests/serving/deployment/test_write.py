@@ -32,7 +32,7 @@ model: {name: pooled}
 
 @pytest.fixture
 def runs(written_versions: Path, tmp_path: Path) -> Path:
-    """A folder of runs, in which the versions 3 and 4 of `shop` have been pushed."""
+    """Return a folder of runs, in which the versions 3 and 4 of `shop` have been pushed."""
     shutil.copytree(written_versions, tmp_path / "runs" / "shop" / "serving" / "shop")
     return tmp_path / "runs"
 

@@ -69,7 +69,7 @@ class Exported:
 
 
 def encoded(output: TFTransformOutput, inputs: ModelInputs) -> dict[str, np.ndarray]:
-    """The items as the transform encodes them, with all else that it wants missing."""
+    """Return the items as the transform encodes them, with all else that it wants missing."""
     raw = {name: tf.constant([item[name] for item in ITEMS]) for name in ("item", "category", "price")}
     raw["tags"] = tf.ragged.constant([item["tags"] for item in ITEMS], tf.string, ragged_rank=1).to_sparse()
     others = tuple(

@@ -72,7 +72,7 @@ def fresh(served: tuple[RankerModule, Path], tmp_path_factory: pytest.TempPathFa
 
 
 def in_pipeline(module: RankerModule, rows: list[dict[str, Any]]) -> np.ndarray:
-    """Scores with the transform and the ranker as they are in memory, asked with tensors rather than examples."""
+    """Return the scores of the transform and the ranker in memory, from tensors rather than examples."""
     return module.probabilities(transformed.parsed(rows))["click"].numpy()
 
 
@@ -149,7 +149,7 @@ CANDIDATE = ("item", "category", "price", "tags")
 
 
 def parted(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a row says of the user, and of the candidate."""
+    """Split a row into the features of the user and those of the candidate."""
     return (
         {name: value for name, value in row.items() if name not in CANDIDATE},
         {name: value for name, value in row.items() if name in CANDIDATE},

@@ -26,7 +26,7 @@ def request(signature: str, x: np.ndarray = X) -> predict_pb2.PredictRequest:
 
 
 def scaled(factor: tf.Variable) -> Any:
-    """A concrete function, which does not keep its variable alive."""
+    """Return a concrete function, which does not keep its variable alive."""
     function = tf.function(lambda x: {"y": factor * x}, autograph=False)
     return function.get_concrete_function(x=tf.TensorSpec([None], tf.float32, name="x"))
 

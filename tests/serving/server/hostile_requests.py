@@ -25,12 +25,12 @@ def varint(value: int) -> bytes:
 
 
 def field(number: int, content: bytes) -> bytes:
-    """A length-delimited field as protobuf encodes it."""
+    """Return a length-delimited field as protobuf encodes it."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def nested(depth: int) -> bytes:
-    """A message in a message, and so on."""
+    """Return a message in a message, and so on."""
     content = b""
     for _ in range(depth):
         content = field(1, content)
@@ -38,7 +38,7 @@ def nested(depth: int) -> bytes:
 
 
 def repeated(shape: list[int], value: Any = b"i1") -> tensor_pb2.TensorProto:
-    """One value that stands for a whole tensor."""
+    """Return one value that stands for a whole tensor."""
     if isinstance(value, bytes):
         proto = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[value])
     elif isinstance(value, float):
@@ -51,7 +51,7 @@ def repeated(shape: list[int], value: Any = b"i1") -> tensor_pb2.TensorProto:
 
 
 def ranking(rows: int = 1, candidates: int = 2, steps: int = 3, **changes: tensor_pb2.TensorProto) -> Any:
-    """A request for `rank` of the recorded ranker, all of one value."""
+    """Return a request for `rank` of the recorded ranker, all of one value."""
     message = predict_pb2.PredictRequest()
     message.model_spec.name, message.model_spec.signature_name = "ranker", "rank"
     tensors = {
@@ -70,7 +70,7 @@ def ranking(rows: int = 1, candidates: int = 2, steps: int = 3, **changes: tenso
 
 
 def pointwise(rows: int, steps: int = 3) -> Any:
-    """A request for `predict` of the recorded ranker, all of one value."""
+    """Return a request for `predict` of the recorded ranker, all of one value."""
     message = ranking(rows, 2, steps)
     message.model_spec.signature_name = "predict"
     for name, value in (("item", b"i1"), ("category", b"c1"), ("price", 1.5)):
@@ -80,7 +80,7 @@ def pointwise(rows: int, steps: int = 3) -> Any:
 
 
 def retrieval(*k: int) -> Any:
-    """A request for `retrieve` of the recorded matcher."""
+    """Return a request for `retrieve` of the recorded matcher."""
     message = predict_pb2.PredictRequest()
     message.model_spec.name, message.model_spec.signature_name = "matcher", "retrieve"
     rows = len(k)
@@ -110,7 +110,7 @@ def of_examples(*examples: bytes) -> Any:
 
 
 def tensor_fields(dtype: int, values: bytes, size: int) -> bytes:
-    """A request for `rank` whose `item` is encoded by hand."""
+    """Return a request for `rank` whose `item` is encoded by hand."""
     shape = field(2, field(2, varint(1 << 3) + varint(size)))
     tensor = varint(1 << 3) + varint(dtype) + shape + values
     spec = field(1, b"ranker") + field(3, b"rank")
@@ -124,7 +124,7 @@ def example_with_list(length: int) -> bytes:
 
 
 def feature_named(name: bytes) -> bytes:
-    """A `tf.Example` with one feature, whose name need not be UTF-8."""
+    """Return a `tf.Example` with one feature, whose name need not be UTF-8."""
     return field(1, field(1, field(1, name) + field(2, field(1, field(1, b"i1")))))
 
 
@@ -201,14 +201,14 @@ ANSWERED: dict[str, Callable[[], Any]] = {
 
 
 def classification(example: bytes) -> bytes:
-    """A request for Classify with an example as bytes."""
+    """Return a request for Classify with an example as bytes."""
     spec = classification_pb2.ClassificationRequest()
     spec.model_spec.name = "labelled"
     return spec.SerializeToString() + field(2, field(1, field(1, example)))
 
 
 def random_request(random: np.random.Generator) -> bytes:
-    """A request with something wrong, or bytes that are none."""
+    """Return a request with something wrong, or bytes that are none."""
     message = request(name="double", signature="only", x=np.float32([1.0, 2.0]))
     proto = message.inputs["x"]
     kind = random.integers(0, 9)

@@ -58,7 +58,7 @@ def ask(port: int, request: bytes) -> tuple[int, bytes]:
 
 
 def is_open(client: socket.socket) -> bool:
-    """Whether the server has left a connection open on which it has nothing to say."""
+    """Return whether the server has left an idle connection open."""
     client.setblocking(False)
     try:
         return client.recv(1) != b""

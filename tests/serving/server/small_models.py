@@ -36,7 +36,7 @@ class Scaled(tf.Module):
 
 
 def write_scaled(base: Path, version: int, factor: float | None = None) -> Path:
-    """Version `version` below `base`, which multiplies by `factor` (by its own number where None)."""
+    """Return version `version` below `base`, which multiplies by `factor` (by its own number where None)."""
     module = Scaled(float(version if factor is None else factor))
     folder = base / str(version)
     signatures = {"serving_default": module.scale, "lengths": module.lengths, "fails": module.fails}
@@ -45,7 +45,7 @@ def write_scaled(base: Path, version: int, factor: float | None = None) -> Path:
 
 
 def write_labelled(base: Path) -> Path:
-    """A model with signatures of the methods classify and regress, as estimators export them."""
+    """Return a model with signatures of the methods classify and regress, as estimators export them."""
     folder = base / "1"
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         examples = tf.compat.v1.placeholder(tf.string, [None], "examples")
@@ -64,7 +64,7 @@ def write_labelled(base: Path) -> Path:
 
 
 def options(base: Path, **changes: Any) -> ServerOptions:
-    """Serves the model `scaled` below `base`, and looks for versions every 50 ms."""
+    """Return options that serve the model `scaled` below `base`, and check for versions every 50 ms."""
     return ServerOptions(**{"models": one_model("scaled", str(base)), "poll_seconds": 0.05, **changes})
 
 

@@ -69,7 +69,7 @@ def make_batcher() -> Iterator[Callable[..., Batcher]]:
 def run_together(
     batcher: Batcher, servable: Servable, parts: list[np.ndarray], key: str = "", name: str = "x"
 ) -> list[Any]:
-    """Answers, or errors, of requests that are sent at once."""
+    """Return answers, or errors, of requests that are sent at once."""
 
     def ask(part: np.ndarray) -> Any:
         try:

@@ -33,7 +33,7 @@ class OneModel:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A model that had `x` in every training example."""
+    """Return a model that had `x` in every training example."""
     folder = small_models.write_scaled(tmp_path_factory.mktemp("scaled"), 3)
     path = folder / PROVENANCE
     path.parent.mkdir()

@@ -23,7 +23,7 @@ State = get_model_status_pb2.ModelVersionStatus
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions 1 to 4, made once; tests copy what they need."""
+    """Return versions 1 to 4, made once; tests copy what they need."""
     base = tmp_path_factory.mktemp("written")
     for version in range(1, 5):
         small_models.write_scaled(base, version)

@@ -7,7 +7,7 @@ from interestflow.serving.server.versions import Policy
 
 
 def model(**states: int) -> Model:
-    """A model whose versions are in the states given as `v3=State.END`."""
+    """Return a model whose versions are in the states given as `v3=State.END`."""
     versions = {int(name[1:]): Version(int(name[1:]), f"/m/{name[1:]}", state) for name, state in states.items()}
     return Model("m", folders={number: f"/m/{number}" for number in range(20)}, versions=versions)
 

@@ -41,7 +41,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def models(base: Path) -> Any:
-    """Versions 2 and 3, of which `canary` is the newer, and a model that classifies and regresses."""
+    """Return versions 2 and 3, of which `canary` is the newer, and a model that classifies and regresses."""
     models = one_model("scaled", str(base))
     (model,) = models.model_config_list.config
     model.model_version_policy.all.SetInParent()
@@ -64,7 +64,7 @@ def error_of(call: Any) -> tuple[grpc.StatusCode, str]:
 
 
 def examples(kind: Any, *values: float, name: str = "labelled", signature: str = "") -> Any:
-    """A request of a kind that takes examples, with the feature `x` in each."""
+    """Return a request of a kind that takes examples, with the feature `x` in each."""
     message = kind()
     message.model_spec.name, message.model_spec.signature_name = name, signature
     for value in values:
@@ -198,7 +198,7 @@ def test_the_method_of_a_signature_counts_where_it_is_checked(base: Path, models
 
 
 def tasks(*pairs: tuple[str, str], name: str = "labelled") -> inference_pb2.MultiInferenceRequest:
-    """Tasks by signature and method, on one example."""
+    """Return tasks by signature and method, on one example."""
     message = inference_pb2.MultiInferenceRequest()
     for key, method in pairs:
         task = message.tasks.add(method_name=f"tensorflow/serving/{method}")

@@ -25,7 +25,7 @@ Config = model_server_config_pb2.ModelServerConfig
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions 1 and 2 of one model, and version 3 of another."""
+    """Return versions 1 and 2 of one model, and version 3 of another."""
     base = tmp_path_factory.mktemp("models")
     for version in (1, 2):
         small_models.write_scaled(base / "scaled", version)
@@ -35,7 +35,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def manager(base: Path) -> Iterator[Manager]:
-    """A manager of version 2 of `scaled`."""
+    """Return a manager of version 2 of `scaled`."""
     manager = Manager(options(base / "scaled"))
     manager.start()
     yield manager
@@ -43,7 +43,7 @@ def manager(base: Path) -> Iterator[Manager]:
 
 
 def config(base: Path, labels: dict[str, int] | None = None, **models: tuple[int, ...]) -> Any:
-    """A configuration of `models`, each with the versions given, or the newest where none is."""
+    """Return a configuration of `models`, each with the versions given, or the newest where none is."""
     config = Config()
     config.model_config_list.SetInParent()
     for name, versions in models.items():

@@ -61,7 +61,7 @@ def start(base: Path) -> Watched:
 
 
 def values(start: bytes, value: bytes, count: int, end: bytes) -> bytes:
-    """A body with the same value many times."""
+    """Return a body with the same value many times."""
     return start + b",".join([value] * count) + end
 
 

@@ -34,7 +34,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def asking(base: Path) -> Iterator[Asking]:
-    """A server of versions 2 and 3."""
+    """Return a server of versions 2 and 3."""
     models = one_model("scaled", str(base))
     models.model_config_list.config[0].model_version_policy.all.SetInParent()
     with Server(options(base, models=models)) as server, Asking(server.port) as asking:

@@ -17,7 +17,7 @@ LIMITS = RequestLimits(max_candidates=10, max_expanded_bytes=2000)
 
 
 def signature(**inputs: tuple[Any, int]) -> meta_graph_pb2.SignatureDef:
-    """A signature with inputs by name, each a dtype and a number of open axes."""
+    """Return a signature with inputs by name, each a dtype and a number of open axes."""
     definition = meta_graph_pb2.SignatureDef()
     for name, (dtype, axes) in inputs.items():
         info = definition.inputs[name]

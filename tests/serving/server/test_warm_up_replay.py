@@ -24,7 +24,7 @@ Log = prediction_log_pb2.PredictionLog
 
 @pytest.fixture
 def scaled(tmp_path: Path) -> Path:
-    """Version 1 of a model, without a warm-up file."""
+    """Return version 1 of a model, without a warm-up file."""
     return small_models.write_scaled(tmp_path / "scaled", 1)
 
 

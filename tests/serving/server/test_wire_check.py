@@ -26,7 +26,7 @@ def refuses(content: bytes, max_bytes: int) -> bool:
 
 
 def fewest_fields(content: bytes) -> int:
-    """The smallest limit, in fields, that lets a message pass."""
+    """Return the smallest limit, in fields, that lets a message pass."""
     return next(count for count in range(1000) if not refuses(content, count * STRING_BYTES))
 
 

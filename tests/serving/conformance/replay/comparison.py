@@ -102,7 +102,7 @@ def _headers(answer: dict[str, Any]) -> dict[str, str]:
 
 
 def _parsed(body: str) -> Any:
-    """The value of a JSON body; text that is no JSON is itself."""
+    """Return the value of a JSON body; text that is no JSON is itself."""
     try:
         return json.loads(body)
     except ValueError:
@@ -110,7 +110,7 @@ def _parsed(body: str) -> Any:
 
 
 def _shown(answer: dict[str, Any]) -> str:
-    """One short line for a report."""
+    """Return one short line for a report."""
     parts = {key: plain(value) if isinstance(value, Message) else value for key, value in answer.items()}
     text = ", ".join(f"{key} {value!r}" for key, value in parts.items())
     return text if len(text) <= 600 else f"{text[:500]} ... {text[-80:]}"
