@@ -59,7 +59,7 @@ def test_a_ranker_answers_the_same(port: int) -> None:
     request.inputs["examples"].CopyFrom(_text_proto(b""))
 
     async def ask() -> None:
-        async with AsyncClient(address, "shop", timeout=20) as awaited:
+        async with AsyncClient(address, "shop", timeout=60) as awaited:
             expected = client.rank(USER, CANDIDATES)
             for ranking in await asyncio.gather(*(awaited.rank(USER, CANDIDATES) for _ in range(5))):
                 assert_equal(ranking, expected)
@@ -77,7 +77,7 @@ def test_a_ranker_answers_the_same(port: int) -> None:
             with pytest.raises(ClientError, match="the user has colour"):
                 await awaited.rank({"colour": "red"}, ["i1"])
 
-    with Client(address, "shop", timeout=20) as client:
+    with Client(address, "shop", timeout=60) as client:
         asyncio.run(ask())
 
 
@@ -91,7 +91,7 @@ def test_a_matcher_answers_the_same(matcher: str) -> None:
     user = {"history_item": USER["history_item"], "history_age": USER["history_age"], "device": "tv"}
 
     async def ask() -> None:
-        async with AsyncClient(matcher, NAME, timeout=20) as awaited:
+        async with AsyncClient(matcher, NAME, timeout=60) as awaited:
             assert_equal(await awaited.retrieve(user, 7), client.retrieve(user, 7))
             assert_equal(await awaited.retrieve(user, 0), client.retrieve(user, 0))
             assert_equal(await awaited.encode_user([user] * 9), client.encode_user([user] * 9))
@@ -102,7 +102,7 @@ def test_a_matcher_answers_the_same(matcher: str) -> None:
             with pytest.raises(ClientError, match="the request lacks device"):
                 await strict.retrieve({}, 1)
 
-    with Client(matcher, NAME, timeout=20) as client:
+    with Client(matcher, NAME, timeout=60) as client:
         asyncio.run(ask())
 
 
@@ -115,7 +115,7 @@ def test_a_server_without_capacity_is_asked_again() -> None:
         return protocol_pb2.GetModelStatusResponse()
 
     async def ask() -> None:
-        async with AsyncClient(server.address, "m", timeout=20) as client:
+        async with AsyncClient(server.address, "m", timeout=60) as client:
             assert await client.status() == {}
 
     with ScriptedServer(answer) as server:

@@ -30,7 +30,7 @@ def test_every_method_is_called_with_bytes_and_gives_bytes() -> None:
     with ScriptedServer(answer) as server, open_channel(server.address, None) as channel:
         callables = method_callables(channel)
         assert set(callables) == {PREDICT, GET_METADATA, GET_STATUS, CHECK_HEALTH}
-        content = callables[GET_STATUS](request.SerializeToString(), timeout=20)
+        content = callables[GET_STATUS](request.SerializeToString(), timeout=60)
     assert protocol_pb2.GetModelStatusResponse.FromString(content).model_version_status[0].version == 7
 
 

@@ -30,7 +30,7 @@ CANDIDATES = [
 
 @pytest.fixture
 def client(port: int) -> Iterator[Client]:
-    with Client(f"127.0.0.1:{port}", "shop", timeout=20) as client:
+    with Client(f"127.0.0.1:{port}", "shop", timeout=60) as client:
         yield client
 
 
@@ -57,7 +57,7 @@ def test_padding_and_splitting_change_no_score(client: Client, port: int) -> Non
         {"user": "u2", "history_item": [f"i{step % 5}" for step in range(40)], "history_age": list(range(40, 0, -1))},
     ]
     candidates = [CANDIDATES[number % 3] | {"price": number / 7} for number in range(19)]
-    with Client(f"127.0.0.1:{port}", "shop", timeout=20, padding=False) as plain:
+    with Client(f"127.0.0.1:{port}", "shop", timeout=60, padding=False) as plain:
         for user in users:
             for count in (1, 3, 4, 8, 9, 19):
                 ranking, expected = client.rank(user, candidates[:count]), plain.rank(user, candidates[:count])
@@ -176,12 +176,12 @@ def test_a_new_version_is_asked_as_it_wants_to_be(tmp_path: Path) -> None:
     DescribedRanker().write(base)
     with (
         Server(ServerOptions(one_model(NAME, str(base)), poll_seconds=0.05)) as server,
-        Client(f"127.0.0.1:{server.port}", NAME, timeout=20) as client,
+        Client(f"127.0.0.1:{server.port}", NAME, timeout=60) as client,
     ):
         assert client.rank(user, candidates).version == 1
         shutil.copytree(base / "1", base / "coming")
         (base / "coming").rename(base / "2")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while client.rank(user, candidates).version == 1 and time.monotonic() < end:
             time.sleep(0.05)
         assert client.rank(user, candidates).version == 2

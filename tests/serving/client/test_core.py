@@ -208,7 +208,7 @@ def test_versions_that_leave_again_and_again_are_an_error() -> None:
 def test_many_threads_share_a_client() -> None:
     versions = Versions({1: short(4), 2: short(6)})
     problems: list[Any] = []
-    with ScriptedServer(versions) as server, Client(server.address, "m", timeout=20) as client:
+    with ScriptedServer(versions) as server, Client(server.address, "m", timeout=60) as client:
 
         def ask(number: int) -> None:
             for _ in range(20):

@@ -34,7 +34,7 @@ def click(user: dict, candidate: dict) -> float:
 
 
 def client(address: str, **options: Any) -> Client:
-    return Client(address, NAME, timeout=20, **options)
+    return Client(address, NAME, timeout=60, **options)
 
 
 def plain(address: str) -> Client:

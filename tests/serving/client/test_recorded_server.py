@@ -75,7 +75,7 @@ def server() -> Any:
 
 
 def client(server: ScriptedServer, model: str, **options: Any) -> Client:
-    return Client(server.address, model, timeout=20, **options)
+    return Client(server.address, model, timeout=60, **options)
 
 
 def arrays_of(case: dict[str, Any]) -> dict[str, np.ndarray]:

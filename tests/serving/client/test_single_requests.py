@@ -26,7 +26,7 @@ def test_a_server_without_capacity_is_asked_again(code: grpc.StatusCode) -> None
             raise Refusal(code, "Server Threadpool Exhausted")
 
     versions.before = refuse
-    with ScriptedServer(versions) as server, Client(server.address, "m", timeout=20, retries=3) as client:
+    with ScriptedServer(versions) as server, Client(server.address, "m", timeout=60, retries=3) as client:
         assert client.score(ROWS[:1]).version == 1
         assert asked(server) == [("describe", 1)] + [("predict", None)] * 4
 
@@ -35,7 +35,7 @@ def test_attempts_end_after_the_retries() -> None:
     def refuse(method: str, request: Any) -> Any:
         raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
 
-    with ScriptedServer(refuse) as server, Client(server.address, "m", timeout=20, retries=2) as client:
+    with ScriptedServer(refuse) as server, Client(server.address, "m", timeout=60, retries=2) as client:
         with pytest.raises(ClientError, match=r"^Server Threadpool Exhausted$"):
             client.status()
         assert len(server.requests) == 3

@@ -30,7 +30,7 @@ def main(address: str, model: str, user: str, candidates: str) -> None:
     sys.meta_path.insert(0, Forbid())  # type: ignore[arg-type]
     from interestflow.serving.client import Client
 
-    with Client(address, model, timeout=20) as client:
+    with Client(address, model, timeout=60) as client:
         ranking = client.rank(json.loads(user), json.loads(candidates))
     packages = {name.partition(".")[0] for name in sys.modules}
     answer = {task: scores.tolist() for task, scores in ranking.by_task.items()}

@@ -121,7 +121,7 @@ def test_the_init_operation_is_listed_and_no_signature(served: Served) -> None:
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "exported_ranker"
     with grpc.insecure_channel(served.address) as channel:
-        answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).GetModelMetadata(request, timeout=20)
+        answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).GetModelMetadata(request, timeout=60)
     signatures = get_model_metadata_pb2.SignatureDefMap()
     answer.metadata["signature_def"].Unpack(signatures)
     assert "__saved_model_init_op" in signatures.signature_def
@@ -258,7 +258,7 @@ def test_a_broken_newest_version_leaves_the_one_before(served: Served) -> None:
         return coming.rename(base / str(version))
 
     try:
-        with Client(served.address, "exported_multi_task", timeout=20) as client:
+        with Client(served.address, "exported_multi_task", timeout=60) as client:
             push(2)
             wait_for(lambda: client.status().get(2) == "END", "version 2 should have ended")
             assert client.run("predict", asked).version == 1
@@ -273,7 +273,7 @@ def test_a_broken_newest_version_leaves_the_one_before(served: Served) -> None:
 
 
 def wait_for(condition: Any, says: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         with contextlib.suppress(ClientError):  # while versions change there may be none
             if condition():
@@ -285,7 +285,7 @@ def wait_for(condition: Any, says: str) -> None:
 def ask_rest(served: Served, path: str, body: Any) -> tuple[int, Any]:
     url = f"http://{served.rest_address}/v1/models/{path}"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode()), timeout=20) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode()), timeout=60) as response:
             return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())

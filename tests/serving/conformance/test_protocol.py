@@ -52,17 +52,17 @@ def of_examples(kind: Any, *values: float, signature: str = "", name: str = "lab
     ("spec", "factor"), [({}, 3), ({"version": 2}, 2), ({"label": "stable"}, 2), ({"label": "canary"}, 3)]
 )
 def test_predict(prediction: Any, spec: dict[str, Any], factor: int) -> None:
-    response = prediction.Predict(request(x=X, **spec), timeout=20)
+    response = prediction.Predict(request(x=X, **spec), timeout=60)
     np.testing.assert_array_equal(tf.make_ndarray(response.outputs["y"]), factor * X)
     assert response.model_spec.version.value == factor
 
 
 def test_output_filter(prediction: Any) -> None:
-    assert list(prediction.Predict(request(x=X, outputs=("factor",)), timeout=20).outputs) == ["factor"]
+    assert list(prediction.Predict(request(x=X, outputs=("factor",)), timeout=60).outputs) == ["factor"]
 
 
 def test_texts(prediction: Any) -> None:
-    response = prediction.Predict(request(signature="lengths", texts=np.array([[b"a", b"bcd"]], object)), timeout=20)
+    response = prediction.Predict(request(signature="lengths", texts=np.array([[b"a", b"bcd"]], object)), timeout=60)
     np.testing.assert_array_equal(tf.make_ndarray(response.outputs["lengths"]), [[1, 3]])
 
 
@@ -80,25 +80,25 @@ def test_texts(prediction: Any) -> None:
     ids=["model", "version", "label", "dtype", "input", "output", "assertion"],
 )
 def test_status_codes(prediction: Any, asked: Any, expected: grpc.StatusCode) -> None:
-    assert code(lambda: prediction.Predict(asked, timeout=20)) == expected
+    assert code(lambda: prediction.Predict(asked, timeout=60)) == expected
 
 
 def test_the_graph_says_which_ranks_it_takes(prediction: Any) -> None:
-    response = prediction.Predict(request(x=X[None]), timeout=20)
+    response = prediction.Predict(request(x=X[None]), timeout=60)
     np.testing.assert_array_equal(tf.make_ndarray(response.outputs["y"]), 3 * X[None])
 
 
 def test_classify_and_regress(prediction: Any) -> None:
-    found = prediction.Classify(of_examples(classification_pb2.ClassificationRequest, 0.25), timeout=20)
+    found = prediction.Classify(of_examples(classification_pb2.ClassificationRequest, 0.25), timeout=60)
     (row,) = found.result.classifications
     assert [(each.label, each.score) for each in row.classes] == [("yes", 0.25), ("no", 0.75)]
-    found = prediction.Regress(of_examples(regression_pb2.RegressionRequest, 0.25, signature="value"), timeout=20)
+    found = prediction.Regress(of_examples(regression_pb2.RegressionRequest, 0.25, signature="value"), timeout=60)
     assert [each.value for each in found.result.regressions] == [2.5]
 
 
 def test_a_signature_of_another_method(prediction: Any) -> None:
     asked = of_examples(regression_pb2.RegressionRequest, 0.25)
-    assert code(lambda: prediction.Regress(asked, timeout=20)) == INVALID
+    assert code(lambda: prediction.Regress(asked, timeout=60)) == INVALID
 
 
 def test_multi_inference(prediction: Any) -> None:
@@ -107,7 +107,7 @@ def test_multi_inference(prediction: Any) -> None:
         task = asked.tasks.add(method_name=f"tensorflow/serving/{method}")
         task.model_spec.name, task.model_spec.signature_name = "labelled", signature
     asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(0.5)
-    kinds = [each.WhichOneof("result") for each in prediction.MultiInference(asked, timeout=20).results]
+    kinds = [each.WhichOneof("result") for each in prediction.MultiInference(asked, timeout=60).results]
     assert kinds == ["classification_result", "regression_result"]
 
 
@@ -115,17 +115,17 @@ def test_metadata(prediction: Any) -> None:
     asked = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     asked.model_spec.name = "scaled"
     signatures = get_model_metadata_pb2.SignatureDefMap()
-    prediction.GetModelMetadata(asked, timeout=20).metadata["signature_def"].Unpack(signatures)
+    prediction.GetModelMetadata(asked, timeout=60).metadata["signature_def"].Unpack(signatures)
     assert {"serving_default", "lengths", "fails"} <= set(signatures.signature_def)
     asked.metadata_field[:] = ["weather"]
-    assert code(lambda: prediction.GetModelMetadata(asked, timeout=20)) == INVALID
+    assert code(lambda: prediction.GetModelMetadata(asked, timeout=60)) == INVALID
 
 
 def test_status(models: Any) -> None:
     asked = get_model_status_pb2.GetModelStatusRequest()
     asked.model_spec.name = "scaled"
-    found = {each.version: each.state for each in models.GetModelStatus(asked, timeout=20).model_version_status}
+    found = {each.version: each.state for each in models.GetModelStatus(asked, timeout=60).model_version_status}
     assert found == {2: get_model_status_pb2.ModelVersionStatus.AVAILABLE,
                      3: get_model_status_pb2.ModelVersionStatus.AVAILABLE}  # fmt: skip
     asked.model_spec.name = "nobody"
-    assert code(lambda: models.GetModelStatus(asked, timeout=20)) == NOT_FOUND
+    assert code(lambda: models.GetModelStatus(asked, timeout=60)) == NOT_FOUND

@@ -70,7 +70,7 @@ def test_dollars_are_not_taken_for_variables() -> None:
 def test_the_health_check_tells_a_model_that_serves_from_one_that_does_not(written_versions: Path) -> None:
     def is_healthy(name: str, port: int) -> bool:
         return (
-            subprocess.run(["bash", "-c", health_command(name, port)], timeout=20, capture_output=True).returncode == 0
+            subprocess.run(["bash", "-c", health_command(name, port)], timeout=60, capture_output=True).returncode == 0
         )
 
     options = ServerOptions(models=one_model("shop", str(written_versions)), rest_port=0)

@@ -44,7 +44,7 @@ def test_rendered_files_serve_a_model(batching: dict[str, int] | None, written_v
                 tags=np.full([1, 2, 2], "t", object),
             )
             asked.model_spec.version_label = label
-            answer = stub.Predict(asked, timeout=20)
+            answer = stub.Predict(asked, timeout=60)
             assert answer.model_spec.version.value == version
             # The lengths of the item, of the history, 2, and of two tags, 2, times the version.
             assert tf.make_ndarray(answer.outputs["click"]).tolist() == [[6.0 * version, 7.0 * version]]

@@ -86,7 +86,7 @@ class Asking:
         self.channel.close()
 
     def scaled(self, x: list[float], **spec: Any) -> list[float]:
-        response = self.prediction.Predict(request(x=np.array(x, np.float32), **spec), timeout=20)
+        response = self.prediction.Predict(request(x=np.array(x, np.float32), **spec), timeout=60)
         return tf.make_ndarray(response.outputs["y"]).tolist()
 
 

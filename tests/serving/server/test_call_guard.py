@@ -58,7 +58,7 @@ def test_calls_whose_request_does_not_come_are_ended(base: Path) -> None:
 def test_a_call_without_a_request_is_refused(base: Path) -> None:
     with Server(options(base)) as server, Asking(server.port) as asking:
         with pytest.raises(grpc.RpcError) as raised:
-            asking.channel.stream_unary(PREDICT)(iter(()), timeout=20)
+            asking.channel.stream_unary(PREDICT)(iter(()), timeout=60)
         assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert raised.value.details() == "the call should have a request, received none"
         assert asking.scaled([1.0]) == [1.0]
@@ -67,7 +67,7 @@ def test_a_call_without_a_request_is_refused(base: Path) -> None:
 def test_a_request_that_is_no_message_is_an_error_of_its_own(base: Path) -> None:
     with Server(options(base)) as server, Asking(server.port) as asking:
         with pytest.raises(grpc.RpcError):
-            asking.channel.unary_unary(PREDICT)(b"\xff\xff\xff", timeout=20)
+            asking.channel.unary_unary(PREDICT)(b"\xff\xff\xff", timeout=60)
         assert asking.scaled([1.0]) == [1.0]
 
 

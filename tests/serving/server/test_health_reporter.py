@@ -22,7 +22,7 @@ Status = health_pb2.HealthCheckResponse
 
 def check(asking: Asking, service: str) -> int:
     stub = health_pb2_grpc.HealthStub(asking.channel)
-    return int(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=20).status)
+    return int(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status)
 
 
 def test_a_server_is_healthy_once_its_models_answer(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class HostileClient:
     def is_answered(self) -> bool:
         """Return whether the server still answers rightly."""
         response = self.prediction.Predict(
-            request(name="double", signature="only", x=np.float32([1.0])), timeout=20
+            request(name="double", signature="only", x=np.float32([1.0])), timeout=60
         )  # fmt: skip
         return list(response.outputs["y"].float_val) == [4.0]
 
@@ -75,7 +75,7 @@ class HostileClient:
 
     def metrics(self) -> str:
         url = f"http://127.0.0.1:{self._process.port('REST')}/monitoring/prometheus/metrics"
-        with urllib.request.urlopen(url, timeout=20) as page:
+        with urllib.request.urlopen(url, timeout=60) as page:
             return page.read().decode()
 
     def close(self) -> None:
@@ -189,5 +189,5 @@ def test_empty_requests_of_every_method(client: HostileClient) -> None:
         code, details = client.send(b"", method)
         assert (code, "ModelSpec" in details) == (INVALID, True), method
     with pytest.raises(grpc.RpcError) as raised:
-        client.models.GetModelStatus(predict_pb2.PredictRequest(), timeout=20)
+        client.models.GetModelStatus(predict_pb2.PredictRequest(), timeout=60)
     assert raised.value.code() == INVALID

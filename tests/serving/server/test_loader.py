@@ -73,7 +73,7 @@ def test_a_version_in_use_is_closed_after_its_last_request(folder: Path) -> None
     with changed:
         version.users = 0
         changed.notify_all()
-        assert changed.wait_for(lambda: version.state == State.END, timeout=20)
+        assert changed.wait_for(lambda: version.state == State.END, timeout=60)
     assert version.servable is None
 
 

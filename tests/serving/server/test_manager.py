@@ -37,7 +37,7 @@ def push(written: Path, base: Path, version: int) -> None:
     (base / f"coming-{version}").rename(base / str(version))
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 20.0) -> bool:
+def eventually(is_so: Callable[[], bool], seconds: float = 120.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if is_so():

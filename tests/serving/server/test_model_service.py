@@ -104,6 +104,6 @@ def test_a_reload_with_a_certificate(base: Path, tmp_path: Path) -> None:
     with Server(options(base, host="localhost", tls=tls, allow_reload="with-certificate")) as server:
         with grpc.secure_channel(f"localhost:{server.port}", credentials) as channel:
             model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(
-                reload_request(base, "twin"), timeout=20
+                reload_request(base, "twin"), timeout=60
             )
         assert server.manager.available() == {"twin": [1]}

@@ -182,7 +182,7 @@ def test_a_reload_waits_for_its_turn_no_longer_than_its_client(base: Path, tmp_p
     has_left = threading.Event()
     first = threading.Thread(target=reloader.reload, args=(both, lambda: not has_left.is_set()))
     first.start()
-    assert manager.wait_for(lambda: bool(manager.aspired("broken")), timeout=20)
+    assert manager.wait_for(lambda: bool(manager.aspired("broken")), timeout=60)
     reloader.reload(config(base), lambda: False)  # its client has left before its turn came
     assert set(manager.available()) == {"scaled", "broken"}
     has_left.set()

@@ -49,16 +49,16 @@ def test_a_request_that_would_grow_is_refused_and_counted(server: Server, asking
 def test_others_are_answered(asking: Asking) -> None:
     assert asking.scaled([1.0, 2.0]) == [3.0, 6.0]
     check = health_pb2_grpc.HealthStub(asking.channel).Check
-    assert check(health_pb2.HealthCheckRequest(), timeout=20).status == health_pb2.HealthCheckResponse.SERVING
+    assert check(health_pb2.HealthCheckRequest(), timeout=60).status == health_pb2.HealthCheckResponse.SERVING
     listing = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
-    (answer,) = reflection_pb2_grpc.ServerReflectionStub(asking.channel).ServerReflectionInfo(listing, timeout=20)
+    (answer,) = reflection_pb2_grpc.ServerReflectionStub(asking.channel).ServerReflectionInfo(listing, timeout=60)
     assert answer.list_services_response.service
 
 
 def test_unknown_methods_and_malformed_requests_have_the_status_that_grpc_gives_them(asking: Asking) -> None:
     def code(method: str, content: bytes) -> grpc.StatusCode:
         with pytest.raises(grpc.RpcError) as raised:
-            asking.channel.unary_unary(f"/tensorflow.serving.{method}")(content, timeout=20)
+            asking.channel.unary_unary(f"/tensorflow.serving.{method}")(content, timeout=60)
         return raised.value.code()
 
     assert code("PredictionService/Guess", b"") == grpc.StatusCode.UNIMPLEMENTED

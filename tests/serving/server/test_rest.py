@@ -168,6 +168,6 @@ def test_a_port_that_is_taken_is_named() -> None:
 def test_a_host_with_several_addresses_is_listened_on_with_one_port(base: Path) -> None:
     with Server(options(base, host="localhost", rest_port=0)) as server:
         for *_, address in socket.getaddrinfo("localhost", rest_port_of(server), type=socket.SOCK_STREAM):
-            with socket.create_connection(address[:2], timeout=20) as client:
+            with socket.create_connection(address[:2], timeout=60) as client:
                 client.sendall(post(GOOD))
                 assert read_answer(client) == ANSWER
