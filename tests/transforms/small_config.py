@@ -1,4 +1,4 @@
-"""Small configurations of ingestion, written as a person would write them."""
+"""Small configurations of ingestion, for the tests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ tasks:
 
 
 def shop(folder: object = "/nowhere", **sections: Any) -> IngestionConfig:
-    """A shop's log of `user_id`, `item_id`, `at` (seconds) and `click`.
+    """Return the configuration of a log of `user_id`, `item_id`, `at` (seconds) and `click`.
 
     Args:
-        folder: of the data.
-        sections: what replaces or is added to the sections; `events` to those of `data.events`.
+        folder: folder of the data.
+        sections: sections that replace the default ones; keys in `events` and `data` are added to those sections.
     """
     document = yaml.safe_load(SHOP.format(folder=folder))
     document["data"]["events"] |= sections.pop("events", {})

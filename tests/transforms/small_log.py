@@ -24,7 +24,10 @@ tasks:
 
 
 def configuration(folder: Path | str | None = None, **sections: Any) -> IngestionConfig:
-    """A log of clicks and impressions; `sections` replace those of the same name, `data__events` parts of a section."""
+    """Return the configuration of a log of clicks.
+
+    `sections` replace those of the same name, and `data__events` a part of a section.
+    """
     document = yaml.safe_load(BASE)
     for name, value in sections.items():
         section, _, part = name.partition("__")
@@ -37,7 +40,7 @@ def configuration(folder: Path | str | None = None, **sections: Any) -> Ingestio
 
 
 def events(rows: list[tuple[Any, ...]], *columns: str) -> pl.DataFrame:
-    """Events as reading gives them, from rows `(user, item, seconds, click, ...)`."""
+    """Return events as the readers do, from rows `(user, item, seconds, click, ...)`."""
     names = ("user", "item", "timestamp", "click", *columns)
     frame = pl.DataFrame({name: [row[place] for row in rows] for place, name in enumerate(names)}, strict=False)
     return frame.with_columns(
@@ -46,26 +49,26 @@ def events(rows: list[tuple[Any, ...]], *columns: str) -> pl.DataFrame:
 
 
 def decoded(batches: list[pa.RecordBatch]) -> list[dict[str, Any]]:
-    """Record batches as the examples that they encode to."""
+    """Return the examples that record batches encode to."""
     encoder = RecordBatchToExamplesEncoder()
     return [as_dictionary(record) for batch in batches for record in encoder.encode(batch)]
 
 
 def read_split(folder: Path, split: str) -> list[dict[str, Any]]:
-    """All examples of a split, by user, item and time."""
+    """Read all examples of a split, ordered by user, time and item."""
     files = sorted(str(file) for file in (folder / f"Split-{split}").glob("*.gz"))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP") if files else []
-    found = [as_dictionary(bytes(record.numpy())) for record in records]
-    return sorted(found, key=lambda example: (example["user"], example["timestamp"], example["item"]))
+    examples = [as_dictionary(bytes(record.numpy())) for record in records]
+    return sorted(examples, key=lambda example: (example["user"], example["timestamp"], example["item"]))
 
 
 def as_dictionary(record: bytes) -> dict[str, Any]:
-    """Text decoded; what has one value is that value, except along the history and where it is a list by name."""
-    found: dict[str, Any] = {}
+    """Return an example as a dictionary; single values are not in lists, unless along the history or named `_list`."""
+    example: dict[str, Any] = {}
     for name, feature in tf.train.Example.FromString(record).features.feature.items():
         kind = feature.WhichOneof("kind")
         values = list(getattr(feature, kind).value) if kind else []
         values = [value.decode() if isinstance(value, bytes) else value for value in values]
         is_list = (name.startswith("history_") and name != "history_count") or name.endswith("_list")
-        found[name] = values if is_list else values[0]
-    return found
+        example[name] = values if is_list else values[0]
+    return example

@@ -1,4 +1,4 @@
-"""Items drawn beside the behaviours of training examples: by their share of the training window, and never the own."""
+"""Items sampled for the behaviours of training examples: by their share of the training window, never the same."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ ITEMS = pl.DataFrame({"id": ["a", "b"], "genre": ["x", "y"], "tags": ["s|t", ""]
 TABLE = {"path": "items.csv", "format": "csv", "id": "id"}
 
 
-def drawing(**sections: Any) -> IngestionConfig:
+def with_negatives(**sections: Any) -> IngestionConfig:
+    """Return a configuration with negatives of behaviours."""
     return configuration(sequence={"history_negatives": True}, **sections)
 
 
-def many(users: int = 200) -> pl.DataFrame:
-    """Each user meets ten of five items, of which item i4 is met most often, one a second."""
+def random_log(users: int = 200) -> pl.DataFrame:
+    """Return a log in which each user sees ten of five items, one a second, and item i4 most often."""
     random = np.random.default_rng(3)
     items = random.choice(5, (users, 10), p=[0.05, 0.1, 0.15, 0.3, 0.4])
     return events([(f"u{u}", f"i{item}", second, 1) for u, row in enumerate(items) for second, item in enumerate(row)])
 
 
-def drawn(examples: list[dict[str, Any]]) -> dict[tuple[str, int], list[str]]:
-    """By user and second."""
+def negatives_by_event(examples: list[dict[str, Any]]) -> dict[tuple[str, int], list[str]]:
+    """Return the negatives of each example by user and second."""
     return {(e["user"], e["timestamp"] // SECOND): e["history_negative_item"] for e in examples}
 
 
 def test_of_two_items_the_other_is_drawn_with_what_belongs_to_an_items_vector() -> None:
     log = events([("u", "a", 1, 1, "tv"), ("u", "b", 2, 1, "tv"), ("u", "a", 3, 1, "tv")], "device")
-    config = drawing(data__items=TABLE, features={"attributes": ATTRIBUTES})
+    config = with_negatives(data__items=TABLE, features={"attributes": ATTRIBUTES})
     last = examples_of(log, config, items=ITEMS)[-1]
     along = {name: values for name, values in last.items() if name.startswith("history_negative_")}
     assert last["history_item"] == ["a", "b"]
@@ -54,22 +55,22 @@ def test_of_two_items_the_other_is_drawn_with_what_belongs_to_an_items_vector() 
 
 def test_where_there_is_no_other_item_none_is_drawn_and_the_steps_stay() -> None:
     log = events([("u", "a", 1, 1), ("u", "a", 2, 1), ("u", "a", 3, 1)])
-    assert [example["history_negative_item"] for example in examples_of(log, drawing())] == [[], [""], ["", ""]]
+    assert [example["history_negative_item"] for example in examples_of(log, with_negatives())] == [[], [""], ["", ""]]
 
 
 def test_nothing_is_drawn_unless_asked_for_and_nothing_for_later_splits() -> None:
-    log, boundaries = many(3), Boundaries(5 * SECOND, 8 * SECOND)
+    log, boundaries = random_log(3), Boundaries(5 * SECOND, 8 * SECOND)
     assert not any("negative" in name for name in examples_of(log, configuration())[-1])
     for split in ("validation", "test"):
-        later = examples_of(log, drawing(), boundaries, split=split)
+        later = examples_of(log, with_negatives(), boundaries, split=split)
         assert later
         assert all(example["history_item"] for example in later)
         assert all(example["history_negative_item"] == [] for example in later)
 
 
 def test_items_come_as_often_as_in_the_log_and_never_the_own() -> None:
-    log = many()
-    examples = examples_of(log, drawing(), size=1000)
+    log = random_log()
+    examples = examples_of(log, with_negatives(), size=1000)
     pairs = [pair for e in examples for pair in zip(e["history_item"], e["history_negative_item"], strict=True)]
     assert len(pairs) == 200 * 45  # 0 + 1 + ... + 9 behaviours a user
     assert all(own != negative for own, negative in pairs)
@@ -79,31 +80,33 @@ def test_items_come_as_often_as_in_the_log_and_never_the_own() -> None:
     for own, _ in pairs:
         for item in share.keys() - {own}:
             expected[item] += share[item] / (1.0 - share[own])
-    found = Counter(negative for _, negative in pairs)
+    counts = Counter(negative for _, negative in pairs)
     # Chi-square of 4 degrees of freedom: above 18.5 with a chance of 0.001 for fair draws; these are always the same.
-    assert sum((found[item] - expected[item]) ** 2 / expected[item] for item in share) < 18.5
+    assert sum((counts[item] - expected[item]) ** 2 / expected[item] for item in share) < 18.5
 
 
 def test_a_draw_is_the_same_whatever_else_is_in_the_shard_and_another_by_another_seed() -> None:
-    log, counts = many(20), {f"i{number}": number + 1 for number in range(5)}
-    whole = drawn(examples_of(log, drawing(), catalogue=counts))
-    some = drawn(examples_of(log.filter(pl.col("user").is_in(["u7", "u3"])), drawing(), catalogue=counts, size=100))
+    log, counts = random_log(20), {f"i{number}": number + 1 for number in range(5)}
+    whole = negatives_by_event(examples_of(log, with_negatives(), catalogue=counts))
+    some = negatives_by_event(
+        examples_of(log.filter(pl.col("user").is_in(["u7", "u3"])), with_negatives(), catalogue=counts, size=100)
+    )
     assert len(some) == 20
     assert some == {key: whole[key] for key in some}
-    assert drawn(examples_of(log, drawing(negatives={"seed": 18}), catalogue=counts)) != whole
+    assert negatives_by_event(examples_of(log, with_negatives(negatives={"seed": 18}), catalogue=counts)) != whole
 
 
 def test_each_example_has_draws_of_its_own() -> None:
     """The first behaviour is remembered by nine examples of its user."""
-    found = drawn(examples_of(many(20), drawing()))
-    assert all(len({found[f"u{user}", second][0] for second in range(1, 10)}) > 1 for user in range(20))
+    negatives = negatives_by_event(examples_of(random_log(20), with_negatives()))
+    assert all(len({negatives[f"u{user}", second][0] for second in range(1, 10)}) > 1 for user in range(20))
 
 
 def test_nothing_after_the_training_window_changes_what_is_drawn() -> None:
-    log, boundaries = many(20), Boundaries(6 * SECOND, 8 * SECOND)
+    log, boundaries = random_log(20), Boundaries(6 * SECOND, 8 * SECOND)
     is_later = pl.col("timestamp") >= boundaries.validation
     other = log.with_columns(pl.when(is_later).then(pl.lit("new")).otherwise(pl.col("item")).alias("item"))
-    before = examples_of(log, drawing(), boundaries)
+    before = examples_of(log, with_negatives(), boundaries)
     assert len(before) == 20 * 6
-    assert examples_of(other, drawing(), boundaries) == before
-    assert examples_of(log.filter(~is_later), drawing(), boundaries) == before
+    assert examples_of(other, with_negatives(), boundaries) == before
+    assert examples_of(log.filter(~is_later), with_negatives(), boundaries) == before

@@ -1,4 +1,4 @@
-"""The transform: rows in, exact tensors out."""
+"""Rows of raw features in, exact model inputs out."""
 
 from __future__ import annotations
 
@@ -64,14 +64,17 @@ SHOP_ROWS: list[dict[str, Any]] = [
 
 @dataclass(frozen=True)
 class Learned:
+    """A transform that was learned from some rows."""
+
     config: IngestionConfig
     output: tft.TFTransformOutput
 
     def __call__(self, *rows: dict[str, Any], with_labels: bool = True) -> dict[str, np.ndarray]:
+        """Return the model inputs of some rows by feature."""
         return apply(self.config, self.output, rows, with_labels)
 
     def of(self, name: str, *values: Any, feature: str | None = None) -> list[Any]:
-        """What the model is given as `feature` (by default `name`) where the raw feature `name` has these values."""
+        """Return the model input `feature` (by default `name`) for these values of the raw feature `name`."""
         return self(*({name: value} for value in values))[feature or name].tolist()
 
 
@@ -200,15 +203,15 @@ SAMPLED = configuration(
         ],
     },
 )
-DRAWN = {
+SAMPLED_ROW = {
     "item": "i2", "category": "c2", "price": 100.0, "sampling_probability": 0.25, "tags": ["t2"],
-    "history_item": ["i1"], "history_mood": ["drawn"],
+    "history_item": ["i1"], "history_mood": ["sampled"],
 }  # fmt: skip
 SAMPLED_ROWS: list[dict[str, Any]] = [
     {"item": "i1", "category": "c1", "price": 1.0, "tags": ["t1"]},
     {"item": "i1", "category": "c1", "price": 3.0, "history_item": ["i1"], "history_mood": ["logged"]},
     {"item": "i2", "category": "c2", "price": 2.0},
-    *[DRAWN] * 3,
+    *[SAMPLED_ROW] * 3,
 ]
 
 
@@ -253,7 +256,7 @@ def test_nothing_known_still_makes_a_graph(tmp_path: Path) -> None:
     assert learned.of("item", "i1", "") == [unknown, 0]
 
 
-DRAWN_BESIDE = configuration(
+WITH_NEGATIVES = configuration(
     sequence={"max_length": 3, "history_negatives": True},
     attributes=[
         {"name": "category", "from": "items", "use": ["target", "history"]},
@@ -269,7 +272,7 @@ DRAWN_BESIDE = configuration(
 )
 
 
-def test_items_drawn_beside_behaviours_are_encoded_as_these_and_a_server_needs_none(tmp_path: Path) -> None:
+def test_negatives_of_behaviours_are_encoded_like_them_and_a_server_needs_none(tmp_path: Path) -> None:
     rows = [
         {"item": "i1", "category": "drama", "tags": ["t1"]},
         {
@@ -278,10 +281,10 @@ def test_items_drawn_beside_behaviours_are_encoded_as_these_and_a_server_needs_n
             "history_negative_tags": ["", "t1", "", "x|t1"], "history_negative_year": [NAN, 1980.0, NAN, 2020.0],
         },
     ]  # fmt: skip
-    learned = Learned(DRAWN_BESIDE, learn(DRAWN_BESIDE, rows, tmp_path / "graph"))
+    learned = Learned(WITH_NEGATIVES, learn(WITH_NEGATIVES, rows, tmp_path / "graph"))
     assert learned.output.vocabulary_by_name("item") == [b"i1"]
     trained, served = learned(*rows), learned(*rows, with_labels=False)
-    # Only the newest three are kept, with those drawn beside them.
+    # Only the newest three are kept, with the negatives of these.
     assert trained["history_negative_item"].tolist() == [[0, 0, 0], [1, 0, 2]]
     assert trained["history_negative_category"].tolist() == [[0, 0, 0], [1, 0, 2]]
     assert trained["history_negative_tags"].tolist() == [[[0, 0]] * 3, [[1, 0], [0, 0], [2, 1]]]

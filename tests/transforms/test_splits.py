@@ -56,8 +56,8 @@ def test_instants_are_in_the_unit_of_the_log() -> None:
 
 def test_instants_may_be_dates() -> None:
     day = 86_400_000_000
-    found = boundaries([0, day, 2 * day], [5, 5, 5], validation_from="1970-01-02", test_from="1970-01-03T00:00:00Z")
-    assert found == Boundaries(day, 2 * day)
+    cut = boundaries([0, day, 2 * day], [5, 5, 5], validation_from="1970-01-02", test_from="1970-01-03T00:00:00Z")
+    assert cut == Boundaries(day, 2 * day)
 
 
 def test_a_date_that_is_none_is_named() -> None:
@@ -84,13 +84,13 @@ def test_boundaries_are_inclusive() -> None:
 @given(st.lists(st.integers(1, 5), min_size=30, max_size=200))
 def test_shares_are_met_to_within_an_instant(counts: list[int]) -> None:
     times = np.arange(len(counts))
-    found = boundaries(list(times), counts)
-    sizes = np.bincount(found.split_of(times), weights=counts)
+    cut = boundaries(list(times), counts)
+    sizes = np.bincount(cut.split_of(times), weights=counts)
     assert abs(sizes[0] - 0.8 * sum(counts)) <= 5
     assert abs(sizes[2] - 0.1 * sum(counts)) <= 5
 
 
-MINUTES = st.lists(st.integers(0, 60 * 30), min_size=3, max_size=200).filter(lambda found: len(set(found)) >= 3)
+MINUTES = st.lists(st.integers(0, 60 * 30), min_size=3, max_size=200).filter(lambda minutes: len(set(minutes)) >= 3)
 
 
 @settings(max_examples=500)
@@ -106,9 +106,9 @@ def test_hours_and_a_look_into_those_that_decide_cut_as_all_instants_do(
     hours = merge_hours(count_by_hour(part) for part in parts)
     deciding = deciding_hours(hours, split, events)
     known = times[np.isin(times // HOUR, deciding)]
-    found = replace_hours(hours, np.unique(known, return_counts=True))
+    instants = replace_hours(hours, np.unique(known, return_counts=True))
     expected = np.unique(times, return_counts=True)
-    assert find_boundaries(*found, split, events) == find_boundaries(*expected, split, events)
+    assert find_boundaries(*instants, split, events) == find_boundaries(*expected, split, events)
 
 
 def test_instants_that_are_named_are_looked_into() -> None:

@@ -1,4 +1,4 @@
-"""Runs the transform on rows given as dictionaries, for the tests: what it learns from some, and makes of others."""
+"""Run the transform on rows given as dictionaries, for the tests: learn it from some, and apply it to others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MISSING: dict[tf.DType, Any] = {tf.string: "", tf.float32: float("nan"), tf.int6
 
 
 def configuration(**sections: Any) -> IngestionConfig:
-    """A small log with one task, `click`; sections as in a configuration file, and `attributes` for short."""
+    """Return the configuration of a log with one task, `click`; `attributes` is short for that key of `features`."""
     tables = {name: {"path": f"{name}.csv", "format": "csv", "id": "id"} for name in ("items", "users")}
     events = {"path": "events.csv", "format": "csv", "user": "user", "item": "item", "timestamp": "timestamp"}
     whole: dict[str, Any] = {
@@ -39,7 +39,7 @@ def configuration(**sections: Any) -> IngestionConfig:
 
 
 def learn(config: IngestionConfig, rows: Sequence[Mapping[str, Any]], folder: Path) -> tft.TFTransformOutput:
-    """The transform learned from rows of the training split; what a row leaves out is missing."""
+    """Learn the transform from rows of the training split; features that a row lacks are missing."""
     spec = raw_feature_spec(config, with_labels=True)
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     with (
@@ -57,7 +57,7 @@ def learn(config: IngestionConfig, rows: Sequence[Mapping[str, Any]], folder: Pa
 def apply(
     config: IngestionConfig, learned: tft.TFTransformOutput, rows: Sequence[Mapping[str, Any]], with_labels: bool
 ) -> dict[str, np.ndarray]:
-    """What a model is given of `rows`, by feature; without labels as a server applies it."""
+    """Return the model inputs of `rows` by feature; without labels, as a server computes them."""
     spec = raw_feature_spec(config, with_labels)
     whole = [filled(row, spec) for row in rows]
     raw = {}
@@ -77,7 +77,7 @@ def _loader(folder: str) -> saved_transform_io_v2.SavedModelLoader:
 
 
 def filled(row: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with every feature of `spec`."""
+    """Return the row with every feature of `spec`."""
     defaults = {
         name: [] if isinstance(feature, tf.io.VarLenFeature) else MISSING[feature.dtype]
         for name, feature in spec.items()

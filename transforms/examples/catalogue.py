@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,8 +21,12 @@ from interestflow.transforms.examples.tfrecord_writer import ExampleFile
 from interestflow.transforms.feature_spec import raw_feature_spec
 from interestflow.transforms.reading.entities import read_attributes
 
-MISSING: dict[Any, Any] = {tf.string: b"", tf.float32: float("nan"), tf.int64: 0}
-ARROW_TYPES: dict[Any, pa.DataType] = {tf.string: pa.large_binary(), tf.float32: pa.float32(), tf.int64: pa.int64()}
+MISSING: dict[tf.DType, bytes | float | int] = {tf.string: b"", tf.float32: float("nan"), tf.int64: 0}
+ARROW_TYPES: dict[tf.DType, pa.DataType] = {
+    tf.string: pa.large_binary(),
+    tf.float32: pa.float32(),
+    tf.int64: pa.int64(),
+}
 
 
 def write_items(_: None, config: IngestionConfig, folder: str, catalogue: CatalogueCounts) -> int:

@@ -30,11 +30,11 @@ def id_columns(shard: ShardData, rows: ExampleRows) -> Columns:
 
 def _item_ids(shard: ShardData, rows: ExampleRows) -> pl.Series:
     """Return the item of each example: the event's own, or the sampled one."""
-    own = shard.events.get_column(ITEM).gather(rows.event)
+    own_ids = shard.events.get_column(ITEM).gather(rows.event)
     if not rows.is_sampled.any():
-        return own
+        return own_ids
     sampled = shard.catalogue.items.gather(np.maximum(rows.sampled_item, 0))
-    return pl.select(pl.when(pl.Series(rows.is_sampled)).then(sampled).otherwise(own)).to_series()
+    return pl.select(pl.when(pl.Series(rows.is_sampled)).then(sampled).otherwise(own_ids)).to_series()
 
 
 def attribute_columns(shard: ShardData, rows: ExampleRows) -> Columns:

@@ -22,8 +22,7 @@ are then of the category that follows.
 
 With `task_effect`, impressions are of two kinds, which show one half of the user's interests each, and of each event
 one of two labels is observed, a click or a like: a click depends on the first kind's interests, a like on the second's.
-So the same history and category mean something else for each task, and a behaviour says little unless its kind is seen
-with it.
+So the same history and category mean something different for each task, and a behaviour says little without its kind.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class IngestionCounts(BaseModel):
         examples: examples written by split: `train`, `validation`, `test`, and for matchers `items`.
         positives: positive examples by split, then by task.
         sampled_negatives: by split, how many of the examples were sampled rather than logged.
-        negatives_not_found: negatives that could not be sampled, since their user had chosen nearly every item.
+        negatives_not_found: negatives that could not be sampled, since their user has nearly every item as a positive.
         behaviours_only: usable events that are not examples, since no task has a label for them.
         users: distinct user ids of usable events.
         items: distinct item ids of usable events.

@@ -70,12 +70,12 @@ def compare(
     tables = index_by_id(log.items), index_by_id(log.users)
     for user in sorted({*received, *logged}):
         reference = ReferenceExamples(distinct_events(logged[user]), config, *tables)
-        own = [example for example in received[user] if not _is_sampled(example, config)]
+        logged_examples = [example for example in received[user] if not _is_sampled(example, config)]
         sampled = [example for example in received[user] if _is_sampled(example, config)]
-        _compare_logged(reference, own, per_user, result)
+        _compare_logged(reference, logged_examples, per_user, result)
         compare_negatives(reference, sampled, config.negatives.per_positive, per_user, result)
         result.users += 1
-        result.examples += len(own) + len(sampled)
+        result.examples += len(logged_examples) + len(sampled)
         result.sampled += len(sampled)
     _compare_splits(examples, result)
     if config.negatives.source == "sampled":

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from interestflow.transforms.feature_names import ITEM, TIMESTAMP, USER
 from interestflow.transforms.leakage.reference_examples import Features
 from interestflow.transforms.reading.timestamps import show_time
 
+Value = TypeVar("Value")
 MAX_FINDINGS = 5
 SHOWN_VALUES = 6
 
@@ -103,6 +104,6 @@ def _format_values(values: list[Any], others: list[Any]) -> str:
     return f"{shown} ({len(values)} values)" if len(values) > SHOWN_VALUES else shown
 
 
-def spread(values: Sequence[Any], count: int) -> Sequence[Any]:
+def spread(values: Sequence[Value], count: int) -> Sequence[Value]:
     """Return at most `count` of the values, evenly spread."""
     return values[:: max(1, -(-len(values) // count))]

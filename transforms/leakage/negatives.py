@@ -77,7 +77,7 @@ def compare_windows(
 def compare_history_negatives(
     examples: Mapping[str, Sequence[Features]], first_seen: Mapping[str, int], result: Comparison
 ) -> None:
-    """Check that each behaviour of a training example has another item of the training window, and no other example's.
+    """Check the negatives of behaviours: in training, another item of the training window each; elsewhere, none.
 
     Args:
         examples: by split, all examples.

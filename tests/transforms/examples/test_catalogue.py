@@ -27,23 +27,24 @@ ATTRIBUTES = [
 ]
 
 
-def made(items: pl.DataFrame | None, catalogue: dict[str, int], **sections: Any) -> list[dict[str, Any]]:
+def item_examples(items: pl.DataFrame | None, catalogue: dict[str, int], **sections: Any) -> list[dict[str, Any]]:
+    """Return the decoded examples of the items of a table and of a training window, in batches of two."""
     config = configuration(**sections)
     table = Entities.from_frame(items, config.features.attributes_of("items"))
-    known = CatalogueCounts(pl.Series(list(catalogue), dtype=pl.String), np.array(list(catalogue.values())))
-    return decoded(list(item_batches(config, table, known, size=2)))
+    counts = CatalogueCounts(pl.Series(list(catalogue), dtype=pl.String), np.array(list(catalogue.values())))
+    return decoded(list(item_batches(config, table, counts, size=2)))
 
 
 def test_without_a_table_the_items_are_those_of_the_training_window() -> None:
-    found = made(None, {"b": 2, "a": 1})
+    examples = item_examples(None, {"b": 2, "a": 1})
     nothing = {
         "user": "", "timestamp": 0, "history_item": [], "history_age": [], "history_count": 0, "label_click": 0.0,
         "slice_history_length": "", "slice_user": "", "slice_item": "known", "sampling_probability": 1.0,
     }  # fmt: skip
-    assert found == [{"item": "a", **nothing}, {"item": "b", **nothing}]
+    assert examples == [{"item": "a", **nothing}, {"item": "b", **nothing}]
 
 
-def test_an_item_has_its_attributes_whether_or_not_it_was_met() -> None:
+def test_an_item_has_its_attributes_whether_or_not_it_was_seen() -> None:
     """z is in the log alone, a in the table alone; batches of two, so that the table ends within one."""
     items = pl.DataFrame(
         {
@@ -54,17 +55,18 @@ def test_an_item_has_its_attributes_whether_or_not_it_was_met() -> None:
         }
     )
     attributes = [dict(a, separator=" ") if a["name"] == "tags_list" else a for a in ATTRIBUTES]
-    found = made(items, {"z": 1, "c": 4, "b": 2}, data__items={"path": "i.csv", "format": "csv", "id": "id"},
-                 features={"attributes": attributes})  # fmt: skip
-    shown = [(e["item"], e["kind"], e["tags_list"], e["price"], e["device"], e["slice_item"]) for e in found]
-    assert [row[:3] + row[4:] for row in shown] == [
+    table = {"path": "i.csv", "format": "csv", "id": "id"}
+    counts = {"z": 1, "c": 4, "b": 2}
+    examples = item_examples(items, counts, data__items=table, features={"attributes": attributes})
+    values = [(e["item"], e["kind"], e["tags_list"], e["price"], e["device"], e["slice_item"]) for e in examples]
+    assert [row[:3] + row[4:] for row in values] == [
         ("c", "k1", ["x", "y"], "", "known"),
         ("b", "", [], "", "known"),
         ("a", "k3", ["y"], "", "cold"),
         ("z", "", [], "", "known"),
     ]
-    np.testing.assert_array_equal([row[3] for row in shown], np.float32([1.5, 2.0, np.nan, np.nan]))
-    assert [e["history_kind"] for e in found] == [[]] * 4
+    np.testing.assert_array_equal([row[3] for row in values], np.float32([1.5, 2.0, np.nan, np.nan]))
+    assert [e["history_kind"] for e in examples] == [[]] * 4
 
 
 def test_ingestion_writes_the_split_where_it_is_asked_for(tmp_path: Path) -> None:

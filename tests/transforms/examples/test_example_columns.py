@@ -31,12 +31,12 @@ def with_attributes() -> IngestionConfig:
 def test_attributes_of_items_users_and_events() -> None:
     log = events([("u", "a", 1, 1, "tv"), ("u", "b", 2, 0, None), ("u", "z", 3, 1, "phone"), ("w", "a", 4, 1, "tv")],
                  "device")  # fmt: skip
-    found = shard_examples(log, with_attributes(), items=ITEMS, users=USERS)
-    examples = decoded(list(found.batches("train")))
-    shown = [
+    shard = shard_examples(log, with_attributes(), items=ITEMS, users=USERS)
+    examples = decoded(list(shard.batches("train")))
+    target = [
         tuple(str(example[name]) for name in ("genre", "tag_list", "price", "city", "device")) for example in examples
     ]
-    assert shown == [
+    assert target == [
         ("x", "['s', 't']", "1.5", "Zürich", "tv"),
         ("", "[]", "nan", "Zürich", ""),
         ("", "[]", "nan", "Zürich", "phone"),
@@ -44,7 +44,7 @@ def test_attributes_of_items_users_and_events() -> None:
     ]
     along = [str(examples[2][f"history_{name}"]) for name in ("item", "genre", "tags", "price", "device")]
     assert along == ["['a', 'b']", "['x', '']", "['s|t', '']", "[1.5, nan]", "['tv', '']"]
-    assert found.without_attributes() == {"items": 1, "users": 1}
+    assert shard.without_attributes() == {"items": 1, "users": 1}
 
 
 def test_negatives_have_the_attributes_of_the_drawn_item() -> None:
@@ -62,11 +62,11 @@ def test_splits_by_time_and_what_is_new() -> None:
     log = events([("u", "a", 1, 1), ("u", "b", 10, 1), ("v", "a", 10, 1), ("u", "c", 20, 1), ("v", "b", 21, 1)])
     boundaries = Boundaries(10 * SECOND, 20 * SECOND)
     names = ("user", "item", "slice_user", "slice_item")
-    found = {
+    examples = {
         split: [tuple(e[name] for name in names) for e in examples_of(log, configuration(), boundaries, split=split)]
         for split in ("train", "validation", "test")
     }
-    assert found == {
+    assert examples == {
         "train": [("u", "a", "known", "known")],
         "validation": [("u", "b", "known", "cold"), ("v", "a", "new", "known")],
         "test": [("u", "c", "known", "cold"), ("v", "b", "new", "cold")],

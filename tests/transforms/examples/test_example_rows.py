@@ -18,25 +18,25 @@ def sampled(**settings: Any) -> IngestionConfig:
 def test_negatives_share_everything_with_their_positive_but_the_item() -> None:
     log = events([("u", "a", 1, 1), ("u", "b", 2, 0), ("u", "c", 3, 1)])
     catalogue = {"a": 1, "c": 1, "x": 3, "y": 1}
-    found = shard_examples(log, sampled(per_positive=2, distribution="popularity"), catalogue=catalogue)
-    first, *drawn = examples = decoded(list(found.batches("train")))
+    shard = shard_examples(log, sampled(per_positive=2, distribution="popularity"), catalogue=catalogue)
+    first, *negatives = examples = decoded(list(shard.batches("train")))
     assert (first["item"], first["label_click"], first["sampling_probability"]) == ("a", 1.0, 1.0)
     assert [example["timestamp"] // SECOND for example in examples] == [1, 1, 1, 3, 3, 3]
     assert [example["item"] for example in examples[3:4]] == ["c"]
     assert {example["item"] for example in examples[4:]} == {"x", "y"}  # a was chosen before, c is its own
     assert all(example["history_item"] == ["a", "b"] for example in examples[3:])
     shares = {"a": 1 / 6, "c": 1 / 6, "x": 1 / 2, "y": 1 / 6}
-    for example in drawn[:2] + examples[4:]:
+    for example in negatives[:2] + examples[4:]:
         assert example["label_click"] == 0.0
         assert example["sampling_probability"] == pytest.approx(shares[example["item"]])
-    assert found.sampled_count("train") == 4
-    assert found.behaviours_only == 1  # b, an impression without a click
+    assert shard.sampled_count("train") == 4
+    assert shard.behaviours_only == 1  # b, an impression without a click
 
 
 def test_negatives_that_cannot_be_found_are_counted() -> None:
-    found = shard_examples(events([("u", "a", 1, 1)]), sampled(per_positive=2), catalogue={"a": 5, "x": 1})
-    assert [example["item"] for example in decoded(list(found.batches("train")))] == ["a", "x"]
-    assert found.negatives_not_found == 1
+    shard = shard_examples(events([("u", "a", 1, 1)]), sampled(per_positive=2), catalogue={"a": 5, "x": 1})
+    assert [example["item"] for example in decoded(list(shard.batches("train")))] == ["a", "x"]
+    assert shard.negatives_not_found == 1
 
 
 def test_masked_tasks_carry_no_label_and_events_without_any_are_behaviours_only() -> None:
@@ -46,8 +46,8 @@ def test_masked_tasks_carry_no_label_and_events_without_any_are_behaviours_only(
     ]
     log = events([("u", "a", 1, 1, 0, 1), ("u", "b", 2, 0, 1, 1), ("u", "c", 3, 0, 0, 0), ("u", "d", 4, 1, 1, 0)],
                  "shown", "bought")  # fmt: skip
-    found = shard_examples(log, configuration(tasks=tasks))
-    examples = decoded(list(found.batches("train")))
+    shard = shard_examples(log, configuration(tasks=tasks))
+    examples = decoded(list(shard.batches("train")))
     names = ("item", "label_click", "mask_click", "label_buy", "mask_buy")
     assert [tuple(example[name] for name in names) for example in examples] == [
         ("a", 0.0, 0.0, 1.0, 1.0),
@@ -55,5 +55,5 @@ def test_masked_tasks_carry_no_label_and_events_without_any_are_behaviours_only(
         ("d", 1.0, 1.0, 0.0, 1.0),
     ]
     assert examples[2]["history_item"] == ["a", "b", "c"]
-    assert found.behaviours_only == 1
-    assert found.positive_counts("train") == {"click": 1, "buy": 1}
+    assert shard.behaviours_only == 1
+    assert shard.positive_counts("train") == {"click": 1, "buy": 1}

@@ -14,15 +14,15 @@ def histories(
 ) -> tuple[list[list[int]], list[int]]:
     """History as row numbers, and count, of events given as (user, time, is a behaviour)."""
     user, time, behaviour = (np.array(column) for column in zip(*events, strict=True))
-    found = build_histories(user.astype(np.int64), time.astype(np.int64), behaviour.astype(bool), max_length, delay)
-    flat, offsets = found.flatten(), found.offsets
-    return [flat[a:b].tolist() for a, b in pairwise(offsets)], found.count.tolist()
+    built = build_histories(user.astype(np.int64), time.astype(np.int64), behaviour.astype(bool), max_length, delay)
+    flat, offsets = built.flatten(), built.offsets
+    return [flat[a:b].tolist() for a, b in pairwise(offsets)], built.count.tolist()
 
 
 def test_strictly_before_and_of_the_same_user() -> None:
     events = [(0, 10, True), (0, 20, True), (0, 20, True), (0, 30, True), (1, 5, True), (1, 40, True)]
-    found, counts = histories(events)
-    assert found == [[], [0], [0], [0, 1, 2], [], [4]]
+    rows, counts = histories(events)
+    assert rows == [[], [0], [0], [0, 1, 2], [], [4]]
     assert counts == [0, 1, 1, 3, 0, 1]
 
 
@@ -31,8 +31,8 @@ def test_only_behaviours_count() -> None:
 
 
 def test_the_newest_are_kept_and_all_are_counted() -> None:
-    found, counts = histories([(0, time, True) for time in range(5)], max_length=2)
-    assert found == [[], [0], [0, 1], [1, 2], [2, 3]]
+    rows, counts = histories([(0, time, True) for time in range(5)], max_length=2)
+    assert rows == [[], [0], [0, 1], [1, 2], [2, 3]]
     assert counts == [0, 1, 2, 3, 4]
 
 
@@ -48,9 +48,9 @@ def test_a_delay_does_not_reach_into_the_user_before() -> None:
 
 def test_no_events() -> None:
     empty = np.zeros(0, np.int64)
-    found = build_histories(empty, empty, empty.astype(bool), 5, 0)
-    assert found.flatten().tolist() == []
-    assert found.offsets.tolist() == [0]
+    built = build_histories(empty, empty, empty.astype(bool), 5, 0)
+    assert built.flatten().tolist() == []
+    assert built.offsets.tolist() == [0]
 
 
 EVENTS = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 12), st.booleans()), min_size=1, max_size=40)
@@ -67,14 +67,14 @@ def test_the_same_as_the_definition(events: list[tuple[int, int, bool]], max_len
             if other == user and behaviour and at + delay < time
         ]
         expected.append((known[-max_length:], len(known)))
-    found, counts = histories(events, max_length, delay)
-    assert list(zip(found, counts, strict=True)) == expected
+    rows, counts = histories(events, max_length, delay)
+    assert list(zip(rows, counts, strict=True)) == expected
 
 
 def test_many_users_over_many_years() -> None:
     """A million users since 1970 in microseconds: numbers that would overflow if they were multiplied."""
     user = np.repeat(np.arange(1_000_000), 2)
     time = np.tile([0, 1_700_000_000_000_000], 1_000_000)
-    found = build_histories(user, time, np.ones(len(user), bool), 50, 0)
-    assert found.count.tolist() == [0, 1] * 1_000_000
-    assert (found.stop - found.start == found.count).all()
+    built = build_histories(user, time, np.ones(len(user), bool), 50, 0)
+    assert built.count.tolist() == [0, 1] * 1_000_000
+    assert (built.stop - built.start == built.count).all()

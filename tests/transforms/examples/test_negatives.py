@@ -1,4 +1,6 @@
-"""Sampled negatives: drawn as configured, never what the user had chosen by then, and repeatable."""
+"""Sampled negatives: drawn as configured, never an item with an earlier positive of the user, and repeatable."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
@@ -11,22 +13,24 @@ NOTHING = UserPositives.from_events(NONE, NONE, NONE, 4)
 
 
 def sampler(counts: list[int], **settings: object) -> NegativeSampler:
+    """Return a sampler of items with these counts."""
     config = NegativesConfig.model_validate({"source": "sampled", **settings})
     return NegativeSampler.from_config(config, np.array(counts))
 
 
 def draw(
-    made: NegativeSampler, events: int, choices: UserPositives = NOTHING, time: int = 100, own: int = -1
+    negatives: NegativeSampler, events: int, positives: UserPositives = NOTHING, time: int = 100, own: int = -1
 ) -> np.ndarray:
+    """Sample negatives for distinct events of one user."""
     keys = combine_hashes(np.arange(events, dtype=np.uint64))
-    return made.draw(keys, np.zeros(events, np.int64), np.full(events, time), np.full(events, own), choices)
+    return negatives.draw(keys, np.zeros(events, np.int64), np.full(events, time), np.full(events, own), positives)
 
 
 @pytest.mark.parametrize(("distribution", "expected"), [("uniform", [0.25] * 4), ("popularity", [0.1, 0.2, 0.3, 0.4])])
 def test_items_come_as_often_as_their_probability(distribution: str, expected: list[float]) -> None:
-    made = sampler([1, 2, 3, 4], distribution=distribution)
-    np.testing.assert_allclose(made.probability, expected)
-    shares = np.bincount(draw(made, 40_000)[:, 0], minlength=4) / 40_000
+    negatives = sampler([1, 2, 3, 4], distribution=distribution)
+    np.testing.assert_allclose(negatives.probability, expected)
+    shares = np.bincount(draw(negatives, 40_000)[:, 0], minlength=4) / 40_000
     # The standard deviation of a share over 40,000 draws is at most 0.0025.
     np.testing.assert_allclose(shares, expected, atol=0.01)
 
@@ -34,8 +38,8 @@ def test_items_come_as_often_as_their_probability(distribution: str, expected: l
 def test_what_the_user_had_chosen_before_is_not_drawn() -> None:
     """Items 0 and 2 were chosen before 100, item 3 at that instant: nobody knew of it."""
     user, position, time = np.zeros(3, np.int64), np.array([0, 2, 3]), np.array([50, 99, 100])
-    drawn = draw(sampler([1, 1, 1, 1]), 1000, UserPositives.from_events(user, position, time, 4), time=100)
-    assert set(drawn[:, 0].tolist()) == {1, 3}
+    samples = draw(sampler([1, 1, 1, 1]), 1000, UserPositives.from_events(user, position, time, 4), time=100)
+    assert set(samples[:, 0].tolist()) == {1, 3}
 
 
 def test_the_item_of_the_event_itself_is_not_drawn() -> None:
@@ -44,14 +48,14 @@ def test_the_item_of_the_event_itself_is_not_drawn() -> None:
 
 def test_the_first_time_of_a_choice_counts() -> None:
     user, position, time = np.zeros(2, np.int64), np.array([1, 1]), np.array([90, 10])
-    choices = UserPositives.from_events(user, position, time, 4)
-    assert choices.contains(np.array([1, 1, 1, 0]), np.array([10, 11, 95, 95])).tolist() == [False, True, True, False]
+    positives = UserPositives.from_events(user, position, time, 4)
+    assert positives.contains(np.array([1, 1, 1, 0]), np.array([10, 11, 95, 95])).tolist() == [False, True, True, False]
 
 
 def test_the_negatives_of_one_event_differ() -> None:
-    drawn = draw(sampler([5, 1, 1, 1], per_positive=3, distribution="popularity"), 500)
-    assert all(len(set(row) - {-1}) == len([place for place in row if place >= 0]) for row in drawn.tolist())
-    assert (drawn >= 0).mean() > 0.9
+    samples = draw(sampler([5, 1, 1, 1], per_positive=3, distribution="popularity"), 500)
+    assert all(len(set(row) - {-1}) == len([place for place in row if place >= 0]) for row in samples.tolist())
+    assert (samples >= 0).mean() > 0.9
 
 
 def test_a_user_who_has_everything_is_left_without() -> None:
@@ -60,10 +64,10 @@ def test_a_user_who_has_everything_is_left_without() -> None:
 
 
 def test_a_draw_depends_on_its_event_and_the_seed_alone() -> None:
-    made = sampler([1] * 50)
-    whole = draw(made, 100)
+    uniform = sampler([1] * 50)
+    whole = draw(uniform, 100)
     keys = combine_hashes(np.arange(100, dtype=np.uint64))[40:60]
-    part = made.draw(keys, np.zeros(20, np.int64), np.full(20, 100), np.full(20, -1), NOTHING)
+    part = uniform.draw(keys, np.zeros(20, np.int64), np.full(20, 100), np.full(20, -1), NOTHING)
     np.testing.assert_array_equal(part, whole[40:60])
     assert not np.array_equal(draw(sampler([1] * 50, seed=18), 100), whole)
 

@@ -69,8 +69,8 @@ def test_no_example_knows_of_anything_at_or_after_its_instant(
     def before(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
         if not rows:
             return []
-        found = examples_of(events(rows), config, catalogue=CATALOGUE)
-        return [example for example in found if example["timestamp"] < instant * SECOND]
+        examples = examples_of(events(rows), config, catalogue=CATALOGUE)
+        return [example for example in examples if example["timestamp"] < instant * SECOND]
 
     assert before(log) == before(changed)
 
@@ -86,8 +86,8 @@ def test_a_simultaneous_event_changes_nothing_of_an_example(
     alone = [row for row in log if row == chosen_row or row[2] != chosen_row[2]]
 
     def at_its_instant(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
-        found = examples_of(events(rows), config, catalogue=CATALOGUE)
-        return [e for e in found if e["user"] == chosen_row[0] and e["timestamp"] == chosen_row[2] * SECOND]
+        examples = examples_of(events(rows), config, catalogue=CATALOGUE)
+        return [e for e in examples if e["user"] == chosen_row[0] and e["timestamp"] == chosen_row[2] * SECOND]
 
     together = at_its_instant(log)
     assert [example for example in at_its_instant(alone) if example not in together] == []

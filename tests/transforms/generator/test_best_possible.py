@@ -1,3 +1,7 @@
+"""The best possible metrics, against numbers computed by hand and metrics of drawn labels."""
+
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -9,7 +13,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from interestflow.transforms.generator.best_possible import best_possible
 
 
-def test_two_events_by_hand():
+def test_two_events_by_hand() -> None:
     # Of one click and one other: the first is clicked 0.8 * 0.7 = 0.56 of the time, the second 0.2 * 0.3 = 0.06.
     best = best_possible(np.array([0.8, 0.3]))
     assert best.auc == pytest.approx(0.56 / 0.62)
@@ -17,23 +21,23 @@ def test_two_events_by_hand():
     assert best.log_loss == pytest.approx(sum(entropy) / 2)
 
 
-def test_equal_probabilities_tell_nothing():
+def test_equal_probabilities_tell_nothing() -> None:
     best = best_possible(np.full(10, 0.25))
     assert best.auc == pytest.approx(0.5)
     assert best.log_loss == pytest.approx(-(0.25 * math.log(0.25) + 0.75 * math.log(0.75)))
 
 
-def test_certain_events_are_told_without_loss():
+def test_certain_events_are_told_without_loss() -> None:
     best = best_possible(np.array([1.0, 0.0, 0.0, 1.0]))
     assert (best.auc, best.log_loss) == (1.0, 0.0)
 
 
-def test_without_both_outcomes_there_is_no_auc():
+def test_without_both_outcomes_there_is_no_auc() -> None:
     assert math.isnan(best_possible(np.zeros(5)).auc)
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), min_size=2, max_size=12))
-def test_the_auc_is_that_of_all_pairs(probabilities):
+def test_the_auc_is_that_of_all_pairs(probabilities: list[float]) -> None:
     p = np.array(probabilities)
     weight = np.outer(p, 1.0 - p)
     np.fill_diagonal(weight, 0.0)
@@ -45,7 +49,7 @@ def test_the_auc_is_that_of_all_pairs(probabilities):
         assert auc == pytest.approx((weight * score).sum() / weight.sum())
 
 
-def test_drawn_labels_come_close():
+def test_drawn_labels_come_close() -> None:
     random = np.random.default_rng(3)
     p = random.beta(0.5, 1.5, 100_000)
     label = random.random(len(p)) < p
@@ -64,6 +68,6 @@ def test_drawn_labels_come_close():
         ([0.5, np.nan], "between 0 and 1"),
     ],
 )
-def test_what_is_no_probability_is_refused(probability, message):
+def test_what_is_no_probability_is_refused(probability: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         best_possible(np.array(probability))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
 from interestflow.transforms.generator.config import LogGeneratorConfig
+from interestflow.transforms.generator.generate import GeneratedLog
 from interestflow.transforms.generator.items import (
     ItemCatalogue,
     draw_catalogue,
@@ -13,6 +15,7 @@ from interestflow.transforms.generator.items import (
     draw_items,
 )
 from interestflow.transforms.generator.visits import DAY, START_MILLISECONDS, Visits
+from tests.transforms.generator.small_generated_log import SMALL
 
 CONFIG = LogGeneratorConfig(events=100, users=50, items=200, categories=10, days=8, interest_lifetime_days=4.0)
 
@@ -64,3 +67,11 @@ def test_an_item_is_of_its_category_and_released_by_then() -> None:
     assert set(items[6_000:]) == {2}
     # Two thirds of the draws of category 0 are item 1; the standard deviation of the share is 0.009.
     assert abs((items[3_000:6_000] == 1).mean() - 2 / 3) < 0.035
+
+
+def test_items_are_shown_by_popularity_and_not_before_their_release(log: GeneratedLog) -> None:
+    shown = log.events.group_by("item").agg(count=pl.len(), first=pl.min("timestamp")).sort("count", descending=True)
+    assert shown["count"].head(60).sum() > 0.3 * SMALL.events, "a tenth of the items has far more than a tenth"
+    # Some items first appear late although they are shown often: they were released late.
+    late = shown.filter((pl.col("first") > START_MILLISECONDS + 5 * DAY) & (pl.col("count") > 20))
+    assert late.height > 3

@@ -23,16 +23,16 @@ def test_each_label_asks_for_the_interests_of_its_kind() -> None:
 def test_a_kind_shows_its_own_half_of_the_interests() -> None:
     """10,000 draws: the standard deviation of a share of a half is 0.005, of a quarter 0.0043."""
     interests, popular = np.tile([[1, 2, 3]], (10_000, 1)), np.full(10_000, 9)
-    found = draw_kinds(interests, popular, 1.0, np.random.default_rng(1))
-    assert set(found.category[found.kind == 0]) == {1}
-    assert set(found.category[found.kind == 1]) == {2, 3}
-    assert abs((found.category == 1).mean() - 0.5) < 0.02
-    assert abs((found.category == 2).mean() - 0.25) < 0.018
-    assert abs((found.kind == found.observed_label).mean() - 0.5) < 0.02
+    kinds = draw_kinds(interests, popular, 1.0, np.random.default_rng(1))
+    assert set(kinds.category[kinds.kind == 0]) == {1}
+    assert set(kinds.category[kinds.kind == 1]) == {2, 3}
+    assert abs((kinds.category == 1).mean() - 0.5) < 0.02
+    assert abs((kinds.category == 2).mean() - 0.25) < 0.018
+    assert abs((kinds.kind == kinds.observed_label).mean() - 0.5) < 0.02
 
 
 def test_the_rest_is_what_is_popular() -> None:
     interests, popular = np.tile([[1, 2, 3]], (10_000, 1)), np.full(10_000, 9)
-    found = draw_kinds(interests, popular, 0.3, np.random.default_rng(1))
-    assert abs((found.category == 9).mean() - 0.7) < 0.019  # the standard deviation is 0.0046
+    kinds = draw_kinds(interests, popular, 0.3, np.random.default_rng(1))
+    assert abs((kinds.category == 9).mean() - 0.7) < 0.019  # the standard deviation is 0.0046
     assert (draw_kinds(interests, popular, 0.0, np.random.default_rng(1)).category == 9).all()

@@ -32,6 +32,6 @@ def test_categories_move_on_along_the_ring_from_where_they_begin() -> None:
 def test_a_share_of_them_does() -> None:
     random = np.random.default_rng(1)
     user, category = np.zeros(20_001, int), random.integers(0, 50, 20_001)
-    found = advance_categories(user, category, np.arange(50), 0.3, random)
+    shown = advance_categories(user, category, np.arange(50), 0.3, random)
     # Of the others one in 50 follows by chance: 0.3 + 0.7 / 50; the standard deviation of the share is 0.0033.
-    assert abs(is_next(user, found, np.arange(50)).mean() - 0.314) < 0.013
+    assert abs(is_next(user, shown, np.arange(50)).mean() - 0.314) < 0.013

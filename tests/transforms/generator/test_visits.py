@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+
 import numpy as np
 import polars as pl
 
 from interestflow.transforms.generator.config import LogGeneratorConfig
-from interestflow.transforms.generator.generate import generate_log
+from interestflow.transforms.generator.generate import GeneratedLog, generate_log
 from interestflow.transforms.generator.visits import DAY, DEVICES, START_MILLISECONDS, draw_visits, separate_impressions
+from tests.transforms.generator.small_generated_log import SMALL
 
 
 def test_time_stays_in_range_and_strict_where_it_is_crowded() -> None:
@@ -36,3 +39,26 @@ def test_visits_are_ordered_by_user_then_time() -> None:
     assert (np.diff(visits.timestamp)[is_same_user] >= 1).all()
     assert set(visits.device) <= set(range(len(DEVICES)))
     assert START_MILLISECONDS <= visits.timestamp.min() < visits.timestamp.max() < START_MILLISECONDS + 4 * DAY
+
+
+def test_time_rises_overall_and_strictly_within_a_user(log: GeneratedLog) -> None:
+    assert log.events["timestamp"].is_sorted()
+    steps = log.events.select(pl.col("timestamp").diff().over("user")).drop_nulls()["timestamp"]
+    assert steps.min() >= 1
+    first, last = log.events["timestamp"].min(), log.events["timestamp"].max()
+    assert START_MILLISECONDS <= first < last < START_MILLISECONDS + SMALL.days * DAY
+    assert (
+        datetime.datetime.fromtimestamp(START_MILLISECONDS / 1000, datetime.UTC).isoformat()
+        == "2024-01-01T00:00:00+00:00"
+    )
+
+
+def test_the_hour_is_that_of_the_timestamp(log: GeneratedLog) -> None:
+    hour = pl.from_epoch("timestamp", time_unit="ms").dt.hour().cast(pl.Int64)
+    assert log.events.select((hour == pl.col("hour")).all()).item()
+
+
+def test_some_users_begin_late(log: GeneratedLog) -> None:
+    first = log.events.group_by("user").agg(pl.min("timestamp"), pl.len()).filter(pl.col("len") > 20)
+    late = (first["timestamp"] > START_MILLISECONDS + 10 * DAY).mean()
+    assert 0.01 < late < 0.15

@@ -44,12 +44,12 @@ def test_events_out_of_order_over_several_files(tmp_path: Path) -> None:
     )
     log_file(tmp_path / "events-tuesday.csv", [("v", "i1", 10, 1)])
     counts = run(configuration(tmp_path), tmp_path)
-    found = examples(tmp_path)
-    shown = {
+    by_split = examples(tmp_path)
+    values = {
         split: [(e["user"], e["item"], e["timestamp"] // SECOND, e["label_click"], e["history_item"]) for e in rows]
-        for split, rows in found.items()
+        for split, rows in by_split.items()
     }
-    assert shown == {
+    assert values == {
         "train": [
             ("u", "i1", 1, 1.0, []),
             ("u", "i3", 3, 1.0, ["i1"]),
@@ -67,24 +67,33 @@ def test_events_out_of_order_over_several_files(tmp_path: Path) -> None:
     assert counts.examples == {"train": 8, "validation": 1, "test": 1}
     assert counts.positives == {"train": {"click": 5}, "validation": {"click": 1}, "test": {"click": 1}}
     assert (counts.users, counts.items, counts.items_in_training) == (2, 8, 7)
-    assert [e["slice_item"] for e in (found["validation"][0], found["test"][0])] == ["cold", "known"]
+    assert [e["slice_item"] for e in (by_split["validation"][0], by_split["test"][0])] == ["cold", "known"]
 
 
-def test_what_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def folder_with_dead_letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an ingestion of 40 usable rows and three dead letters."""
+    folder = tmp_path_factory.mktemp("dead_letters")
     rows = [("u", f"i{time}", time, 1) for time in range(1, 41)]
-    log_file(tmp_path / "events.csv", [*rows[:20], ("", "i1", 3, 1), ("u", "i2", "noon", 1), *rows[20:], rows[4]])
-    counts = run(configuration(tmp_path, data__max_bad_row_share=0.1), tmp_path)
+    log_file(folder / "events.csv", [*rows[:20], ("", "i1", 3, 1), ("u", "i2", "noon", 1), *rows[20:], rows[4]])
+    run(configuration(folder, data__max_bad_row_share=0.1), folder)
+    return folder
+
+
+def test_what_cannot_be_used_is_kept_with_its_reason(folder_with_dead_letters: Path) -> None:
+    report = folder_with_dead_letters / "report"
+    counts = IngestionCounts.model_validate_json((report / "counts.json").read_text())
     assert counts.tables["events"].model_dump() == {"rows": 43, "usable": 40, "dead_letters": 3}
     assert counts.dead_letter_reasons == {
         "events: no user id": 1, "events: repeats an earlier row": 1, "events: timestamp cannot be read": 1,
     }  # fmt: skip
-    letters = pl.read_parquet(tmp_path / "report" / "dead_letters.parquet")
+    letters = pl.read_parquet(report / "dead_letters.parquet")
     assert letters.select("row", "reason").rows() == [
         (21, "no user id in `user`"),
         (22, "timestamp noon in `time` cannot be read as s"),
         (43, "repeats an earlier row"),
     ]
-    assert letters.get_column("file").unique().to_list() == [str(tmp_path / "events.csv")]
+    assert letters.get_column("file").unique().to_list() == [str(folder_with_dead_letters / "events.csv")]
     assert json.loads(letters.get_column("content")[1])["time"] == "noon"
     assert sum(counts.examples.values()) == 40
 
@@ -108,7 +117,7 @@ def test_a_split_without_a_label_is_said(tmp_path: Path) -> None:
 def test_how_the_log_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rows in one file or in five, in 3 shards or in 16: the same examples, drawn negatives included."""
     rows = [(f"u{n % 13}", f"i{n * 7 % 29}", n // 3, n % 2) for n in range(300)]
-    found = []
+    outputs = []
     for name, files, shards in (("one", 1, 3), ("five", 5, 16)):
         folder = tmp_path / name
         folder.mkdir()
@@ -117,10 +126,10 @@ def test_how_the_log_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest.
             log_file(folder / f"events-{number}.csv", rows[number * size : (number + 1) * size])
         monkeypatch.setattr(interestflow.transforms.ingestion.job, "MIN_SHARDS", shards)
         run(configuration(folder, negatives={"source": "sampled", "per_positive": 2}), folder)
-        found.append(examples(folder))
+        outputs.append(examples(folder))
         users = [{e["user"] for e in read_split_file(file)} for file in folder.glob("examples/Split-train/*")]
         assert sum(map(len, users)) == 13  # each user's examples are in one shard
-    assert found[0] == found[1]
+    assert outputs[0] == outputs[1]
 
 
 def read_split_file(file: Path) -> list[dict[str, Any]]:
@@ -130,7 +139,6 @@ def read_split_file(file: Path) -> list[dict[str, Any]]:
     return read_split(link.parent, "train")
 
 
-def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:
-    log_file(tmp_path / "events.csv", [("u", f"i{time}", time, 1) for time in range(20)])
-    run(configuration(tmp_path), tmp_path)
-    assert sorted(path.name for path in (tmp_path / "examples").iterdir()) == [f"Split-{s}" for s in sorted(SPLITS)]
+def test_nothing_is_left_in_the_scratch_folder(folder_with_dead_letters: Path) -> None:
+    folders = (folder_with_dead_letters / "examples").iterdir()
+    assert sorted(path.name for path in folders) == [f"Split-{s}" for s in sorted(SPLITS)]

@@ -1,4 +1,4 @@
-"""Files of a graph in; a graph in numbers, its counts and its dead letters out, through Beam."""
+"""Files of a graph in; a graph of ids, its counts and its dead letters out, through Beam."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def triples_of(*rows: tuple[str, str, str]) -> pl.DataFrame:
 
 
 def as_read(rows: list[tuple[str, ...]], names: list[str]) -> pl.DataFrame:
-    """As the readers give them: with the file and the place of each row."""
+    """Return rows as the readers do: with the file and the position of each row."""
     places = {"__file": ["f"] * len(rows), "__row": list(range(1, len(rows) + 1))}
     return pl.DataFrame(rows, schema=names, orient="row").with_columns(pl.Series(k, v) for k, v in places.items())
 
@@ -43,9 +43,9 @@ def test_triples_are_text_and_what_lacks_a_part_is_set_aside(tmp_path: Path) -> 
     assert table.frame.select("head", "relation", "tail").rows() == [("m1", "actor", "7"), ("m2", "actor", "7")]
     assert table.frame.get_column("__row").to_list() == [1, 5]
     assert table.rows == 5
-    found = reasons(table.dead_letters)
-    assert [row for row, _ in found] == [2, 3, 4]
-    assert [reason for _, reason in found[:2]] == ["no relation in `r`", "no head in `h`"]
+    dead = reasons(table.dead_letters)
+    assert [row for row, _ in dead] == [2, 3, 4]
+    assert [reason for _, reason in dead[:2]] == ["no relation in `r`", "no head in `h`"]
     assert set(table.dead_letters.get_column("kind")) >= {"no relation", "no head"}
 
 

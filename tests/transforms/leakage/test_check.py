@@ -36,24 +36,24 @@ def test_files_of_clean_examples_pass(ingested: IngestedLog) -> None:
     report = check_examples(str(ingested.write()), ingested.config)
     report.raise_findings()
     assert report.comparison.users == USERS
-    assert report.comparison.examples == sum(len(found) for found in ingested.examples.values())
+    assert report.comparison.examples == sum(len(examples) for examples in ingested.examples.values())
     is_sampled = ingested.config.negatives.source == "sampled"
     assert (report.comparison.sampled > 0) == is_sampled
     assert '"findings": {}' in report.as_json()
 
 
 def test_many_leaks_in_files_are_told_in_one_message(plain: IngestedLog) -> None:
-    records = {split: list(found) for split, found in plain.records.items()}
-    for place, record in enumerate(records["test"]):
+    records = {split: list(of_split) for split, of_split in plain.records.items()}
+    for index, record in enumerate(records["test"]):
         example = tf.train.Example.FromString(record)
         example.features.feature["history_item"].bytes_list.value.append(b"i-from-the-future")
-        records["test"][place] = example.SerializeToString()
+        records["test"][index] = example.SerializeToString()
     with pytest.raises(LeakError) as error:
         check_examples(str(plain.write(records)), plain.config).raise_findings()
     first, *findings, last = str(error.value).splitlines()
-    found = re.fullmatch(r"of 6\d\d examples of 12 users, (\d+) values are not what the log says:", first)
-    assert found is not None
-    count = int(found[1])
+    match = re.fullmatch(r"of 6\d\d examples of 12 users, (\d+) values are not what the log says:", first)
+    assert match is not None
+    count = int(match[1])
     # Of users with more than 50 examples some are passed over.
     assert len(records["test"]) / 2 < count <= len(records["test"])
     assert [line.startswith("user u") for line in findings] == [True] * 5

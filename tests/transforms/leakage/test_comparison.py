@@ -15,7 +15,7 @@ from tests.transforms.leakage.ingested_log import IngestedLog, with_history
 
 def test_clean_examples_pass(ingested: IngestedLog) -> None:
     assert ingested.findings(ingested.examples) == []
-    assert sum(len(found) for found in ingested.examples.values()) > 100
+    assert sum(len(examples) for examples in ingested.examples.values()) > 100
 
 
 def test_what_is_compared_is_there_to_be_compared(plain: IngestedLog) -> None:
@@ -125,8 +125,8 @@ def test_a_repeated_row_that_became_an_example_is_found(plain: IngestedLog) -> N
     examples = copy.deepcopy(plain.examples)
     repeated = [
         (split, example)
-        for split, found in examples.items()
-        for example in found
+        for split, of_split in examples.items()
+        for example in of_split
         if (example["user"], example["item"]) == ([first["user"]], [first["item"]])
         and example["timestamp"] == [first["timestamp"]]
     ]

@@ -42,7 +42,7 @@ def test_a_negative_that_is_the_positive_itself_is_found(sampled: IngestedLog) -
     examples = copy.deepcopy(sampled.examples)
     keys = sampled.events.filter(pl.col("click") == "1").group_by("user", "timestamp", "item").len()
     first = keys.group_by("user", "item").agg(pl.col("timestamp").min())
-    alone = {
+    only_positive = {
         (user, time): item
         for user, time, item, _ in keys.filter(pl.len().over("user", "timestamp") == 1)
         .join(first, on=["user", "item", "timestamp"], how="semi")
@@ -50,11 +50,11 @@ def test_a_negative_that_is_the_positive_itself_is_found(sampled: IngestedLog) -
         .iter_rows()
     }
     example = next(
-        found
-        for found in examples["train"]
-        if found["sampling_probability"][0] < 1.0 and (found["user"][0], found["timestamp"][0]) in alone
+        other
+        for other in examples["train"]
+        if other["sampling_probability"][0] < 1.0 and (other["user"][0], other["timestamp"][0]) in only_positive
     )
-    example["item"] = [alone[example["user"][0], example["timestamp"][0]]]
+    example["item"] = [only_positive[example["user"][0], example["timestamp"][0]]]
     (finding,) = sampled.findings(examples)
     assert "`negatives` should be another item than the event's own" in finding
 

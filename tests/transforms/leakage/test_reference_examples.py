@@ -1,4 +1,4 @@
-"""The second way to derive examples, on one small log that is worked out by hand."""
+"""The reference implementation of examples, on one small log that is worked out by hand."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def expected(**sections: Any) -> ReferenceExamples:
 
 def test_the_features_of_an_event() -> None:
     log = expected(sequence={"max_length": 2})
-    found = log.features(log.events[4])
-    price = found.pop("price")
+    features = log.features(log.events[4])
+    price = features.pop("price")
     assert np.isnan(price).tolist() == [True]
-    assert found == {
+    assert features == {
         "user": ["u"], "item": ["b"], "timestamp": [40 * SECOND], "label_click": [1.0],
         "history_item": ["c", "a"], "history_age": [20, 10], "history_count": [4],
         "history_tags": ["", "x|y"], "history_stars": ["3", "4"], "tags": ["z", "3"], "country": [""],
@@ -74,17 +74,17 @@ def test_only_behaviours_are_remembered() -> None:
 
 def test_a_drawn_negative_is_its_positive_with_another_item() -> None:
     log = expected(negatives={"source": "sampled"})
-    positive, drawn = log.features(log.events[3]), log.features(log.events[3], sampled_item="b")
-    assert (drawn["item"], drawn["label_click"], drawn["tags"]) == (["b"], [0.0], ["z", "3"])
-    assert {name for name in positive if positive[name] != drawn[name]} == {"item", "label_click", "tags", "price"}
+    positive, negative = log.features(log.events[3]), log.features(log.events[3], sampled_item="b")
+    assert (negative["item"], negative["label_click"], negative["tags"]) == (["b"], [0.0], ["z", "3"])
+    assert {name for name in positive if positive[name] != negative[name]} == {"item", "label_click", "tags", "price"}
     assert [log.is_example(event) for event in log.events] == [True, True, False, True, True]
 
 
 def test_a_masked_task_has_neither_label_nor_example() -> None:
     task = {"name": "like", "label": {"column": "stars", "one_of": [3, 4]}, "mask": {"column": "click"}}
     log = expected(tasks=[task])
-    found = [log.features(event) for event in log.events]
-    assert [(example["label_like"], example["mask_like"]) for example in found] == [
+    features = [log.features(event) for event in log.events]
+    assert [(example["label_like"], example["mask_like"]) for example in features] == [
         ([0.0], [1.0]), ([0.0], [1.0]), ([0.0], [0.0]), ([1.0], [1.0]), ([0.0], [1.0]),
     ]  # fmt: skip
     assert [log.is_example(event) for event in log.events] == [True, True, False, True, True]

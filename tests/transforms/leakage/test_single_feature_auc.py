@@ -1,3 +1,5 @@
+"""Features in, the AUC that each reaches alone out."""
+
 from __future__ import annotations
 
 import polars as pl
@@ -14,7 +16,7 @@ ATTRIBUTES = [
 
 
 def aucs(rows: int, **columns: list[object]) -> dict[str, float | None]:
-    """Of each feature; training and validation are the same rows, half of them positive, in turn."""
+    """Return the AUC of each feature; training and validation are the same rows, every second one positive."""
     config = shop(features={"attributes": ATTRIBUTES})
     defaults: dict[str, list[object]] = {"kind": [""] * rows, "words": [[]] * rows, "size": [float("nan")] * rows}
     labels = pl.Series([float(row % 2) for row in range(rows)], dtype=pl.Float32)
@@ -35,13 +37,13 @@ def test_too_few_examples_tell_nothing_at_all() -> None:
 
 
 def test_the_label_under_another_name_tells_everything() -> None:
-    found = aucs(
+    values = aucs(
         100,
         kind=["yes" if row % 2 else "no" for row in range(100)],
         words=[["x", "yes"] if row % 2 else ["x"] for row in range(100)],
         size=[float(-(row % 2)) for row in range(100)],
     )
-    assert found == {"kind": 1.0, "words": 1.0, "size": 1.0}
+    assert values == {"kind": 1.0, "words": 1.0, "size": 1.0}
 
 
 def test_a_number_that_is_missing_without_the_label_tells_everything() -> None:

@@ -105,10 +105,10 @@ def test_no_line_is_lost_whatever_it_holds(tmp_path: Path, lines: list[str]) -> 
     path.write_text("a,b\n" + "\n".join(lines) + "\n")
     rows, malformed = read_rows(path, table_config("csv"))
     expected = [line for line in lines if line]
-    found = {number: ",".join(field or "" for field in fields) for number, *fields in rows}
-    found |= {number: text for number, _, text in malformed}
-    assert [found[number] for number in sorted(found)] == expected
-    assert sorted(found) == list(range(1, len(expected) + 1))
+    contents = {number: ",".join(field or "" for field in fields) for number, *fields in rows}
+    contents |= {number: text for number, _, text in malformed}
+    assert [contents[number] for number in sorted(contents)] == expected
+    assert sorted(contents) == list(range(1, len(expected) + 1))
     assert all(text.count(",") != 1 for _, _, text in malformed)
 
 

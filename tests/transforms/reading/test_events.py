@@ -30,16 +30,16 @@ def test_order_goes_by_file_then_row(tmp_path: Path) -> None:
     assert second == [2**40, 2**40 + 1]
 
 
-@pytest.mark.parametrize("taken", ["user", "item", "timestamp", "order", "id", "log.user"])
-def test_a_column_of_the_log_that_is_named_like_one_of_ours_keeps_its_values(tmp_path: Path, taken: str) -> None:
+@pytest.mark.parametrize("name", ["user", "item", "timestamp", "order", "id", "log.user"])
+def test_a_column_of_the_log_that_is_named_like_one_of_ours_keeps_its_values(tmp_path: Path, name: str) -> None:
     config = shop(
-        features={"attributes": [{"name": "shade", "from": "events", "column": taken, "use": ["history"]}]},
-        tasks=[{"name": "click", "label": {"column": taken, "at_least": 3}}],
+        features={"attributes": [{"name": "shade", "from": "events", "column": name, "use": ["history"]}]},
+        tasks=[{"name": "click", "label": {"column": name, "at_least": 3}}],
     )
-    path = write_file(tmp_path, f"user_id,item_id,at,{taken}\n7,1,100,4\n")
+    path = write_file(tmp_path, f"user_id,item_id,at,{name}\n7,1,100,4\n")
     table = read_all(path, config)
     assert table.frame.rows(named=True) == [
-        {"user": "7", "item": "1", "timestamp": 100_000_000, "order": 0, f"log.{taken}": "4"}
+        {"user": "7", "item": "1", "timestamp": 100_000_000, "order": 0, f"log.{name}": "4"}
     ]
 
 

@@ -1,3 +1,5 @@
+"""Times in every form in, microseconds out."""
+
 from __future__ import annotations
 
 import datetime
@@ -64,8 +66,8 @@ def test_dates_and_datetimes_need_no_unit() -> None:
 def test_what_is_no_time_is_null() -> None:
     for values in (["soon", "", None, "nan", "inf"], [float("nan"), float("inf"), None]):
         for unit in ("s", "ms", "us", "ns"):
-            found = parse_timestamps(pl.Series(values), unit)  # type: ignore[arg-type]
-            assert found.null_count() == len(values), (values, unit)
+            timestamps = parse_timestamps(pl.Series(values), unit)  # type: ignore[arg-type]
+            assert timestamps.null_count() == len(values), (values, unit)
 
 
 def test_a_number_in_a_finer_unit_than_said_is_no_time() -> None:

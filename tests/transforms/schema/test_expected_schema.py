@@ -1,4 +1,4 @@
-"""The schema that examples are held against: that it parses them as ingestion writes them, and what it refuses."""
+"""The expected schema: it parses examples as ingestion writes them, and rejects what cannot be."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COUNT = 40
 
 
 def statistics(**changes: list[Any]) -> Any:
-    """Of `COUNT` examples; a feature in `changes` has other values."""
+    """Return the statistics of `COUNT` examples; a feature in `changes` has other values."""
     rows: dict[str, list[Any]] = {
         "user": [f"u{number % 7}" for number in range(COUNT)],
         "item": [f"i{number}" for number in range(COUNT)],
@@ -58,7 +58,7 @@ def statistics(**changes: list[Any]) -> Any:
 
 
 def _column(name: str, values: list[Any]) -> pa.Array:
-    """As examples hold values; None is a feature that is not there."""
+    """Return values in the form of examples; None is a missing feature."""
     lists = [value if value is None or isinstance(value, list) else [value] for value in values]
     return pa.array(lists, pa.list_(pa.int64()) if name == "history_age" else None)
 
@@ -69,9 +69,9 @@ def schema() -> schema_pb2.Schema:
 
 
 def anomalies(schema: schema_pb2.Schema, **changes: list[Any]) -> dict[str, str]:
-    """What a split with these changes is found guilty of, by feature: severities."""
-    found = tfdv.validate_statistics(statistics(**changes), schema).anomaly_info
-    return {name: anomalies_pb2.AnomalyInfo.Severity.Name(info.severity) for name, info in found.items()}
+    """Return the severity of the anomalies of a split with these changes, by feature."""
+    anomaly_info = tfdv.validate_statistics(statistics(**changes), schema).anomaly_info
+    return {name: anomalies_pb2.AnomalyInfo.Severity.Name(info.severity) for name, info in anomaly_info.items()}
 
 
 def test_examples_are_parsed_as_ingestion_writes_them(schema: schema_pb2.Schema) -> None:
