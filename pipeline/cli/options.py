@@ -30,8 +30,9 @@ Seed = Annotated[int | None, typer.Option(help="Seed of the training, instead of
 def fail(message: object) -> NoReturn:
     """End the command with one readable reason on standard error and exit code 1."""
     from rich.console import Console
+    from rich.markup import escape
 
-    Console(stderr=True).print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(f"[bold red]error:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
     raise typer.Exit(1)
 
 

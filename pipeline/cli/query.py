@@ -65,7 +65,7 @@ def query(options: QueryOptions) -> None:
             console.print(answer.table)
             missing = answer.missing
         except ClientError as error:
-            problem = escape(str(error))
+            problem = str(error)
     if problem is not None:
         fail(problem)
     if missing:

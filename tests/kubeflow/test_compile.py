@@ -1,139 +1,75 @@
-"""What is compiled is read back with kfp's own classes and holds nothing that the open-source backend refuses."""
+"""What is made of a built pipeline: image, accelerators, environment and caching of each step."""
 
+from __future__ import annotations
+
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from google.protobuf import json_format
 from kfp.components import load_component_from_file
-from kfp.pipeline_spec import pipeline_spec_pb2
-from tfx.orchestration.kubeflow.v2 import compiler_utils
-from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
+from tfx.components import Trainer
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import trainer_pb2
 
-from interestflow.pipeline.artifacts import types as artifacts
-from interestflow.pipeline.config import load
-from interestflow.pipeline.dag.compile import compile_config
+from interestflow.kubeflow.compile import compile_pipeline
+from interestflow.kubeflow.config import KubeflowConfig
+from tests.pipeline.dag.toy_steps import Double, Write, WriteExamples
 
-pytestmark = pytest.mark.end_to_end
-
-CONFIG = """
-name: shop
-data:
-  folder: hdfs://logs
-  events: {path: "events-*.parquet", format: parquet, user: user, item: item, timestamp: timestamp}
-tasks:
-  - {name: click, label: {column: click}}
-model: {name: din}
-kubeflow: {image: "registry.example.com/interestflow:1", pipeline_root: "gs://bucket/root", trainer_gpus: 2}
-"""
+CONFIG = KubeflowConfig(image="registry.example.com/toy:1", trainer_gpus=2)
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("compiled")
-    (folder / "shop.yaml").write_text(CONFIG)
-    compile_config(load(folder / "shop.yaml"), folder / "pipeline.yaml")
-    return folder / "pipeline.yaml"
+def toy_pipeline() -> Pipeline:
+    """Build a pipeline of plain steps and one that trains; its components can be compiled once."""
+    write = Write(value=1)
+    double = Double(number=write.outputs["number"])
+    examples = WriteExamples(number=double.outputs["double"])
+    trainer = Trainer(
+        examples=examples.outputs["examples"], run_fn="somewhere.run_fn",
+        train_args=trainer_pb2.TrainArgs(), eval_args=trainer_pb2.EvalArgs(),
+    )  # fmt: skip
+    return Pipeline("toy", "gs://bucket/toy", components=[write, double, examples, trainer], enable_cache=True)
 
 
 @pytest.fixture(scope="module")
-def specification(compiled: Path) -> pipeline_spec_pb2.PipelineSpec:
-    return json_format.ParseDict(yaml.safe_load(compiled.read_text()), pipeline_spec_pb2.PipelineSpec())
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("compiled") / "new" / "toy.yaml"
+    compile_pipeline(toy_pipeline(), CONFIG, path, uncached_steps=("Write",))
+    return path
 
 
-def executors(
-    specification: pipeline_spec_pb2.PipelineSpec,
-) -> dict[str, pipeline_spec_pb2.PipelineDeploymentConfig.ExecutorSpec]:
-    deployment = json_format.ParseDict(
-        json_format.MessageToDict(specification.deployment_spec), pipeline_spec_pb2.PipelineDeploymentConfig()
-    )
-    return {label.removesuffix("_executor"): executor for label, executor in deployment.executors.items()}
+@pytest.fixture(scope="module")
+def containers(written: Path) -> dict[str, dict[str, Any]]:
+    executors = yaml.safe_load(written.read_text())["deploymentSpec"]["executors"]
+    return {name.removesuffix("_executor"): executor["container"] for name, executor in executors.items()}
 
 
-def test_kfp_reads_it_back(compiled: Path) -> None:
-    component = load_component_from_file(str(compiled))
-    assert component.name == "shop"
+def test_kfp_reads_it_back(written: Path) -> None:
+    assert load_component_from_file(str(written)).name == "toy"
+    assert yaml.safe_load(written.read_text())["defaultPipelineRoot"] == "gs://bucket/toy"
 
 
-def test_every_step_is_a_container_of_the_configured_image(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    tasks = set(specification.root.dag.tasks)
-    assert {"LogExampleGen", "LeakCheck", "DataGate", "Transform", "Trainer", "ChampionFinder", "Evaluator",
-            "QualityGate", "ServingValidator", "Pusher"} <= tasks  # fmt: skip
-    found = executors(specification)
-    assert set(found) == tasks
-    for name, executor in found.items():
-        assert executor.WhichOneof("spec") == "container", name
-        assert executor.container.image == "registry.example.com/interestflow:1"
-        assert not executor.container.lifecycle.HasField("pre_cache_check"), name
+def test_every_step_has_the_image_and_the_environment(containers: dict[str, dict[str, Any]]) -> None:
+    assert set(containers) == {"Write", "Double", "WriteExamples", "Trainer"}
+    for container in containers.values():
+        assert container["image"] == "registry.example.com/toy:1"
+        assert container["env"] == [{"name": "TF_USE_LEGACY_KERAS", "value": "1"}]
 
 
-def test_only_training_asks_for_gpus(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    for name, executor in executors(specification).items():
-        accelerator = executor.container.resources.accelerator
-        expected = 2 if name in ("Trainer", "BaselineTrainer") else 0
-        assert accelerator.count == expected
-        assert accelerator.resource_count == ("2" if expected else "")
-        assert accelerator.resource_type == ("nvidia.com/gpu" if expected else "")
+def test_only_training_has_accelerators(containers: dict[str, dict[str, Any]]) -> None:
+    for name, container in containers.items():
+        accelerator = container.get("resources", {}).get("accelerator", {})
+        assert accelerator.get("resourceType") == ("nvidia.com/gpu" if name == "Trainer" else None)
+        assert accelerator.get("resourceCount") == ("2" if name == "Trainer" else None)
 
 
-def test_steps_that_depend_on_what_cannot_be_seen_are_not_cached(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    uncached = {name for name, task in specification.root.dag.tasks.items() if not task.caching_options.enable_cache}
-    assert uncached == {"ChampionFinder", "LogExampleGen"}
+def test_the_named_steps_are_not_cached(written: Path) -> None:
+    tasks = yaml.safe_load(written.read_text())["root"]["dag"]["tasks"]
+    assert {name for name, task in tasks.items() if not task["cachingOptions"].get("enableCache")} == {"Write"}
 
 
-def test_training_waits_for_the_checks(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    assert {"LeakCheck", "DataGate"} <= set(specification.root.dag.tasks["Transform"].dependent_tasks)
-
-
-def test_models_are_pushed_below_the_pipeline_root(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    destination = specification.root.dag.tasks["Pusher"].inputs.parameters["push_destination"]
-    assert "gs://bucket/root/shop/serving/shop" in str(destination.runtime_value)
-
-
-def test_the_types_of_artifacts_are_found_again_in_the_container() -> None:
-    """By TFX's own reading of an artifact's type, as the container's entry point does it."""
-    for kind in (
-        artifacts.ChampionArtifact,
-        artifacts.EvaluationArtifact,
-        artifacts.IngestionReportArtifact,
-        artifacts.LeakReportArtifact,
-    ):
-        schema = pipeline_spec_pb2.ArtifactTypeSchema(instance_schema=compiler_utils.get_artifact_schema(kind))
-        sent = pipeline_spec_pb2.RuntimeArtifact(name="some/1", uri="gs://bucket/some", type=schema)
-        found = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict({"x": _list_of(sent)}, {})["x"][0]
-        assert type(found) is kind
-        assert found.uri == "gs://bucket/some"
-
-
-def _list_of(artifact: pipeline_spec_pb2.RuntimeArtifact) -> pipeline_spec_pb2.ArtifactList:
-    return pipeline_spec_pb2.ArtifactList(artifacts=[artifact])
-
-
-MATCHER = (
-    CONFIG.replace("name: shop", "name: finder")
-    .replace("{name: din}", "{name: kgat}")
-    .replace("tasks:", "  knowledge_graph: {path: kg.csv, format: csv, head: h, relation: r, tail: t}\ntasks:")
-    + "features: {user: {in_model: true}}\n"
-)
-
-
-def test_a_matcher_with_a_graph_compiles_too(tmp_path: Path) -> None:
-    (tmp_path / "finder.yaml").write_text(MATCHER)
-    compile_config(load(tmp_path / "finder.yaml"), tmp_path / "pipeline.yaml")
-    found = json_format.ParseDict(
-        yaml.safe_load((tmp_path / "pipeline.yaml").read_text()), pipeline_spec_pb2.PipelineSpec()
-    )
-    inputs = found.root.dag.tasks["Trainer"].inputs.artifacts
-    assert inputs["knowledge_graph"].task_output_artifact.producer_task == "KnowledgeGraphGen"
-    assert "knowledge_graph" not in found.root.dag.tasks["BaselineTrainer"].inputs.artifacts
-    # The log cannot be seen from here, so that nothing could tell that it had changed.
-    assert not found.root.dag.tasks["KnowledgeGraphGen"].caching_options.enable_cache
-    assert load_component_from_file(str(tmp_path / "pipeline.yaml")).name == "finder"
-
-
-def test_every_container_has_keras_2_behind_tensorflow(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    """TF Recommenders needs it, and TFX imports what decides it before it imports anything of ours."""
-    for executor in executors(specification).values():
-        assert {(variable.name, variable.value) for variable in executor.container.env} == {
-            ("TF_USE_LEGACY_KERAS", "1")
-        }
+def test_a_file_called_json_is_json_and_no_accelerator_is_asked_for_by_default(tmp_path: Path) -> None:
+    returned = compile_pipeline(toy_pipeline(), KubeflowConfig(), tmp_path / "toy.json")
+    assert json.loads((tmp_path / "toy.json").read_text()) == returned
+    assert "accelerator" not in json.dumps(returned)

@@ -1,0 +1,45 @@
+"""The steps before training, their wiring, and what a matcher and a graph change of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.pipeline.dag.small_configs import GRAPH_MATCHER, RANKER, data_steps, load_text
+
+ORDER = [
+    "LogExampleGen", "LeakCheck", "StatisticsGen", "SchemaGen", "ExpectedSchema", "ExampleValidator", "DataGate",
+    "Transform",
+]  # fmt: skip
+
+
+def test_the_steps_of_a_ranker_and_the_checks_that_transform_waits_for(tmp_path: Path) -> None:
+    data = data_steps(load_text(tmp_path, RANKER))
+    assert [step.id for step in data.components] == ORDER
+    steps = {step.id: step for step in data.components}
+    assert {"LeakCheck", "DataGate"} <= {step.id for step in steps["Transform"].upstream_nodes}
+    assert data.knowledge_graph is None
+    assert data.schema.producer_component_id == "ExpectedSchema"
+    assert data.examples.producer_component_id == "LogExampleGen"
+    assert {data.transformed_examples.output_key, data.transform_graph.output_key} == {
+        "transformed_examples", "transform_graph",
+    }  # fmt: skip
+    assert steps["LogExampleGen"].exec_properties["with_items"] == 0
+    assert json.loads(steps["StatisticsGen"].exec_properties["exclude_splits"]) == []
+
+
+def test_a_matcher_that_learns_from_a_graph_has_the_items_and_the_graph(tmp_path: Path) -> None:
+    data = data_steps(load_text(tmp_path, GRAPH_MATCHER))
+    assert [step.id for step in data.components] == [*ORDER, "KnowledgeGraphGen"]
+    steps = {step.id: step for step in data.components}
+    assert data.knowledge_graph is steps["KnowledgeGraphGen"].outputs["graph"]
+    assert steps["LogExampleGen"].exec_properties["with_items"] == 1
+    assert json.loads(steps["StatisticsGen"].exec_properties["exclude_splits"]) == ["items"]
+
+
+def test_every_step_is_given_the_fingerprints_that_it_depends_on(tmp_path: Path) -> None:
+    steps = {step.id: step for step in data_steps(load_text(tmp_path, GRAPH_MATCHER)).components}
+    for name in ("LogExampleGen", "KnowledgeGraphGen"):
+        properties = steps[name].exec_properties
+        assert (properties["input_fingerprint"], properties["code_fingerprint"]) == ("inputs", "ingestion")
+    assert json.loads(steps["Transform"].exec_properties["custom_config"])["code"] == "ingestion"

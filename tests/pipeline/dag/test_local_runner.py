@@ -1,0 +1,93 @@
+"""Steps are run in order, served from the cache where nothing has changed, and end the run where one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from interestflow.pipeline.config import ConfigurationError, PipelineConfig
+from interestflow.pipeline.dag import local_runner
+from interestflow.pipeline.dag.local_runner import StepFailedError, StepResult, readable_reason, run
+from interestflow.pipeline.folders import Folders
+from tests.pipeline.dag.small_configs import RANKER, load_text
+from tests.pipeline.dag.toy_steps import Double, Unrelated, Write
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> PipelineConfig:
+    return load_text(tmp_path, RANKER)
+
+
+@pytest.fixture
+def set_value(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let the graph of every configuration be the toy steps, with this value."""
+
+    def replace(value: int) -> None:
+        def build(*_: object) -> list[object]:
+            write = Write(value=value)
+            return [write, Unrelated(), Double(number=write.outputs["number"])]
+
+        monkeypatch.setattr(local_runner, "build_components", build)
+
+    return replace
+
+
+def test_what_has_not_changed_is_served_from_the_cache(
+    config: PipelineConfig, tmp_path: Path, set_value: Callable[[int], None]
+) -> None:
+    folders, started, finished = Folders(str(tmp_path / "shop")), list[str](), list[StepResult]()
+    set_value(21)
+    results = run(config, folders, started.append, finished.append)
+    assert {name: result.outcome for name, result in results.items()} == dict.fromkeys(started, "done")
+    assert finished == list(results.values())
+    assert sorted(started) == ["Double", "Unrelated", "Write"]
+    assert started.index("Write") < started.index("Double")
+    assert Path(results["Double"].outputs["double"], "number").read_text() == "42"
+    again = run(config, folders)
+    assert {result.outcome for result in again.values()} == {"cached"}
+    # A cached result has the folder of the run that wrote it.
+    assert again["Double"].outputs == results["Double"].outputs
+    set_value(4)
+    changed = run(config, folders, until="Double")
+    assert {name: result.outcome for name, result in changed.items()} == {"Write": "done", "Double": "done"}
+    assert Path(changed["Double"].outputs["double"], "number").read_text() == "8"
+
+
+def test_a_step_that_fails_ends_the_run_with_its_reason(
+    config: PipelineConfig, tmp_path: Path, set_value: Callable[[int], None]
+) -> None:
+    set_value(-1)
+    finished = list[StepResult]()
+    with pytest.raises(StepFailedError, match="Double: ToyError: the number is negative") as failed:
+        run(config, Folders(str(tmp_path / "shop")), finished=finished.append)
+    assert (failed.value.step, failed.value.reason) == ("Double", "ToyError: the number is negative")
+    assert (finished[-1].name, finished[-1].outcome, finished[-1].outputs) == ("Double", "failed", {})
+
+
+def raise_from(error: Exception, cause: Exception | None) -> Exception:
+    try:
+        raise error from cause
+    except Exception as raised:
+        return raised
+
+
+def test_the_reason_is_that_at_the_root_without_what_beam_adds() -> None:
+    root = ValueError("no such column [while running 'Read']\nTraceback")
+    assert readable_reason(raise_from(RuntimeError("wrapped"), root)) == "ValueError: no such column"
+    assert readable_reason(ConfigurationError("`model` is missing")) == "`model` is missing"
+    assert readable_reason(KeyError()) == "KeyError: KeyError"
+
+
+def read_with_suppressed_context() -> None:
+    try:
+        raise OSError("low level")
+    except OSError:
+        raise ConfigurationError("the file cannot be read") from None
+
+
+def test_a_context_that_was_suppressed_is_not_the_reason() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        read_with_suppressed_context()
+    assert readable_reason(raised.value) == "the file cannot be read"

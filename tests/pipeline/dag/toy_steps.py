@@ -1,0 +1,38 @@
+"""Two steps that a runner can run in no time: one writes a number, the other doubles it or fails."""
+
+from pathlib import Path
+
+from tfx.types.artifact import Artifact
+from tfx.types.standard_artifacts import Examples
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+
+
+class Number(Artifact):
+    TYPE_NAME = "tests.ToyNumber"  # Kubeflow asks for this form
+
+
+class ToyError(Exception):
+    """Raised by `Double` for a number that it does not know how to double."""
+
+
+@component
+def Write(number: OutputArtifact[Number], value: Parameter[int]) -> None:
+    Path(number.uri, "number").write_text(str(value))
+
+
+@component
+def Double(number: InputArtifact[Number], double: OutputArtifact[Number]) -> None:
+    value = int(Path(number.uri, "number").read_text())
+    if value < 0:
+        raise ToyError("the number is negative")
+    Path(double.uri, "number").write_text(str(2 * value))
+
+
+@component
+def WriteExamples(examples: OutputArtifact[Examples], number: InputArtifact[Number] = None) -> None:
+    Path(examples.uri, "examples").touch()
+
+
+@component
+def Unrelated(number: OutputArtifact[Number]) -> None:
+    Path(number.uri, "number").write_text("0")
