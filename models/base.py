@@ -27,7 +27,7 @@ class DescribedModel(LossesByReplica, keras.Model):
     """
 
     Hyperparameters: ClassVar[type[ModelHyperparameters]]
-    hyperparameters: Any
+    hyperparameters: ModelHyperparameters
 
     def __init__(self, inputs: ModelInputs, hyperparameters: ModelHyperparameters, name: str | None = None) -> None:
         """Store the description and the hyper-parameters."""

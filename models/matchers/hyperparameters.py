@@ -13,16 +13,6 @@ from interestflow.section import Positive, PositiveInt
 class MatcherHyperparameters(ModelHyperparameters):
     """Hyper-parameters of a matcher, a model of `interestflow.models.matchers.base.Matcher`."""
 
-    @property
-    def uses_retrieval_loss(self) -> bool:
-        """Whether the model trains by one of the losses of `interestflow.models.losses.retrieval`."""
-        return False
-
-    @property
-    def has_item_bias(self) -> bool:
-        """Whether each item has a learned bias."""
-        return False
-
 
 class RetrievalHyperparameters(MatcherHyperparameters):
     """Hyper-parameters of a matcher that trains by a retrieval loss: the size of its vectors, and the loss."""
@@ -56,13 +46,3 @@ class RetrievalHyperparameters(MatcherHyperparameters):
     )
     history_age: HistoryAge = False
     embedding_l2: EmbeddingL2 = 0.0
-
-    @property
-    def uses_retrieval_loss(self) -> bool:
-        """Always true."""
-        return True
-
-    @property
-    def has_item_bias(self) -> bool:
-        """Value of `item_bias`."""
-        return self.item_bias

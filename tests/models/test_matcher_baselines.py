@@ -70,8 +70,10 @@ def test_training_sees_the_interest_that_fits_the_target_best() -> None:
     """As the paper's, of three, by products 1, 5 and 2 in the first row and 3, -1 and 2 in the second."""
     users = np.array([[[1.0], [5.0], [2.0]], [[-3.0], [1.0], [-2.0]]], np.float32)
     items = np.array([[1.0], [-1.0]], np.float32)
-    np.testing.assert_array_equal(build("comirec", readout="target").queries(users, items), [[[5.0]], [[-3.0]]])
-    np.testing.assert_array_equal(build("comirec").queries(users, items), users)
+    np.testing.assert_array_equal(
+        build("comirec", readout="target").select_interests(users, items), [[[5.0]], [[-3.0]]]
+    )
+    np.testing.assert_array_equal(build("comirec").select_interests(users, items), users)
 
 
 def test_bpr_mf_knows_a_user_by_the_id_alone() -> None:

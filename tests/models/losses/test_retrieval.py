@@ -143,10 +143,10 @@ def test_rows_are_weighted_before_they_are_averaged(loss: str) -> None:
     """The loss under weights is their mean of the rows' losses; only ratios count, and ones are no weights."""
     model, features = matcher(loss=loss), make_features(RICH, 6)
     users, items = model.encode_user(features), model.encode_items(features)
-    state = model.draws.state.numpy()
+    state = model.seed_generator.state.numpy()
 
     def replay(call: Any) -> np.ndarray:
-        model.draws.state.assign(state)
+        model.seed_generator.state.assign(state)
         return np.asarray(call())
 
     rows = replay(lambda: model.row_losses(users, items, features))

@@ -46,12 +46,12 @@ def test_under_a_strong_penalty_it_is_comirec() -> None:
 def test_weights_are_not_learned_through() -> None:
     """The gradient is ComiRec's under the same weights as given numbers: none goes through how they came to be."""
     model = build("desmil", epoch=1)
-    state = model.draws.state.numpy()
+    state = model.seed_generator.state.numpy()
     weights, share = model.row_weights(model.interests(FEATURES, training=True))
     np.testing.assert_allclose(np.mean(weights), 1.0, rtol=1e-5)
     assert share < 0.9
     assert np.std(weights) > 0.1
-    model.draws.state.assign(state)
+    model.seed_generator.state.assign(state)
     for found, expected in zip(gradients(model), gradients(build("comirec"), weights), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
 

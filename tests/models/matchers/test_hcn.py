@@ -63,8 +63,8 @@ def test_the_soft_maximum_by_hand() -> None:
     """Products 2 and 1 at a temperature of 1 weigh e / (1 + e) and 1 / (1 + e)."""
     products = np.array([[[2.0], [1.0]]], np.float32)
     expected = (2 * np.e + 1) / (1 + np.e)
-    np.testing.assert_allclose(hcn(readout_temperature=1.0).over_interests(products), [[expected]], rtol=1e-5)
-    np.testing.assert_allclose(hcn(readout_temperature=0.01).over_interests(products), [[2.0]], rtol=1e-5)
+    np.testing.assert_allclose(hcn(readout_temperature=1.0).aggregate_interests(products), [[expected]], rtol=1e-5)
+    np.testing.assert_allclose(hcn(readout_temperature=0.01).aggregate_interests(products), [[2.0]], rtol=1e-5)
 
 
 def test_redundancy_by_hand() -> None:

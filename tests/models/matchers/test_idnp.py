@@ -87,7 +87,7 @@ def test_the_target_reaches_the_user_through_z_alone() -> None:
         found = []
         for batch in (features, other):
             model.random.state.assign([3, 4])
-            users, distances = model.in_training(batch)
+            users, distances = model.encode_for_training(batch)
             found.append((np.asarray(users), np.asarray(distances)))
         return found
 
@@ -104,10 +104,10 @@ def test_the_target_reaches_the_user_through_z_alone() -> None:
 def test_the_divergence_is_of_all_from_the_context(divergence: str) -> None:
     """Never below 0. With heads that give the same Gaussian whatever the mean, both sets say the same: 0."""
     model, features = small(divergence=divergence, aggregation="mean"), features_of()
-    assert np.all(model.in_training(features)[1].numpy() > 0.0)
+    assert np.all(model.encode_for_training(features)[1].numpy() > 0.0)
     for head in (model.latent.mean_head, model.latent.deviation_head):
         head.kernel.assign(tf.zeros(head.kernel.shape))
-    np.testing.assert_allclose(model.in_training(features)[1], np.zeros(ROWS), atol=1e-6)
+    np.testing.assert_allclose(model.encode_for_training(features)[1], np.zeros(ROWS), atol=1e-6)
 
 
 def test_contexts_are_random_parts_of_random_size() -> None:
@@ -115,7 +115,7 @@ def test_contexts_are_random_parts_of_random_size() -> None:
     shares have a deviation below 0.008. A row without windows has no context."""
     valid = np.tile([True, False, True, True, False, True], (4000, 1))
     valid[0] = False
-    context = small().draw_context(tf.constant(valid)).numpy()
+    context = small().sample_context(tf.constant(valid)).numpy()
     assert not (context & ~valid).any()
     sizes = np.bincount(context[1:].sum(axis=1), minlength=6)
     np.testing.assert_allclose(sizes / 3999, [0.0, 0.25, 0.25, 0.25, 0.25, 0.0], atol=0.03)
@@ -138,7 +138,7 @@ def test_some_rows_of_training_go_without_the_deterministic_path() -> None:
     for rate, learns in ((0.999999, False), (0.0, True)):
         model = small(path_dropout=rate)
         with tf.GradientTape() as tape:
-            users, _ = model.in_training(features_of())
+            users, _ = model.encode_for_training(features_of())
             total = tf.reduce_sum(tf.square(users))
         gradient = tape.gradient(total, model.keys_of_path.kernel.value)
         assert bool(np.abs(gradient).max() > 0) is learns

@@ -156,10 +156,10 @@ def test_each_phase_has_its_own_weights_and_moments() -> None:
     gradients = tape.gradient(loss, [weight.value for weight in learning])
     assert [gradient is None for gradient in gradients] == [False] * len(model.trainable_variables) + [True] * 2
     before = {weight.path: weight.numpy() for weight in model.variables}
-    model.learn_graph()
+    model.train_on_graph()
     changed = {w.path for w in model.variables if not np.array_equal(w.numpy(), before[w.path])}
     moments = {weight.path for weight in model.graph_moments if "learning_rate" not in weight.path}
-    assert changed == {w.path for w in model.graph_learns} | moments | {model.random.state.path}
+    assert changed == {w.path for w in model.graph_weights} | moments | {model.random.state.path}
 
 
 def test_true_triples_come_closer_than_corrupted_ones() -> None:
@@ -186,7 +186,7 @@ def test_true_triples_come_closer_than_corrupted_ones() -> None:
         return float(np.mean(np.asarray(true) < np.asarray(false)))
 
     assert share_closer() < 0.7
-    model.learn_graph()
+    model.train_on_graph()
     assert share_closer() > 0.85  # 0.94 came out
 
 
