@@ -140,7 +140,7 @@ def test_some_rows_of_training_go_without_the_deterministic_path() -> None:
         with tf.GradientTape() as tape:
             users, _ = model.encode_for_training(features_of())
             total = tf.reduce_sum(tf.square(users))
-        gradient = tape.gradient(total, model.keys_of_path.kernel.value)
+        gradient = tape.gradient(total, model.path_key.kernel.value)
         assert bool(np.abs(gradient).max() > 0) is learns
 
 

@@ -97,7 +97,7 @@ def test_vectors_are_those_of_the_dense_product() -> None:
         of_product = (vectors * said) @ layer.product_projection.kernel.numpy() + layer.product_projection.bias.numpy()
         vectors = activated(of_sum) + activated(of_product)
         expected.append(vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True) + 1e-12))
-    found = kgat._joined(model.propagate())
+    found = kgat._join_levels(model.propagate())
     np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-6)
     # What is served is that of users and of items that have edges.
     users, items = found[1:4], found[USERS + 1 : USERS + 5]
@@ -140,7 +140,7 @@ def test_the_training_loss_is_the_papers() -> None:
     loss = float(model.training_loss({"user": user, "item": item}))
     model.random.state.assign([1, 2])
     others = np.asarray(model.edges.sample_items(3, model.random))
-    vectors = np.asarray(kgat._joined(model.propagate()))
+    vectors = np.asarray(kgat._join_levels(model.propagate()))
     u, i, j = vectors[user], vectors[USERS + item], vectors[USERS + others]
     rows = np.log1p(np.exp(((j - i) * u).sum(axis=1))) * (others != item)
     rows += 0.05 * ((u**2).sum(axis=1) + (i**2).sum(axis=1) + (j**2).sum(axis=1))
