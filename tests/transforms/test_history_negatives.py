@@ -40,7 +40,7 @@ def negatives_by_event(examples: list[dict[str, Any]]) -> dict[tuple[str, int], 
     return {(e["user"], e["timestamp"] // SECOND): e["history_negative_item"] for e in examples}
 
 
-def test_of_two_items_the_other_is_drawn_with_what_belongs_to_an_items_vector() -> None:
+def test_of_two_items_the_other_is_sampled_with_its_attributes() -> None:
     log = events([("u", "a", 1, 1, "tv"), ("u", "b", 2, 1, "tv"), ("u", "a", 3, 1, "tv")], "device")
     config = with_negatives(data__items=TABLE, features={"attributes": ATTRIBUTES})
     last = examples_of(log, config, items=ITEMS)[-1]
@@ -53,12 +53,12 @@ def test_of_two_items_the_other_is_drawn_with_what_belongs_to_an_items_vector() 
     }
 
 
-def test_where_there_is_no_other_item_none_is_drawn_and_the_steps_stay() -> None:
+def test_without_another_item_the_negative_is_missing() -> None:
     log = events([("u", "a", 1, 1), ("u", "a", 2, 1), ("u", "a", 3, 1)])
     assert [example["history_negative_item"] for example in examples_of(log, with_negatives())] == [[], [""], ["", ""]]
 
 
-def test_nothing_is_drawn_unless_asked_for_and_nothing_for_later_splits() -> None:
+def test_negatives_exist_only_if_configured_and_in_training() -> None:
     log, boundaries = random_log(3), Boundaries(5 * SECOND, 8 * SECOND)
     assert not any("negative" in name for name in examples_of(log, configuration())[-1])
     for split in ("validation", "test"):
@@ -68,7 +68,7 @@ def test_nothing_is_drawn_unless_asked_for_and_nothing_for_later_splits() -> Non
         assert all(example["history_negative_item"] == [] for example in later)
 
 
-def test_items_come_as_often_as_in_the_log_and_never_the_own() -> None:
+def test_items_are_sampled_by_frequency_and_never_the_behaviours_own() -> None:
     log = random_log()
     examples = examples_of(log, with_negatives(), size=1000)
     pairs = [pair for e in examples for pair in zip(e["history_item"], e["history_negative_item"], strict=True)]
@@ -85,7 +85,7 @@ def test_items_come_as_often_as_in_the_log_and_never_the_own() -> None:
     assert sum((counts[item] - expected[item]) ** 2 / expected[item] for item in share) < 18.5
 
 
-def test_a_draw_is_the_same_whatever_else_is_in_the_shard_and_another_by_another_seed() -> None:
+def test_a_sample_depends_on_its_example_and_the_seed_alone() -> None:
     log, counts = random_log(20), {f"i{number}": number + 1 for number in range(5)}
     whole = negatives_by_event(examples_of(log, with_negatives(), catalogue=counts))
     some = negatives_by_event(
@@ -96,13 +96,13 @@ def test_a_draw_is_the_same_whatever_else_is_in_the_shard_and_another_by_another
     assert negatives_by_event(examples_of(log, with_negatives(negatives={"seed": 18}), catalogue=counts)) != whole
 
 
-def test_each_example_has_draws_of_its_own() -> None:
+def test_each_example_has_different_samples() -> None:
     """The first behaviour is remembered by nine examples of its user."""
     negatives = negatives_by_event(examples_of(random_log(20), with_negatives()))
     assert all(len({negatives[f"u{user}", second][0] for second in range(1, 10)}) > 1 for user in range(20))
 
 
-def test_nothing_after_the_training_window_changes_what_is_drawn() -> None:
+def test_nothing_after_the_training_window_changes_the_samples() -> None:
     log, boundaries = random_log(20), Boundaries(6 * SECOND, 8 * SECOND)
     is_later = pl.col("timestamp") >= boundaries.validation
     other = log.with_columns(pl.when(is_later).then(pl.lit("new")).otherwise(pl.col("item")).alias("item"))

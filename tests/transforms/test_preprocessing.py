@@ -131,7 +131,7 @@ def test_an_attribute_of_the_history_alone_is_learned_from_the_newest_behaviours
     assert shop.of("history_rating", ["4", "5", "1"]) == [[1, 2, 3]]
 
 
-def test_of_a_list_the_first_values_are_taken_and_empty_ones_left_out(shop: Learned) -> None:
+def test_the_first_values_of_a_list_are_used_and_empty_ones_left_out(shop: Learned) -> None:
     # t1 is a target's tag twice, t2 once; t9 is along a history alone.
     assert shop.of("tags", ["t1", "t2", "t1"], [], ["", "t2"], ["t9"]) == [[1, 2], [0, 0], [2, 0], [3, 0]]
 
@@ -175,14 +175,14 @@ def test_labels_and_masks_come_through(shop: Learned) -> None:
     }
 
 
-def test_a_server_that_has_no_labels_gets_the_same(shop: Learned) -> None:
+def test_a_server_without_labels_gets_the_same_inputs(shop: Learned) -> None:
     with_labels, served = shop(*SHOP_ROWS), shop(*SHOP_ROWS, with_labels=False)
     assert with_labels.keys() - served.keys() == {"label_click", "label_like", "mask_like"}
     for name, values in served.items():
         np.testing.assert_array_equal(values, with_labels[name], name)
 
 
-def test_an_example_does_not_depend_on_those_beside_it(shop: Learned) -> None:
+def test_an_example_does_not_depend_on_the_rest_of_its_batch(shop: Learned) -> None:
     together = shop(*SHOP_ROWS)
     for number, row in enumerate(SHOP_ROWS):
         for name, values in shop(row).items():
@@ -243,13 +243,13 @@ def test_hashed_values_have_one_id_everywhere(sampled: Learned) -> None:
     assert sampled.of("history_brand", ["é3", "é7", ""]) == [[ids[3], ids[7], 0]]
 
 
-def test_hashed_users_are_inputs_where_the_model_has_them(sampled: Learned, shop: Learned) -> None:
+def test_hashed_users_are_inputs_if_the_model_embeds_them(sampled: Learned, shop: Learned) -> None:
     ids = sampled.of("user", *(f"u{number}" for number in range(200)))
     assert set(ids) == set(range(1, 11))
     assert "user" not in shop({})
 
 
-def test_nothing_known_still_makes_a_graph(tmp_path: Path) -> None:
+def test_an_empty_vocabulary_still_gives_a_graph(tmp_path: Path) -> None:
     config = configuration(features={"item": {"min_count": 5}})
     learned = Learned(config, learn(config, [{"item": "i1"}], tmp_path / "graph"))
     unknown = learned.output.vocabulary_size_by_name("item") + 1

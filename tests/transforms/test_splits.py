@@ -60,7 +60,7 @@ def test_instants_may_be_dates() -> None:
     assert cut == Boundaries(day, 2 * day)
 
 
-def test_a_date_that_is_none_is_named() -> None:
+def test_an_invalid_date_is_named() -> None:
     with pytest.raises(TableError, match="received 'someday'"):
         boundaries([1, 2, 3], [1, 1, 1], validation_from="someday", test_from="tomorrow")
 
@@ -96,7 +96,7 @@ MINUTES = st.lists(st.integers(0, 60 * 30), min_size=3, max_size=200).filter(lam
 @settings(max_examples=500)
 @example([0, 300, 301, 360], 1, (0.8, 0.1))
 @given(MINUTES, st.integers(1, 4), st.sampled_from([(0.8, 0.1), (0.5, 0.25), (0.34, 0.33), (0.98, 0.01)]))
-def test_hours_and_a_look_into_those_that_decide_cut_as_all_instants_do(
+def test_boundaries_from_hours_equal_those_from_all_instants(
     minutes: list[int], shards: int, shares: tuple[float, float]
 ) -> None:
     times = np.array(minutes, np.int64) * (HOUR // 60)
@@ -111,7 +111,7 @@ def test_hours_and_a_look_into_those_that_decide_cut_as_all_instants_do(
     assert find_boundaries(*instants, split, events) == find_boundaries(*expected, split, events)
 
 
-def test_instants_that_are_named_are_looked_into() -> None:
+def test_the_hours_of_configured_instants_are_deciding() -> None:
     split = SplitConfig(validation_from=2 * 3600 + 60, test_from=7 * 3600)
     hours = count_by_hour(np.arange(10) * HOUR)
     assert deciding_hours(hours, split, shop().data.events).tolist() == [0, 2, 7, 8, 9]

@@ -48,7 +48,7 @@ def compare_negatives(
         if count[time] > allowed:
             result.add(Finding.about(example, FEATURE, f"at most {allowed}", str(count[time])))
         elif positive_since.get(item, time) < time:
-            expected = f"an item not chosen before, this one was at {show_time(positive_since[item])}"
+            expected = f"an item without an earlier positive, this one had one at {show_time(positive_since[item])}"
             result.add(Finding.about(example, FEATURE, expected, item))
         elif not candidates:
             result.add(Finding.about(example, FEATURE, "another item than the event's own", item))

@@ -12,7 +12,7 @@ def rows_of(lengths: list[int]) -> Rows:
     return Rows.from_indices(tf.constant(row, tf.int64), tf.constant(len(lengths), tf.int64))
 
 
-def test_rows_are_found_also_where_some_are_empty() -> None:
+def test_rows_may_be_empty() -> None:
     rows = rows_of([0, 2, 0, 3, 0])
     assert rows.starts.numpy().tolist() == [0, 0, 2, 2, 5]
     assert rows.limits.numpy().tolist() == [0, 2, 2, 5, 5]

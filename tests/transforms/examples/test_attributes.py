@@ -13,13 +13,13 @@ def attribute(**settings: object) -> AttributeConfig:
     return AttributeConfig.model_validate({"from": "items", "use": ["target", "history"], **settings})
 
 
-def test_text_is_kept_and_what_is_missing_is_empty() -> None:
+def test_missing_text_is_empty() -> None:
     values = attribute_values(pl.DataFrame({"a": ["x", None, "é"]}), [attribute(name="a")])
     assert values.target["a"].to_pylist() == [b"x", b"", "é".encode(), b""]
     assert values.history["a"].to_pylist() == [b"x", b"", "é".encode(), b""]
 
 
-def test_whole_numbers_and_truths_as_text() -> None:
+def test_integers_and_truth_values_become_text() -> None:
     frame = pl.DataFrame({"a": [5, 12], "b": [True, False]})
     values = attribute_values(frame, [attribute(name="a"), attribute(name="b")])
     assert values.target["a"].to_pylist() == [b"5", b"12", b""]
@@ -44,7 +44,7 @@ def test_lists_come_from_text_or_from_lists_and_are_joined_along_the_history() -
     assert values.history["l"].to_pylist() == [b"a|b", b"", b"", b"c", b""]
 
 
-def test_only_where_it_is_used() -> None:
+def test_values_exist_only_for_the_configured_use() -> None:
     values = attribute_values(pl.DataFrame({"a": ["x"]}), [attribute(name="a", use=["history"])])
     assert list(values.target) == []
     assert list(values.history) == ["a"]
@@ -55,7 +55,7 @@ def test_an_attribute_may_have_another_name_than_its_column() -> None:
     assert values.target["a"].to_pylist() == [b"x", b""]
 
 
-def test_where_ids_stand() -> None:
+def test_row_index_is_the_position_of_each_id() -> None:
     known = pl.Series(["b", "a"])
     assert row_index(pl.Series(["a", "c", "b", "a"]), known).tolist() == [1, 2, 0, 1]
     assert row_index(pl.Series([], dtype=pl.String), known).tolist() == []

@@ -69,7 +69,7 @@ def test_an_item_has_its_attributes_whether_or_not_it_was_seen() -> None:
     assert [e["history_kind"] for e in examples] == [[]] * 4
 
 
-def test_ingestion_writes_the_split_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_ingestion_writes_the_items_split_if_requested(tmp_path: Path) -> None:
     """Ten instants, of which the last two are validation and test: i9 and i10 are in no training window."""
     rows = "".join(f"u,i{time},{time},1\n" for time in range(1, 11))
     (tmp_path / "events.csv").write_text("user,item,time,click\n" + rows)

@@ -47,7 +47,7 @@ def test_attributes_of_items_users_and_events() -> None:
     assert shard.without_attributes() == {"items": 1, "users": 1}
 
 
-def test_negatives_have_the_attributes_of_the_drawn_item() -> None:
+def test_negatives_have_the_attributes_of_the_sampled_item() -> None:
     attributes = [{"name": "genre", "from": "items"}, {"name": "device", "from": "events"}]
     config = configuration(
         negatives={"source": "sampled"}, features={"attributes": attributes},

@@ -35,18 +35,18 @@ def test_items_come_as_often_as_their_probability(distribution: str, expected: l
     np.testing.assert_allclose(shares, expected, atol=0.01)
 
 
-def test_what_the_user_had_chosen_before_is_not_drawn() -> None:
-    """Items 0 and 2 were chosen before 100, item 3 at that instant: nobody knew of it."""
+def test_an_item_with_an_earlier_positive_is_not_sampled() -> None:
+    """Items 0 and 2 have a positive before 100, item 3 at that instant: nobody knew of it."""
     user, position, time = np.zeros(3, np.int64), np.array([0, 2, 3]), np.array([50, 99, 100])
     samples = draw(sampler([1, 1, 1, 1]), 1000, UserPositives.from_events(user, position, time, 4), time=100)
     assert set(samples[:, 0].tolist()) == {1, 3}
 
 
-def test_the_item_of_the_event_itself_is_not_drawn() -> None:
+def test_the_events_own_item_is_not_sampled() -> None:
     assert set(draw(sampler([1, 1, 1, 1]), 1000, own=2)[:, 0].tolist()) == {0, 1, 3}
 
 
-def test_the_first_time_of_a_choice_counts() -> None:
+def test_the_first_positive_of_an_item_counts() -> None:
     user, position, time = np.zeros(2, np.int64), np.array([1, 1]), np.array([90, 10])
     positives = UserPositives.from_events(user, position, time, 4)
     assert positives.contains(np.array([1, 1, 1, 0]), np.array([10, 11, 95, 95])).tolist() == [False, True, True, False]
@@ -58,12 +58,12 @@ def test_the_negatives_of_one_event_differ() -> None:
     assert (samples >= 0).mean() > 0.9
 
 
-def test_a_user_who_has_everything_is_left_without() -> None:
+def test_a_user_with_all_items_as_positives_gets_no_negative() -> None:
     user, position, time = np.zeros(4, np.int64), np.arange(4), np.zeros(4, np.int64)
     assert (draw(sampler([1] * 4), 20, UserPositives.from_events(user, position, time, 4)) == -1).all()
 
 
-def test_a_draw_depends_on_its_event_and_the_seed_alone() -> None:
+def test_a_sample_depends_on_its_event_and_the_seed_alone() -> None:
     uniform = sampler([1] * 50)
     whole = draw(uniform, 100)
     keys = combine_hashes(np.arange(100, dtype=np.uint64))[40:60]
@@ -72,6 +72,6 @@ def test_a_draw_depends_on_its_event_and_the_seed_alone() -> None:
     assert not np.array_equal(draw(sampler([1] * 50, seed=18), 100), whole)
 
 
-def test_digests_are_the_same_everywhere() -> None:
+def test_hashes_of_texts_are_the_same_everywhere() -> None:
     """`printf 'é7' | b2sum -l 64` prints c77750b5697acd4c; the bytes are read with the least significant first."""
     assert [f"{digest:016x}" for digest in hash_texts(["", "é7"]).tolist()] == ["b4b2797457a0a6e4", "4ccd7a69b55077c7"]

@@ -34,13 +34,13 @@ def test_rows_in_examples_out() -> None:
     ]  # fmt: skip
 
 
-def test_simultaneous_events_do_not_know_each_other_and_keep_the_order_they_were_written_in() -> None:
+def test_simultaneous_events_are_not_in_each_others_history_and_keep_their_order() -> None:
     log = events([("u", "b", 5, 1), ("u", "a", 5, 1), ("u", "c", 6, 1)])
     histories = {example["item"]: example["history_item"] for example in examples_of(log, configuration())}
     assert histories == {"a": [], "b": [], "c": ["b", "a"]}
 
 
-def test_only_what_the_configuration_calls_a_behaviour_is_in_a_history() -> None:
+def test_only_configured_behaviours_are_in_a_history() -> None:
     log = events([("u", "a", 1, 1), ("u", "b", 2, 0), ("u", "c", 3, 1)])
     config = configuration(sequence={"behaviours": {"column": "click"}})
     assert [example["history_item"] for example in examples_of(log, config)] == [[], ["a"], ["a"]]

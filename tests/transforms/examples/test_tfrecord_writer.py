@@ -27,7 +27,7 @@ def test_an_empty_file_is_readable(tmp_path: Path) -> None:
     assert read(tmp_path / "part.gz") == []
 
 
-def test_a_file_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
+def test_an_unfinished_file_does_not_exist(tmp_path: Path) -> None:
     def stopped_half_way() -> None:
         with ExampleFile(str(tmp_path / "part.gz")) as file:
             file.write([b"one"])

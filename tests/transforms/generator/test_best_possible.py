@@ -21,13 +21,13 @@ def test_two_events_by_hand() -> None:
     assert best.log_loss == pytest.approx(sum(entropy) / 2)
 
 
-def test_equal_probabilities_tell_nothing() -> None:
+def test_equal_probabilities_have_an_auc_of_one_half() -> None:
     best = best_possible(np.full(10, 0.25))
     assert best.auc == pytest.approx(0.5)
     assert best.log_loss == pytest.approx(-(0.25 * math.log(0.25) + 0.75 * math.log(0.75)))
 
 
-def test_certain_events_are_told_without_loss() -> None:
+def test_certain_events_have_no_loss() -> None:
     best = best_possible(np.array([1.0, 0.0, 0.0, 1.0]))
     assert (best.auc, best.log_loss) == (1.0, 0.0)
 
@@ -49,7 +49,7 @@ def test_the_auc_is_that_of_all_pairs(probabilities: list[float]) -> None:
         assert auc == pytest.approx((weight * score).sum() / weight.sum())
 
 
-def test_drawn_labels_come_close() -> None:
+def test_metrics_of_drawn_labels_are_close() -> None:
     random = np.random.default_rng(3)
     p = random.beta(0.5, 1.5, 100_000)
     label = random.random(len(p)) < p
@@ -68,6 +68,6 @@ def test_drawn_labels_come_close() -> None:
         ([0.5, np.nan], "between 0 and 1"),
     ],
 )
-def test_what_is_no_probability_is_refused(probability: list[float], message: str) -> None:
+def test_invalid_probabilities_are_rejected(probability: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         best_possible(np.array(probability))

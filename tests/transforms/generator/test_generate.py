@@ -34,7 +34,7 @@ def with_warmth(log: GeneratedLog, half_life_hours: float) -> pl.DataFrame:
     return events.with_columns(warmth=pl.Series(warmth, dtype=pl.Float64))
 
 
-def test_the_tables_have_what_they_should(log: GeneratedLog) -> None:
+def test_the_tables_have_their_columns_and_sizes(log: GeneratedLog) -> None:
     assert log.events.schema == {
         "user": pl.String, "item": pl.String, "timestamp": pl.Int64, "click": pl.Int64,
         "true_probability": pl.Float64, "device": pl.String, "hour": pl.Int64,
@@ -141,7 +141,7 @@ def interest_effects(**update: float) -> pl.DataFrame:
     return fitted.events.with_columns(added=added, fits=added > 1e-9).join(fitted.items, on="item")
 
 
-def test_fit_raises_the_probability_by_the_intensity_of_the_interest() -> None:
+def test_an_interest_raises_the_logit_by_its_intensity() -> None:
     events = interest_effects(interest_lifetime_days=1e9)
     fits = events.filter(pl.col("fits"))
     # Intensities lie between 0.6 and 1 of the effect; half of all impressions, and some by chance, meet an interest.
@@ -163,7 +163,7 @@ def test_interests_drift_from_one_day_to_another() -> None:
     assert over_time.median() > 2 * SMALL.interests_per_user
 
 
-def test_context_adds_what_device_and_hour_say() -> None:
+def test_context_adds_the_effects_of_device_and_hour() -> None:
     plain = generate_log(SMALL.model_copy(update={"context_effect": 0.0, "recency_effect": 0.0}))
     log = generate_log(SMALL.model_copy(update={"recency_effect": 0.0}))
     added = log.events.with_columns(
@@ -178,7 +178,7 @@ def test_context_adds_what_device_and_hour_say() -> None:
             assert rows["added"].to_numpy() == pytest.approx(np.full(rows.height, expected), abs=1e-9)
 
 
-def test_the_history_tells_far_more_than_popularity_or_the_user() -> None:
+def test_the_history_predicts_far_better_than_popularity_or_the_user() -> None:
     """Needs attention: the target's category looked up in the history against what the item or the user says alone."""
     log = generate_log(LogGeneratorConfig(events=60_000, users=600))
     config = LogGeneratorConfig()
@@ -206,7 +206,7 @@ def test_the_history_tells_far_more_than_popularity_or_the_user() -> None:
     ],
     ids=["order", "drift"],
 )
-def test_what_was_shown_last_adds_its_effect_and_nothing_else(
+def test_the_last_impressions_add_their_effect_and_nothing_else(
     effects: dict[str, float], shown: dict[str, float]
 ) -> None:
     """Where all other effects are off, the same user and item have one of two logits, `2.5` apart."""
@@ -241,7 +241,7 @@ def test_what_was_shown_last_adds_its_effect_and_nothing_else(
     assert all(len(after) == 1 for after in following.values()), "one category follows another"
 
 
-def test_the_order_of_what_is_shown_is_left_alone_unless_asked_for(log: GeneratedLog) -> None:
+def test_the_order_effect_does_not_change_the_impressions(log: GeneratedLog) -> None:
     again = generate_log(SMALL.model_copy(update={"order_effect": 1.0}))
     assert_frame_equal(again.events.select("user", "item", "timestamp"), log.events.select("user", "item", "timestamp"))
 

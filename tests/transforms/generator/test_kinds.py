@@ -9,7 +9,7 @@ from interestflow.transforms.generator.kinds import Kinds, draw_kinds, matches_l
 INTERESTS = np.array([[1, 2, 3], [1, 2, 3], [1, 2, 3], [1, 1, 1]])
 
 
-def test_each_label_asks_for_the_interests_of_its_kind() -> None:
+def test_each_label_depends_on_the_interests_of_its_kind() -> None:
     """Of three interests the first is the first kind's, the others the second's."""
     asked = np.array([0, 1, 1, 0])
     for category, expected in (
@@ -31,7 +31,7 @@ def test_a_kind_shows_its_own_half_of_the_interests() -> None:
     assert abs((kinds.kind == kinds.observed_label).mean() - 0.5) < 0.02
 
 
-def test_the_rest_is_what_is_popular() -> None:
+def test_the_remaining_impressions_are_popular_categories() -> None:
     interests, popular = np.tile([[1, 2, 3]], (10_000, 1)), np.full(10_000, 9)
     kinds = draw_kinds(interests, popular, 0.3, np.random.default_rng(1))
     assert abs((kinds.category == 9).mean() - 0.7) < 0.019  # the standard deviation is 0.0046

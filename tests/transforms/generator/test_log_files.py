@@ -35,7 +35,7 @@ def test_writing_again_replaces(tmp_path: Path) -> None:
     assert_frame_equal(pl.read_parquet(paths["events"]), other.events)
 
 
-def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_format_is_rejected(tmp_path: Path) -> None:
     log = generate_log(LogGeneratorConfig(events=100, users=2, items=10, categories=2))
     with pytest.raises(ValueError, match="`format` should be one of parquet, csv, jsonl, received 'xls'"):
         write_log(log, tmp_path / "logs", "xls")  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ def test_reasons_are_summed_over_all_blocks() -> None:
     )
 
 
-def test_up_to_the_limit_nothing_is_wrong() -> None:
+def test_up_to_the_limit_there_is_no_message() -> None:
     assert bad_rows_message("events", 100, 1, 0.01, {"no user id": 1}) is None
     assert bad_rows_message("events", 100, 2, 0.01, {"no user id": 2}) is not None
     assert bad_rows_message("events", 0, 0, 0.0, {}) is None

@@ -80,7 +80,7 @@ def folder_with_dead_letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_cannot_be_used_is_kept_with_its_reason(folder_with_dead_letters: Path) -> None:
+def test_dead_letters_are_written_with_their_reason(folder_with_dead_letters: Path) -> None:
     report = folder_with_dead_letters / "report"
     counts = IngestionCounts.model_validate_json((report / "counts.json").read_text())
     assert counts.tables["events"].model_dump() == {"rows": 43, "usable": 40, "dead_letters": 3}
@@ -98,7 +98,7 @@ def test_what_cannot_be_used_is_kept_with_its_reason(folder_with_dead_letters: P
     assert sum(counts.examples.values()) == 40
 
 
-def test_too_many_of_them_end_the_run_with_the_reasons(tmp_path: Path) -> None:
+def test_too_many_dead_letters_end_the_run_with_the_reasons(tmp_path: Path) -> None:
     rows: list[tuple[Any, ...]] = [("u", f"i{time}", time, 1) for time in range(90)]
     log_file(tmp_path / "events.csv", rows + [("", "i", 1, 1)] * 10)
     with pytest.raises(Exception, match=r"at most 5\.00% of the rows of `data.events`") as raised:
@@ -107,7 +107,7 @@ def test_too_many_of_them_end_the_run_with_the_reasons(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("examples/Split-*/*"))
 
 
-def test_a_split_without_a_label_is_said(tmp_path: Path) -> None:
+def test_a_split_without_a_label_ends_the_run(tmp_path: Path) -> None:
     log_file(tmp_path / "events.csv", [("u", f"i{time}", time, time) for time in range(2)] + [("u", "x", 3, 0)] * 1)
     tasks = [{"name": "click", "label": {"column": "click"}, "mask": {"column": "click"}}]
     with pytest.raises(Exception, match="every split should have examples, received"):

@@ -75,13 +75,13 @@ def test_a_graph_over_several_files(tmp_path: Path) -> None:
         (1.0, "item,entity\n10,m9\n", "a knowledge graph should have links, received none that can be used"),
     ],
 )
-def test_too_little_that_can_be_used_ends_the_run(tmp_path: Path, limit: float, links: str, says: str) -> None:
+def test_too_few_usable_rows_end_the_run(tmp_path: Path, limit: float, links: str, says: str) -> None:
     write_files(tmp_path)
     (tmp_path / "links.csv").write_text(links)
     with pytest.raises(Exception, match=says):
         run(configuration(tmp_path, max_bad_row_share=limit), tmp_path)
 
 
-def test_a_configuration_without_a_graph_is_told_so(tmp_path: Path) -> None:
+def test_a_configuration_without_a_graph_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"`data\.knowledge_graph` should name the files"):
         run(shop(tmp_path), tmp_path)

@@ -36,7 +36,7 @@ def reasons(letters: pl.DataFrame) -> list[tuple[Any, ...]]:
     return letters.select("row", "reason").rows()
 
 
-def test_triples_are_text_and_what_lacks_a_part_is_set_aside(tmp_path: Path) -> None:
+def test_triples_are_text_and_incomplete_ones_are_dead_letters(tmp_path: Path) -> None:
     path = tmp_path / "kg.tsv"
     path.write_text("h\tr\tt\nm1\tactor\t7\nm1\t\t8\n\tactor\t9\nm2\tactor\nm2\tactor\t7\n")
     (table,) = read_triples(str(path), GRAPH)
@@ -57,14 +57,14 @@ def test_links_are_read_by_their_own_columns(tmp_path: Path) -> None:
     assert reasons(table.dead_letters) == [(2, "no item id in `movie`")]
 
 
-def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
     path = tmp_path / "kg.tsv"
     path.write_text("head\tr\tt\na\tb\tc\n")
     with pytest.raises(TableError, match="should have a column `h`"):
         list(read_triples(str(path), GRAPH))
 
 
-def test_a_triple_counts_once_whichever_part_is_read_first() -> None:
+def test_a_triple_counts_once_in_whatever_order_files_are_read() -> None:
     names = ["head", "relation", "tail"]
     frame = as_read([("b", "x", "c"), ("a", "x", "b"), ("b", "x", "c"), ("b", "y", "c")], names)
     for parts in ([frame[:2], frame[2:]], [frame[2:], frame[:2]]):
@@ -74,7 +74,7 @@ def test_a_triple_counts_once_whichever_part_is_read_first() -> None:
         assert repeated.get_column("content").to_list() == ['{"head":"b","relation":"x","tail":"c"}']
 
 
-def test_links_that_lead_nowhere_or_twice_are_set_aside() -> None:
+def test_unusable_and_repeated_links_are_dead_letters() -> None:
     triples = triples_of(("m1", "actor", "a"), ("m2", "actor", "a"), ("m3", "actor", "a"))
     rows = [("1", "m1"), ("2", "m9"), ("1", "m2"), ("3", "m1"), ("4", "m3"), ("2", "m2")]
     links, dead = usable_links([as_read(rows, ["item", "entity"])], triples, items=["1", "2", "3"])

@@ -42,7 +42,7 @@ def test_files_of_clean_examples_pass(ingested: IngestedLog) -> None:
     assert '"findings": {}' in report.as_json()
 
 
-def test_many_leaks_in_files_are_told_in_one_message(plain: IngestedLog) -> None:
+def test_many_leaks_in_files_are_one_message(plain: IngestedLog) -> None:
     records = {split: list(of_split) for split, of_split in plain.records.items()}
     for index, record in enumerate(records["test"]):
         example = tf.train.Example.FromString(record)
@@ -86,7 +86,7 @@ def leaking_report(folder: Path, **attribute: Any) -> LeakReport:
     ],
     ids=lambda attribute: attribute["name"],
 )
-def test_a_feature_that_tells_the_label_is_refused(tmp_path: Path, attribute: dict[str, Any]) -> None:
+def test_a_feature_that_predicts_the_label_is_an_error(tmp_path: Path, attribute: dict[str, Any]) -> None:
     report = leaking_report(tmp_path, **attribute)
     with pytest.raises(
         LeakError, match=rf"`{attribute['name']}` alone predicts the label of task click with an AUC of "

@@ -18,7 +18,7 @@ def test_clean_examples_pass(ingested: IngestedLog) -> None:
     assert sum(len(examples) for examples in ingested.examples.values()) > 100
 
 
-def test_what_is_compared_is_there_to_be_compared(plain: IngestedLog) -> None:
+def test_the_log_has_every_difficulty(plain: IngestedLog) -> None:
     """Ties, repeats, histories that were cut, unknown items and missing values all occur in the log of these tests."""
     examples = plain.examples["train"] + plain.examples["test"]
     keys = plain.events.select("user", "timestamp")
@@ -92,7 +92,7 @@ def test_every_feature_is_compared(plain: IngestedLog, feature: str, value: list
     assert f"`{feature}` should be" in finding
 
 
-def test_a_feature_that_is_missing_is_found(plain: IngestedLog) -> None:
+def test_a_missing_feature_is_found(plain: IngestedLog) -> None:
     examples = copy.deepcopy(plain.examples)
     del with_history(examples)["history_item"]
     (finding,) = plain.findings(examples)
@@ -143,7 +143,7 @@ def test_a_test_event_among_the_training_examples_is_found(plain: IngestedLog) -
     assert "the last in train" in findings[0]
 
 
-def test_examples_of_a_user_whom_the_log_does_not_know_are_found(plain: IngestedLog) -> None:
+def test_examples_of_a_user_who_is_not_in_the_log_are_found(plain: IngestedLog) -> None:
     examples = copy.deepcopy(plain.examples)
     examples["train"][0]["user"] = ["nobody"]
     assert any("user nobody" in finding for finding in plain.findings(examples))

@@ -37,13 +37,15 @@ def write(path: Path, count: int) -> Path:
     return path
 
 
-def test_columns_of_all(tmp_path: Path) -> None:
+def test_columns_of_all_examples_are_read(tmp_path: Path) -> None:
     frame = read_columns(str(write(tmp_path / "part.gz", 3)), {name: SPEC[name] for name in ("history_item", "user")})
     assert frame.rows() == [([], "ü0"), (["i"], "ü1"), (["i", "i"], "ü2")]
     assert read_columns(str(write(tmp_path / "none.gz", 0)), SPEC).height == 0
 
 
-def test_everything_of_some_in_batches_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_features_of_some_examples_are_read_in_batches_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = str(write(tmp_path / "part.gz", 10))
     expected = [
         {"user": ["ü2"], "price": [1.0], "history_item": ["i", "i"], "history_age": [0, 1]},
@@ -55,7 +57,7 @@ def test_everything_of_some_in_batches_of_any_size(tmp_path: Path, monkeypatch: 
         assert read_rows(path, np.array([2, 3, 9]), SPEC) == expected
 
 
-def test_files_go_by_shard(tmp_path: Path) -> None:
+def test_files_are_grouped_by_shard(tmp_path: Path) -> None:
     for split in ("train", "test"):
         for number in range(2):
             write(tmp_path / f"Split-{split}" / f"data_tfrecord-0000{number}-of-00002.gz", 1)

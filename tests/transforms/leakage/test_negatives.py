@@ -22,7 +22,7 @@ def negative(examples: dict[str, list[Features]]) -> Features:
     )
 
 
-def test_a_negative_that_the_user_had_chosen_before_is_found(sampled: IngestedLog) -> None:
+def test_a_negative_with_an_earlier_positive_is_found(sampled: IngestedLog) -> None:
     examples = copy.deepcopy(sampled.examples)
     example = negative(examples)
     earlier = next(
@@ -35,7 +35,7 @@ def test_a_negative_that_the_user_had_chosen_before_is_found(sampled: IngestedLo
     for name in ("item", "colour", "tags", "price"):
         example[name] = earlier[name]
     (finding,) = sampled.findings(examples)
-    assert "`negatives` should be an item not chosen before, this one was at 1970-01-01" in finding
+    assert "`negatives` should be an item without an earlier positive, this one had one at 1970-01-01" in finding
 
 
 def test_a_negative_that_is_the_positive_itself_is_found(sampled: IngestedLog) -> None:
@@ -59,7 +59,7 @@ def test_a_negative_that_is_the_positive_itself_is_found(sampled: IngestedLog) -
     assert "`negatives` should be another item than the event's own" in finding
 
 
-def test_more_negatives_than_were_asked_for_are_found(sampled: IngestedLog) -> None:
+def test_more_negatives_than_configured_are_found(sampled: IngestedLog) -> None:
     examples = copy.deepcopy(sampled.examples)
     example = negative(examples)
     examples["train"] += [copy.deepcopy(example) for _ in range(50)]
@@ -89,7 +89,7 @@ def test_a_negative_from_after_the_training_window_is_found(sampled: IngestedLog
     )
 
 
-def test_items_beside_behaviours_that_should_not_be_are_found(
+def test_wrong_negatives_of_behaviours_are_found(
     ingest_variant: Callable[[str], IngestedLog],
 ) -> None:
     behaviours = ingest_variant("history_negatives")

@@ -57,7 +57,7 @@ def test_the_features_of_an_event() -> None:
     }  # fmt: skip
 
 
-def test_nothing_simultaneous_and_nothing_within_the_delay_is_remembered() -> None:
+def test_the_history_has_nothing_simultaneous_and_nothing_within_the_delay() -> None:
     log = expected()
     assert [log.features(event)["history_item"] for event in log.events] == [
         [], ["a"], ["a"], ["a", "b", "c"], ["a", "b", "c", "a"],
@@ -67,12 +67,12 @@ def test_nothing_simultaneous_and_nothing_within_the_delay_is_remembered() -> No
     assert [late.features(event)["history_item"] for event in late.events] == [[], [], [], ["a"], ["a", "b", "c"]]
 
 
-def test_only_behaviours_are_remembered() -> None:
+def test_the_history_has_only_behaviours() -> None:
     log = expected(sequence={"behaviours": {"column": "stars", "at_least": 4}})
     assert log.features(log.events[4])["history_item"] == ["a", "a"]
 
 
-def test_a_drawn_negative_is_its_positive_with_another_item() -> None:
+def test_a_sampled_negative_is_its_positive_with_another_item() -> None:
     log = expected(negatives={"source": "sampled"})
     positive, negative = log.features(log.events[3]), log.features(log.events[3], sampled_item="b")
     assert (negative["item"], negative["label_click"], negative["tags"]) == (["b"], [0.0], ["z", "3"])

@@ -27,16 +27,16 @@ def aucs(rows: int, **columns: list[object]) -> dict[str, float | None]:
     return {feature.feature: feature.auc for feature in single_feature_aucs(frame, frame, config)}
 
 
-def test_what_never_differs_tells_nothing() -> None:
+def test_a_constant_feature_has_an_auc_of_one_half() -> None:
     assert aucs(100) == {"kind": 0.5, "words": 0.5, "size": 0.5}
 
 
-def test_too_few_examples_tell_nothing_at_all() -> None:
+def test_too_few_examples_give_no_auc() -> None:
     # 58 rows have 29 positives, one fewer than it takes.
     assert aucs(58) == {"kind": None, "words": None, "size": None}
 
 
-def test_the_label_under_another_name_tells_everything() -> None:
+def test_a_copy_of_the_label_has_an_auc_of_one() -> None:
     values = aucs(
         100,
         kind=["yes" if row % 2 else "no" for row in range(100)],
@@ -46,7 +46,7 @@ def test_the_label_under_another_name_tells_everything() -> None:
     assert values == {"kind": 1.0, "words": 1.0, "size": 1.0}
 
 
-def test_a_number_that_is_missing_without_the_label_tells_everything() -> None:
+def test_a_number_that_is_missing_without_the_label_has_an_auc_of_one() -> None:
     size: list[object] = [float(row) if row % 2 else float("nan") for row in range(400)]
     assert aucs(400, size=size)["size"] == 1.0
 

@@ -51,14 +51,14 @@ def test_every_format_plain_and_compressed(tmp_path: Path, format: str, compress
 
 @pytest.mark.parametrize("format", ["csv", "parquet", "jsonl"])
 @pytest.mark.parametrize(("compression", "compress"), [(".gz", gzip.compress), (".zst", zstandard.compress)])
-def test_a_file_that_was_cut_off_is_an_error(tmp_path: Path, format: str, compression: str, compress: Any) -> None:
+def test_a_truncated_file_is_an_error(tmp_path: Path, format: str, compression: str, compress: Any) -> None:
     path = tmp_path / f"rows.{format}{compression}"
     path.write_bytes(compress(content(format, tmp_path))[:-10])
     with pytest.raises(TableError, match="cannot be read: Truncated"):
         read_rows(path, table_config(format))
 
 
-def test_a_file_that_is_not_of_its_format_is_an_error(tmp_path: Path) -> None:
+def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     path.write_bytes(b"user,item\n1,2\n")
     with pytest.raises(TableError, match="cannot be read as parquet"):

@@ -34,12 +34,12 @@ def test_event_types() -> None:
 @pytest.mark.parametrize(
     "values", [["1", "0", None], [1, 0, None], [1.0, 0.0, None], [True, False, None], ["True", "FALSE", None]]
 )
-def test_a_column_of_truths(values: list[Any]) -> None:
+def test_a_column_of_truth_values(values: list[Any]) -> None:
     assert selected({"column": "column"}, values) == [True, False, False]
     assert readable({}, values) == [True, True, False]
 
 
-def test_what_is_no_truth_is_not_selected_and_not_readable() -> None:
+def test_a_value_that_is_not_a_truth_value_is_neither_selected_nor_readable() -> None:
     assert selected({"column": "column"}, ["yes", "2", ""]) == [False, False, False]
     assert readable({}, ["yes", "2", "", "1.0"]) == [False, False, False, True]
 
@@ -59,12 +59,12 @@ def test_not_a_number_is_neither_large_nor_small() -> None:
     assert readable({"at_most": 6}, values) == [False, True]
 
 
-def test_one_of_numbers_however_they_are_written() -> None:
+def test_one_of_compares_numbers_however_they_are_written() -> None:
     assert selected({"column": "column", "one_of": [4, 5]}, ["4", "5.0", "45", None]) == [True, True, False, False]
     assert selected({"column": "column", "one_of": [4, 5]}, [4.0, 5.5]) == [True, False]
 
 
-def test_one_of_texts_and_truths() -> None:
+def test_one_of_compares_text_and_truth_values() -> None:
     assert selected({"column": "column", "one_of": ["a", "4"]}, ["a", "A", "4", "4.0"]) == [True, False, True, False]
     assert selected({"column": "column", "one_of": [True]}, ["true", "True", "1", "false"]) == [
         True, True, False, False,
@@ -73,7 +73,7 @@ def test_one_of_texts_and_truths() -> None:
     assert readable({"one_of": ["a"]}, ["z", None]) == [True, False]
 
 
-def test_columns_named_like_ours_are_the_logs_own() -> None:
+def test_a_condition_reads_the_logs_column_and_not_the_reserved_one() -> None:
     frame = pl.DataFrame({"timestamp": [1], "log.timestamp": ["9"]})
     condition = Condition(column="timestamp", at_least=5)
     assert frame.select(is_selected(condition, None)).item() is True

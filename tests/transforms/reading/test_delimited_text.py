@@ -49,7 +49,7 @@ MALFORMED_CSV = [
 
 
 @pytest.mark.parametrize(("line", "reason"), MALFORMED_CSV)
-def test_a_line_that_is_malformed_costs_itself_alone(tmp_path: Path, line: str, reason: str) -> None:
+def test_only_the_malformed_line_is_lost(tmp_path: Path, line: str, reason: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(f'a,b,c\n1,"x\ny",3\n{line}\n\n4,"5,",""\n')
     for block_bytes in (1, 15, 1 << 20):
@@ -58,7 +58,7 @@ def test_a_line_that_is_malformed_costs_itself_alone(tmp_path: Path, line: str, 
         assert rows == [(1, "1", "x\ny", "3"), (3, "4", "5,", None)]
 
 
-def test_a_malformed_line_of_a_table_with_a_long_separator_is_shown_as_it_was(tmp_path: Path) -> None:
+def test_a_malformed_line_is_shown_with_the_separator_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     path.write_text("1::2::3\n4::5\n")
     config = table_config("csv", separator="::", column_names=["a", "b", "c"])

@@ -31,7 +31,7 @@ def test_order_goes_by_file_then_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["user", "item", "timestamp", "order", "id", "log.user"])
-def test_a_column_of_the_log_that_is_named_like_one_of_ours_keeps_its_values(tmp_path: Path, name: str) -> None:
+def test_a_column_named_like_a_reserved_one_keeps_its_values(tmp_path: Path, name: str) -> None:
     config = shop(
         features={"attributes": [{"name": "shade", "from": "events", "column": name, "use": ["history"]}]},
         tasks=[{"name": "click", "label": {"column": name, "at_least": 3}}],

@@ -29,7 +29,7 @@ def test_no_file_is_an_error(tmp_path: Path) -> None:
         list_files(TableConfig(path="nothing.csv", format="csv"), str(tmp_path))
 
 
-def test_archives_joined_one_to_the_other_are_read_to_the_end(tmp_path: Path) -> None:
+def test_concatenated_archives_are_read_to_the_end(tmp_path: Path) -> None:
     for compression, compress in ((".gz", gzip.compress), (".zst", zstandard.compress)):
         path = tmp_path / f"rows.csv{compression}"
         path.write_bytes(compress(b"a\n1\n") + compress(b"2\n"))

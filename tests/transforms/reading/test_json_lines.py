@@ -20,7 +20,7 @@ MALFORMED_JSON = [
 
 
 @pytest.mark.parametrize(("line", "reason"), MALFORMED_JSON)
-def test_a_line_that_is_no_json_object_costs_itself_alone(tmp_path: Path, line: bytes, reason: str) -> None:
+def test_only_the_lines_that_are_not_json_objects_are_malformed(tmp_path: Path, line: bytes, reason: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"a": 1}\n\n' + line + b'\n{"a": 2}')
     for block_bytes in (1, 1 << 20):
@@ -29,7 +29,7 @@ def test_a_line_that_is_no_json_object_costs_itself_alone(tmp_path: Path, line: 
         assert malformed == [(2, f"not a JSON object: {reason}", line.decode(errors="replace"))]
 
 
-def test_json_values_are_text_in_one_form(tmp_path: Path) -> None:
+def test_json_values_are_normalized_text(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     values = ["4", "4.0", "4.5", "-1", "true", '"x"', '"4"', "null", '["a", 1]', '{"k": 2}', "12345678901234567890"]
     path.write_text("\n".join(f'{{"a": {value}}}' for value in values) + '\n{"b": 1}\n')
@@ -40,7 +40,7 @@ def test_json_values_are_text_in_one_form(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_rare_key_is_a_column_all_the_same(tmp_path: Path) -> None:
+def test_a_rare_key_is_a_column(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n' * 2000 + '{"a": 1, "rare": 2}\n')
     assert read_rows(path, table_config("jsonl"), ["rare"])[0][-1] == (2001, "2")

@@ -14,7 +14,7 @@ from interestflow.transforms.reading.lines import has_quotes, whole_lines
 from tests.transforms.reading.file_rows import read_rows, table_config
 
 
-def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+def test_a_file_without_line_ends_is_rejected_before_it_fills_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(b"a" * (1 << 27))
     with pytest.raises(TableError, match="should be lines of text"):

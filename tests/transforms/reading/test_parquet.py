@@ -12,7 +12,7 @@ from interestflow.transforms.reading.parquet import read_parquet
 from tests.transforms.reading.file_rows import read_rows, table_config
 
 
-def test_text_that_is_only_bytes_in_parquet_is_text(tmp_path: Path) -> None:
+def test_binary_columns_of_parquet_are_text(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pl.DataFrame({"a": [b"x"]}).write_parquet(path)
     assert read_rows(path, table_config("parquet")) == ([(1, "x")], [])

@@ -14,7 +14,7 @@ from tests.transforms.reading.small_tables import read_all, reasons, write_file
 from tests.transforms.small_config import shop
 
 
-def test_a_dead_letter_shows_what_was_used_of_its_row_and_where_it_stood(tmp_path: Path) -> None:
+def test_a_dead_letter_has_the_used_columns_of_its_row_and_its_position(tmp_path: Path) -> None:
     path = write_file(tmp_path, "user_id,item_id,at,click,unused\n7,1,soon,1,x\n7,1,100,1\n")
     table = read_all(path, shop())
     first, second = table.dead_letters.rows(named=True)
@@ -23,7 +23,7 @@ def test_a_dead_letter_shows_what_was_used_of_its_row_and_where_it_stood(tmp_pat
     assert (second["row"], second["kind"], second["content"]) == (2, "not a line of the table", "7,1,100,1")
 
 
-def test_bytes_that_are_not_utf8_cost_the_row_only_where_its_column_is_used(tmp_path: Path) -> None:
+def test_a_row_that_is_not_utf8_is_bad_only_if_the_column_is_used(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_bytes(b"user_id,item_id,at,click,title\n7,caf\xe9,100,1,x\n7,caf\xc3\xa9,100,1,caf\xe9\n")
     table = read_all(path, shop())

@@ -48,7 +48,7 @@ def test_texts_of_one_instant(text: str) -> None:
     assert parse_timestamps(pl.Series([text]), "iso8601").to_list() == [INSTANT]
 
 
-def test_each_row_may_be_written_otherwise() -> None:
+def test_each_row_may_have_another_format() -> None:
     texts = pl.Series(["2024-03-01", "x", "2024-03-01T00:00:00.5Z", None, "2024-02-30", "2024-03-01T00:00:00"])
     midnight = INSTANT - 45_000_000_000  # 12.5 hours
     assert parse_timestamps(texts, "iso8601").to_list() == [midnight, None, midnight + 500_000, None, None, midnight]
@@ -63,14 +63,14 @@ def test_dates_and_datetimes_need_no_unit() -> None:
     assert parse_timestamps(pl.Series([naive.date()]), "ms").to_list() == [INSTANT - 45_000_000_000]
 
 
-def test_what_is_no_time_is_null() -> None:
+def test_a_value_that_is_not_a_time_is_null() -> None:
     for values in (["soon", "", None, "nan", "inf"], [float("nan"), float("inf"), None]):
         for unit in ("s", "ms", "us", "ns"):
             timestamps = parse_timestamps(pl.Series(values), unit)  # type: ignore[arg-type]
             assert timestamps.null_count() == len(values), (values, unit)
 
 
-def test_a_number_in_a_finer_unit_than_said_is_no_time() -> None:
+def test_a_number_in_a_finer_unit_than_configured_is_null() -> None:
     # 1709296200000 seconds would be the year 56135; multiplied, nanoseconds would not even fit into 64 bits.
     assert parse_timestamps(pl.Series([1709296200000, INSTANT * 1000]), "s").to_list() == [None, None]
     assert parse_timestamps(pl.Series([float(INSTANT * 1000)]), "s").to_list() == [None]

@@ -82,13 +82,13 @@ def test_the_training_split_itself_is_as_expected(schema: schema_pb2.Schema) -> 
     assert anomalies(schema) == {}
 
 
-def test_attributes_of_few_values_keep_them_and_ids_and_histories_do_not(schema: schema_pb2.Schema) -> None:
+def test_only_attributes_of_few_values_have_a_domain(schema: schema_pb2.Schema) -> None:
     assert {feature.name for feature in schema.feature if feature.domain} == {"device", "category", "tags"}
     values = {domain.name: sorted(domain.value) for domain in schema.string_domain}
     assert values == {"device": ["phone", "tablet"], "category": ["", "drama"], "tags": ["t1", "t2"]}
 
 
-def test_new_values_are_normal_until_they_are_most(schema: schema_pb2.Schema) -> None:
+def test_new_values_are_an_anomaly_once_they_are_the_majority(schema: schema_pb2.Schema) -> None:
     half = COUNT // 2
     assert anomalies(schema, device=["phone"] * half + ["watch"] * half) == {}
     assert anomalies(schema, device=["phone"] * (half - 1) + ["watch"] * (half + 1)) == {"device": "ERROR"}
@@ -114,16 +114,16 @@ def test_empty_histories_are_normal(schema: schema_pb2.Schema) -> None:
         ("price", ["cheap"] * COUNT),
     ],
 )
-def test_what_cannot_be_is_an_error(schema: schema_pb2.Schema, feature: str, values: list[Any]) -> None:
+def test_an_impossible_value_is_an_error(schema: schema_pb2.Schema, feature: str, values: list[Any]) -> None:
     assert anomalies(schema, **{feature: values}) == {feature: "ERROR"}
 
 
-def test_a_curated_schema_that_fits_is_used_as_it_is(schema: schema_pb2.Schema) -> None:
+def test_a_matching_curated_schema_is_used_unchanged(schema: schema_pb2.Schema) -> None:
     schema.feature[0].annotation.comment.append("checked by hand")
     assert curated_schema(SHOP, text_format.MessageToString(schema)) == schema
 
 
-def test_a_curated_schema_that_does_not_fit_is_refused_feature_by_feature(schema: schema_pb2.Schema) -> None:
+def test_a_curated_schema_that_does_not_match_is_rejected_feature_by_feature(schema: schema_pb2.Schema) -> None:
     curated = schema_pb2.Schema()
     curated.CopyFrom(schema)
     features = {feature.name: feature for feature in curated.feature}
@@ -141,6 +141,6 @@ def test_a_curated_schema_that_does_not_fit_is_refused_feature_by_feature(schema
     ]
 
 
-def test_a_curated_schema_that_is_none_is_refused() -> None:
+def test_text_that_is_not_a_schema_is_rejected() -> None:
     with pytest.raises(ExpectedSchemaError, match="the curated schema cannot be read: 1:1"):
         curated_schema(SHOP, "what: is this")
