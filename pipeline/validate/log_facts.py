@@ -9,7 +9,7 @@ import polars as pl
 
 from interestflow.transforms.config import AttributeConfig, IngestionConfig, Source
 from interestflow.transforms.examples.attributes import attribute_values
-from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.catalogue_counts import count_catalogue
 from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.examples.shard import ShardExamples
 from interestflow.transforms.feature_names import ITEM, TIMESTAMP, USER
@@ -105,8 +105,7 @@ def event_facts(
         items: usable rows of the items table; None where there is none.
         users: the same for users.
     """
-    training = events.filter(pl.col(TIMESTAMP) < boundaries.validation).group_by(ITEM).len().sort(ITEM)
-    catalogue = CatalogueCounts(training.get_column(ITEM), training.get_column("len").to_numpy())
+    catalogue = count_catalogue(events, boundaries)
     item_entities = Entities.from_frame(items, config.features.attributes_of("items"))
     user_entities = Entities.from_frame(users, config.features.attributes_of("users"))
     shard = ShardExamples(events, config, item_entities, user_entities, boundaries, catalogue)

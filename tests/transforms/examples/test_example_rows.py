@@ -24,7 +24,8 @@ def test_negatives_share_everything_with_their_positive_but_the_item() -> None:
     assert (first["item"], first["label_click"], first["sampling_probability"]) == ("a", 1.0, 1.0)
     assert [example["timestamp"] // SECOND for example in examples] == [1, 1, 1, 3, 3, 3]
     assert [example["item"] for example in examples[3:4]] == ["c"]
-    assert {example["item"] for example in examples[4:]} == {"x", "y"}  # a has an earlier positive, c is the event's own
+    # Item a has an earlier positive, and c is the event's own.
+    assert {example["item"] for example in examples[4:]} == {"x", "y"}
     assert all(example["history_item"] == ["a", "b"] for example in examples[3:])
     shares = {"a": 1 / 6, "c": 1 / 6, "x": 1 / 2, "y": 1 / 6}
     for example in negatives[:2] + examples[4:]:
