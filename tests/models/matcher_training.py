@@ -56,3 +56,25 @@ def recall(matcher: Matcher, features: dict[str, np.ndarray], among: int) -> flo
     scores = matcher.score(matcher.encode_user(features), matcher.encode_items(matcher.catalogue.features(ids)))
     first = 1 + np.argsort(-np.asarray(scores), axis=1)[:, :among]
     return float(np.mean(np.any(first == features["item"][:, None], axis=1)))
+
+
+GROUPS, PER_GROUP, LENGTH, USERS = 8, 5, 6, 200
+LIKED_GROUPS = ModelInputs(
+    tasks=("click",), item_rows=41, history_length=LENGTH, history_age_buckets=2, user_rows=USERS + 1
+)
+
+
+def liked_groups(seed: int) -> dict[str, np.ndarray]:
+    """Ten positives of each user, all of the group that the user likes; some groups are liked by more users."""
+    user = np.repeat(np.arange(1, USERS + 1), 10)
+    liked = np.minimum(np.random.default_rng(0).geometric(0.3, USERS + 1), GROUPS) - 1
+    random = np.random.default_rng(seed)
+    items = 1 + liked[user][:, None] * PER_GROUP + random.integers(0, PER_GROUP, (len(user), LENGTH + 1))
+    ages = np.ones((len(user), LENGTH), np.int64)
+    return {"user": user, "item": items[:, -1], "history_item": items[:, :-1], "history_age": ages}
+
+
+def recall_of_liked_groups(name: str, hyperparameters: dict[str, Any], epochs: int) -> float:
+    """The share of targets among as many items as a group has, after training on `liked_groups`."""
+    matcher = train(name, LIKED_GROUPS, hyperparameters, liked_groups(1), epochs=epochs, learning_rate=0.03)
+    return recall(matcher, liked_groups(2), PER_GROUP)
