@@ -1,0 +1,1 @@
+"""Benchmarks of throughput, latency, memory and quality; each prints its figures beside their bars."""

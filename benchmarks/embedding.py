@@ -1,13 +1,13 @@
-"""Time of a training step by size of the item table: a step should cost what its batch costs, not its tables.
+"""Benchmark of embedding tables: a training step should cost what its batch costs, whatever the tables' size.
 
     python benchmarks/embedding.py [--optimizer sparse_adagrad] [--items 100000 1000000 10000000] [--turns 15]
 
-DIN with item, category and user of width 16, full histories of 50, batches of 1,024. A process for each size trains one
-window of `--steps` steps in turn, so that what else the machine does meets all alike; each figure is the median over
-turns, each ratio the median of ratios within a turn. The bar is on items as logs have them (the item of rank r as often
-as 1/r): a step at the largest size takes at most 1.15 times as long as at the smallest. Where other programs keep the
-machine busy, the CPU's time beside it says more. Items drawn uniformly are shown for scale: hardly a row is then in any
-cache.
+DIN with item, category and user of width 16, full histories of 50, batches of 1,024. One process for each size trains
+windows of `--steps` steps in turns with the others, so that other load on the machine affects all alike. Each figure is
+the median over turns, each ratio the median of ratios within a turn. The bar holds for items with the frequencies of
+logs (the item of rank r in proportion to 1/r): a step at the largest size takes at most 1.15 times as long as at the
+smallest. On a busy machine the CPU time beside it is more reliable. Items drawn uniformly are shown for scale: hardly
+any row is then in a cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import statistics
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file
 
 from benchmarks.support.programs_in_turns import Program, run_in_turns
 from benchmarks.support.synthetic_inputs import synthetic_inputs
@@ -31,24 +31,24 @@ WORKER = [sys.executable, "-m", "benchmarks.support.training_worker"]
 
 
 def compare(sizes: list[int], optimizer: str, ids: str, turns: int, steps: int) -> float:
-    """Prints a line for each size; returns how many times as long a step takes at the last as at the first."""
+    """Print a line for each size and return how many times as long a step takes at the last size as at the first."""
     shape = [f"--steps={steps}", f"--ids={ids}", f"--optimizer={optimizer}"]
-    running = [Program(f"{items:,} items", [*WORKER, f"--items={items}", *shape]) for items in sizes]
-    run_in_turns(running, turns)
+    programs = [Program(f"{items:,} items", [*WORKER, f"--items={items}", *shape]) for items in sizes]
+    run_in_turns(programs, turns)
     print(f"{ids} ids, {optimizer}: median of {turns} turns of {steps} steps")
-    for items, program in zip(sizes, running, strict=True):
+    for items, program in zip(sizes, programs, strict=True):
         times = [1000 * BATCH / throughput for throughput in program.throughput]
         print(
             f"  {program.name:<18}{statistics.median(times):7.1f} ms a step ({min(times):.1f} to {max(times):.1f}), "
-            f"{ratio(program, running[0]):.2f}x; {statistics.median(program.processor):.1f} ms of CPU; "
+            f"{ratio(program, programs[0]):.2f}x; {statistics.median(program.processor):.1f} ms of CPU; "
             f"{table_megabytes(items, optimizer)}, peak memory {program.memory:,.0f} MB",
             flush=True,
         )
-    return ratio(running[-1], running[0])
+    return ratio(programs[-1], programs[0])
 
 
 def table_megabytes(items: int, optimizer: str) -> str:
-    """Of the model that `benchmarks.training_worker` trains."""
+    """Return the memory of the tables of the model that `training_worker` trains, as text."""
     inputs = synthetic_inputs(items)
     sizes = table_sizes(lambda: build_ranker("din", inputs, {}), OptimizerConfig(name=optimizer))
     weights, slots = sum(size.weight_bytes for size in sizes), sum(size.slot_bytes for size in sizes)
@@ -56,19 +56,25 @@ def table_megabytes(items: int, optimizer: str) -> str:
 
 
 def ratio(program: Program, other: Program) -> float:
-    """How many times as long a step of the first takes, in the median over turns."""
+    """Return how many times as long a step of `program` takes as one of `other`, the median over turns."""
     pairs = zip(other.throughput, program.throughput, strict=True)
-    return statistics.median(others / own for others, own in pairs)
+    return statistics.median(first / second for first, second in pairs)
 
 
 def main() -> int:
+    """Run the benchmark and return 0 if its bars are reached."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--optimizer", choices=["sparse_adagrad", "rowwise_adagrad", "lazy_adam"], default="sparse_adagrad"
+        "--optimizer",
+        choices=["sparse_adagrad", "rowwise_adagrad", "lazy_adam"],
+        default="sparse_adagrad",
+        help="Optimizer of the tables.",
     )
-    parser.add_argument("--items", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
-    parser.add_argument("--turns", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument(
+        "--items", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000], help="Rows of the item table."
+    )
+    parser.add_argument("--turns", type=int, default=15, help="Windows of each process.")
+    parser.add_argument("--steps", type=int, default=10, help="Steps in a window.")
     arguments = parser.parse_args()
     sizes = sorted(arguments.items)
     reached = compare(sizes, arguments.optimizer, "zipf", arguments.turns, arguments.steps)

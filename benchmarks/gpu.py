@@ -1,25 +1,25 @@
-"""Training throughput of rankers on a GPU: the model alone, its input alone, and both together.
+"""Benchmark of training throughput on a GPU: the model alone, its input alone, and both together.
 
     python -m venv GPU && GPU/bin/pip install "jax[cuda13]" keras==3.15.1 pydantic rich
     GPU/bin/python benchmarks/gpu.py [--models din dien] [--batch-sizes 4096 65536] [--precisions float32]
 
-The models run on Keras's JAX backend, so that this needs no TensorFlow with CUDA; the pipeline itself trains on
-TensorFlow. What differs there: tables are updated by Keras's Adagrad, which touches every row, where the pipeline's
-touches the batch's; the GRU is a loop, where TensorFlow has cuDNN's; the input is gathered by NumPy, not by tf.data.
+The models run on Keras's JAX backend, so that no TensorFlow with CUDA is needed; the pipeline itself trains on
+TensorFlow. The differences are: tables are updated by Keras's Adagrad, which updates every row, where the pipeline's
+updates the rows of the batch; the GRU is a loop, where TensorFlow has cuDNN's; NumPy gathers the input, not tf.data.
 Every step is compiled by XLA. Item, category and user of width 16, full histories of 50, attention 80-40, tower
 200-80: the shape of `benchmarks/training.py`.
 
-- model alone: batches lie on the device already.
+- model alone: batches are on the device already.
 - input alone: shuffled examples in the host's memory, gathered into batches by `--readers` threads and copied over.
 - together: the input as above, some batches ahead of the model.
-- memory: of one step, by the compiler: weights, slots, the batch, and all between.
-- products: operations of the step's matrix products, as its mathematics has them, and their share of those of one
-  large product on this device in the same precision (float32's are TF32's on GPUs that have it).
-- traffic: bytes that the step's kernels read and write, by the compiler's count, and their share of what a copy on this
-  device moves; not known of models with a loop, of which the compiler counts one turn.
+- memory: memory of one step by the compiler: weights, slots, the batch and all intermediate values.
+- products: rate of the operations of the step's matrix products, counted from its equations, and their share of the
+  rate of one large product on this device in the same precision (float32 uses TF32 on GPUs that have it).
+- traffic: rate of the bytes that the step's kernels read and write, counted by the compiler, and their share of the
+  rate of a copy on this device; unknown for models with a loop, of which the compiler counts one iteration.
 
 No bar is set. For scale: NVIDIA reports 381,000 to 572,000 samples/s for its TF2 SIM, which contains DIEN, of width 16
-with histories of 100, on one A100: `--models dien --history 100` is the nearest to it.
+with histories of 100, on one A100: `--models dien --history 100` is the closest to it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file
 
 import jax
 import jax.numpy as jnp
@@ -51,18 +51,18 @@ from interestflow.models.registry import build_ranker, parse_hyperparameters
 PRECISIONS = {"float32": jnp.float32, "mixed_bfloat16": jnp.bfloat16}
 AHEAD = 2
 RESIDENT = 4
-"""Batches that lie on the device, for the model alone."""
+"""Batches kept on the device, to measure the model alone."""
 Arrays = dict[str, np.ndarray]
 
 
-def equations_of(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
-    """Every equation of `jaxpr` and of what it calls, and how often loops run it."""
+def iterate_equations(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
+    """Yield every equation of `jaxpr` and of what it calls, and how often loops run it."""
     for equation in jaxpr.eqns:
         yield equation, times
         turns = equation.params["length"] if equation.primitive.name == "scan" else 1
         for value in jax.tree.leaves(list(equation.params.values()), is_leaf=_holds_equations):
             if _holds_equations(value):
-                yield from equations_of(getattr(value, "jaxpr", value), times * turns)
+                yield from iterate_equations(getattr(value, "jaxpr", value), times * turns)
 
 
 def _holds_equations(value: Any) -> bool:
@@ -70,7 +70,7 @@ def _holds_equations(value: Any) -> bool:
 
 
 def matrix_operations(equation: Any) -> int:
-    """Additions and multiplications of an equation that is a matrix product; 0 of any other."""
+    """Return the additions and multiplications of an equation that is a matrix product; 0 for any other."""
     if equation.primitive.name != "dot_general":
         return 0
     (contracted, _), _ = equation.params["dimension_numbers"]
@@ -79,12 +79,16 @@ def matrix_operations(equation: Any) -> int:
 
 
 class Step:
-    """A compiled training step of a model at one batch size.
+    """Compiled training step of a model at one batch size.
 
-    operations: of its matrix products. memory, traffic: bytes; traffic is None where it is not known.
+    Attributes:
+        operations: Additions and multiplications of its matrix products.
+        memory: Memory of the step, in bytes.
+        traffic: Bytes that its kernels read and write; None where unknown.
     """
 
     def __init__(self, model: str, items: int, history: int, examples: Arrays, batch_size: int) -> None:
+        """Build the model and compile its step."""
         negatives = parse_hyperparameters(model, {}).uses_history_negatives
         inputs = synthetic_inputs(items, history, negatives=negatives)
         keras.utils.set_random_seed(17)
@@ -98,7 +102,7 @@ class Step:
         self.batch_size = batch_size
         self.batches = [self.load(rows) for rows in self.rows(RESIDENT)]
         traced = jax.jit(ranker.train_step, donate_argnums=0).trace(self.state, self.batches[0])
-        equations = list(equations_of(traced.jaxpr.jaxpr))
+        equations = list(iterate_equations(traced.jaxpr.jaxpr))
         self.operations = sum(times * matrix_operations(equation) for equation, times in equations)
         self.compiled = traced.lower().compile()
         has_loop = any(equation.primitive.name == "scan" for equation, _ in equations)
@@ -112,35 +116,36 @@ class Step:
         )
 
     def train(self, batch: Any) -> None:
+        """Run the step on a batch."""
         _, self.state = self.compiled(self.state, batch)
 
     def finish(self) -> None:
-        """Returns when all steps are done.
+        """Wait until all steps are done.
 
         Raises:
-            FloatingPointError: where the weights are no numbers any more.
+            FloatingPointError: If the weights are not finite.
         """
         total = float(sum(jnp.sum(jnp.abs(each)) for each in self.state[0]))
         if not math.isfinite(total):
             raise FloatingPointError(f"weights should be finite, their sum is {total}")
 
     def rows(self, batches: int) -> Iterator[np.ndarray]:
-        """Which examples each batch has; every epoch has another order."""
+        """Yield the rows of each batch; every epoch has another order."""
         random, count = np.random.default_rng(17), len(self.examples["label"])
         in_epoch = count // self.batch_size
         for number in range(batches):
-            place = number % in_epoch
-            if not place:
+            position = number % in_epoch
+            if not position:
                 order = random.permutation(count)
-            yield order[place * self.batch_size : (place + 1) * self.batch_size]
+            yield order[position * self.batch_size : (position + 1) * self.batch_size]
 
     def load(self, rows: np.ndarray) -> Any:
-        """Features and labels of these examples, on the device."""
+        """Return features and labels of the examples at `rows`, on the device."""
         features = {name: values.take(rows, axis=0) for name, values in self.examples.items()}
         return jax.device_put((features, {"click": features.pop("label")}))
 
     def read(self, readers: ThreadPoolExecutor, batches: int, ahead: int) -> Iterator[Any]:
-        """Batches on the device, in order, `ahead` of them on the way."""
+        """Yield batches on the device, in order, with `ahead` of them being read."""
         waiting: list[Future[Any]] = []
         for rows in self.rows(batches):
             waiting.append(readers.submit(self.load, rows))
@@ -150,25 +155,28 @@ class Step:
             yield future.result()
 
 
-def alone(step: Step, steps: int) -> None:
+def run_model(step: Step, steps: int) -> None:
+    """Train on batches that are on the device."""
     for number in range(steps):
         step.train(step.batches[number % len(step.batches)])
     step.finish()
 
 
-def reading(step: Step, readers: ThreadPoolExecutor, steps: int, ahead: int) -> None:
+def run_input(step: Step, readers: ThreadPoolExecutor, steps: int, ahead: int) -> None:
+    """Read batches without training."""
     for batch in step.read(readers, steps, ahead):
         jax.block_until_ready(batch)
 
 
-def together(step: Step, readers: ThreadPoolExecutor, steps: int, ahead: int) -> None:
+def run_both(step: Step, readers: ThreadPoolExecutor, steps: int, ahead: int) -> None:
+    """Train on batches while they are read."""
     for batch in step.read(readers, steps, ahead):
         step.train(batch)
     step.finish()
 
 
 def examples_per_second(step: Step, run: Callable[[int], None], seconds: float) -> float:
-    """Median of three windows of about `seconds` each."""
+    """Return the median rate of three windows of about `seconds` each."""
     run(4)
     began = time.perf_counter()
     run(8)
@@ -181,72 +189,75 @@ def examples_per_second(step: Step, run: Callable[[int], None], seconds: float) 
     return statistics.median(rates)
 
 
-def seconds_of(compute: Callable[..., Any], *arguments: Any) -> float:
-    """Median of three, each of ten calls."""
+def time_compiled(compute: Callable[..., Any], *arguments: Any) -> float:
+    """Return the duration of a call in seconds, the median of three means over ten calls."""
     compiled = jax.jit(compute)
     compiled(*arguments).block_until_ready()
     times = []
     for _ in range(3):
         began = time.perf_counter()
         for _ in range(10):
-            made = compiled(*arguments)
-        made.block_until_ready()
+            result = compiled(*arguments)
+        result.block_until_ready()
         times.append((time.perf_counter() - began) / 10)
     return statistics.median(times)
 
 
-def most_operations(dtype: Any, size: int) -> float:
-    """A second, of a large matrix product on random numbers."""
+def peak_operations(dtype: Any, size: int) -> float:
+    """Return the operations per second of a large matrix product on random numbers."""
     first, second = (jax.random.normal(jax.random.key(key), (size, size), dtype) for key in (1, 2))
-    return 2 * size**3 / seconds_of(jnp.matmul, first, second)
+    return 2 * size**3 / time_compiled(jnp.matmul, first, second)
 
 
-def most_traffic(count: int) -> float:
-    """Bytes a second, read and written, of `count` numbers that are copied with the sign changed."""
-    return 2 * 4 * count / seconds_of(jnp.negative, jnp.ones(count, "float32"))
+def peak_traffic(count: int) -> float:
+    """Return the bytes per second, read and written, of copying `count` numbers with the sign changed."""
+    return 2 * 4 * count / time_compiled(jnp.negative, jnp.ones(count, "float32"))
 
 
 def measure(step: Step, readers: ThreadPoolExecutor, ahead: int, seconds: float) -> tuple[float, float, float]:
-    """Examples a second of the model alone, of the input alone, and of both."""
+    """Return the examples per second of the model alone, of the input alone, and of both."""
     runs: tuple[Callable[[int], None], ...] = (
-        lambda steps: alone(step, steps),
-        lambda steps: reading(step, readers, steps, ahead),
-        lambda steps: together(step, readers, steps, ahead),
+        lambda steps: run_model(step, steps),
+        lambda steps: run_input(step, readers, steps, ahead),
+        lambda steps: run_both(step, readers, steps, ahead),
     )
-    of_model, of_input, of_both = (examples_per_second(step, run, seconds) for run in runs)
-    return of_model, of_input, of_both
+    model, reading, both = (examples_per_second(step, run, seconds) for run in runs)
+    return model, reading, both
 
 
 def main() -> None:
+    """Run the benchmark and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[4096, 16384, 65536])
-    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--history", type=int, default=50)
-    parser.add_argument("--ids", choices=["zipf", "uniform"], default="zipf")
-    parser.add_argument("--readers", type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument("--seconds", type=float, default=1.0, help="of a window")
-    parser.add_argument("--product", type=int, default=8192, help="rows and columns of the large product")
-    parser.add_argument("--copy", type=int, default=2**29, help="numbers that are copied")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, help="Models to train.")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[4096, 16384, 65536], help="Examples in a batch.")
+    parser.add_argument(
+        "--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS), help="Policies of Keras."
+    )
+    parser.add_argument("--items", type=int, default=100_000, help="Number of items.")
+    parser.add_argument("--history", type=int, default=50, help="Behaviours in a history.")
+    parser.add_argument("--ids", choices=["zipf", "uniform"], default="zipf", help="Distribution of item ids.")
+    parser.add_argument("--readers", type=int, default=min(8, os.cpu_count() or 1), help="Threads that read.")
+    parser.add_argument("--seconds", type=float, default=1.0, help="Seconds of a window.")
+    parser.add_argument("--product", type=int, default=8192, help="Rows and columns of the large product.")
+    parser.add_argument("--copy", type=int, default=2**29, help="Numbers that the copy has.")
     arguments = parser.parse_args()
     device = jax.devices()[0]
     limit = (device.memory_stats() or {}).get("bytes_limit", math.inf)
-    fastest = most_traffic(arguments.copy)
+    fastest = peak_traffic(arguments.copy)
     print(
         f"{device.device_kind}, JAX {jax.__version__}, Keras {keras.__version__}; {arguments.items:,} items, "
         f"{arguments.ids} ids, histories of {arguments.history}; a copy moves {fastest / 1e12:.1f} TB/s",
         flush=True,
     )
     count = max(2**18, *arguments.batch_sizes)
-    made = make_batches(arguments.items, 1, count, arguments.history, arguments.ids, negatives=True)
+    synthetic = make_batches(arguments.items, 1, count, arguments.history, arguments.ids, negatives=True)
     # JAX's integers have 32 bits.
-    examples = {name: values[0].astype("float32" if name == "label" else "int32") for name, values in made.items()}
+    examples = {name: values[0].astype("float32" if name == "label" else "int32") for name, values in synthetic.items()}
     ahead = max(AHEAD, arguments.readers)
     with ThreadPoolExecutor(arguments.readers) as readers:
         for precision in arguments.precisions:
             keras.config.set_dtype_policy(precision)
-            most = most_operations(PRECISIONS[precision], arguments.product)
+            most = peak_operations(PRECISIONS[precision], arguments.product)
             print(f"{precision}: a product of {arguments.product:,} squared reaches {most / 1e12:,.0f} TFLOP/s")
             print(
                 f"  {'model':<10}{'batch':>8}{'model alone':>13}{'input alone':>13}{'together':>12}  {'bound by':<9}"
@@ -259,13 +270,13 @@ def main() -> None:
                     if step.memory > limit:
                         print(f"{beginning}  does not fit: a step takes {step.memory / 2**30:.1f} GiB", flush=True)
                         continue
-                    of_model, of_input, of_both = measure(step, readers, ahead, arguments.seconds)
-                    seconds = batch_size / of_model
+                    model_rate, input_rate, both_rate = measure(step, readers, ahead, arguments.seconds)
+                    seconds = batch_size / model_rate
                     products = step.operations / seconds
                     traffic = "-" if step.traffic is None else _with_share(step.traffic / seconds, fastest, "TB/s")
                     print(
-                        f"{beginning}{of_model:13,.0f}{of_input:13,.0f}{of_both:12,.0f}  "
-                        f"{'model' if of_model < of_input else 'input':<9}{1000 * seconds:6.1f} ms"
+                        f"{beginning}{model_rate:13,.0f}{input_rate:13,.0f}{both_rate:12,.0f}  "
+                        f"{'model' if model_rate < input_rate else 'input':<9}{1000 * seconds:6.1f} ms"
                         f"{step.memory / 2**30:8.2f} GiB{_with_share(products, most, 'TFLOP/s'):>23}{traffic:>20}",
                         flush=True,
                     )

@@ -1,16 +1,16 @@
-"""Ingestion: how fast it is beside the same job written otherwise, where its time goes, and how it grows.
+"""Benchmark of ingestion: its speed beside two other implementations, where its time goes, and how it scales.
 
     python benchmarks/ingest.py --data-folder DATA
 
 1. On MovieLens 1M (`configs/movielens-1m.yaml`, 800,261 events, histories of 50): the project's job beside the same
-   job as plain Beam, one Python object an event (bar: at least 5 times faster), and beside the same join in Polars
-   alone (bar: at most 1.5 times its time). That all three make the same examples is checked first.
-2. On generated logs of 0.2, 0.8 and 3.2 million events: events per second and peak memory. Bars: time a million events
-   at the largest at most 1.3 times that at the middle; from the middle to the largest, memory grows by less than
-   twice what the log itself grows by (its columns in memory). What does not grow are libraries and buffers.
+   job as plain Beam, one Python object for each event (bar: at least 5 times faster), and beside the same join in
+   Polars alone (bar: at most 1.5 times its time). A check first compares the examples of all three.
+2. On generated logs of 0.2, 0.8 and 3.2 million events: events per second and peak memory. Bars: time per
+   event at the largest at most 1.3 times that at the middle; from the middle to the largest, memory grows by less than
+   twice what the log itself grows by (its columns in memory). Libraries and buffers do not grow.
 
-Each figure is of a process of its own, imports not counted; the shortest of `--turns` is reported, since whatever else
-the machine does can only add to it.
+Each figure comes from a process of its own, without imports. The shortest of `--turns` is reported, since other load
+on the machine can only add to it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from interestflow.transforms.generator.config import LogGeneratorConfig
 from interestflow.transforms.generator.generate import generate_log
 from interestflow.transforms.generator.log_files import write_log
 
-VARIANTS = Path(__file__).with_name("ingest_variants.py")
+VARIANTS = Path(__file__).parent / "support/ingest_variants.py"
 EVENTS = 800_261
 SIZES = (200_000, 800_000, 3_200_000)
 FASTER_THAN_PER_EVENT, SLOWER_THAN_POLARS, GROWTH, MEMORY = 5.0, 1.5, 1.3, 2.0
@@ -40,17 +40,18 @@ COMPARED_USERS = 20
 
 
 def run(variant: str, config: Path, output: Path, data_folder: str | None) -> dict[str, Any]:
+    """Return the figures of one variant, run in a process of its own."""
     command = [sys.executable, str(VARIANTS), variant, str(config), str(output)]
     command += [f"--data-folder={data_folder}"] if data_folder else []
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         sys.exit(f"{variant} failed: {result.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return figures
 
 
 def examples_of_some_users(folder: Path) -> dict[tuple[str, bytes], list[str]]:
-    """By split and user: the users whose ids sort first, each example as text, whatever order its features are in."""
+    """Return examples as text, by split and user, of the users whose ids sort first; features in one order."""
     spec = {"user": tf.io.FixedLenFeature([], tf.string)}
     records, users = [], []
     for split in ("train", "validation", "test"):
@@ -58,15 +59,15 @@ def examples_of_some_users(folder: Path) -> dict[tuple[str, bytes], list[str]]:
         for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(8192):
             users.append(tf.io.parse_example(batch, spec)["user"].numpy())
             records.append((split, batch))
-    chosen = np.unique(np.concatenate(users))[:COMPARED_USERS]
-    found: dict[tuple[str, bytes], list[str]] = {}
+    compared = np.unique(np.concatenate(users))[:COMPARED_USERS]
+    examples: dict[tuple[str, bytes], list[str]] = {}
     for (split, batch), names in zip(records, users, strict=True):
-        for row in np.flatnonzero(np.isin(names, chosen)):
+        for row in np.flatnonzero(np.isin(names, compared)):
             example = tf.train.Example.FromString(batch[int(row)].numpy())
             features = sorted(example.features.feature.items())
             text = "\n".join(f"{name} {list(_values(feature))}" for name, feature in features)
-            found.setdefault((split, names[row]), []).append(text)
-    return {key: sorted(texts) for key, texts in found.items()}
+            examples.setdefault((split, names[row]), []).append(text)
+    return {key: sorted(texts) for key, texts in examples.items()}
 
 
 def _values(feature: Any) -> Any:
@@ -75,33 +76,35 @@ def _values(feature: Any) -> Any:
 
 
 def compare(config: Path, data_folder: str | None, turns: int, scratch: Path) -> bool:
+    """Print the speed of all variants on MovieLens 1M, and return whether the bars are reached."""
     seconds: dict[str, float] = {}
     parts: dict[str, float] = {}
-    made = {}
+    outputs = {}
     for turn in range(turns):
         for variant in ("blocks", "polars", "per_event"):
             if variant == "per_event" and turn > 0:
                 continue
             output = scratch / f"{variant}-{turn}"
-            found = run(variant, config, output, data_folder)
+            figures = run(variant, config, output, data_folder)
             if turn == 0:
-                made[variant] = examples_of_some_users(output)
-            if found["seconds"] < seconds.get(variant, float("inf")):
-                seconds[variant] = found["seconds"]
-                parts = found["parts"] if variant == "blocks" else parts
-    same = made["blocks"] == made["polars"] == made["per_event"]
-    examples = sum(map(len, made["blocks"].values()))
-    print(f"the three make the same {examples:,} examples of {COMPARED_USERS} users: {'yes' if same else 'NO'}")
-    for variant, took in seconds.items():
-        print(f"{variant:<10} {took:8.1f} s  {EVENTS / took:10,.0f} events/s")
+                outputs[variant] = examples_of_some_users(output)
+            if figures["seconds"] < seconds.get(variant, float("inf")):
+                seconds[variant] = figures["seconds"]
+                parts = figures["parts"] if variant == "blocks" else parts
+    is_same = outputs["blocks"] == outputs["polars"] == outputs["per_event"]
+    examples = sum(map(len, outputs["blocks"].values()))
+    print(f"the three make the same {examples:,} examples of {COMPARED_USERS} users: {'yes' if is_same else 'NO'}")
+    for variant, duration in seconds.items():
+        print(f"{variant:<10} {duration:8.1f} s  {EVENTS / duration:10,.0f} events/s")
     print("where the time goes: " + ", ".join(f"{part} {parts.get(part, 0.0):.1f} s" for part in PARTS))
     faster, slower = seconds["per_event"] / seconds["blocks"], seconds["blocks"] / seconds["polars"]
     print(f"faster than per event  {faster:6.1f}x  bar: at least {FASTER_THAN_PER_EVENT}x")
     print(f"time of Polars alone   {slower:6.2f}x  bar: at most {SLOWER_THAN_POLARS}x")
-    return same and faster >= FASTER_THAN_PER_EVENT and slower <= SLOWER_THAN_POLARS
+    return is_same and faster >= FASTER_THAN_PER_EVENT and slower <= SLOWER_THAN_POLARS
 
 
 def grow(scratch: Path, turns: int) -> bool:
+    """Print speed and memory on generated logs of each size, and return whether the bars are reached."""
     rate, memory, sizes = {}, {}, {}
     for events in SIZES:
         folder = scratch / f"log-{events}"
@@ -115,7 +118,7 @@ def grow(scratch: Path, turns: int) -> bool:
         config["sequence"] = {"max_length": 50}
         (folder / "grow.yaml").write_text(yaml.safe_dump(config))
         results = [run("blocks", folder / "grow.yaml", folder / f"examples-{turn}", None) for turn in range(turns)]
-        best = min(results, key=lambda found: float(found["seconds"]))
+        best = min(results, key=lambda figures: float(figures["seconds"]))
         rate[events] = events / best["seconds"]
         beyond = best["peak_megabytes"] - best["imports_megabytes"]
         memory[events], sizes[events] = beyond, size
@@ -131,18 +134,19 @@ def grow(scratch: Path, turns: int) -> bool:
 
 
 def main() -> int:
+    """Run the benchmark and return 0 if its bars are reached."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data-folder", help="holds ml-1m/; without it only the generated logs are measured")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--data-folder", help="Folder with ml-1m/; without it only generated logs are measured.")
+    parser.add_argument("--turns", type=int, default=3, help="Runs of each variant.")
     arguments = parser.parse_args()
     config = Path(__file__).parents[1] / "configs" / "movielens-1m.yaml"
     with tempfile.TemporaryDirectory() as scratch:
-        reached = True
+        is_reached = True
         if arguments.data_folder:
-            reached &= compare(config, arguments.data_folder, arguments.turns, Path(scratch))
-        reached &= grow(Path(scratch), max(1, arguments.turns - 1))
-    print("reached" if reached else "FALLS SHORT")
-    return 0 if reached else 1
+            is_reached &= compare(config, arguments.data_folder, arguments.turns, Path(scratch))
+        is_reached &= grow(Path(scratch), max(1, arguments.turns - 1))
+    print("reached" if is_reached else "FALLS SHORT")
+    return 0 if is_reached else 1
 
 
 if __name__ == "__main__":

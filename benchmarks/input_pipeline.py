@@ -1,11 +1,11 @@
-"""Does reading keep the model busy? Examples per second of the reader alone, the model alone, and both together.
+"""Benchmark of the input pipeline: examples per second of the reader alone, the model alone, and both together.
 
     python benchmarks/input_pipeline.py [--model din] [--examples 60000]
 
-Examples are of the shape of a MovieLens configuration: target, 50 steps of item, age, category and rating, gzipped.
-The bars: reading alone is at least twice as fast as the model, and training on read data reaches at
-least 90% of the model's own speed from memory, 75% streamed (which takes from the model the cores that unpack and
-parse). Each figure is the best of three, taken in turn.
+Examples have the shape of a MovieLens configuration: target, 50 steps of item, age, category and rating, gzipped. The
+bars: reading alone is at least twice as fast as the model, and training on read data reaches at least 90% of the
+model's own speed from memory, 75% streamed (where decompression and parsing take cores from the model). Each figure is
+the best of three, measured in turns.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ INPUTS = ModelInputs(
 
 
 def write_examples(count: int, folder: Path) -> str:
+    """Write random examples and return the pattern of their files."""
     random = np.random.default_rng(1)
     steps = {
         "history_item": random.integers(1, 4000, (count, LENGTH)),
@@ -70,6 +71,7 @@ def write_examples(count: int, folder: Path) -> str:
 
 
 def reading_speed(split: Split, config: TrainingConfig) -> float:
+    """Return the examples per second of reading one epoch."""
     began = time.perf_counter()
     for _ in epoch(split, config, 0):
         pass
@@ -77,21 +79,24 @@ def reading_speed(split: Split, config: TrainingConfig) -> float:
 
 
 def epoch(split: Split, config: TrainingConfig, number: int) -> tf.data.Dataset:
+    """Return the batches of one epoch."""
     return split.epoch(
         config.batch_size, seed=1, epoch=number, shuffle_buffer=config.shuffle_buffer, drop_remainder=True
     )
 
 
 def training_speed(model: keras.Model, dataset: tf.data.Dataset, steps: int) -> float:
+    """Return the examples per second of training one epoch."""
     began = time.perf_counter()
     model.fit(dataset, epochs=1, verbose=0, shuffle=False)
     return steps * BATCH / (time.perf_counter() - began)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--model", default="din")
-    parser.add_argument("--examples", type=int, default=60_000)
+    """Run the benchmark and return 0 if its bars are reached."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="din", help="Ranker to train.")
+    parser.add_argument("--examples", type=int, default=60_000, help="Number of examples.")
     arguments = parser.parse_args()
     # A split that is streamed is many times its shuffle buffer.
     config = TrainingConfig(batch_size=BATCH, shuffle_buffer=5_000)
@@ -113,13 +118,13 @@ def main() -> int:
             speeds.setdefault("model", []).append(training_speed(model, repeated, steps))
             for name, split in splits.items():
                 speeds.setdefault(f"read {name}", []).append(reading_speed(split, config))
-                trained = training_speed(model, epoch(split, config, turn), steps)
-                speeds.setdefault(f"train {name}", []).append(trained)
+                speed = training_speed(model, epoch(split, config, turn), steps)
+                speeds.setdefault(f"train {name}", []).append(speed)
         best = {name: max(values) for name, values in speeds.items()}
         alone = best["model"]
         print(f"loading into memory once   {loading:10,.0f} examples/s")
         print(f"{arguments.model} on one cached batch  {alone:10,.0f} examples/s")
-        reached = True
+        is_reached = True
         for name, bar in BARS.items():
             reading, share = best[f"read {name}"], best[f"train {name}"] / alone
             bound = "model" if reading > alone else "input"
@@ -128,9 +133,9 @@ def main() -> int:
                 f"training, from {name:<12}{best[f'train {name}']:10,.0f} examples/s  {share:.0%} of it, bar {bar:.0%}"
             )
             print(f"  the {bound} bounds")
-            reached &= share >= bar and reading >= 2 * alone
-    print("reached" if reached else "FALLS SHORT")
-    return 0 if reached else 1
+            is_reached &= share >= bar and reading >= 2 * alone
+    print("reached" if is_reached else "FALLS SHORT")
+    return 0 if is_reached else 1
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""How long an exact search among all items takes, beside the matrix product that it cannot do without, and ScaNN.
+"""Benchmark of exact retrieval: latency beside the matrix product that it needs at least, and beside ScaNN.
 
     benchmarks/peers/setup.sh
     python benchmarks/retrieval_serving.py
     python benchmarks/retrieval_serving.py --items 100000 --requests 200
 
-The search is that of an exported matcher, loaded from a SavedModel as a server loads it, asked for one user at a time.
-The product is of the same interests and the same vectors, in the same process, in turns with it, so that what else the
-machine does falls on both alike. Exits with 1 where the search takes more than `BAR` times the product.
+The search is that of an exported matcher, loaded from a SavedModel as a server loads it, for one user at a time. The
+product is of the same interests and vectors, in the same process and in turns, so that other load on the machine
+affects both alike. Exits with 1 if the search takes more than `BAR` times as long as the product.
 
-ScaNN, after that, searches the same vectors for the same users in an environment of its own, without `seen` and names:
-see `benchmarks/peers/scann_search.py`. Where there is no such environment its row is left out, which is said. Vectors
-lie around as many centres as items have a root, users around the same centres: what is drawn from one Gaussian has no
-neighbours that an index could know of.
+ScaNN then searches the same vectors for the same users in an environment of its own, without seen items and names: see
+`benchmarks/peers/scann_search.py`. Without that environment its table is left out, with a message. The vectors lie
+around sqrt(items) centers, and users around the same centers: vectors drawn from one Gaussian have no neighbourhoods
+that an index could use.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from resident_memory import resident_megabytes
 from rich.console import Console
 from rich.table import Table
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file
+
+from benchmarks.support.resident_memory import resident_megabytes
 from interestflow.serving.export.exact_index import ExactIndex
 from interestflow.serving.session_model import SessionModel
 
@@ -39,17 +41,17 @@ PEER = Path(__file__).parent / "peers"
 
 
 def clustered(random: np.random.Generator, items: int, requests: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors [items, d] and users [requests, 1, K, d], each a centre and as much of its own."""
-    centres = random.normal(size=(round(items**0.5), DIMENSION))
+    """Return vectors `[items, d]` and users `[requests, 1, K, d]`, each a random center plus noise of the same size."""
+    centers = random.normal(size=(round(items**0.5), DIMENSION))
 
-    def around(*shape: int) -> np.ndarray:
-        chosen = centres[random.integers(0, len(centres), shape)]
-        return (chosen + random.normal(size=chosen.shape)).astype(np.float32)
+    def sample(*shape: int) -> np.ndarray:
+        means = centers[random.integers(0, len(centers), shape)]
+        return (means + random.normal(size=means.shape)).astype(np.float32)
 
-    return around(items), around(requests, 1, INTERESTS)
+    return sample(items), sample(requests, 1, INTERESTS)
 
 
-class _Searched(tf.Module):
+class _SearchModule(tf.Module):
     def __init__(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         super().__init__()
         self.index = ExactIndex(ids, vectors)
@@ -66,50 +68,50 @@ class _Searched(tf.Module):
         return {"items": items, "scores": scores}
 
 
-def measured(items: int, requests: int) -> dict[str, float]:
-    """Milliseconds of search and product, by share, their ratio, and megabytes of the index in memory."""
+def measure(items: int, requests: int) -> dict[str, float]:
+    """Return latencies of search and product in ms, by percentile, their ratio, and the memory of the index in MB."""
     random = np.random.default_rng(7)
     ids = np.array([f"i{number}".encode() for number in range(items)], object)
     vectors, users = clustered(random, items, requests)
     seen = random.integers(0, items, (requests, 1, HISTORY))
     with tempfile.TemporaryDirectory() as folder:
-        module = _Searched(ids, vectors)
+        module = _SearchModule(ids, vectors)
         tf.saved_model.save(module, folder, signatures={"search": module.search})
         del module
         command = [sys.executable, __file__, "--memory-of", folder]
         finished = subprocess.run(command, capture_output=True, text=True, check=True)
         loaded = float(finished.stdout)
         search = SessionModel(folder)
-        kept = tf.Variable(np.ascontiguousarray(vectors.T))
-        product = tf.function(lambda interests: tf.matmul(interests, kept))
+        matrix = tf.Variable(np.ascontiguousarray(vectors.T))
+        product = tf.function(lambda interests: tf.matmul(interests, matrix))
         times: dict[str, list[float]] = {"search": [], "product": []}
-        for number in range(-3, requests):  # the first few are not counted: graphs are traced, memory is found
-            asked = {"users": users[number], "history": ids[seen[number]], "k": np.array([COUNT], np.int32)}
+        for number in range(-3, requests):  # the first few trace graphs and allocate memory, and are not counted
+            inputs = {"users": users[number], "history": ids[seen[number]], "k": np.array([COUNT], np.int32)}
             interests = tf.constant(users[number])
             began = time.perf_counter()
-            search.run("search", asked)
+            search.run("search", inputs)
             between = time.perf_counter()
             product(interests[0])[0, 0].numpy()
             end = time.perf_counter()
             if number >= 0:
                 times["search"].append((between - began) * 1e3)
                 times["product"].append((end - between) * 1e3)
-    found = {f"{name} p{share}": float(np.percentile(times[name], share)) for name in times for share in (50, 99)}
+    figures = {f"{name} p{share}": float(np.percentile(times[name], share)) for name in times for share in (50, 99)}
     ratios = np.array(times["search"]) / np.array(times["product"])
-    return found | {"ratio": float(np.median(ratios)), "megabytes": loaded}
+    return figures | {"ratio": float(np.median(ratios)), "megabytes": loaded}
 
 
 def memory_of(folder: str) -> float:
-    """Megabytes that loading the model takes; in a process that has freed nothing before, which would be used again."""
+    """Return the MB that loading the model takes, in a process that has freed no memory that could be reused."""
     before = resident_megabytes()
-    loaded = SessionModel(folder)
-    found = resident_megabytes() - before
-    del loaded  # not before it is measured
-    return found
+    model = SessionModel(folder)
+    megabytes = resident_megabytes() - before
+    del model  # kept until it is measured
+    return megabytes
 
 
-def by_scann(items: int, requests: int) -> dict[str, float] | None:
-    """Its figures on the same vectors and users; None where it is not installed."""
+def measure_scann(items: int, requests: int) -> dict[str, float] | None:
+    """Return the figures of ScaNN on the same vectors and users; None if it is not installed."""
     python = PEER / ".venv-scann/bin/python"
     if not python.exists():
         return None
@@ -119,14 +121,15 @@ def by_scann(items: int, requests: int) -> dict[str, float] | None:
         np.save(f"{folder}/users.npy", users[:, 0])
         command = [str(python), str(PEER / "scann_search.py"), folder, str(COUNT)]
         finished = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(finished.stdout)
-    return found
+    figures: dict[str, float] = json.loads(finished.stdout)
+    return figures
 
 
 def main() -> int:
+    """Run the benchmark and return 0 if its bars are reached."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--requests", type=int, default=60)
+    parser.add_argument("--items", type=int, nargs="+", default=[100_000, 1_000_000], help="Numbers of items.")
+    parser.add_argument("--requests", type=int, default=60, help="Timed requests.")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.memory_of:
@@ -137,11 +140,11 @@ def main() -> int:
         table.add_column(heading, justify="right")
     is_short = False
     for items in arguments.items:
-        found = measured(items, arguments.requests)
-        is_short |= found["ratio"] > BAR
-        times = (f"{found[f'{name} p{share}']:.1f} ms" for name in ("search", "product") for share in (50, 99))
-        bar = f"{'ok' if found['ratio'] <= BAR else 'SHORT'} <= {BAR:g}"
-        table.add_row(f"{items:,}", *times, f"{found['ratio']:.2f}", bar, f"{found['megabytes']:,.0f} MB")
+        figures = measure(items, arguments.requests)
+        is_short |= figures["ratio"] > BAR
+        times = (f"{figures[f'{name} p{share}']:.1f} ms" for name in ("search", "product") for share in (50, 99))
+        bar = f"{'ok' if figures['ratio'] <= BAR else 'SHORT'} <= {BAR:g}"
+        table.add_row(f"{items:,}", *times, f"{figures['ratio']:.2f}", bar, f"{figures['megabytes']:,.0f} MB")
     console = Console(width=120)
     console.print(table)
     console.print(_scann_table(arguments.items, arguments.requests))
@@ -149,16 +152,17 @@ def main() -> int:
 
 
 def _scann_table(sizes: list[int], requests: int) -> Table | str:
+    """Return the table of ScaNN, or why there is none."""
     table = Table(title=f"ScaNN 1.4.2 on the same: the best {COUNT}")
     for heading in ("items", "p50", "p99", f"recall@{COUNT} of the exact", "index in memory", "built in"):
         table.add_column(heading, justify="right")
     for items in sizes:
-        found = by_scann(items, requests)
-        if found is None:
+        figures = measure_scann(items, requests)
+        if figures is None:
             return "ScaNN is left out: benchmarks/peers/setup.sh builds its environment"
         table.add_row(
-            f"{items:,}", f"{found['p50']:.1f} ms", f"{found['p99']:.1f} ms", f"{found['recall']:.3f}",
-            f"{found['megabytes']:,.0f} MB", f"{found['seconds']:.0f} s",
+            f"{items:,}", f"{figures['p50']:.1f} ms", f"{figures['p99']:.1f} ms", f"{figures['recall']:.3f}",
+            f"{figures['megabytes']:,.0f} MB", f"{figures['seconds']:.0f} s",
         )  # fmt: skip
     return table
 

@@ -37,7 +37,7 @@ class BackportError(Exception):
 
 
 @dataclass(frozen=True)
-class Section:
+class SharedObjectSection:
     """Header of one section of an ELF file: its type, its place in the file in bytes, and the section it links to."""
 
     type: int
@@ -89,21 +89,21 @@ class SharedObject:
         return any(section.type == VERNEED for section in self.sections)
 
     @cached_property
-    def symbols(self) -> Section:
+    def symbols(self) -> SharedObjectSection:
         """Return .dynsym."""
         return self._section(DYNSYM)
 
     @cached_property
-    def versions(self) -> Section:
+    def versions(self) -> SharedObjectSection:
         """Return .gnu.version."""
         return self._section(VERSYM)
 
     @cached_property
-    def strings(self) -> Section:
+    def strings(self) -> SharedObjectSection:
         """Return .dynstr."""
         return self.sections[self.symbols.link]
 
-    def _read_sections(self) -> Iterator[Section]:
+    def _read_sections(self) -> Iterator[SharedObjectSection]:
         table, entry_size, count = (
             struct.unpack_from("<Q", self.content, 0x28)[0],
             *struct.unpack_from("<HH", self.content, 0x3A),
@@ -112,9 +112,9 @@ class SharedObject:
             _, kind, _, _, offset, size, link = struct.unpack_from(
                 "<IIQQQQI", self.content, table + number * entry_size
             )
-            yield Section(kind, offset, size, link)
+            yield SharedObjectSection(kind, offset, size, link)
 
-    def _section(self, kind: int) -> Section:
+    def _section(self, kind: int) -> SharedObjectSection:
         for section in self.sections:
             if section.type == kind:
                 return section

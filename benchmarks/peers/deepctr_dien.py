@@ -1,7 +1,7 @@
-"""DeepCTR 0.9.4's DIEN on the batches that ours gets; runs in the environment of `benchmarks/peers/setup.sh`.
+"""Train DeepCTR 0.9.4's DIEN on the batches of our models, in the environment of `benchmarks/peers/setup.sh`.
 
-AUGRU with sampled negatives, its own defaults for all else but the tower's units. Speaks as
-`benchmarks/support/training_worker.py` does.
+AUGRU with sampled negatives, and its own defaults except for the tower's units. Follows the protocol of
+`benchmarks/support/training_worker.py`.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from deepctr.models import DIEN
 from tensorflow.python.ops import array_ops, control_flow_ops
 from tensorflow.python.util import nest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from synthetic_batches import CATEGORIES, USERS, make_batches
 from timed_windows import serve_windows
 
 
 def main() -> None:
+    """Train the model in windows, one for each line on standard input."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--ids", default="zipf")
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--items", type=int, default=100_000, help="Number of items.")
+    parser.add_argument("--ids", default="zipf", help="Distribution of item ids.")
+    parser.add_argument("--steps", type=int, default=30, help="Steps in a window.")
     arguments = parser.parse_args()
     width, batch_size, history = 16, 1024, 50
-    # Where its recurrent layers look for them; TensorFlow had them there until 2.12.
+    # Its recurrent layers look for these functions where TensorFlow had them until 2.12.
     array_ops.stack, control_flow_ops.Assert, control_flow_ops.while_loop = tf.stack, tf.debugging.Assert, tf.while_loop
     nest.is_sequence = nest.is_nested
-    # Those layers and its auxiliary loss are written for graphs; eager, they fail.
+    # These layers and the auxiliary loss are written for graphs and fail in eager mode.
     tf.compat.v1.disable_eager_execution()
     tf.keras.utils.set_random_seed(17)
 
-    def along(name: str, feature: str, rows: int) -> VarLenSparseFeat:
+    def history_column(name: str, feature: str, rows: int) -> VarLenSparseFeat:
         column = SparseFeat(name, rows, width, embedding_name=feature)
         return VarLenSparseFeat(column, maxlen=history, length_name="seq_length")
 
@@ -44,7 +45,7 @@ def main() -> None:
     columns = [SparseFeat("user", USERS + 1, embedding_dim=width)]
     columns += [SparseFeat(feature, count, embedding_dim=width) for feature, count in rows.items()]
     for prefix in ("hist", "neg_hist"):
-        columns += [along(f"{prefix}_{feature}", feature, count) for feature, count in rows.items()]
+        columns += [history_column(f"{prefix}_{feature}", feature, count) for feature, count in rows.items()]
     model = DIEN(columns, list(rows), gru_type="AUGRU", use_negsampling=True, dnn_hidden_units=(200, 80))
     model.compile(tf.keras.optimizers.legacy.Adagrad(0.05), "binary_crossentropy")
     batches = make_batches(arguments.items, arguments.steps, batch_size, history, arguments.ids, negatives=True)

@@ -1,8 +1,8 @@
-"""FuxiCTR 2.3.10's DIN on the batches that ours gets; runs in the second environment of `benchmarks/peers/setup.sh`.
+"""Train FuxiCTR 2.3.10's DIN on the batches of our models, in the second environment of `setup.sh`.
 
-The model is the one of the package's `model_zoo.LongCTR`, with the units that all programs have, its own choices for
-all else (Dice in the attention, ReLU in the tower, no softmax) and PyTorch's Adagrad over its dense tables. Its own
-training step runs, without its reading of files. Speaks as `benchmarks/support/training_worker.py` does.
+The model is that of the package's `model_zoo.LongCTR`, with the units that all programs have, its own choices for all
+else (Dice in the attention, ReLU in the tower, no softmax) and PyTorch's Adagrad over its dense tables. Its own
+training step runs, without its reader of files. Follows the protocol of `benchmarks/support/training_worker.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from fuxictr.features import FeatureMap
 from model_zoo.LongCTR.DIN import DIN
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from synthetic_batches import CATEGORIES, USERS, make_batches
 from timed_windows import answer_windows
 
@@ -25,7 +25,7 @@ WIDTH, BATCH, HISTORY = 16, 1024, 50
 
 
 def build(items: int) -> DIN:
-    """The model, for the features of the batches."""
+    """Return the model for the features of the batches."""
     features = FeatureMap("synthetic", tempfile.gettempdir())
     rows = {"user": USERS + 1, "item": items + 1, "category": CATEGORIES + 1}
     for name, count in rows.items():
@@ -47,31 +47,34 @@ def build(items: int) -> DIN:
         metrics=["AUC"],
         model_root=tempfile.gettempdir(),
     )
-    model._max_gradient_norm, model._batch_index = 10.0, 0  # what its `fit` begins with
+    model._max_gradient_norm, model._batch_index = 10.0, 0  # as its `fit` sets them
     return model
 
 
-def arranged(batches: dict[str, np.ndarray]) -> list[tuple[dict, dict, torch.Tensor]]:
-    """Batches as its loader gives them: the request; the items of history and, last, target; a mask of the history."""
-    made = []
+def arrange(batches: dict[str, np.ndarray]) -> list[tuple[dict, dict, torch.Tensor]]:
+    """Return batches as its loader does: the request, the items of the history and then the target, and a mask."""
+    arranged = []
     for step in range(len(batches["label"])):
-        of = {name: torch.from_numpy(values[step]) for name, values in batches.items()}
+        tensors = {name: torch.from_numpy(values[step]) for name, values in batches.items()}
         items = {
-            name: torch.cat([of[f"history_{name}"], of[name][:, None]], dim=1).reshape(-1)
+            name: torch.cat([tensors[f"history_{name}"], tensors[name][:, None]], dim=1).reshape(-1)
             for name in ("item", "category")
         }
-        made.append(({"user": of["user"], "label": of["label"]}, items, (of["history_item"] != 0).float()))
-    return made
+        arranged.append(
+            ({"user": tensors["user"], "label": tensors["label"]}, items, (tensors["history_item"] != 0).float())
+        )
+    return arranged
 
 
 def main() -> None:
+    """Train the model in windows, one for each line on standard input."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--ids", default="zipf")
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--items", type=int, default=100_000, help="Number of items.")
+    parser.add_argument("--ids", default="zipf", help="Distribution of item ids.")
+    parser.add_argument("--steps", type=int, default=30, help="Steps in a window.")
     arguments = parser.parse_args()
     model = build(arguments.items)
-    batches = arranged(make_batches(arguments.items, arguments.steps, BATCH, HISTORY, arguments.ids))
+    batches = arrange(make_batches(arguments.items, arguments.steps, BATCH, HISTORY, arguments.ids))
 
     def train() -> None:
         for request, items, mask in batches:

@@ -1,0 +1,1 @@
+"""What several benchmarks share: data, processes that take turns, timing and cached results."""

@@ -1,4 +1,4 @@
-"""Trainings of matchers on a log that is ingested and transformed once, each kept."""
+"""Trainings of matchers on a log that is ingested and transformed once; each result is kept."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from kept_results import KeptResults
-from prepared_steps import steps_until
 from rich.console import Console
 
+from benchmarks.support.kept_results import KeptResults
+from benchmarks.support.prepared_steps import run_steps_until
 from interestflow.models import registry
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag import fingerprints
@@ -22,15 +22,22 @@ from interestflow.pipeline.folders import Folders
 from interestflow.pipeline.training.run_fn import run_fn
 
 JUDGED = "ndcg_50"
-"""The metric of validation data by which settings are chosen."""
+"""Validation metric by which settings are chosen."""
 WITHOUT_GRAPH = "kgat without graph"
 GRAPH_BATCH = 1024
-"""The authors', at least: a step of KGAT's propagates the whole graph, however few positives it is for."""
+"""Smallest batch of KGAT, the authors': a step propagates the whole graph, however few positives it is for."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
-    """Folders of raw and transformed examples, of the transform, and of the graph, or None."""
+class MatcherData:
+    """Folders of the data of a log.
+
+    Attributes:
+        examples: Raw examples.
+        transformed: Transformed examples.
+        transform: Output of the transform.
+        graph: Knowledge graph; None where there is none.
+    """
 
     examples: str
     transformed: str
@@ -38,27 +45,27 @@ class Prepared:
     graph: str | None
 
     @classmethod
-    def of(cls, config: PipelineConfig, runs_folder: str | None) -> Prepared:
-        """Made by the pipeline's own steps, or found where an earlier run made the same."""
-        made = steps_until("Transform", config, runs_folder)
+    def prepare(cls, config: PipelineConfig, runs_folder: str | None) -> MatcherData:
+        """Run the pipeline's own steps, unless they are cached, and return their folders."""
+        results = run_steps_until("Transform", config, runs_folder)
         with_graph = config.uses_graph and config.data.knowledge_graph is not None
-        graph = steps_until("KnowledgeGraphGen", config, runs_folder) if with_graph else None
+        graph = run_steps_until("KnowledgeGraphGen", config, runs_folder) if with_graph else None
         return cls(
-            made["LogExampleGen"].outputs["examples"],
-            made["Transform"].outputs["transformed_examples"],
-            made["Transform"].outputs["transform_graph"],
+            results["LogExampleGen"].outputs["examples"],
+            results["Transform"].outputs["transformed_examples"],
+            results["Transform"].outputs["transform_graph"],
             None if graph is None else graph["KnowledgeGraphGen"].outputs["graph"],
         )
 
 
-def trained(config: PipelineConfig, prepared: Prepared, folder: str, with_graph: bool) -> str:
-    """Trains and exports the model of `config`; returns where it is."""
-    graph = {"knowledge_graph": prepared.graph} if with_graph and prepared.graph else {}
+def train_matcher(config: PipelineConfig, data: MatcherData, folder: str, with_graph: bool) -> str:
+    """Train and export the model of `config`, and return its folder."""
+    graph = {"knowledge_graph": data.graph} if with_graph and data.graph else {}
     run_fn(
         SimpleNamespace(
-            train_files=[f"{prepared.transformed}/Split-train/*"],
-            eval_files=[f"{prepared.transformed}/Split-validation/*"],
-            transform_output=prepared.transform,
+            train_files=[f"{data.transformed}/Split-train/*"],
+            eval_files=[f"{data.transformed}/Split-validation/*"],
+            transform_output=data.transform,
             serving_model_dir=f"{folder}/model",
             model_run_dir=f"{folder}/logs",
             custom_config={
@@ -72,12 +79,13 @@ def trained(config: PipelineConfig, prepared: Prepared, folder: str, with_graph:
     return f"{folder}/model"
 
 
-def validation_of(folder: str) -> float:
+def read_validation(folder: str) -> float:
+    """Return the validation metric of the training in `folder`."""
     return float(json.loads(Path(f"{folder}/logs/training_summary.json").read_text())["validation"][JUDGED])
 
 
 def with_model(config: PipelineConfig, name: str, rate: float, seed: int, epochs: int) -> PipelineConfig:
-    """`config` with another model; its own model keeps the hyper-parameters that it has."""
+    """Return `config` with another model, rate, seed and epochs; its own model keeps its hyper-parameters."""
     model = config.model if name == config.model.name else registry.parse_hyperparameters(name, {})
     batch_size = config.training.batch_size
     if registry.spec(name).needs_graph:
@@ -89,15 +97,15 @@ def with_model(config: PipelineConfig, name: str, rate: float, seed: int, epochs
     return config.model_copy(update={"model": model, "training": training})
 
 
-class Trials:
-    """Trainings of one log.
+class MatcherTrials:
+    """Trainings of matchers on one log.
 
     Args:
-        config: the log, and all of a model's training but its rate, seed and epochs.
-        runs_folder: where results are kept; None: the configuration's.
-        measure: what is to be known of an exported model on test data, from its folder and the examples. Results that
-            are kept are told apart by its `__name__`.
-        console: where progress goes.
+        config: The log, and all of a model's training except its rate, seed and epochs.
+        runs_folder: Folder where results are kept; None for the configuration's.
+        measure: Evaluates an exported model on test data, given its folder and the examples. Kept results are
+            distinguished by its `__name__`.
+        console: Where progress is printed.
     """
 
     def __init__(
@@ -107,48 +115,50 @@ class Trials:
         measure: Callable[[PipelineConfig, str, str], dict[str, Any]],
         console: Console,
     ) -> None:
+        """Prepare the data and the folder of results."""
         self.config = config
-        self.prepared = Prepared.of(config, runs_folder)
+        self.data = MatcherData.prepare(config, runs_folder)
         self.measure = measure
         self.console = console
         folder = Path(Folders.local(config, runs_folder).root) / "quality"
         code = fingerprints.code_digest("transforms", "models", "pipeline")
-        self.kept = KeptResults(folder, code, self.prepared.transformed, str(self.prepared.graph))
+        self.results = KeptResults(folder, code, self.data.transformed, str(self.data.graph))
 
     def best_rate(self, name: str, rates: list[float], seed: int, epochs: int) -> float:
-        """The learning rate by which the model is best on validation data."""
+        """Return the learning rate with the best validation metric."""
         if len(rates) == 1:
             return rates[0]
-        found = [self._once(name, rate, seed, epochs, tested=False)["validation"] for rate in rates]
-        tried = ", ".join(f"{value:.4f}" for value in found)
+        values = [self._once(name, rate, seed, epochs, tested=False)["validation"] for rate in rates]
+        tried = ", ".join(f"{value:.4f}" for value in values)
         self.console.print(f"{name}: validation {JUDGED} {tried} at {rates}", highlight=False)
-        return rates[found.index(max(found))]
+        return rates[values.index(max(values))]
 
     def tested(self, name: str, rate: float, seed: int) -> dict[str, Any]:
-        """A training, and what `measure` says of it."""
-        found = self._once(name, rate, seed, self.config.training.epochs, tested=True)
+        """Return the figures of a training and its evaluation by `measure`."""
+        result = self._once(name, rate, seed, self.config.training.epochs, tested=True)
         self.console.print(
-            f"{name} seed {seed} at {rate:g}: validation {JUDGED} {found['validation']:.4f}, {found['seconds']:.0f} s",
+            f"{name} seed {seed} at {rate:g}: validation {JUDGED} {result['validation']:.4f}, "
+            f"{result['seconds']:.0f} s",
             highlight=False,
         )
-        return found
+        return result
 
     def _once(self, name: str, rate: float, seed: int, epochs: int, tested: bool) -> dict[str, Any]:
         model, with_graph = ("kgat", False) if name == WITHOUT_GRAPH else (name, True)
         config = with_model(self.config, model, rate, seed, epochs)
-        about = {
+        parameters = {
             "model": config.model.model_dump(),
             "training": config.training.model_dump(),
             "with_graph": with_graph,
             "tested": self.measure.__name__ if tested else None,
         }
-        return self.kept.once(name, about, lambda: self._trained(config, with_graph, tested))
+        return self.results.get_or_compute(name, parameters, lambda: self._train(config, with_graph, tested))
 
-    def _trained(self, config: PipelineConfig, with_graph: bool, tested: bool) -> dict[str, Any]:
+    def _train(self, config: PipelineConfig, with_graph: bool, tested: bool) -> dict[str, Any]:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            exported = trained(config, self.prepared, folder, with_graph)
-            result: dict[str, Any] = {"validation": validation_of(folder)}
+            exported = train_matcher(config, self.data, folder, with_graph)
+            result: dict[str, Any] = {"validation": read_validation(folder)}
             if tested:
-                result |= self.measure(config, exported, self.prepared.examples)
+                result |= self.measure(config, exported, self.data.examples)
         return result | {"seconds": time.monotonic() - began}

@@ -1,4 +1,4 @@
-"""How figures of several seeds are shown."""
+"""Display of figures over several seeds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import statistics
 
 
 def mean_and_spread(values: list[float]) -> str:
-    """The mean and the sample standard deviation, which is 0 for a single seed."""
+    """Return mean and sample standard deviation as text; the deviation of a single seed is 0."""
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{statistics.mean(values):.4f} ± {spread:.4f}"

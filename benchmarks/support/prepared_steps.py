@@ -1,4 +1,4 @@
-"""The steps of a configuration's pipeline up to what a benchmark of quality trains on."""
+"""Steps of a pipeline up to the data that a benchmark of quality trains on."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from interestflow.pipeline.dag.local_runner import StepResult, run
 from interestflow.pipeline.folders import Folders
 
 
-def steps_until(name: str, config: PipelineConfig, runs_folder: str | None) -> dict[str, StepResult]:
-    """The results of the step `name` and of those that it needs, which are made where they have changed."""
+def run_steps_until(name: str, config: PipelineConfig, runs_folder: str | None) -> dict[str, StepResult]:
+    """Run the step `name` and those that it needs, unless they are cached, and return their results."""
     folders = Folders.local(config, runs_folder)
     ensure_logs(config)
     with redirect_library_output(Path(folders.logs) / "prepare.log"):

@@ -1,6 +1,6 @@
-"""Programs that are timed against one another: each a process, which trains one window of steps when it is its turn.
+"""Programs that are compared with one another: each is a process that trains one window of steps in its turn.
 
-What else the machine does then meets all alike. Such a program answers as `timed_windows.answer_windows` does.
+Other load on the machine then affects all alike. Each program follows the protocol of `timed_windows.answer_windows`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Program:
-    """One of them, and what was measured of it, a figure a window.
+    """Program and its measurements, one for each window.
 
-    throughput: examples a second. processor: milliseconds of CPU time a step. memory: the most that the process ever
-    had resident, in MB of 2^20 bytes.
+    Attributes:
+        name: Name to show.
+        command: Command that starts it.
+        throughput: Examples per second.
+        processor: CPU time per step, in ms.
+        memory: Peak resident memory of the process, in MB of 2^20 bytes.
     """
 
     name: str
@@ -30,16 +34,19 @@ class Program:
     memory: float = 0.0
 
     def start(self) -> None:
+        """Start the process."""
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(self.command, cwd=ROOT, env=environment, text=True, **pipes)  # type: ignore[call-overload]
 
     def wait_until_ready(self) -> None:
+        """Wait until the program has trained its first window."""
         while (line := self.process.stdout.readline()) != "ready\n":
             if not line:
                 sys.exit(f"`{' '.join(self.command)}` ended before it was ready")
 
-    def window(self) -> None:
+    def measure_window(self) -> None:
+        """Train and measure one window."""
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         throughput, processor = self.process.stdout.readline().split()
@@ -47,6 +54,7 @@ class Program:
         self.processor.append(float(processor))
 
     def stop(self) -> None:
+        """Read the peak memory and end the process."""
         status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         (line,) = (line for line in status if line.startswith("VmHWM:"))
         self.memory = int(line.split()[1]) / 1024
@@ -55,13 +63,13 @@ class Program:
 
 
 def run_in_turns(programs: Sequence[Program], turns: int) -> None:
-    """Starts all programs, measures a window of each `turns` times, and ends them."""
+    """Start all programs, measure `turns` windows of each in turns, and end them."""
     for program in programs:
         program.start()
     for program in programs:
         program.wait_until_ready()
     for _ in range(turns):
         for program in programs:
-            program.window()
+            program.measure_window()
     for program in programs:
         program.stop()

@@ -1,4 +1,4 @@
-"""Raw examples with full histories, as ingestion writes them, for benchmarks of what comes after it."""
+"""Raw examples with full histories, as ingestion writes them, for benchmarks of the later steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ YEAR = 365 * 24 * 3600
 
 
 def configuration(attributes: list[dict[str, Any]], length: int) -> IngestionConfig:
-    """Of a log with the columns of a generated one."""
+    """Return the configuration of a log with the columns of a generated one."""
     table = {"format": "parquet"}
     events = table | {"path": "events.parquet", "user": "user", "item": "item", "timestamp": "timestamp"}
     return IngestionConfig.model_validate(
@@ -39,7 +39,7 @@ def configuration(attributes: list[dict[str, Any]], length: int) -> IngestionCon
 
 
 def write_split(config: IngestionConfig, folder: Path, count: int, files: int, seed: int) -> None:
-    """`count` examples into gzipped files, every history of full length; items by popularity (Zipf, exponent 1)."""
+    """Write `count` examples with full histories into gzipped files; items have Zipf frequencies with exponent 1."""
     folder.mkdir(parents=True)
     schema = schema_utils.schema_from_feature_spec(raw_feature_spec(config, with_labels=True))
     encoder = RecordBatchToExamplesEncoder(schema)
@@ -78,11 +78,11 @@ def _batch(config: IngestionConfig, random: np.random.Generator, shares: np.ndar
         feature_names.label("click"): random.integers(0, 2, size).astype(np.float32),
     }
     for attribute in config.features.attributes:
-        target, along = _attribute(attribute, random, item, past)
+        target, history = _attribute(attribute, random, item, past)
         if "target" in attribute.use:
             columns[attribute.name] = target
         if "history" in attribute.use:
-            columns[feature_names.history(attribute.name)] = along
+            columns[feature_names.history(attribute.name)] = history
     return pa.RecordBatch.from_pydict({name: _lists(values, size) for name, values in columns.items()})
 
 

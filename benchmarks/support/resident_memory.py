@@ -1,4 +1,4 @@
-"""What a process holds. The standard library alone, for any environment."""
+"""Resident memory of a process, with the standard library alone, for any environment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def resident_megabytes() -> float:
-    """What this process holds, at the moment."""
+    """Return the resident memory of this process, in MB of 2^20 bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20

@@ -1,4 +1,4 @@
-"""Batches made in memory, the same for every program that a benchmark compares. NumPy alone, for any environment."""
+"""Synthetic batches, equal for all programs that a benchmark compares; NumPy alone, for any environment."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def make_batches(
     seed: int = 17,
     negatives: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Full histories; every tensor is [batches, batch_size, ...], ids int64 from 1 with row 0 left to padding.
+    """Return batches with full histories: tensors `[batches, batch_size, ...]`, ids int64 from 1, since 0 is padding.
 
     Args:
-        items: number of items, of which each belongs to one of 1,000 categories.
-        batches: number of batches.
-        batch_size: examples of a batch.
-        history: behaviours of each example.
-        ids: `zipf`: the item of rank r is drawn with probability proportional to 1/r, as items of real logs
-            roughly are; `uniform`: all alike.
-        seed: of the random numbers.
-        negatives: beside each behaviour another item, which is another example's behaviour.
+        items: Number of items, each of which belongs to one of 1,000 categories.
+        batches: Number of batches.
+        batch_size: Examples in a batch.
+        history: Behaviours of each example.
+        ids: `zipf` draws the item of rank r with a probability proportional to 1/r, roughly as in real logs; `uniform`
+            draws all items with equal probability.
+        seed: Seed of the random numbers.
+        negatives: Whether to add a negative item for each behaviour, which is another example's behaviour.
     """
     random = np.random.default_rng(seed)
     if ids == "zipf":
@@ -40,14 +40,14 @@ def make_batches(
     else:
         raise ValueError(f"`ids` should be zipf or uniform, received {ids!r}")
     categories = drawn % CATEGORIES + 1
-    beside = {}
+    sampled = {}
     if negatives:
-        beside = {
+        sampled = {
             "history_negative_item": np.roll(drawn[..., 1:], 1, axis=1),
             "history_negative_category": np.roll(categories[..., 1:], 1, axis=1),
         }
     return {
-        **beside,
+        **sampled,
         "item": drawn[..., 0],
         "category": categories[..., 0],
         "history_item": drawn[..., 1:],

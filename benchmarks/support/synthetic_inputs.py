@@ -1,4 +1,4 @@
-"""What our models are told of the batches of `benchmarks/support/synthetic_batches.py`."""
+"""Inputs of our models for the batches of `benchmarks/support/synthetic_batches.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from interestflow.models.inputs import CategoricalInput, ModelInputs
 
 
 def synthetic_inputs(items: int, history: int = 50, users: bool = True, negatives: bool = False) -> ModelInputs:
-    """`items`, `history` and `negatives` as of `make_batches`; `users`: whether the user is an input too."""
+    """Return the inputs of batches that `make_batches` returns.
+
+    Args:
+        items: Number of items.
+        history: Behaviours of each example.
+        users: Whether the user is an input too.
+        negatives: Whether the batches have negatives.
+    """
     return ModelInputs(
         tasks=("click",),
         item_rows=items + 1,

@@ -1,4 +1,4 @@
-"""The windows that programs of the training benchmarks are timed by, for any environment."""
+"""Timed windows of training, by which a benchmark compares programs; usable in any environment."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 
 
 def answer_windows(train: Callable[[], Any], steps: int, batch_size: int) -> None:
-    """Trains for one window to warm up, prints `ready`, then trains one window for each line on standard input.
+    """Train for one window to warm up, print `ready`, then train one window for each line on standard input.
 
-    After every window it prints examples per second and milliseconds of CPU time a step.
+    Each window prints its examples per second and its CPU time per step in ms.
 
     Args:
-        train: trains for one window.
-        steps: of a window.
-        batch_size: examples of a step.
+        train: Trains for one window.
+        steps: Steps in a window.
+        batch_size: Examples in a step.
     """
 
     def window() -> str:
@@ -34,18 +34,18 @@ def answer_windows(train: Callable[[], Any], steps: int, batch_size: int) -> Non
 
 
 def serve_windows(model: Any, batches: Mapping[str, np.ndarray], labels: Any) -> None:
-    """`answer_windows` of a Keras model.
+    """Train a Keras model in windows, as `answer_windows` does.
 
     Args:
-        model: compiled, of either Keras.
-        batches: features by name, `[steps, batch size, ...]`; a window is all of them once.
-        labels: likewise, in the structure that the model takes.
+        model: Compiled model, of Keras 2 or 3.
+        batches: Features by name, `[steps, batch size, ...]`; a window is all of them once.
+        labels: Labels, likewise, in the structure that the model takes.
     """
     import tensorflow as tf
 
     steps, batch_size = next(iter(batches.values())).shape[:2]
     dataset = tf.data.Dataset.from_tensor_slices((dict(batches), labels)).repeat().prefetch(2)
     options = tf.data.Options()
-    options.autotune.enabled = False  # its tuner can keep a window from ending until it wakes, up to twice as late
+    options.autotune.enabled = False  # the tuner can delay the end of a window until it wakes, up to twice as late
     dataset = dataset.with_options(options)
     answer_windows(lambda: model.fit(dataset, steps_per_epoch=steps, verbose=0), steps, batch_size)

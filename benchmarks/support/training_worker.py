@@ -1,7 +1,7 @@
-"""Trains one of our rankers on synthetic batches; each line on standard input asks for one timed window.
+"""Train one of our rankers on synthetic batches, one timed window for each line on standard input.
 
-Run by `benchmarks/training.py`, which takes turns between this and its peer. Prints `ready` once it is warm, then for
-every line the examples per second of one window and its milliseconds of CPU time a step.
+Started by `benchmarks/training.py`, which takes turns between this and its peers. Prints `ready` after warming up, then
+for every line the examples per second of one window and its CPU time per step in ms.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from interestflow.models.training_config import OptimizerConfig
 
 
 def main() -> None:
+    """Train the model in windows, one for each line on standard input."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="din")
     parser.add_argument("--items", type=int, default=100_000)
@@ -41,7 +42,7 @@ def main() -> None:
         jit_compile=arguments.xla,
         steps_per_execution=arguments.steps_per_execution,
     )
-    model.optimizer.build(model.trainable_variables)  # as the pipeline does, so that slots lie on large pages
+    model.optimizer.build(model.trainable_variables)  # as the pipeline does, so that slots are on huge pages
     batches = make_batches(
         arguments.items, arguments.steps, arguments.batch_size, ids=arguments.ids, negatives=inputs.history_negatives
     )
