@@ -16,7 +16,6 @@ from interestflow.models.spec import ModelSpec
 from interestflow.models.training_config import EmbeddingConfig, TrainingConfig
 from interestflow.pipeline.config_errors import describe, repeated_keys
 from interestflow.pipeline.gate_config import DataValidationConfig, EvaluationConfig, GateConfig
-from interestflow.pipeline.metrics.names import RANKER_METRICS, RETRIEVAL_METRICS, STOPPING_METRICS
 from interestflow.pipeline.metrics.registry import FAMILIES, MetricFamily
 from interestflow.serving.config import ServingGateConfig
 from interestflow.serving.deployment.config import DeploymentConfig
@@ -111,7 +110,7 @@ class PipelineConfig(IngestionConfig):
     @model_validator(mode="after")
     def _has_metrics_of_its_family(self) -> PipelineConfig:
         family, others = ("matcher", "rankers") if self.is_matcher else ("ranker", "matchers")
-        known = RETRIEVAL_METRICS if self.is_matcher else RANKER_METRICS
+        known = self.metric_family.bounded
         gate = self.evaluation.gate
         bounds = {"at_least": gate.at_least, "at_most": gate.at_most, "champion_margin": gate.champion_margin or {}}
         for key, metrics in bounds.items():
@@ -121,7 +120,7 @@ class PipelineConfig(IngestionConfig):
                         f"`evaluation.gate.{key}.{metric}` is a metric of {others}, but {self.model.name} is a "
                         f"{family}, whose metrics are {', '.join(known)}"
                     )
-        allowed = STOPPING_METRICS[self.is_matcher]
+        allowed = self.metric_family.stopping
         for section, training in (("training", self.training), ("baseline_training", self.baseline_training)):
             stopping = None if training is None else training.early_stopping
             stopping_metric = None if stopping is None else stopping.metric

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from interestflow.pipeline.metrics.names import Metric
+from interestflow.pipeline.metrics.registry import Metric
 from interestflow.section import NonNegative, PositiveInt, Section
 
 Severity = Literal["error", "warning", "never"]

@@ -74,7 +74,7 @@ def _run(config: PipelineConfig, folders: Folders, log: Path, console: Console) 
         console.print(f"{MARKS[result.outcome]} {result.name:<18} {note}", highlight=False)
 
     try:
-        with progress.shown_on(console):
+        with progress.show_training_on(console):
             results = run(config, folders, show_start, show_end)
     except StepFailedError as error:
         console.print(f"[bold red]{error.step} failed:[/] {error.reason}", highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from interestflow.pipeline.evaluation.candidates import BATCH, Candidates, load_candidates, model_vectors
 from interestflow.pipeline.evaluation.positives import no_positives, read_examples, read_positives
 from interestflow.pipeline.evaluation.ranked_queries import Pairs, RankedQueries
-from interestflow.pipeline.evaluation.seen_items import Histories, SeenItems
+from interestflow.pipeline.evaluation.seen_items import QueryHistories, SeenItems
 from interestflow.pipeline.evaluation.slices import Slice
 from interestflow.pipeline.metrics.registry import CUTOFFS
 from interestflow.pipeline.metrics.retrieval import ranks_of_targets, top_lists
@@ -81,7 +81,7 @@ class QueryRanker:
         interactions = self._interactions(earlier, test, candidates)
         tested = interactions.filter(pl.col("row") >= 0)
         examples = read_examples(test, tested.get_column("row").to_numpy())
-        histories = Histories.parse(examples)
+        histories = QueryHistories.parse(examples)
         targets = tested.get_column("item").to_numpy()
         in_history = np.zeros(len(examples), bool)
         in_history[histories.rows[histories.items == targets[histories.rows]]] = True

@@ -16,7 +16,7 @@ TIME_BITS = 40
 
 
 @dataclass(frozen=True)
-class Histories:
+class QueryHistories:
     """Histories of several examples, flattened.
 
     Attributes:
@@ -28,19 +28,19 @@ class Histories:
     items: np.ndarray
 
     @classmethod
-    def parse(cls, examples: np.ndarray) -> Histories:
+    def parse(cls, examples: np.ndarray) -> QueryHistories:
         """Return the histories of serialized examples."""
         spec = {feature_names.HISTORY_ITEM: tf.io.VarLenFeature(tf.string)}
         serialized = tf.constant(examples, tf.string, shape=[len(examples)])
         history = tf.io.parse_example(serialized, spec)[feature_names.HISTORY_ITEM]
         return cls(history.indices.numpy()[:, 0], history.values.numpy().astype(object))
 
-    def select(self, kept: np.ndarray, count: int) -> Histories:
+    def select(self, kept: np.ndarray, count: int) -> QueryHistories:
         """Return the histories of the `kept` rows of `count` examples, renumbered from 0."""
         new_rows = np.full(count, -1, np.int64)
         new_rows[kept] = np.arange(len(kept))
         rows = new_rows[self.rows]
-        return Histories(rows[rows >= 0], self.items[rows >= 0])
+        return QueryHistories(rows[rows >= 0], self.items[rows >= 0])
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class SeenItems:
 
     @classmethod
     def build(
-        cls, interactions: pl.DataFrame, queries: pl.DataFrame, histories: Histories, candidates: Candidates
+        cls, interactions: pl.DataFrame, queries: pl.DataFrame, histories: QueryHistories, candidates: Candidates
     ) -> SeenItems:
         """Return the seen items of `queries`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +96,7 @@ class Slice:
 
 def slices_of(config: PipelineConfig) -> tuple[Slice, ...]:
     """Return the slices that `evaluation.slices` names."""
-    attributes: Mapping[str, Any] = {attribute.name: attribute for attribute in config.features.target_attributes()}
+    attributes = {attribute.name: attribute for attribute in config.features.target_attributes()}
     slices = []
     for name in config.evaluation.slices:
         if name in INGESTION_SLICES:

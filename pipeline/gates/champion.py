@@ -1,4 +1,4 @@
-"""The champion: the newest pushed model that something else made than what makes the candidate."""
+"""The champion: the newest pushed model that comes from something else than the candidate does."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
 from interestflow.serving.provenance import PROVENANCE
 
 UNSEEN = "unseen"
-"""The state of a folder that cannot be listed from here."""
+"""State of a folder that cannot be listed from this machine."""
 
 
 class ChampionError(Exception):
-    """A folder of pushed models that cannot be read."""
+    """A folder of pushed models cannot be read."""
 
 
 class Champion(JsonArtifact):
-    """A pushed model; all None where there is none."""
+    """Pushed model that a candidate is compared with; all attributes are None where there is none.
+
+    Attributes:
+        folder: Folder of the exported model.
+        version: Version that it was pushed as.
+        fingerprint: Fingerprint of all that it comes from.
+    """
 
     FILE = "champion.json"
 
@@ -29,19 +35,19 @@ class Champion(JsonArtifact):
 
 
 def pushed_models(serving_folder: str) -> list[Champion]:
-    """All models in `serving_folder/VERSION`, newest first.
+    """Return all models in `serving_folder/VERSION`, newest first.
 
-    A version without `saved_model.pb`, which Pusher copies last, is only half there and left out, as is one that does
-    not say what it was made of: the pipeline did not export it.
+    A version without `saved_model.pb`, which Pusher copies last, is incomplete and left out, as is one without
+    provenance, which the pipeline did not export.
 
     Raises:
-        ChampionError: where the folder cannot be listed. That it is not there yet means that nothing was pushed.
+        ChampionError: If the folder cannot be listed. A folder that does not exist means that nothing was pushed yet.
     """
     try:
         names = tf.io.gfile.listdir(serving_folder) if tf.io.gfile.exists(serving_folder) else []
     except tf.errors.OpError as error:
         raise ChampionError(f"the folder of pushed models {serving_folder} cannot be read: {error.message}") from None
-    found = []
+    models = []
     versions = [name for name in (name.rstrip("/") for name in names) if name.isdecimal()]
     for version in sorted(versions, key=int, reverse=True):
         folder = posixpath.join(serving_folder, version)
@@ -53,26 +59,30 @@ def pushed_models(serving_folder: str) -> list[Champion]:
                 fingerprint = json.load(file)["fingerprint"]
             except (ValueError, KeyError, TypeError):
                 continue
-        found.append(Champion(folder=folder, version=int(version), fingerprint=fingerprint))
-    return found
+        models.append(Champion(folder=folder, version=int(version), fingerprint=fingerprint))
+    return models
 
 
 def find_champion(serving_folder: str, exclude_fingerprint: str) -> Champion:
-    """The newest model in `serving_folder` that is not of `exclude_fingerprint`.
+    """Return the newest model in `serving_folder` with another fingerprint than `exclude_fingerprint`.
 
-    A candidate that was pushed before is not compared with itself.
+    A candidate that was pushed before is therefore not compared with itself.
 
     Raises:
-        ChampionError: where the folder cannot be read.
+        ChampionError: If the folder cannot be read.
     """
     models = (model for model in pushed_models(serving_folder) if model.fingerprint != exclude_fingerprint)
     return next(models, Champion())
 
 
 def champion_state(serving_folder: str, exclude_fingerprint: str) -> str:
-    """Which champion `find_champion` would find, in a word: as long as it stays the same, so does the champion."""
+    """Return a text that changes whenever `find_champion` would return another champion."""
     try:
         champion = find_champion(serving_folder, exclude_fingerprint)
-    except (ChampionError, tf.errors.OpError, OSError):  # a bucket, seen from the machine that compiles
+    except (
+        ChampionError,
+        tf.errors.OpError,
+        OSError,
+    ):  # a bucket that the machine that compiles the pipeline cannot list
         return UNSEEN
     return f"{champion.version} {champion.fingerprint}" if champion.folder else "none"

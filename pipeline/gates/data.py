@@ -1,4 +1,4 @@
-"""Whether anomalies of the data stop the run; TFX's ExampleValidator writes them down but never stops anything."""
+"""Gate on data anomalies. TFX's ExampleValidator writes anomalies down, but never stops a run."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from interestflow.pipeline.gate_config import Severity
 
 ANOMALIES_FILE = "SchemaDiff.pb"
-"""What ExampleValidator names its file in every split's folder."""
-RANKS = {"UNKNOWN": 0, "WARNING": 1, "ERROR": 2}
+"""Name of ExampleValidator's file in the folder of every split."""
+SEVERITIES = {"UNKNOWN": 0, "WARNING": 1, "ERROR": 2}
+"""Severities in ascending order."""
 
 
 class DataGateError(Exception):
-    """Data that a run should not go on with; the message has one line an anomaly."""
+    """Data with which a run should not continue; the message has one line for each anomaly."""
 
 
 def check_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies], fail_on: Severity) -> None:
-    """Lets pass or refuses.
+    """Raise an error for anomalies that should stop the run.
 
     Args:
-        anomalies: by split.
+        anomalies: Anomalies by split.
         fail_on: the severity from which on an anomaly stops the run.
 
     Raises:
-        DataGateError: naming split, feature, severity and reason of every anomaly of that severity or above, and a
-            split without any data.
+        DataGateError: If there are such anomalies, naming split, feature, severity and reason of each, and any split
+            without data.
     """
     if fail_on == "never":
         return
     lines = [
         f"{split}: {line}"
-        for split, found in anomalies.items()
-        for rank, line in _described(found)
-        if rank >= RANKS[fail_on.upper()]
+        for split, split_anomalies in anomalies.items()
+        for severity, line in _describe(split_anomalies)
+        if severity >= SEVERITIES[fail_on.upper()]
     ]
     if lines:
         raise DataGateError("\n".join(["the data are not as the schema expects:", *lines]))
 
 
-def _described(found: anomalies_pb2.Anomalies) -> list[tuple[int, str]]:
-    """Severity and description of every anomaly of a split, by feature."""
-    described = [(RANKS["ERROR"], "there are no examples (error)")] if found.data_missing else []
-    named = [(f"feature `{name}`", info) for name, info in sorted(found.anomaly_info.items())]
-    if found.HasField("dataset_anomaly_info"):
-        named.append(("the examples as a whole", found.dataset_anomaly_info))
+def _describe(anomalies: anomalies_pb2.Anomalies) -> list[tuple[int, str]]:
+    """Return severity and description of every anomaly of a split, by feature."""
+    lines = [(SEVERITIES["ERROR"], "there are no examples (error)")] if anomalies.data_missing else []
+    named = [(f"feature `{name}`", info) for name, info in sorted(anomalies.anomaly_info.items())]
+    if anomalies.HasField("dataset_anomaly_info"):
+        named.append(("the examples as a whole", anomalies.dataset_anomaly_info))
     for what, info in named:
         severity = anomalies_pb2.AnomalyInfo.Severity.Name(info.severity)
         reasons = [f"{reason.short_description}: {reason.description}".strip(": ") for reason in info.reason]
         text = "; ".join(reasons) or info.description
-        described.append((RANKS[severity], f"{what} ({severity.lower()}): {text}"))
-    return described
+        lines.append((SEVERITIES[severity], f"{what} ({severity.lower()}): {text}"))
+    return lines

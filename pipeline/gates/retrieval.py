@@ -1,4 +1,4 @@
-"""What a served matcher retrieves, held against an exact search over its own vectors, and how long it takes."""
+"""Check of a served matcher: what it retrieves, compared with an exact search over its vectors, and its latency."""
 
 from __future__ import annotations
 
@@ -18,61 +18,68 @@ from interestflow.serving.export.item_embeddings import PARQUET
 from interestflow.serving.raw_inputs import RawInput
 from interestflow.serving.scorer import Scorer
 
-ASKED = 20
-"""Users whose items are compared."""
+COMPARED_USERS = 20
+"""Users whose retrieved items are compared."""
 
 
 def retrieval_problems(client: Client, scorer: Scorer, rows: Sequence[Row], config: ServingGateConfig) -> Iterator[str]:
-    """A reason where what is retrieved is not the best of all items.
+    """Yield a reason if the retrieved items are not the best of all items.
 
-    What is expected is computed from the user's interests, by `encode_user` of the model as it is loaded here, and the
-    vectors of the Parquet file beside it.
+    The expected items are computed from the user's interests, by `encode_user` of the model loaded in this process, and
+    from the vectors of the Parquet file beside it.
 
     Args:
-        client: of the server.
-        scorer: the model in this process.
-        rows: of the test split.
-        config: how many items to ask for, and by how much a score may differ, relative to its size.
+        client: Client of the server.
+        scorer: The model in this process.
+        rows: Rows of the test split.
+        config: How many items to request, and by how much a score may differ, relative to its size.
     """
     with tf.io.gfile.GFile(f"{scorer.model.folder}/{PARQUET}", "rb") as file:
         table = pq.read_table(io.BytesIO(file.read()))
     ids = np.array(table["item"].to_pylist(), object)
     vectors = np.stack(table["vector"].to_numpy())
-    place = {item: number for number, item in enumerate(ids)}
-    for number in range(0, len(rows), max(1, len(rows) // ASKED)):
-        user = split_row(rows[number], scorer.inputs)[0]
+    column = {item: position for position, item in enumerate(ids)}
+    for row_index in range(0, len(rows), max(1, len(rows) // COMPARED_USERS)):
+        user = split_row(rows[row_index], scorer.inputs)[0]
         scores = (scorer.encode_user([user])[0] @ vectors.T).max(axis=0)
         seen = {item.decode() if isinstance(item, bytes) else item for item in user.get("history_item", ())}
-        scores[[place[item] for item in seen if item in place]] = -np.inf
-        found = client.retrieve(user, config.candidates)
+        scores[[column[item] for item in seen if item in column]] = -np.inf
+        response = client.retrieve(user, config.candidates)
         expected = np.sort(scores[scores > -np.inf])[::-1][: config.candidates]
-        own = np.array([scores[place[item]] for item in found.items])
-        if len(set(found.items)) != len(found.items) or len(found.items) != len(expected):
+        exact = np.array([scores[column[item]] for item in response.items])
+        if len(set(response.items)) != len(response.items) or len(response.items) != len(expected):
             yield (
-                f"`retrieve` should give {len(expected)} different items for example {number}, "
-                f"received {len(set(found.items))} in {len(found.items)}"
+                f"`retrieve` should give {len(expected)} different items for example {row_index}, "
+                f"received {len(set(response.items))} in {len(response.items)}"
             )
             return
-        # Both must agree: each item has its own score, and no item is left out that has a better one.
-        for wanted in (own, expected):
-            difference = np.max(np.abs(found.scores - wanted) / np.maximum(np.abs(wanted), 1.0), initial=0.0)
+        # Both must hold: each item has its exact score, and no item with a better score is missing.
+        for wanted in (exact, expected):
+            difference = np.max(np.abs(response.scores - wanted) / np.maximum(np.abs(wanted), 1.0), initial=0.0)
             if not difference <= config.tolerance:
                 yield (
-                    f"`retrieve` should give the best items of example {number} as an exact search does, within "
+                    f"`retrieve` should give the best items of example {row_index} as an exact search does, within "
                     f"{config.tolerance:g}; a score differs by {difference:.3g}"
                 )
                 return
 
 
-def retrieval_milliseconds(
+def retrieval_latencies(
     client: Client, rows: Sequence[Row], inputs: Sequence[RawInput], config: ServingGateConfig
 ) -> np.ndarray:
-    """Of each request to retrieve items for one user."""
+    """Return the latency of each request to retrieve items for one user, in ms.
+
+    Args:
+        client: Client of the server.
+        rows: Rows whose users are asked for in turn.
+        inputs: Raw inputs of the model.
+        config: How many requests to time, and how many items each asks for.
+    """
     users = [split_row(row, inputs)[0] for row in rows]
     client.retrieve(users[0], config.candidates)
-    taken = []
-    for number in range(config.requests):
+    latencies = []
+    for request in range(config.requests):
         began = time.perf_counter()
-        client.retrieve(users[number % len(users)], config.candidates)
-        taken.append((time.perf_counter() - began) * 1e3)
-    return np.array(taken)
+        client.retrieve(users[request % len(users)], config.candidates)
+        latencies.append((time.perf_counter() - began) * 1e3)
+    return np.array(latencies)

@@ -1,4 +1,4 @@
-"""Whether a model can be served: loaded by a server, asked over gRPC, compared with what it says offline, and timed."""
+"""Gate on serving: the model is loaded by a server, queried over gRPC, compared with its offline scores and timed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
-from interestflow.pipeline.gates.retrieval import retrieval_milliseconds, retrieval_problems
+from interestflow.pipeline.gates.retrieval import retrieval_latencies, retrieval_problems
 from interestflow.serving.client import Client, ClientError
 from interestflow.serving.client.rows import Row
 from interestflow.serving.config import ServingGateConfig
@@ -29,18 +29,27 @@ from interestflow.serving.warm_up import warm_up_requests, write_warm_up
 
 NAME = "candidate"
 BATCH = 64
-"""Examples asked about at once."""
+"""Examples in one request."""
 POLL_SECONDS = 0.25
-SHARES = (50, 99)
-"""Percentiles of the time that a request takes, in percent."""
+PERCENTILES = (50, 99)
+"""Percentiles of the latency of a request."""
 
 
 class ServingVerdict(JsonArtifact):
-    """`reasons` against serving the model, none where it is blessed.
+    """Verdict of the serving gate.
 
-    examples: asked about. largest_difference: of a probability over gRPC from the offline one.
-    p50_milliseconds, p99_milliseconds: of `rank` with `candidates`, or of `retrieve` for as many items, one request at
-    a time; None for models without. asked: which of both.
+    Attributes:
+        is_blessed: Whether the model may be served.
+        reasons: Reasons against serving the model; empty where it is blessed.
+        server: What served the model.
+        examples: Examples that were compared.
+        largest_difference: Largest difference between a score over gRPC and the offline one.
+        candidates: Candidates, or retrieved items, of a timed request.
+        asked: What a timed request asks for, in words: "candidates ranked" or "items retrieved".
+        p50_milliseconds: Median latency of such a request, one at a time; None for models with neither signature.
+        p99_milliseconds: 99th percentile of the latency.
+        megabytes: Size of the exported model, in MB of 2^20 bytes.
+        warm_up_requests: Number of warm-up requests written beside the model.
     """
 
     FILE = "serving.json"
@@ -59,25 +68,25 @@ class ServingVerdict(JsonArtifact):
 
 
 def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence[str], output: str) -> ServingVerdict:
-    """Serve the model in `model` and ask it what an application would.
+    """Serve the model in `model` and query it as an application would.
 
-    The model is copied into `output` with warm-up requests beside it: what is pushed is what was served.
+    The model is copied into `output` with warm-up requests beside it, so that what is pushed is what was served.
 
     Args:
-        config: what is asked and what is allowed.
-        model: folder of the exported model.
+        config: What is requested and which limits apply.
+        model: Folder of the exported model.
         test_files: TFRecord files of raw examples.
-        output: a folder, made where it is not there; of the copy.
+        output: Folder of the copy; created if it does not exist.
 
     Returns:
-        The verdict; whatever the server does wrong is a reason in it, not an error.
+        The verdict; a failure of the server is a reason in it, not an error.
     """
     copy_folder(model, output)
-    figures: dict[str, Any] = {"megabytes": _bytes_of(output) / 2**20}
+    figures: dict[str, Any] = {"megabytes": _folder_size(output) / 2**20}
     reasons = list(_too_large(config, figures["megabytes"]))
     try:
         scorer = Scorer(output)
-        expected = Expected.of(scorer, _examples(test_files, config.examples))
+        expected = OfflineScores.compute(scorer, _examples(test_files, config.examples))
         requests = warm_up_requests(NAME, scorer.metadata, scorer.inputs, expected.rows)
         figures |= {"examples": len(expected.examples), "warm_up_requests": write_warm_up(output, requests)}
         with _served(config, output) as (client, server):
@@ -87,14 +96,16 @@ def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence
             milliseconds: np.ndarray | None = None
             if "rank" in scorer.metadata.signatures:
                 task = f"ranking {config.candidates} candidates"
-                reasons += _rank_differs(client, expected, scorer.inputs, config.tolerance)
-                milliseconds = _timed_rank(client, expected.rows, scorer.inputs, config)
+                reasons += _rank_problems(client, expected, scorer.inputs, config.tolerance)
+                milliseconds = _rank_latencies(client, expected.rows, scorer.inputs, config)
             elif "retrieve" in scorer.metadata.signatures:
                 task, figures["asked"] = f"retrieving {config.candidates} items", "items retrieved"
                 reasons += retrieval_problems(client, scorer, expected.rows, config)
-                milliseconds = retrieval_milliseconds(client, expected.rows, scorer.inputs, config)
+                milliseconds = retrieval_latencies(client, expected.rows, scorer.inputs, config)
             if milliseconds is not None:
-                percentiles = {f"p{share}_milliseconds": float(np.percentile(milliseconds, share)) for share in SHARES}
+                percentiles = {
+                    f"p{share}_milliseconds": float(np.percentile(milliseconds, share)) for share in PERCENTILES
+                }
                 figures |= {"candidates": config.candidates, **percentiles}
                 reasons += _too_slow(config, percentiles, task)
     except (ScoringError, ClientError) as error:
@@ -105,13 +116,13 @@ def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What the model answers in this process.
+class OfflineScores:
+    """Outputs of the model in this process.
 
     Attributes:
-        examples: serialized, of the test split.
-        rows: the same as rows.
-        outputs: floating-point outputs of `serving_default` for the examples, by name.
+        examples: Serialized examples of the test split.
+        rows: The same examples as rows.
+        outputs: Floating-point outputs of `serving_default` for the examples, by name.
     """
 
     examples: Sequence[bytes]
@@ -119,7 +130,8 @@ class Expected:
     outputs: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, scorer: Scorer, examples: Sequence[bytes]) -> Expected:
+    def compute(cls, scorer: Scorer, examples: Sequence[bytes]) -> OfflineScores:
+        """Return the outputs of `scorer` for `examples`."""
         outputs = scorer.model.run("serving_default", {"examples": np.array(examples, object)})
         return cls(
             examples,
@@ -129,12 +141,14 @@ class Expected:
 
 
 def _too_large(config: ServingGateConfig, megabytes: float) -> Iterator[str]:
+    """Yield a reason if the model exceeds its largest size."""
     if config.max_model_mb is not None and megabytes > config.max_model_mb:
         yield f"the model should have at most {config.max_model_mb:g} MB, it has {megabytes:,.1f} MB"
 
 
 def _too_different(config: ServingGateConfig, difference: float) -> Iterator[str]:
-    # Not "more than": a difference that is no number is no agreement either.
+    """Yield a reason if scores over gRPC differ from the offline ones."""
+    # `not <=` rather than `>`, because a NaN is no agreement either.
     if not difference <= config.tolerance:
         yield (
             f"answers over gRPC should be within {config.tolerance:g} of the offline ones, "
@@ -152,9 +166,9 @@ def _too_slow(config: ServingGateConfig, percentiles: Mapping[str, float], task:
 
 @contextlib.contextmanager
 def _served(config: ServingGateConfig, folder: str) -> Iterator[tuple[Client, str]]:
-    """The model on a server of its own, or on the one that the configuration names."""
+    """Serve the model on a server of its own, or on the one that the configuration names, and yield a client."""
     if config.address is not None:
-        version = _place(config, folder)
+        version = _publish(config, folder)
         with Client(config.address, config.model, version=version, timeout=config.timeout_seconds) as client:
             _wait_until_available(client, version, config.timeout_seconds)
             yield client, config.address
@@ -171,8 +185,8 @@ def _served(config: ServingGateConfig, folder: str) -> Iterator[tuple[Client, st
                 yield client, "this project's own server"
 
 
-def _place(config: ServingGateConfig, folder: str) -> int:
-    """Put the model where the server that is named looks for versions, as the newest of them."""
+def _publish(config: ServingGateConfig, folder: str) -> int:
+    """Copy the model to where the named server looks for versions, as the newest version, and return that version."""
     if config.base_path is None:
         raise ClientError("`serving.base_path` should be given with `serving.address`, received none")
     version = int(time.time())
@@ -181,6 +195,7 @@ def _place(config: ServingGateConfig, folder: str) -> int:
 
 
 def _wait_until_available(client: Client, version: int, seconds: float) -> None:
+    """Wait until the server serves `version`, for at most `seconds`."""
     end = time.monotonic() + seconds
     problem = "it does not know the version yet"
     while time.monotonic() < end:
@@ -195,15 +210,16 @@ def _wait_until_available(client: Client, version: int, seconds: float) -> None:
     raise ClientError(f"the server should serve version {version} within {seconds:g} s; {problem}")
 
 
-def _largest_difference(client: Client, expected: Expected) -> float:
+def _largest_difference(client: Client, expected: OfflineScores) -> float:
+    """Return the largest relative difference of an output over gRPC from the offline one; NaN if any is NaN."""
     largest = 0.0
     for start in range(0, len(expected.examples), BATCH):
         part = np.array(expected.examples[start : start + BATCH], object)
         answers = client.run("serving_default", {"examples": part}).arrays
         for name, values in expected.outputs.items():
             offline = values[start : start + BATCH]
-            # Of scores, which may be large, relative to their size; of a vector, to the largest of its numbers, since
-            # it is only ever multiplied as a whole.
+            # Scores may be large, so differences are relative to their size. A vector is only ever multiplied as a
+            # whole, so the differences of its components are relative to the largest of them.
             size = np.abs(offline).max(axis=-1, keepdims=True) if offline.ndim > 1 else np.abs(offline)
             differences = np.abs(answers[name] - offline) / np.maximum(size, 1.0)
             largest = max(largest, float(np.max(differences, initial=0.0)))
@@ -212,8 +228,10 @@ def _largest_difference(client: Client, expected: Expected) -> float:
     return largest
 
 
-def _rank_differs(client: Client, expected: Expected, inputs: Sequence[RawInput], tolerance: float) -> Iterator[str]:
-    """A reason where a candidate that is ranked does not score as its example does."""
+def _rank_problems(
+    client: Client, expected: OfflineScores, inputs: Sequence[RawInput], tolerance: float
+) -> Iterator[str]:
+    """Yield a reason if `rank` scores a candidate differently from `serving_default`."""
     count = len(expected.rows)
     for position in range(0, count, max(1, count // 20)):
         user, candidate = split_row(expected.rows[position], inputs)
@@ -229,35 +247,36 @@ def _rank_differs(client: Client, expected: Expected, inputs: Sequence[RawInput]
                 return
 
 
-def _timed_rank(
+def _rank_latencies(
     client: Client, rows: Sequence[Row], inputs: Sequence[RawInput], config: ServingGateConfig
 ) -> np.ndarray:
-    """Milliseconds of each request to rank candidates for one user."""
+    """Return the latency of each request to rank candidates for one user, in ms."""
     users = [split_row(row, inputs)[0] for row in rows]
     candidates = [row for row in (split_row(row, inputs)[1] for row in rows) if row.get("item")]
-    chosen = [candidates[number % len(candidates)] for number in range(config.candidates)]
-    client.rank(users[0], chosen)
-    taken = []
-    for number in range(config.requests):
+    request_candidates = [candidates[index % len(candidates)] for index in range(config.candidates)]
+    client.rank(users[0], request_candidates)
+    latencies = []
+    for request in range(config.requests):
         began = time.perf_counter()
-        client.rank(users[number % len(users)], chosen)
-        taken.append((time.perf_counter() - began) * 1e3)
-    return np.array(taken)
+        client.rank(users[request % len(users)], request_candidates)
+        latencies.append((time.perf_counter() - began) * 1e3)
+    return np.array(latencies)
 
 
 def _examples(files: Sequence[str], count: int) -> list[bytes]:
-    """The first examples of every file in turn, so that many users are among them."""
+    """Return `count` serialized examples, the first of every file, so that they have many users."""
     share = -(-count // max(1, len(files)))
-    found: list[bytes] = []
+    examples: list[bytes] = []
     for file in files:
         compression = "GZIP" if file.endswith(".gz") else ""
-        found += list(tf.data.TFRecordDataset(file, compression).take(share).as_numpy_iterator())
-    return found[:count]
+        examples += list(tf.data.TFRecordDataset(file, compression).take(share).as_numpy_iterator())
+    return examples[:count]
 
 
-def _bytes_of(folder: str) -> int:
+def _folder_size(folder: str) -> int:
+    """Return the size of all files below `folder`, in bytes."""
     return sum(
-        tf.io.gfile.stat(f"{below.rstrip('/')}/{file}").length
-        for below, _, files in tf.io.gfile.walk(folder)
+        tf.io.gfile.stat(f"{parent.rstrip('/')}/{file}").length
+        for parent, _, files in tf.io.gfile.walk(folder)
         for file in files
     )

@@ -10,6 +10,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from numpy.typing import ArrayLike
 from tensorflow_model_analysis.metrics import metric_types
 
 USER_IDS = 2**62
@@ -55,7 +56,7 @@ class ScoredExamples:
         )
 
 
-def user_ids(users: Any) -> np.ndarray:
+def user_ids(users: ArrayLike) -> np.ndarray:
     """Return a fingerprint of each user's text id, int64 `[N]`.
 
     Any two users share a fingerprint with a probability of about users²/2^63.
@@ -122,5 +123,5 @@ class ScoredExamplesCombiner(beam.CombineFn):
         return {self._key: ScoredExamples.concatenate(accumulator)}
 
 
-def _flat(values: Any, dtype: type[np.generic]) -> np.ndarray:
+def _flat(values: ArrayLike, dtype: type[np.generic]) -> np.ndarray:
     return np.asarray(values, dtype).reshape(-1)

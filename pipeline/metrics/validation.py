@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from interestflow.pipeline.metrics.ranking import log_loss_from_logits
 from interestflow.pipeline.metrics.retrieval import gains, hits
@@ -15,7 +15,7 @@ CUTOFFS = (10, 50)
 """List lengths at which matchers are validated; the evaluation of the test split has more."""
 
 
-def ranking_metrics(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+def ranking_metrics(outputs: Mapping[str, Mapping[str, ArrayLike]]) -> dict[str, float]:
     """Return `auc` and `log_loss` of a ranker.
 
     Args:

@@ -1,4 +1,4 @@
-"""Training saves itself here, so that it can go on where it was killed."""
+"""Backups of a training, from which it resumes where it was killed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 LATEST, BEST = "latest", "best"
@@ -15,10 +16,14 @@ LATEST, BEST = "latest", "best"
 
 @dataclass
 class TrainingState:
-    """Where a training stands.
+    """Progress of a training.
 
-    `epoch` is the one to go on with, from 0, of which `step` steps are done. `history` has one entry a finished
-    epoch. `best_epoch` and `best_value` belong to the measure of early stopping.
+    Attributes:
+        epoch: Epoch to continue with, counted from 0.
+        step: Steps of that epoch that are done.
+        best_epoch: Epoch with the best value of the metric of early stopping; None before the first.
+        best_value: That value.
+        history: One entry with loss and validation for each finished epoch.
     """
 
     epoch: int = 0
@@ -29,24 +34,25 @@ class TrainingState:
 
 
 class Backup:
-    """The latest state of a training and its best weights, in a folder that a second attempt finds again.
+    """Latest state of a training and its best weights, in a folder that a second attempt resumes from.
 
-    Everything that decides how training goes on is kept: weights, optimizer, random seeds, metrics, `TrainingState`.
-    Both are TensorFlow checkpoints, so that the folder may be on any file system that TensorFlow writes to; state and
-    weights are one checkpoint, so that a kill while saving leaves the one before whole.
+    Everything that decides how training continues is saved: weights, optimizer, random seeds, metrics and
+    `TrainingState`. Both are TensorFlow checkpoints, so that the folder may be on any file system that TensorFlow
+    writes to. State and weights are one checkpoint, so that a kill while saving leaves the previous one whole.
 
     Args:
-        folder: nothing else may be kept in it.
-        key: what is being trained; a backup under another key is discarded, not continued.
-        model: built, with its optimizer built.
+        folder: Folder of the backup alone.
+        key: Key of what is being trained; a backup with another key is discarded, not resumed.
+        model: The model, built, with its optimizer built.
     """
 
     def __init__(self, folder: str, key: str, model: keras.Model) -> None:
+        """Prepare the checkpoints; nothing is read or written yet."""
         self.folder = folder
         self.key = key
         self._model = model
         optimizer = [variable.value for variable in model.optimizer.variables]
-        # The text is kept as a variable, because only variables are in a checkpoint.
+        # The text is a variable, because a checkpoint holds variables only.
         self._text = tf.Variable("", dtype=tf.string, trainable=False)
         self._latest = tf.train.Checkpoint(
             text=self._text,
@@ -58,13 +64,16 @@ class Backup:
         self._best = tf.train.Checkpoint(weights=[variable.value for variable in model.weights])
 
     def restore(self) -> TrainingState | None:
-        """Puts the latest saved state back; None where there is none that can be continued."""
+        """Restore the latest saved state into the model and return it; None if there is none to resume from.
+
+        A backup of another training, or one that cannot be read, is discarded with a warning.
+        """
         path = self._manager.latest_checkpoint
         if path is None:
             return None
-        # An error half way leaves some variables restored, and training should then begin as if there were no backup.
+        # An error half way leaves some variables restored; training should then begin as if there were no backup.
         variables = tf.nest.flatten([self._latest.model, self._latest.metrics, self._latest.optimizer])
-        before = [variable.numpy() for variable in variables]
+        initial = [variable.numpy() for variable in variables]
         try:
             saved = tf.train.load_checkpoint(path).get_tensor("text/.ATTRIBUTES/VARIABLE_VALUE")
             content = json.loads(saved.decode())
@@ -74,7 +83,7 @@ class Backup:
                 return None
             self._latest.restore(path).assert_existing_objects_matched()
         except (tf.errors.OpError, ValueError, AssertionError, LookupError, RuntimeError) as error:
-            for variable, value in zip(variables, before, strict=True):
+            for variable, value in zip(variables, initial, strict=True):
                 variable.assign(value)
             logging.warning("the backup in %s cannot be read and is discarded: %s", self.folder, error)
             discard(self.folder)
@@ -82,6 +91,7 @@ class Backup:
         return TrainingState(**content["state"])
 
     def save(self, state: TrainingState) -> None:
+        """Save the model, its optimizer and `state`, and remove weights that are no longer the best."""
         self._text.assign(json.dumps({"key": self.key, "state": asdict(state)}))
         self._manager.save()
         for name in self._best_files():
@@ -89,10 +99,11 @@ class Backup:
                 tf.io.gfile.remove(tf.io.gfile.join(self.folder, name))
 
     def save_best(self, epoch: int) -> None:
-        """Keeps the weights of `epoch`; those before are kept too until a `save` says that these are the best."""
+        """Save the weights of `epoch`; earlier ones stay until `save` records that these are the best."""
         self._best.write(tf.io.gfile.join(self.folder, _best_name(epoch)))
 
     def restore_best(self, epoch: int) -> None:
+        """Restore the weights that `save_best` saved for `epoch` into the model."""
         self._best.read(tf.io.gfile.join(self.folder, _best_name(epoch))).assert_existing_objects_matched()
 
     def _best_files(self) -> list[str]:
@@ -100,7 +111,7 @@ class Backup:
 
 
 def discard(folder: str) -> None:
-    """Removes a backup that is no longer needed, where there is one."""
+    """Remove the backup in `folder`, if there is one."""
     if tf.io.gfile.exists(folder):
         tf.io.gfile.rmtree(folder)
 
@@ -110,19 +121,20 @@ def _best_name(epoch: int) -> str:
 
 
 class BackupEverySteps(keras.callbacks.Callback):
-    """Saves `state` every `steps` steps of an epoch that began at `state.step`.
+    """Callback that saves `state` every `steps` steps of an epoch that begins at `state.step`.
 
     Args:
-        backup: where to.
-        state: brought up to date with each save.
-        steps: between two saves; with several steps per execution, the next end of an execution.
-        steps_per_epoch: the epoch's last step is left to whoever ends the epoch.
-        metrics: values of the model's metrics to begin the epoch with, where it was interrupted.
+        backup: Where to save.
+        state: Progress of the training; updated with each save.
+        steps: Steps between two saves; with several steps per execution, the next end of an execution.
+        steps_per_epoch: Steps of an epoch; the last step is left to the caller, who finishes the epoch.
+        metrics: Values of the model's metrics to begin the epoch with, where it was interrupted.
     """
 
     def __init__(
-        self, backup: Backup, state: TrainingState, steps: int, steps_per_epoch: int, metrics: list[Any] | None
+        self, backup: Backup, state: TrainingState, steps: int, steps_per_epoch: int, metrics: list[np.ndarray] | None
     ) -> None:
+        """Store what to save and when."""
         super().__init__()
         self._backup = backup
         self._state = state
@@ -132,10 +144,12 @@ class BackupEverySteps(keras.callbacks.Callback):
         self._first = state.step
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Restore the metrics of an interrupted epoch."""
         for variable, value in zip(self.model.metrics_variables, self._metrics or [], strict=False):
-            variable.assign(value)  # `fit` has just reset them
+            variable.assign(value)  # `fit` reset them just before
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save if enough steps have passed since the last save."""
         done = self._first + batch + 1
         if done - self._state.step >= self._steps and done < self._steps_per_epoch:
             self._state.step = done

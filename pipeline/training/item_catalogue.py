@@ -1,4 +1,4 @@
-"""The items that a matcher retrieves from, as the transform has encoded them."""
+"""Items that a matcher retrieves from, as the transform encoded them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ import tensorflow as tf
 
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
-from interestflow.pipeline.training.data import TrainingDataError, matching_files, records_of
+from interestflow.pipeline.training.records import PARSING_BATCH, TrainingDataError, matching_files, read_records
 from interestflow.transforms.feature_names import ITEM, ITEM_TEXT
 from interestflow.transforms.splits import ITEMS_SPLIT
-
-COUNTING_BATCH = 4096
 
 
 @dataclass(frozen=True)
 class CatalogueItems:
-    """All N items, ordered by their numbers, those that share one by their ids.
+    """All N items, ordered by their encoded id, and those that share one by their text.
 
-    ids: as in the logs, UTF-8, object array `[N]`.
-    tensors: `ModelInputs.candidate_tensors` by name, `[N, ...]`.
+    Attributes:
+        ids: Ids as in the logs, UTF-8, object array `[N]`.
+        tensors: `ModelInputs.candidate_tensors` by name, `[N, ...]`.
     """
 
     ids: np.ndarray
@@ -31,14 +30,14 @@ class CatalogueItems:
 
     @classmethod
     def read(cls, train_patterns: Sequence[str], inputs: ModelInputs) -> CatalogueItems:
-        """Reads the split of items that stands beside the training split.
+        """Read the split of items from beside the training split.
 
         Args:
-            train_patterns: of the files of the training split, such as `.../Split-train/*`.
-            inputs: what models are given.
+            train_patterns: Patterns of the files of the training split, such as `.../Split-train/*`.
+            inputs: Inputs of the model.
 
         Raises:
-            TrainingDataError: where there is no such split, or no item in it.
+            TrainingDataError: If there is no such split, or no item in it.
         """
         patterns = [
             posixpath.join(posixpath.dirname(posixpath.dirname(pattern)), f"Split-{ITEMS_SPLIT}", "*")
@@ -49,7 +48,7 @@ class CatalogueItems:
         spec[ITEM_TEXT] = tf.io.FixedLenFeature([], tf.string)
         parts = [
             {name: tensor.numpy() for name, tensor in tf.io.parse_example(batch, spec).items()}
-            for batch in records_of(matching_files(patterns)).batch(COUNTING_BATCH)
+            for batch in read_records(matching_files(patterns)).batch(PARSING_BATCH)
         ]
         if not parts:
             raise TrainingDataError(f"the files that match {', '.join(patterns)} hold no items")
@@ -59,23 +58,23 @@ class CatalogueItems:
         return cls(ids, {name: values[order] for name, values in whole.items()})
 
     def catalogue(self, inputs: ModelInputs, counts: np.ndarray) -> Catalogue:
-        """As models take it: row i describes the item of number i.
+        """Return the catalogue for models, whose row i describes the item with the encoded id i.
 
-        Items that share a number, as unknown ones do, are described by the first of them; a number that no item has,
-        like padding's, by zeros.
+        Items that share an id, as unknown ones do, are described by the first of them. The row of an id that no item
+        has, such as padding's, is zero.
 
         Args:
-            inputs: what models are given.
-            counts: `[item_rows]`, in how many training positives each item is the target.
+            inputs: Inputs of the model.
+            counts: Number of training positives with each item id as the target, `[item_rows]`.
         """
-        numbers, first = np.unique(self.tensors[ITEM], return_index=True)
+        ids, first = np.unique(self.tensors[ITEM], return_index=True)
         described = {}
         for name, values in self.tensors.items():
             described[name] = np.zeros((inputs.item_rows, *values.shape[1:]), values.dtype)
-            described[name][numbers] = values[first]
+            described[name][ids] = values[first]
         described[ITEM] = np.arange(inputs.item_rows)
         return Catalogue(described, counts.astype(np.float32))
 
-    def sharing(self, inputs: ModelInputs) -> np.ndarray:
-        """How many items have each number, int64 `[item_rows]`."""
+    def counts_by_id(self, inputs: ModelInputs) -> np.ndarray:
+        """Return how many items have each encoded id, int64 `[item_rows]`."""
         return np.bincount(self.tensors[ITEM], minlength=inputs.item_rows)

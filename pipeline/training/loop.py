@@ -1,44 +1,47 @@
-"""The training itself: epochs, validation, early stopping, backup; knows neither TFX nor files of logs."""
+"""The training of one model: build, resume, train, and rebuild for export. It knows neither TFX nor files of logs."""
 
 from __future__ import annotations
 
 import math
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from interestflow.models.optimizers import build_optimizer
-from interestflow.models.table_sizes import table_sizes
-from interestflow.models.training_config import EarlyStoppingConfig, TrainingConfig
-from interestflow.pipeline.metrics.registry import is_better
-from interestflow.pipeline.training.backup import Backup, BackupEverySteps, TrainingState
+from interestflow.models.table_sizes import TableSize, table_sizes
+from interestflow.models.training_config import TrainingConfig
+from interestflow.pipeline.training.backup import Backup, TrainingState
 from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.epochs import EpochLoop, EpochPlan, TrainingError
+from interestflow.pipeline.training.precision import mixed_precision
 from interestflow.pipeline.training.progress import TrainingProgress, console
 from interestflow.pipeline.training.ranker import RankerTraining
-from interestflow.pipeline.training.table_memory import over_budget, shown
+from interestflow.pipeline.training.table_memory import excess_memory, memory_table
+from interestflow.pipeline.training.tensorboard import TensorBoardLog
 from interestflow.pipeline.training.training_model import TrainingModel
-
-
-class TrainingError(Exception):
-    """A training that cannot go on; the message says why and what to change."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """`model` has the best epoch's weights, in float32 and outside any strategy, ready to be exported."""
+    """A trained model and how it was trained.
 
-    model: Any
+    Attributes:
+        model: The model with the weights of the best epoch, in float32 and outside any strategy, ready to be exported.
+        summary: What was trained, on what, and with which metrics; values that JSON can hold.
+    """
+
+    model: keras.Model
     summary: dict[str, Any]
 
 
-def strategy_for_this_machine() -> tf.distribute.Strategy:
-    """All GPUs that are there, mirrored; the default strategy otherwise."""
+def default_strategy() -> tf.distribute.Strategy:
+    """Return a mirrored strategy over all GPUs of this machine, or the default strategy if there are none."""
     if tf.config.list_logical_devices("GPU"):
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
@@ -50,209 +53,150 @@ def train(
     training: Split,
     validation: Split,
     *,
-    around: Callable[[keras.Model], TrainingModel] = RankerTraining,
+    wrap: Callable[[keras.Model], TrainingModel] = RankerTraining,
     name: str = "model",
     key: str = "",
     backup_folder: str | None = None,
     log_folder: str | None = None,
     strategy: tf.distribute.Strategy | None = None,
 ) -> TrainingResult:
-    """Trains what `build` makes until its epochs are over or it no longer improves on `validation`.
+    """Train the model that `build` returns until its epochs are over or it no longer improves on `validation`.
 
     With the same seed, data and machine, two trainings end with the same weights, also when one of them was killed and
-    begun again: order of the data, initial weights and dropout all follow from the seed.
+    started again: the order of the data, initial weights and dropout all follow from the seed.
 
     Args:
-        config: the `training` section.
-        build: makes the model, without or with its weights; called three times, at first with tables of one row, to see
-            how large they will be.
-        training: examples to train on.
-        validation: examples to stop early by.
-        around: puts loss and validation of the model's kind around it.
-        name: shown while training.
-        key: what is trained; a backup of another key is not continued.
-        backup_folder: where training saves itself; the caller removes it once
-            what was trained is safe. None: nowhere.
-        log_folder: where TensorBoard finds `train` and `validation`; None: nowhere.
-        strategy: instead of `strategy_for_this_machine()`.
+        config: Section `training` of the configuration.
+        build: Returns the model; called three times, at first with tables of one row, to learn their full sizes.
+        training: Examples to train on.
+        validation: Examples to stop early by.
+        wrap: Wraps the model with the loss and the validation of its family.
+        name: Name shown while training.
+        key: Key of what is trained; a backup with another key is not resumed.
+        backup_folder: Folder of backups, which the caller removes once the result is safe; None for no backups.
+        log_folder: Folder where TensorBoard finds `train` and `validation`; None to write no logs.
+        strategy: Distribution strategy; `default_strategy()` if None.
 
     Raises:
-        TrainingError: where the embedding tables exceed their budget, before any of them is made; where the loss is no
-            longer a number, the batch cannot be split over the replicas, or the measure of early stopping is undefined
+        TrainingError: If the embedding tables exceed their budget, before any of them is built; if the loss is no
+            longer a number, the batch cannot be split over the replicas, or the metric of early stopping is undefined
             on the validation split.
     """
     began = time.perf_counter()
-    strategy = strategy or strategy_for_this_machine()
-    replicas = strategy.num_replicas_in_sync
-    if config.batch_size % replicas:
-        expected = f"a multiple of the {replicas} devices, received {config.batch_size}"
-        raise TrainingError(f"`training.batch_size` should be {expected}")
-    # A last batch that is not full may leave a replica without examples; one replica alone trains on every example.
-    drop_remainder = replicas > 1
-    steps = training.steps(config.batch_size, drop_remainder)
-    if steps == 0:
-        expected = f"at most the {training.count} examples of the training split, received {config.batch_size}"
-        raise TrainingError(f"`training.batch_size` should be {expected}")
-
-    tables = table_sizes(build, config.optimizer)
-    excess = over_budget(tables, config.optimizer.name, config.max_embedding_memory_mb)
-    if tables:
-        console().print(shown(name, tables, config.optimizer.name))
-    if excess is not None:
-        raise TrainingError(excess)
-
+    strategy = strategy or default_strategy()
+    plan = EpochPlan.build(config, training, strategy.num_replicas_in_sync)
+    tables = _check_table_memory(config, build, name)
     keras.utils.set_random_seed(config.seed)
-    with tempfile.TemporaryDirectory() as temporary, _precision(config.mixed_precision):
+    with tempfile.TemporaryDirectory() as temporary, mixed_precision(config.mixed_precision):
         with strategy.scope():
-            model = around(build())
-            for features, _, _ in validation.in_order(1).take(1):
-                model(features, training=False)
-            optimizer = build_optimizer(config.optimizer, config.xla)
-            model.compile(optimizer=optimizer, jit_compile=config.xla, steps_per_execution=config.steps_per_execution)
-            model.optimizer.build(model.trainable_variables)
-        backup = Backup(backup_folder or temporary, f"{key} {training.count} {steps}", model)
-        with strategy.scope():
-            state = backup.restore()
-        resumed_at = None if state is None else {"epoch": state.epoch + 1, "step": state.step}
-        metrics = None if state is None else [variable.numpy() for variable in model.metrics_variables]
-        state = state or TrainingState()
-        writers = _writers(log_folder)
-        with TrainingProgress(name, config.epochs, steps, config.batch_size, training.count) as progress:
-            while state.epoch < config.epochs and not _has_stopped(state, config.early_stopping):
-                callbacks: list[keras.callbacks.Callback] = [progress]
-                if backup_folder is not None:
-                    callbacks.append(BackupEverySteps(backup, state, config.checkpoint_steps, steps, metrics))
-                progress.begin_at(state.step)
-                if state.step == 0:
-                    model.begin_epoch(state.epoch)
-                _train_epoch(config, model, training, state, drop_remainder, callbacks)
-                metrics = None
-                loss = float(model.get_metrics_result()["loss"])
-                if not math.isfinite(loss):
-                    raise TrainingError(
-                        f"the training loss is {loss} in epoch {state.epoch + 1}; "
-                        "a lower `training.optimizer.learning_rate` or a `clip_norm` may help"
-                    )
-                model.end_epoch(state.epoch)
-                found = model.validate(validation, config.batch_size, config.batch_by_length)
-                _finish_epoch(config, state, model, loss, found, backup, progress, writers)
-        if state.best_epoch is not None:
-            with strategy.scope():
-                backup.restore_best(state.best_epoch)
+            model = _compile(config, wrap(build()), validation)
+        backup = Backup(backup_folder or temporary, f"{key} {training.count} {plan.steps}", model)
+        backup_steps = None if backup_folder is None else config.checkpoint_steps
+        loop = EpochLoop(config, model, training, validation, plan, backup, backup_steps, TensorBoardLog(log_folder))
+        with TrainingProgress(name, config.epochs, plan.steps, config.batch_size, training.count) as progress:
+            state, resumed_at = _run(loop, progress, strategy)
         weights = model.model.get_weights()
-
-    # Built once more, because variables that are mirrored or computed with in half precision should not be exported.
-    trained = build()
-    for features, _, _ in validation.in_order(1).take(1):
-        trained(features, training=False)
-    trained.set_weights(weights)
-    best = state.history[state.best_epoch if state.best_epoch is not None else -1] if state.history else {}
-    seconds = progress.timed_seconds
+    trained = _rebuild(build, weights, validation)
     summary = {
-        "epochs": state.epoch,
-        "best_epoch": (state.best_epoch if state.best_epoch is not None else state.epoch - 1) + 1,
-        "validation": best.get("validation", {}),
-        "training_loss": best.get("training_loss"),
-        "examples": training.count,
-        "validation_examples": validation.count,
-        "examples_in_memory": training.tensors is not None,
-        "steps_per_epoch": steps,
-        "examples_per_second": progress.timed_examples / seconds if seconds else None,
+        **_outcome(state),
+        **_setting(config, training, validation, plan),
+        **_size(trained, tables),
+        "examples_per_second": progress.timed_examples / progress.timed_seconds if progress.timed_seconds else None,
         "seconds": time.perf_counter() - began,
         "resumed_at": resumed_at,
-        "replicas": replicas,
-        "tables": [asdict(table) | {"weight_bytes": table.weight_bytes} for table in tables],
-        "parameters": sum(int(math.prod(variable.shape)) for variable in trained.trainable_variables),
-        "history": state.history,
-        "training": config.model_dump(),
     }
     return TrainingResult(trained, summary)
 
 
-def _train_epoch(
-    config: TrainingConfig,
-    model: TrainingModel,
-    training: Split,
-    state: TrainingState,
-    drop_remainder: bool,
-    callbacks: list[keras.callbacks.Callback],
-) -> None:
-    batches = training.epoch(
-        config.batch_size,
-        seed=config.seed,
-        epoch=state.epoch,
-        shuffle_buffer=config.shuffle_buffer,
-        first_step=state.step,
-        drop_remainder=drop_remainder,
-        by_length=config.batch_by_length,
-    )
-    # One call of `fit` an epoch: each epoch has a data set of its own, in the order that its number gives.
-    epoch = state.epoch
-    model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, callbacks=callbacks, verbose=0, shuffle=False)
+def _run(
+    loop: EpochLoop, progress: TrainingProgress, strategy: tf.distribute.Strategy
+) -> tuple[TrainingState, dict[str, int] | None]:
+    """Train from the backup on, where there is one, and restore the weights of the best epoch.
 
-
-def _finish_epoch(
-    config: TrainingConfig,
-    state: TrainingState,
-    model: TrainingModel,
-    loss: float,
-    found: dict[str, float],
-    backup: Backup,
-    progress: TrainingProgress,
-    writers: dict[str, Any],
-) -> None:
-    """Judges the epoch that ends, keeps its weights where they are the best, and moves `state` on to the next."""
-    stopping = config.early_stopping
-    if stopping is not None:
-        metric = stopping.metric or model.FAMILY.stopping[0]
-        value = found[metric]
-        if math.isnan(value):
-            raise TrainingError(
-                f"`training.early_stopping.metric` {metric} is undefined on the validation split: "
-                f"{model.VALIDATION_NEEDS}"
-            )
-        if state.best_value is None or is_better(metric, value, state.best_value):
-            state.best_epoch, state.best_value = state.epoch, value
-            backup.save_best(state.epoch)
-    state.history.append({"epoch": state.epoch + 1, "training_loss": loss, "validation": found})
-    family = model.FAMILY
-    shown = {f"validation {family.headings[name]}": found[name] for name in family.shown_in_training}
-    progress.epoch_done(state.epoch, {"loss": loss, **shown})
-    for folder, figures in (("train", {"loss": loss}), ("validation", found)):
-        if folder in writers:
-            with writers[folder].as_default(step=state.epoch + 1):
-                for name, value in figures.items():
-                    tf.summary.scalar(name, value)
-            writers[folder].flush()
-    state.epoch, state.step = state.epoch + 1, 0
-    backup.save(state)
-
-
-def _has_stopped(state: TrainingState, stopping: EarlyStoppingConfig | None) -> bool:
-    """Whether as many epochs as `patience` allows have passed since the best."""
-    if stopping is None or state.best_epoch is None:
-        return False
-    return state.epoch - 1 - state.best_epoch >= stopping.patience
-
-
-def _writers(folder: str | None) -> dict[str, Any]:
-    if folder is None:
-        return {}
-    return {name: tf.summary.create_file_writer(tf.io.gfile.join(folder, name)) for name in ("train", "validation")}
-
-
-@contextmanager
-def _precision(mixed: bool) -> Any:
-    """Half precision where `mixed`, as layers' policy while they are built; the policy before is put back.
-
-    bfloat16 has float32's range and needs no loss scaling; GPUs before NVIDIA's Ampere (8.0) only have float16.
+    Returns:
+        The final state, and the epoch and step at which the training was resumed; None if it was not.
     """
-    before = keras.config.dtype_policy()
-    if mixed:
-        details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-        older = any(detail.get("compute_capability", (8, 0)) < (8, 0) for detail in details)
-        keras.config.set_dtype_policy("mixed_float16" if older else "mixed_bfloat16")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+    with strategy.scope():
+        state = loop.backup.restore()
+    resumed_at, metrics = None, None
+    if state is None:
+        state = TrainingState()
+    else:
+        resumed_at = {"epoch": state.epoch + 1, "step": state.step}
+        metrics = [variable.numpy() for variable in loop.model.metrics_variables]
+    loop.run(state, progress, metrics)
+    if state.best_epoch is not None:
+        with strategy.scope():
+            loop.backup.restore_best(state.best_epoch)
+    return state, resumed_at
+
+
+def _check_table_memory(config: TrainingConfig, build: Callable[[], keras.Model], name: str) -> Sequence[TableSize]:
+    """Return the sizes of the embedding tables after showing them.
+
+    Raises:
+        TrainingError: If they exceed `training.max_embedding_memory_mb`.
+    """
+    tables = table_sizes(build, config.optimizer)
+    excess = excess_memory(tables, config.optimizer.name, config.max_embedding_memory_mb)
+    if tables:
+        console().print(memory_table(name, tables, config.optimizer.name))
+    if excess is not None:
+        raise TrainingError(excess)
+    return tables
+
+
+def _compile(config: TrainingConfig, model: TrainingModel, validation: Split) -> TrainingModel:
+    """Build the weights and the optimizer of `model` and return it."""
+    _build_weights(model, validation)
+    optimizer = build_optimizer(config.optimizer, config.xla)
+    model.compile(optimizer=optimizer, jit_compile=config.xla, steps_per_execution=config.steps_per_execution)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _rebuild(build: Callable[[], keras.Model], weights: list[np.ndarray], validation: Split) -> keras.Model:
+    """Return a new model with these weights: mirrored or half-precision variables should not be exported."""
+    model = build()
+    _build_weights(model, validation)
+    model.set_weights(weights)
+    return model
+
+
+def _build_weights(model: keras.Model, validation: Split) -> None:
+    """Call `model` on one example, which builds its weights."""
+    for features, _, _ in validation.in_order(1).take(1):
+        model(features, training=False)
+
+
+def _outcome(state: TrainingState) -> dict[str, Any]:
+    """Return epochs and metrics of a finished training for its summary."""
+    best_epoch = state.epoch - 1 if state.best_epoch is None else state.best_epoch
+    best = state.history[-1 if state.best_epoch is None else state.best_epoch] if state.history else {}
+    return {
+        "epochs": state.epoch,
+        "best_epoch": best_epoch + 1,
+        "validation": best.get("validation", {}),
+        "training_loss": best.get("training_loss"),
+        "history": state.history,
+    }
+
+
+def _setting(config: TrainingConfig, training: Split, validation: Split, plan: EpochPlan) -> dict[str, Any]:
+    """Return how and on what a model was trained for the summary of its training."""
+    return {
+        "examples": training.count,
+        "validation_examples": validation.count,
+        "examples_in_memory": training.tensors is not None,
+        "steps_per_epoch": plan.steps,
+        "replicas": plan.replicas,
+        "training": config.model_dump(),
+    }
+
+
+def _size(model: keras.Model, tables: Sequence[TableSize]) -> dict[str, Any]:
+    """Return the sizes of a model for the summary of its training."""
+    return {
+        "tables": [asdict(table) | {"weight_bytes": table.weight_bytes} for table in tables],
+        "parameters": sum(int(math.prod(variable.shape)) for variable in model.trainable_variables),
+    }

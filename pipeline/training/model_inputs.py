@@ -1,4 +1,4 @@
-"""What the model is given, from the configuration and from what the transform learned."""
+"""Inputs of a model, derived from the configuration and the transform, and statistics of them in training."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SIDES: dict[str, Side] = {"items": "item", "users": "user", "events": "event"}
 
 
 class LayoutError(Exception):
-    """A layout that does not go with the table that it is for."""
+    """A layout does not fit the embedding table that it is configured for."""
 
 
 def describe_inputs(config: PipelineConfig, transform_output: tft.TFTransformOutput) -> ModelInputs:
-    """The inputs of a model.
+    """Return the inputs of a model.
 
     Args:
-        config: the configuration that the transform was made from.
-        transform_output: of that transform; its vocabularies decide the sizes of tables.
+        config: The configuration of the transform.
+        transform_output: Output of the transform; its vocabularies decide the sizes of tables.
 
     Raises:
-        LayoutError: where a table in the layout that `embeddings` gives it would not be smaller.
+        LayoutError: If a table would not be smaller in the layout that `embeddings` sets for it.
     """
     features = config.features
 
@@ -76,11 +76,11 @@ def describe_inputs(config: PipelineConfig, transform_output: tft.TFTransformOut
 
 
 def out_of_vocabulary(config: PipelineConfig, training: Split) -> dict[str, dict[str, int]]:
-    """How many values of training examples are unknown because the vocabulary was limited.
+    """Return how many values of training examples are unknown because a vocabulary is limited.
 
-    Of each id or attribute with a `min_count` or `vocabulary_size`, with the target or else along the history:
-    `values`, how many there are, and `unknown`, how many of them are in no vocabulary. Nothing is read where there is
-    no such limit.
+    The result has, for each id or attribute with a `min_count` or `vocabulary_size`, of the target or else along the
+    history: `values`, how many values there are, and `unknown`, how many of them are in no vocabulary. Without such a
+    limit no example is read.
     """
     features = config.features
     limited: dict[str, IdentityConfig] = {feature_names.ITEM: features.item}
@@ -90,22 +90,24 @@ def out_of_vocabulary(config: PipelineConfig, training: Split) -> dict[str, dict
         for attribute in features.attributes
         if attribute.kind != "numeric"
     }
-    limited = {name: each for name, each in limited.items() if each.min_count > 1 or each.vocabulary_size}
-    found = {name: {"values": 0, "unknown": 0} for name in limited}
+    limited = {
+        name: identity for name, identity in limited.items() if identity.min_count > 1 or identity.vocabulary_size
+    }
+    counts = {name: {"values": 0, "unknown": 0} for name in limited}
     rows = training.inputs.rows()
     for batch, _, _ in training.in_order(COUNTING_BATCH) if limited else ():
         for name, identity in limited.items():
             ids = batch[name].numpy()
-            found[name]["values"] += int(np.count_nonzero(ids))
-            found[name]["unknown"] += int(np.count_nonzero(ids >= rows[name] - identity.out_of_vocabulary_buckets))
-    return found
+            counts[name]["values"] += int(np.count_nonzero(ids))
+            counts[name]["unknown"] += int(np.count_nonzero(ids >= rows[name] - identity.out_of_vocabulary_buckets))
+    return counts
 
 
 def always_given(training: Split) -> tuple[str, ...]:
-    """Names of the single-valued inputs that no training example lacks, sorted.
+    """Return the sorted names of the single-valued inputs that no training example lacks.
 
-    A category that is missing has the id 0. A number that is missing is encoded as the mean, 0 exactly, which a number
-    that is there hardly ever is; where one is, the feature is taken for one that may be missing, and is not named.
+    A missing category has the id 0. A missing number is encoded as the mean, exactly 0, which a present number hardly
+    ever is; a feature with such a number counts as one that may be missing.
     """
     candidates = {name for name, (shape, _) in training.inputs.tensors().items() if shape == ()}
     for batch, _, _ in training.in_order(COUNTING_BATCH):
@@ -116,10 +118,10 @@ def always_given(training: Split) -> tuple[str, ...]:
 
 
 def item_counts(training: Split) -> np.ndarray:
-    """In how many training examples each item is, as the target or in the history, once an example; int64 [item_rows].
+    """Return in how many training examples each item occurs, as the target or in the history, int64 `[item_rows]`.
 
-    Row 0, padding, counts 0. What mini-batch-aware regularisation weighs an item's embedding by (Zhou et al., Deep
-    Interest Network, 2018, section 5.1).
+    An item counts once in an example, and row 0, padding, counts 0. Mini-batch-aware regularisation weighs an item's
+    embedding by it (Zhou et al., Deep Interest Network, 2018, section 5.1).
     """
     counts = np.zeros(training.inputs.item_rows, np.int64)
     for features, _, _ in training.in_order(COUNTING_BATCH):

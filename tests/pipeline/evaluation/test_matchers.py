@@ -1,4 +1,4 @@
-"""An exported matcher on raw examples: every figure as a plain search through the same examples finds it."""
+"""Tests of evaluating an exported matcher on raw examples, against a plain search through the same examples."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def vector(item: str) -> np.ndarray:
 
 
 def queries(sign: float = 1.0, by_popularity: bool = False) -> list[dict[str, Any]]:
-    """Each positive of the test window, with the rank of its item and the list by plain search if it is no repeat."""
-    found = []
+    """Return each positive of the test window with its rank and list by plain search, unless it is repeated."""
+    results = []
     for row in (row for row in ROWS["test"] if row["label_click"]):
         earlier = {
             other["item"]
@@ -42,7 +42,7 @@ def queries(sign: float = 1.0, by_popularity: bool = False) -> list[dict[str, An
             if other["label_click"] and other["user"] == row["user"] and other["timestamp"] < row["timestamp"]
         } | set(row["history_item"])
         if row["item"] in earlier:
-            found.append(row | {"repeated": True})
+            results.append(row | {"repeated": True})
             continue
         if by_popularity:
             scores = {item: float(COUNTS[item]) for item in CATALOGUE}
@@ -51,14 +51,14 @@ def queries(sign: float = 1.0, by_popularity: bool = False) -> list[dict[str, An
             interests = [np.mean(past, axis=0), past[-1]] if past else [np.zeros(4), np.zeros(4)]
             scores = {item: max(float(sign * vector(item) @ v) for v in interests) for item in CATALOGUE}
         scores = {item: score for item, score in scores.items() if item not in earlier}
-        own = scores.get(row["item"])
+        target_score = scores.get(row["item"])
         rank = None
-        if own is not None:
-            above = sum(score > own + 1e-6 for score in scores.values())
-            rank = above + (sum(abs(score - own) <= 1e-6 for score in scores.values()) - 1) // 2
+        if target_score is not None:
+            above = sum(score > target_score + 1e-6 for score in scores.values())
+            rank = above + (sum(abs(score - target_score) <= 1e-6 for score in scores.values()) - 1) // 2
         ordered = sorted(scores, key=lambda item: -scores[item])
-        found.append(row | {"repeated": False, "rank": rank, "list": ordered})
-    return found
+        results.append(row | {"repeated": False, "rank": rank, "list": ordered})
+    return results
 
 
 def mean_over_users(rows: list[dict[str, Any]], value: Any) -> float:
@@ -66,27 +66,25 @@ def mean_over_users(rows: list[dict[str, Any]], value: Any) -> float:
     return float(np.mean([np.mean([value(row) for row in rows if row["user"] == user]) for user in users]))
 
 
-def is_found(row: dict[str, Any], cutoff: int) -> bool:
+def is_hit(row: dict[str, Any], cutoff: int) -> bool:
     return row["rank"] is not None and row["rank"] < cutoff
 
 
 def gain(row: dict[str, Any], cutoff: int) -> float:
-    return 1 / math.log2(row["rank"] + 2) if is_found(row, cutoff) else 0.0
+    return 1 / math.log2(row["rank"] + 2) if is_hit(row, cutoff) else 0.0
 
 
 def check(metrics: RetrievalMetrics, rows: list[dict[str, Any]], lists: bool) -> None:
-    """Every figure of the targets, and of the lists where no two scores tie, computed from the rows."""
+    """Check every metric of the targets, and of the lists if no two scores tie, against the rows."""
     assert metrics.examples == len(rows)
     assert metrics.users == len({row["user"] for row in rows})
     assert metrics.unreachable == sum(row["rank"] is None for row in rows)
     for cutoff in (10, 20, 50):
-        assert metrics.value(f"recall_{cutoff}") == pytest.approx(
-            mean_over_users(rows, partial(is_found, cutoff=cutoff))
-        )
+        assert metrics.value(f"recall_{cutoff}") == pytest.approx(mean_over_users(rows, partial(is_hit, cutoff=cutoff)))
         gains = mean_over_users(rows, partial(gain, cutoff=cutoff))
         assert metrics.value(f"ndcg_{cutoff}") == pytest.approx(gains)
         users = {row["user"] for row in rows}
-        hits = [any(is_found(row, cutoff) for row in rows if row["user"] == user) for user in users]
+        hits = [any(is_hit(row, cutoff) for row in rows if row["user"] == user) for user in users]
         assert metrics.value(f"hit_rate_{cutoff}") == pytest.approx(np.mean(hits))
         shown = [row["list"][:cutoff] for row in rows]
         if not lists:
@@ -98,8 +96,8 @@ def check(metrics: RetrievalMetrics, rows: list[dict[str, Any]], lists: bool) ->
         total = sum(COUNTS[item] for item in CATALOGUE) + small.ITEMS
         bits = [-math.log2((COUNTS[item] + 1) / total) for one in shown for item in one]
         assert metrics.value(f"novelty_{cutoff}") == pytest.approx(np.mean(bits))
-        apart = [np.mean([a[-1] != b[-1] for a in one for b in one if a != b]) for one in shown]
-        assert metrics.value(f"diversity_{cutoff}") == pytest.approx(np.mean(apart))
+        diversities = [np.mean([a[-1] != b[-1] for a in one for b in one if a != b]) for one in shown]
+        assert metrics.value(f"diversity_{cutoff}") == pytest.approx(np.mean(diversities))
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +111,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(examples: Path, output: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+def evaluation(examples: Path, output: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder = tmp_path_factory.mktemp("models")
     model, champion = small.export_matcher(folder / "model"), small.export_matcher(folder / "champion", sign=-1.0)
     with pytest.MonkeyPatch.context() as patch:  # so that a file has several chunks of queries
@@ -126,7 +124,7 @@ def with_history(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_the_examples_have_what_matters() -> None:
-    """What is repeated, not in the catalogue, of a user without training, and of one without history is all there."""
+    """There are repeated positives, items outside the catalogue, new users and users without history."""
     rows = queries()
     assert sum(row["repeated"] for row in rows) > 5
     asked = [row for row in rows if not row["repeated"]]
@@ -135,13 +133,13 @@ def test_the_examples_have_what_matters() -> None:
     assert any(not row["history_item"] for row in asked)
 
 
-def test_overall_figures_are_those_of_a_plain_search(found: Evaluation) -> None:
+def test_overall_figures_are_those_of_a_plain_search(evaluation: Evaluation) -> None:
     rows = queries()
-    overall = found.model.tasks["click"].overall
+    overall = evaluation.model.tasks["click"].overall
     assert isinstance(overall, RetrievalMetrics)
     assert overall.repeated == sum(row["repeated"] for row in rows)
     asked = [row for row in rows if not row["repeated"]]
-    assert found.examples == len(asked)
+    assert evaluation.examples == len(asked)
     for name in ("recall", "hit_rate", "ndcg"):  # of lists whose items tie, more than one is right
         assert overall.value(f"{name}_10") is not None
     targets = {
@@ -150,9 +148,9 @@ def test_overall_figures_are_those_of_a_plain_search(found: Evaluation) -> None:
     check(overall.model_copy(update={"figures": targets}), asked, lists=False)
 
 
-def test_lists_are_those_of_a_plain_search(found: Evaluation) -> None:
-    """By device, since the users of one device all have a history when they are first asked about."""
-    parts = {part.value: part.metrics for part in found.model.tasks["click"].slices if part.name == "device"}
+def test_lists_are_those_of_a_plain_search(evaluation: Evaluation) -> None:
+    """Compare by device, since all users of one device have a history at their first query."""
+    parts = {part.value: part.metrics for part in evaluation.model.tasks["click"].slices if part.name == "device"}
     for device, metrics in parts.items():
         rows = [row for row in queries() if not row["repeated"] and row["device"] == device]
         if len(with_history(rows)) == len(rows):
@@ -162,37 +160,37 @@ def test_lists_are_those_of_a_plain_search(found: Evaluation) -> None:
         pytest.fail("no slice is without ties")
 
 
-def test_slices_are_of_queries(found: Evaluation) -> None:
+def test_slices_are_of_queries(evaluation: Evaluation) -> None:
     rows = [row for row in queries() if not row["repeated"]]
-    parts = {(part.name, part.value): part.metrics for part in found.model.tasks["click"].slices}
+    parts = {(part.name, part.value): part.metrics for part in evaluation.model.tasks["click"].slices}
     popularity = {
         "head": [row for row in rows if row["item"] in HEAD],
         "tail": [row for row in rows if row["item"] in CATALOGUE and row["item"] not in HEAD],
         "unlisted": [row for row in rows if row["item"] not in CATALOGUE],
     }
     assert all(popularity.values())
-    for value, mine in popularity.items():
-        check(parts["popularity", value], mine, lists=False)
+    for value, members in popularity.items():
+        check(parts["popularity", value], members, lists=False)
     check_new = [row for row in rows if row["slice_user"] == "new"]
     assert parts["user", "new"].examples == len(check_new)
     assert [name for name, _ in parts][-3:] == ["popularity"] * 3
 
 
-def test_the_champion_and_popularity_stand_beside_it(found: Evaluation, output: Path) -> None:
-    assert found.champion is not None
-    assert found.popularity is not None
+def test_champion_and_popularity_are_evaluated_too(evaluation: Evaluation, output: Path) -> None:
+    assert evaluation.champion is not None
+    assert evaluation.popularity is not None
     asked = [row for row in queries(sign=-1.0) if not row["repeated"]]
-    champion = found.champion.tasks["click"].overall
-    expected = mean_over_users(asked, lambda row: is_found(row, 10))
+    champion = evaluation.champion.tasks["click"].overall
+    expected = mean_over_users(asked, lambda row: is_hit(row, 10))
     assert champion.value("recall_10") == pytest.approx(expected)
     asked = [row for row in queries(by_popularity=True) if not row["repeated"]]
-    popular = found.popularity.tasks["click"].overall
+    popular = evaluation.popularity.tasks["click"].overall
     assert popular.value("ndcg_20") == pytest.approx(mean_over_users(asked, partial(gain, cutoff=20)))
-    assert Evaluation.read(str(output)) == found
+    assert Evaluation.read(str(output)) == evaluation
 
 
 def test_later_events_of_a_user_change_nothing_earlier(examples: Path, tmp_path: Path) -> None:
-    """The test window is cut to its first half, by time: the queries that are left have the ranks that they had."""
+    """With a test window cut to its first half by time, the remaining queries keep their ranks."""
     model = small.export_matcher(tmp_path / "model")
     middle = int(np.median([row["timestamp"] for row in ROWS["test"]]))
     cut = ROWS | {"test": [row for row in ROWS["test"] if row["timestamp"] <= middle]}
@@ -201,7 +199,7 @@ def test_later_events_of_a_user_change_nothing_earlier(examples: Path, tmp_path:
     asked = [row for row in queries() if not row["repeated"] and row["timestamp"] <= middle]
     overall = evaluated.tasks["click"].overall
     assert overall.examples == len(asked)
-    assert overall.value("recall_10") == pytest.approx(mean_over_users(asked, lambda row: is_found(row, 10)))
+    assert overall.value("recall_10") == pytest.approx(mean_over_users(asked, lambda row: is_hit(row, 10)))
 
 
 def problem(examples: Path, folder: Path, model: Path) -> str:
@@ -215,12 +213,12 @@ def test_a_ranker_is_no_matcher(examples: Path, tmp_path: Path) -> None:
     assert problem(examples, tmp_path, ranker) == f"the model in {ranker} should be a matcher, it is din, a ranker"
 
 
-def test_a_champion_that_is_a_ranker_is_found_and_not_an_error(examples: Path, tmp_path: Path) -> None:
+def test_a_champion_that_is_a_ranker_is_a_problem_and_not_an_error(examples: Path, tmp_path: Path) -> None:
     model = small.export_matcher(tmp_path / "model")
     ranker = exported_rankers.export_model(tmp_path / "ranker", name="din")
-    found = evaluate(small.config(), str(model), str(ranker), str(examples), str(tmp_path / "out"), OPTIONS)
-    assert found.champion is None
-    assert found.champion_problem == f"the model in {ranker} should be a matcher, it is din, a ranker"
+    evaluation = evaluate(small.config(), str(model), str(ranker), str(examples), str(tmp_path / "out"), OPTIONS)
+    assert evaluation.champion is None
+    assert evaluation.champion_problem == f"the model in {ranker} should be a matcher, it is din, a ranker"
 
 
 def test_without_items_there_is_nothing_to_rank(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An exported model on raw test examples, through TFMA: the same figures as NumPy, overall and by slice."""
+"""Tests of evaluating an exported ranker on raw test examples through TFMA, against NumPy, overall and by slice."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(examples: Path, output: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+def evaluation(examples: Path, output: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder = tmp_path_factory.mktemp("models")
     model = small.export_model(folder / "model", name="din")
     champion = small.export_model(folder / "champion", fingerprint="champion00000000", slope=-0.1)
@@ -48,7 +48,7 @@ def found(examples: Path, output: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def check(metrics: RankingMetrics, task: str, rows: list[dict[str, Any]], slope: float) -> None:
-    """Every figure of `task` on `rows`, computed here from the rows themselves."""
+    """Check every metric of `task` on `rows` against its computation from the rows."""
     labelled = [row for row in rows if task == "click" or row["mask_like"] == 1.0]
     labels = np.array([row[f"label_{task}"] for row in labelled], np.float32)
     scores = small.probabilities(labelled, slope)[task]
@@ -78,11 +78,11 @@ def check(metrics: RankingMetrics, task: str, rows: list[dict[str, Any]], slope:
 
 
 @pytest.mark.parametrize("task", small.TASKS)
-def test_overall_figures_are_those_of_numpy(found: Evaluation, task: str) -> None:
-    assert found.examples == len(ROWS)
-    assert found.champion is not None
-    check(found.model.tasks[task].overall, task, ROWS, slope=0.3)
-    check(found.champion.tasks[task].overall, task, ROWS, slope=-0.1)
+def test_overall_figures_are_those_of_numpy(evaluation: Evaluation, task: str) -> None:
+    assert evaluation.examples == len(ROWS)
+    assert evaluation.champion is not None
+    check(evaluation.model.tasks[task].overall, task, ROWS, slope=0.3)
+    check(evaluation.champion.tasks[task].overall, task, ROWS, slope=-0.1)
 
 
 def buckets(row: dict[str, Any]) -> list[str]:
@@ -101,8 +101,8 @@ MEMBERSHIP = {
 
 
 @pytest.mark.parametrize("task", small.TASKS)
-def test_figures_of_every_slice_are_those_of_numpy(found: Evaluation, task: str) -> None:
-    slices = found.model.tasks[task].slices
+def test_figures_of_every_slice_are_those_of_numpy(evaluation: Evaluation, task: str) -> None:
+    slices = evaluation.model.tasks[task].slices
     expected = {(name, value) for name, parts in MEMBERSHIP.items() for row in ROWS for value in parts(row)}
     assert {(part.name, part.value) for part in slices} == expected
     for part in slices:
@@ -110,8 +110,8 @@ def test_figures_of_every_slice_are_those_of_numpy(found: Evaluation, task: str)
         check(part.metrics, task, rows, slope=0.3)
 
 
-def test_slices_stand_in_the_order_of_the_configuration_and_of_their_values(found: Evaluation) -> None:
-    slices = found.model.tasks["click"].slices
+def test_slices_stand_in_the_order_of_the_configuration_and_of_their_values(evaluation: Evaluation) -> None:
+    slices = evaluation.model.tasks["click"].slices
     assert list(dict.fromkeys(part.name for part in slices)) == list(MEMBERSHIP)
     by_name = {name: [part.value for part in slices if part.name == name] for name in MEMBERSHIP}
     assert by_name["history_length"] == ["0", "1-4", "5-19", "20-49", "50+"]
@@ -120,23 +120,23 @@ def test_slices_stand_in_the_order_of_the_configuration_and_of_their_values(foun
     assert by_name["tags"] == ["t0", "t1"]
 
 
-def test_the_models_are_named(found: Evaluation) -> None:
-    assert (found.model.name, found.model.fingerprint) == ("din", "candidate0000000")
-    assert found.champion is not None
-    assert (found.champion.name, found.champion.fingerprint) == ("pooled", "champion00000000")
-    assert found.champion_problem is None
+def test_the_models_are_named(evaluation: Evaluation) -> None:
+    assert (evaluation.model.name, evaluation.model.fingerprint) == ("din", "candidate0000000")
+    assert evaluation.champion is not None
+    assert (evaluation.champion.name, evaluation.champion.fingerprint) == ("pooled", "champion00000000")
+    assert evaluation.champion_problem is None
 
 
-def test_it_is_written_beside_what_tfma_reads(found: Evaluation, output: Path) -> None:
-    assert Evaluation.read(str(output)) == found
+def test_tfma_can_read_the_results(evaluation: Evaluation, output: Path) -> None:
+    assert Evaluation.read(str(output)) == evaluation
     assert json.loads((output / "evaluation.json").read_text())["model"]["tasks"]["click"]["overall"]["examples"] == 400
     viewed = tfma.load_eval_result(str(output / "model"))
     figures = dict(viewed.slicing_metrics)[()]["click"][""]
-    assert figures["gauc"]["doubleValue"] == pytest.approx(found.model.tasks["click"].overall.gauc)
+    assert figures["gauc"]["doubleValue"] == pytest.approx(evaluation.model.tasks["click"].overall.gauc)
 
 
-def test_share_of_the_way_by_hand(found: Evaluation) -> None:
-    overall = found.model.tasks["click"].overall
+def test_share_of_the_way_by_hand(evaluation: Evaluation) -> None:
+    overall = evaluation.model.tasks["click"].overall
     assert overall.model_copy(update={"auc": 0.65, "best_possible_auc": 0.7}).headroom_share == pytest.approx(0.75)
     assert overall.model_copy(update={"best_possible_auc": None}).headroom_share is None
     assert overall.model_copy(update={"auc": None}).headroom_share is None
@@ -148,17 +148,17 @@ def problem(examples: Path, folder: Path, model: Path, **changes: Any) -> str:
     return str(caught.value)
 
 
-def test_a_champion_that_cannot_be_scored_is_found_and_not_an_error(examples: Path, tmp_path: Path) -> None:
+def test_a_champion_that_cannot_be_scored_is_a_problem_and_not_an_error(examples: Path, tmp_path: Path) -> None:
     features = {"attributes": [*small.CONFIG["features"]["attributes"], {"name": "colour", "from": "events"}]}
     model = small.export_model(tmp_path / "model")
     champion = small.export_model(tmp_path / "champion", described=small.config(features=features))
     config = small.config(evaluation={"slices": []})
-    found = evaluate(config, str(model), str(champion), str(examples), str(tmp_path / "out"), OPTIONS)
-    assert found.champion is None
-    assert found.champion_problem == (
+    evaluation = evaluate(config, str(model), str(champion), str(examples), str(tmp_path / "out"), OPTIONS)
+    assert evaluation.champion is None
+    assert evaluation.champion_problem == (
         f"the model in {champion} needs the feature `colour`, which the examples do not have"
     )
-    assert found.model.tasks["click"].slices == ()
+    assert evaluation.model.tasks["click"].slices == ()
 
 
 def test_a_feature_of_another_type_is_named(examples: Path, tmp_path: Path) -> None:

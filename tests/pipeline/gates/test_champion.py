@@ -1,4 +1,4 @@
-"""Which pushed model is the champion, and when that counts as changed."""
+"""Tests of finding the champion among pushed models, and of the state that tells when it changes."""
 
 from __future__ import annotations
 

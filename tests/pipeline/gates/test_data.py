@@ -1,4 +1,4 @@
-"""Which anomalies stop a run, and what is said of them."""
+"""Tests of the gate on data anomalies: which ones stop a run, and the message."""
 
 from __future__ import annotations
 

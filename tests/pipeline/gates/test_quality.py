@@ -1,4 +1,4 @@
-"""What the gate holds against a model, in sentences."""
+"""Tests of the quality gate: which models pass, and the reasons against others."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def verdict(now: ModelEvaluation, before: ModelEvaluation | None = None, **gate:
 
 
 def test_a_model_within_its_bounds_is_blessed() -> None:
-    found = verdict(model(metrics(auc=0.75)), at_least={"auc": 0.75, "gauc": 0.7}, at_most={"log_loss": 0.5})
-    assert found.is_blessed
-    assert found.reasons == ()
-    assert found.notes == ("there is no champion yet to compare with",)
+    result = verdict(model(metrics(auc=0.75)), at_least={"auc": 0.75, "gauc": 0.7}, at_most={"log_loss": 0.5})
+    assert result.is_blessed
+    assert result.reasons == ()
+    assert result.notes == ("there is no champion yet to compare with",)
 
 
 def test_every_bound_that_is_missed_is_a_sentence() -> None:
-    found = verdict(model(metrics(auc=0.7012, ece=0.05)), at_least={"auc": 0.75}, at_most={"ece": 0.02, "log_loss": 1})
-    assert not found.is_blessed
-    assert found.reasons == (
+    result = verdict(model(metrics(auc=0.7012, ece=0.05)), at_least={"auc": 0.75}, at_most={"ece": 0.02, "log_loss": 1})
+    assert not result.is_blessed
+    assert result.reasons == (
         "auc of task click is 0.7012, should be at least 0.75",
         "ece of task click is 0.0500, should be at most 0.02",
     )
@@ -71,8 +71,8 @@ def test_a_fall_against_the_champion_is_allowed_up_to_the_margin() -> None:
     before = model(metrics(gauc=0.71, log_loss=0.5))
     margins = {"gauc": 0.005, "log_loss": 0.01}
     assert verdict(model(metrics(gauc=0.705, log_loss=0.51)), before, champion_margin=margins).is_blessed
-    found = verdict(model(metrics(gauc=0.69, log_loss=0.52)), before, champion_margin=margins)
-    assert found.reasons == (
+    result = verdict(model(metrics(gauc=0.69, log_loss=0.52)), before, champion_margin=margins)
+    assert result.reasons == (
         "gauc of task click fell from 0.7100 to 0.6900, more than the margin 0.005",
         "log_loss of task click rose from 0.5000 to 0.5200, more than the margin 0.01",
     )
@@ -87,8 +87,8 @@ def test_a_slice_may_fall_by_both_margins() -> None:
     before, now = model(metrics(), new_users(gauc=0.71)), model(metrics(), new_users(gauc=0.69))
     margins = {"champion_margin": {"gauc": 0.005}}
     assert verdict(now, before, slice_margin=0.02, **margins).is_blessed
-    found = verdict(now, before, slice_margin=0.01, **margins)
-    assert found.reasons == (
+    result = verdict(now, before, slice_margin=0.01, **margins)
+    assert result.reasons == (
         "gauc of task click fell from 0.7100 to 0.6900 (slice user=new, 1,234 examples), more than the margin 0.015",
     )
     assert verdict(now, before, **margins).is_blessed  # without `slice_margin`, slices are only reported
@@ -128,12 +128,12 @@ def test_a_champion_that_could_not_be_evaluated_is_a_note() -> None:
     evaluation = Evaluation(
         model=model(metrics()), champion=None, champion_problem="it needs the feature `device`", examples=10_000
     )
-    found = judge(evaluation, GateConfig())
-    assert found.is_blessed
-    assert found.notes == ("not compared with the champion: it needs the feature `device`",)
+    result = judge(evaluation, GateConfig())
+    assert result.is_blessed
+    assert result.notes == ("not compared with the champion: it needs the feature `device`",)
 
 
 def test_it_is_written_and_read(tmp_path: Path) -> None:
-    found = verdict(model(metrics(auc=0.1)), at_least={"auc": 0.7})
-    found.write(str(tmp_path))
-    assert Verdict.read(str(tmp_path)) == found
+    result = verdict(model(metrics(auc=0.1)), at_least={"auc": 0.7})
+    result.write(str(tmp_path))
+    assert Verdict.read(str(tmp_path)) == result

@@ -1,4 +1,4 @@
-"""Figures by hand, and against the plainest computation there is."""
+"""Tests of the metrics of rankers, by hand and against the simplest computation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interestflow.pipeline.metrics.ranking import (
 
 
 def plain_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The share of pairs in the right order, pair by pair."""
+    """Return the share of pairs in the right order, pair by pair."""
     pairs = [(p, n) for p in scores[labels == 1] for n in scores[labels == 0]]
     return sum(1.0 if p > n else 0.5 if p == n else 0.0 for p, n in pairs) / len(pairs)
 
@@ -25,12 +25,12 @@ def plain_auc(labels: np.ndarray, scores: np.ndarray) -> float:
 def plain_gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> tuple[float, int, int]:
     total, weight, kept, dropped = 0.0, 0, 0, 0
     for user in set(users.tolist()):
-        mine = users == user
-        if len(set(labels[mine].tolist())) < 2:
+        is_user = users == user
+        if len(set(labels[is_user].tolist())) < 2:
             dropped += 1
             continue
-        total += int(mine.sum()) * plain_auc(labels[mine], scores[mine])
-        weight += int(mine.sum())
+        total += int(is_user.sum()) * plain_auc(labels[is_user], scores[is_user])
+        weight += int(is_user.sum())
         kept += 1
     return total / weight, kept, dropped
 
@@ -41,9 +41,9 @@ def test_gauc_weighs_users_by_their_impressions() -> None:
     users = np.array([1, 2, 2, 1, 3, 2, 2, 3])
     labels = np.array([1, 1, 0, 0, 0, 0, 0, 0])
     scores = np.array([0.9, 0.2, 0.6, 0.1, 0.5, 0.2, 0.1, 0.4])
-    found = grouped_auc(labels, scores, users)
-    assert found.value == pytest.approx((2 * 1.0 + 4 * 0.5) / 6)
-    assert (found.users, found.dropped_users) == (2, 1)
+    grouped = grouped_auc(labels, scores, users)
+    assert grouped.value == pytest.approx((2 * 1.0 + 4 * 0.5) / 6)
+    assert (grouped.users, grouped.dropped_users) == (2, 1)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -53,9 +53,9 @@ def test_gauc_is_that_of_the_plain_computation(seed: int) -> None:
     labels = (random.random(400) < 0.2).astype(np.float32)
     scores = np.round(random.random(400), 1).astype(np.float32)  # one decimal, so that there are ties
     value, kept, dropped = plain_gauc(labels, scores, users)
-    found = grouped_auc(labels, scores, users)
-    assert found.value == pytest.approx(value, abs=1e-12)
-    assert (found.users, found.dropped_users) == (kept, dropped)
+    grouped = grouped_auc(labels, scores, users)
+    assert grouped.value == pytest.approx(value, abs=1e-12)
+    assert (grouped.users, grouped.dropped_users) == (kept, dropped)
     assert dropped > 0
 
 
@@ -69,17 +69,17 @@ def test_gauc_does_not_depend_on_order_or_on_a_monotone_change_within_a_user() -
 
 
 def test_gauc_is_undefined_where_no_user_has_both_labels() -> None:
-    found = grouped_auc(np.array([1, 1, 0]), np.array([0.3, 0.2, 0.1]), np.array([5, 5, 6]))
-    assert math.isnan(found.value)
-    assert (found.users, found.dropped_users) == (0, 2)
+    grouped = grouped_auc(np.array([1, 1, 0]), np.array([0.3, 0.2, 0.1]), np.array([5, 5, 6]))
+    assert math.isnan(grouped.value)
+    assert (grouped.users, grouped.dropped_users) == (0, 2)
     nothing = grouped_auc(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
     assert math.isnan(nothing.value)
     assert (nothing.users, nothing.dropped_users) == (0, 0)
 
 
 def test_log_loss_by_hand() -> None:
-    found = log_loss(np.array([1.0, 0.0]), np.array([0.8, 0.4]))
-    assert found == pytest.approx((-math.log(0.8) - math.log(0.6)) / 2)
+    loss = log_loss(np.array([1.0, 0.0]), np.array([0.8, 0.4]))
+    assert loss == pytest.approx((-math.log(0.8) - math.log(0.6)) / 2)
 
 
 def test_a_certain_mistake_costs_what_the_clipping_allows() -> None:

@@ -1,4 +1,4 @@
-"""The metrics as TFMA computes them from extracts of one example each, sliced by TFMA, against plain NumPy."""
+"""Tests of the TFMA metrics, computed from extracts of one example each and sliced by TFMA, against plain NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
 from interestflow.pipeline.metrics.ranking import expected_calibration_error, grouped_auc, log_loss
-from interestflow.pipeline.metrics.scored_examples import ScoredExamples, ScoredExamplesCombiner, user_ids
+from interestflow.pipeline.metrics.scored_examples import ScoredExamples
 from interestflow.pipeline.metrics.tfma_metrics import METRICS, ExactAUC
 from interestflow.transforms.area_under_curve import area_under_curve as auc
 from interestflow.transforms.generator.best_possible import best_possible
@@ -30,8 +30,8 @@ SCORES = np.round(RANDOM.random(COUNT), 2).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float]]:
-    """Figures by device, "" being all."""
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float]]:
+    """Return metrics by device, with "" for all examples."""
     folder: Path = tmp_path_factory.mktemp("tfma")
     eval_config = config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(label_key="label", example_weight_key="weight")],
@@ -74,12 +74,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float
 
 
 @pytest.mark.parametrize("device", ["", "phone", "tablet"])
-def test_figures_are_those_of_numpy(found: dict[str, dict[str, float]], device: str) -> None:
-    mine = (WEIGHTS > 0) & (np.isin(DEVICES, [device] if device else ["phone", "tablet"]))
-    labels, scores, users = LABELS[mine], SCORES[mine], USERS[mine]
+def test_figures_are_those_of_numpy(figures: dict[str, dict[str, float]], device: str) -> None:
+    rows = (WEIGHTS > 0) & (np.isin(DEVICES, [device] if device else ["phone", "tablet"]))
+    labels, scores, users = LABELS[rows], SCORES[rows], USERS[rows]
     grouped = grouped_auc(labels, scores, users)
     assert grouped.dropped_users > 0
-    best = best_possible(TRUTH[mine])
+    best = best_possible(TRUTH[rows])
     expected = {
         "example_count": len(labels),
         "positives": labels.sum(),
@@ -94,9 +94,9 @@ def test_figures_are_those_of_numpy(found: dict[str, dict[str, float]], device: 
         "best_possible_auc": best.auc,
         "best_possible_log_loss": best.log_loss,
     }
-    assert found[device].keys() == expected.keys()
+    assert figures[device].keys() == expected.keys()
     for name, value in expected.items():
-        assert found[device][name] == pytest.approx(value, rel=1e-6), name
+        assert figures[device][name] == pytest.approx(value, rel=1e-6), name
 
 
 def test_metrics_are_registered_and_serialized_with_their_arguments() -> None:
@@ -121,29 +121,6 @@ def test_all_metrics_of_a_task_share_one_pass() -> None:
 def test_tasks_do_not_share_their_examples() -> None:
     keys = {computation.keys[0] for computation in ExactAUC().computations(output_names=["click", "like"])[::2]}
     assert {key.output_name for key in keys} == {"click", "like"}
-
-
-def test_a_block_is_the_examples_one_by_one() -> None:
-    key = tfma.metrics.MetricKey("any")
-    combiner = ScoredExamplesCombiner(key, "user", "")
-
-    def gathered(blocks: list[slice]) -> ScoredExamples:
-        halves = []
-        for part in (blocks[: len(blocks) // 2], blocks[len(blocks) // 2 :]):
-            accumulator = combiner.create_accumulator()
-            for rows in part:
-                inputs = tfma.metrics.StandardMetricInputs(
-                    labels=LABELS[rows], predictions=SCORES[rows], example_weights=WEIGHTS[rows],
-                    features={"user": user_ids([f"u{user}" for user in USERS[rows]])},
-                )  # fmt: skip
-                accumulator = combiner.add_input(accumulator, inputs)
-            halves.append(combiner.compact(accumulator))
-        return combiner.extract_output(combiner.merge_accumulators(halves))[key]
-
-    alone, block = gathered([slice(row, row + 1) for row in range(COUNT)]), gathered([slice(0, COUNT)])
-    for name in ("labels", "probabilities", "users"):
-        np.testing.assert_array_equal(getattr(alone, name), getattr(block, name))
-    assert alone.unlabelled == block.unlabelled == (WEIGHTS == 0).sum() > 0
 
 
 def test_the_best_possible_is_undefined_where_a_true_probability_is_missing() -> None:
@@ -183,7 +160,7 @@ def test_tfmas_own_auc_is_off_for_rare_clicks(tmp_path: Path) -> None:
             )
         )
     (metrics,) = tfma.load_metrics(str(tmp_path))
-    found = {entry.key.name: entry.value.double_value.value for entry in metrics.metric_keys_and_values}
+    figures = {entry.key.name: entry.value.double_value.value for entry in metrics.metric_keys_and_values}
     exact = auc(labels, scores)
-    assert found["auc"] == pytest.approx(exact)
-    assert abs(found["bucketed"] - exact) > 0.005
+    assert figures["auc"] == pytest.approx(exact)
+    assert abs(figures["bucketed"] - exact) > 0.005

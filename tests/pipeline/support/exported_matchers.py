@@ -1,4 +1,4 @@
-"""Raw examples of a small shop and matchers that are tables of vectors, for the tests of retrieval."""
+"""Raw examples of a small shop and exported matchers that look up vectors, for the tests of retrieval."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.pipeline.support import exported_rankers
 
 ITEMS = 30
 VECTORS = np.random.default_rng(11).normal(size=(ITEMS + 10, 4)).astype(np.float32)
-"""By an item's number; some are of items that are not in the catalogue."""
+"""Vectors by item number; some items are not in the catalogue."""
 CONFIG: dict[str, Any] = {
     "name": "shop",
     "data": {
@@ -37,9 +37,9 @@ def config(**changes: Any) -> PipelineConfig:
 
 
 def make_rows(users: int = 6, events: int = 40, seed: int = 5) -> dict[str, list[dict[str, Any]]]:
-    """Examples by split: each user meets items at rising times, some twice at one time, and clicks most of them."""
+    """Return examples by split: each user sees items at ascending times, some at the same time, and clicks most."""
     random = np.random.default_rng(seed)
-    found: dict[str, list[dict[str, Any]]] = {"train": [], "validation": [], "test": []}
+    rows: dict[str, list[dict[str, Any]]] = {"train": [], "validation": [], "test": []}
     for user in range(users):
         time, clicked = 0, [(0, "")]
         for event in range(events if user else 3):
@@ -47,10 +47,10 @@ def make_rows(users: int = 6, events: int = 40, seed: int = 5) -> dict[str, list
             item, click = f"i{random.integers(0, ITEMS + 3)}", bool(random.random() < 0.7)
             earlier = [old for when, old in clicked[1:] if when < time]
             split = "train" if event < events * 0.5 else "validation" if event < events * 0.6 else "test"
-            found["test" if user == 1 else split].append(_row(f"u{user}", item, time, click, earlier[-5:], user))
+            rows["test" if user == 1 else split].append(_row(f"u{user}", item, time, click, earlier[-5:], user))
             if click:
                 clicked.append((time, item))
-    return found
+    return rows
 
 
 def _row(user: str, item: str, time: int, click: bool, history: list[str], number: int) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _row(user: str, item: str, time: int, click: bool, history: list[str], numbe
 
 
 def write(rows: dict[str, list[dict[str, Any]]], folder: Path, items: int = ITEMS) -> Path:
-    """Writes them as ingestion would, users sharded over two files, with the split of items; returns the folder."""
+    """Write examples as ingestion would, users sharded over two files, with the split of items; return the folder."""
     for split, examples in rows.items():
         exported_rankers.write_split(examples, folder, split, files=2)
     catalogue = [_row("", f"i{number}", 0, False, [], 0) | {"device": ""} for number in range(items)]
@@ -96,13 +96,13 @@ def _numbers(items: tf.Tensor) -> tf.Tensor:
     return tf.strings.to_number(tf.strings.substr(items, 1, -1), tf.int32)
 
 
-def export_matcher(folder: Path, sign: float = 1.0, **about: Any) -> Path:
-    """A SavedModel with the signature and the provenance of an exported matcher.
+def export_matcher(folder: Path, sign: float = 1.0, **provenance: Any) -> Path:
+    """Write a SavedModel with the signature and the provenance of an exported matcher, and return its folder.
 
     Args:
-        folder: to write to.
-        sign: by which the vectors of items are multiplied; -1 ranks the worst first.
-        about: instead of what it says of itself.
+        folder: Folder to write to.
+        sign: Factor of the item vectors; -1 ranks the worst items first.
+        provenance: Entries that replace those of its provenance.
     """
     model = _Matcher(sign)
     tf.saved_model.save(model, str(folder), signatures={"serving_default": model.score})
@@ -114,5 +114,5 @@ def export_matcher(folder: Path, sign: float = 1.0, **about: Any) -> Path:
         "raw_inputs": [r.as_json() for r in raw],
     }
     (folder / PROVENANCE).parent.mkdir(parents=True)
-    (folder / PROVENANCE).write_text(json.dumps(content | about))
+    (folder / PROVENANCE).write_text(json.dumps(content | provenance))
     return folder

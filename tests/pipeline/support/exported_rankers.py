@@ -1,4 +1,4 @@
-"""Raw test examples and models that score them by a formula, for the tests of evaluation."""
+"""Raw test examples and exported rankers that score them by a formula, for the tests of evaluation."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ TASKS = ("click", "like")
 
 
 def config(**changes: Any) -> PipelineConfig:
-    """`CONFIG` with sections replaced."""
+    """Return `CONFIG` with sections replaced."""
     return PipelineConfig.model_validate(CONFIG | changes)
 
 
 def make_rows(count: int, seed: int = 3) -> list[dict[str, Any]]:
-    """Raw examples; clicks are drawn from `true_probability`, which the price says something of. Some have no price."""
+    """Return raw examples with clicks drawn from `true_probability`, which depends on the price; some have no price."""
     random = np.random.default_rng(seed)
     rows = []
     for number in range(count):
@@ -82,13 +82,13 @@ def make_rows(count: int, seed: int = 3) -> list[dict[str, Any]]:
 
 
 def write_examples(rows: list[dict[str, Any]], folder: Path, files: int = 2) -> Path:
-    """Writes them as ingestion would, users sharded; returns the folder of all splits."""
+    """Write examples as ingestion would, users sharded, and return the folder of all splits."""
     write_split(rows, folder, "test", files)
     return folder
 
 
 def write_split(rows: list[dict[str, Any]], folder: Path, split: str, files: int) -> None:
-    """Writes the rows of one split into its folder."""
+    """Write the rows of one split into its folder."""
     (folder / f"Split-{split}").mkdir(parents=True)
     shards: list[list[dict[str, Any]]] = [[] for _ in range(files)]
     for row in rows:
@@ -118,7 +118,7 @@ def _example(row: dict[str, Any]) -> bytes:
 
 
 def probabilities(rows: list[dict[str, Any]], slope: float = 0.3) -> dict[str, np.ndarray]:
-    """What `export_model` makes of them, in NumPy; rounded, so that what ties in one ties in the other."""
+    """Return the scores of `export_model` in NumPy; rounded, so that ties are equal in both."""
     price = np.array([0.0 if np.isnan(row["price"]) else row["price"] for row in rows])
     click = np.round(1000.0 / (1.0 + np.exp(1.5 - slope * np.round(price))))
     return {"click": (click / 1000.0).astype(np.float32), "like": ((1000.0 - click) / 1000.0).astype(np.float32)}
@@ -149,7 +149,7 @@ def export_model(
     name: str = "pooled",
     described: PipelineConfig | None = None,
 ) -> Path:
-    """A SavedModel with the signature and the provenance of an exported one."""
+    """Write a SavedModel with the signature and the provenance of an exported ranker, and return its folder."""
     model = _Model(described or config(), slope, tasks)
     tf.saved_model.save(model, str(folder), signatures={"serving_default": model.score})
     content = {"fingerprint": fingerprint, "model": {"name": name}, "tasks": tasks, "raw_inputs": model.as_json()}

@@ -27,7 +27,7 @@ INPUTS = ModelInputs(
 
 
 def make_rows(count: int, seed: int = 5) -> dict[str, np.ndarray]:
-    """Clicks depend on the item, so that there is something to learn; a click alone makes a like possible."""
+    """Return examples whose clicks depend on the item, so that they can be learned; only a click can have a like."""
     random = np.random.default_rng(seed)
     item = random.integers(1, 21, count)
     known = np.arange(4) < random.integers(0, 5, count)[:, None]
@@ -47,7 +47,7 @@ def make_rows(count: int, seed: int = 5) -> dict[str, np.ndarray]:
 
 
 def write(rows: dict[str, np.ndarray], folder: Path, files: int = 3) -> str:
-    """Writes `rows` round robin into gzipped files; returns the pattern that matches them."""
+    """Write `rows` round-robin into gzipped files, and return the pattern that matches them."""
     folder.mkdir(parents=True, exist_ok=True)
     count = len(rows["item"])
     for number in range(files):
@@ -70,7 +70,7 @@ def _example(row: dict[str, Any]) -> bytes:
 
 
 class SmallRanker(keras.Model):
-    """Two tables, a mean over the history and a dense layer a task; `dropout` makes it depend on random state."""
+    """Ranker with two tables, a mean over the history and a dense layer for each task; dropout uses random state."""
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Trains the small ranker in a process of its own, which may kill itself on the way; writes the weights it ends with.
+"""Train the small ranker in a process of its own, which may kill itself, and write its final weights.
 
-The tests of training run it: a killed process cannot be tried in the test's own, and devices are fixed at start.
+The tests of training run this program: a test cannot kill its own process, and the devices of a process are fixed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.pipeline.support import training_examples
 
 
 def configuration() -> TrainingConfig:
-    """An optimizer with state, and a limit on gradients that is reached at most steps."""
+    """Return a training with a stateful optimizer and gradient clipping that is active at most steps."""
     return TrainingConfig(
         batch_size=32,
         epochs=3,
@@ -34,7 +34,7 @@ def configuration() -> TrainingConfig:
 
 
 class KilledOnTheWay(Split):
-    """A split whose reader kills the whole process, without a word, when it comes to a batch of an epoch."""
+    """Split whose reader kills the whole process at a batch of an epoch."""
 
     def epoch(self, batch_size: int, **arguments: Any) -> tf.data.Dataset:
         dataset = super().epoch(batch_size, **arguments)

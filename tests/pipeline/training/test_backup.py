@@ -1,4 +1,4 @@
-"""What is saved comes back whole; what cannot be used is discarded with a word."""
+"""Tests of backups: what is saved is restored whole, and what cannot be used is discarded with a warning."""
 
 import logging
 from pathlib import Path
@@ -12,15 +12,15 @@ from interestflow.models.optimizers import Decoupled, RowwiseAdagrad
 from interestflow.pipeline.training.backup import Backup, TrainingState, discard
 
 
-def made() -> keras.Model:
+def build_model() -> keras.Model:
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(0.5)])
     model.compile(keras.optimizers.Adam(), "mse")
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def trained() -> keras.Model:
-    model = made()
+def train_model() -> keras.Model:
+    model = build_model()
     model.fit(np.ones((8, 3), np.float32), np.zeros((8, 2), np.float32), verbose=0)
     return model
 
@@ -33,7 +33,7 @@ STATE = TrainingState(epoch=2, step=7, best_epoch=1, best_value=0.75, history=[{
 
 
 def test_weights_optimizer_random_state_and_metrics_come_back(tmp_path: Path) -> None:
-    model, other = trained(), made()
+    model, other = train_model(), build_model()
     Backup(str(tmp_path), "key", model).save(STATE)
     assert Backup(str(tmp_path), "key", other).restore() == STATE
     for left, right in zip(values(model), values(other), strict=True):
@@ -41,7 +41,7 @@ def test_weights_optimizer_random_state_and_metrics_come_back(tmp_path: Path) ->
 
 
 def test_slots_of_tables_come_back(tmp_path: Path) -> None:
-    """Of two optimizers, each with a count of steps and a rate; 5 numbers for the rows of the table."""
+    """Two optimizers each have a step count and a rate; row-wise Adagrad has one number for each of the 5 rows."""
 
     def with_table() -> keras.Model:
         inputs = keras.Input((3,), dtype="int64")
@@ -60,11 +60,11 @@ def test_slots_of_tables_come_back(tmp_path: Path) -> None:
 
 
 def test_there_is_nothing_to_restore_at_first(tmp_path: Path) -> None:
-    assert Backup(str(tmp_path / "new"), "key", made()).restore() is None
+    assert Backup(str(tmp_path / "new"), "key", build_model()).restore() is None
 
 
 def test_the_best_weights_stay_until_better_ones_are_saved(tmp_path: Path) -> None:
-    model = trained()
+    model = train_model()
     backup = Backup(str(tmp_path), "key", model)
     best = [weight.copy() for weight in model.get_weights()]
     backup.save_best(1)
@@ -82,8 +82,8 @@ def test_the_best_weights_stay_until_better_ones_are_saved(tmp_path: Path) -> No
 def test_what_cannot_be_continued_is_discarded_and_said(
     tmp_path: Path, harm: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Backup(str(tmp_path / "backup"), "key", trained()).save(STATE)
-    model, key = made(), "key"
+    Backup(str(tmp_path / "backup"), "key", train_model()).save(STATE)
+    model, key = build_model(), "key"
     if harm == "another key":
         key = "other"
     elif harm == "cut off":

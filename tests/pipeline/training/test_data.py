@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestflow.pipeline.training.data import Split, TrainingDataError, batched_by_length, parsing_spec
+from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.records import TrainingDataError
 from tests.pipeline.support import training_examples
 
 COUNT = 103
@@ -96,12 +97,6 @@ def test_both_ways_of_reading_give_the_same_order_of_the_files(pattern: str) -> 
     assert prices(kept.in_order(10)) == prices(streamed.in_order(10))
 
 
-def test_labels_are_read_but_are_no_input() -> None:
-    assert "label_click" in parsing_spec(training_examples.INPUTS)
-    assert "mask_click" not in parsing_spec(training_examples.INPUTS)
-    assert not [name for name in training_examples.INPUTS.tensors() if name.startswith(("label_", "mask_"))]
-
-
 def test_no_files_and_no_examples_are_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match=r"no file of examples matches .*nothing"):
         Split.read([str(tmp_path / "nothing-*")], training_examples.INPUTS, 10)
@@ -145,15 +140,6 @@ def test_batches_by_length_hold_what_was_written_without_the_padding_that_all_sh
         np.testing.assert_array_equal(features["tags"], rows["tags"][at])
         np.testing.assert_array_equal(labels["click"], rows["label_click"][at])
     assert set(cuts) == {1, 2, 3, 4}
-
-
-def test_a_window_is_sorted_by_length_and_its_batches_are_shuffled() -> None:
-    lengths = np.array([3, 1, 2, 0, 3, 1, 2])
-    order = np.array([6, 5, 4, 3, 2, 1, 0])
-    found = batched_by_length(order, lengths[order], 2, np.random.default_rng(0))
-    # By length, the first six of the order are 3 (0), 5 and 1 (1), 6 and 2 (2), 4 (3); 0 is left for the last batch.
-    assert sorted(map(tuple, found[:6].reshape(3, 2))) == [(1, 6), (2, 4), (3, 5)]
-    assert found[6] == 0
 
 
 @pytest.mark.parametrize("memory", [IN_MEMORY, STREAMED], ids=["in memory", "streamed"])

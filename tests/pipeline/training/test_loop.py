@@ -1,16 +1,17 @@
-"""Training: repeatable, resumable, the same on two devices, and stopped at its best."""
+"""Tests of training: repeatable, resumable, equal on two devices, and stopped at the best epoch."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ from interestflow.models.training_config import EarlyStoppingConfig, OptimizerCo
 from interestflow.pipeline.metrics.validation import ranking_metrics
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import TrainingError, TrainingResult, train
-from interestflow.pipeline.training.progress import shown_on
+from interestflow.pipeline.training.progress import show_training_on
 from interestflow.pipeline.training.ranker import RankerTraining
 from tests.paths import PYTHON_PATH
 from tests.pipeline.support import training_examples, training_program
@@ -45,6 +46,22 @@ def splits(folder: Path) -> tuple[Split, Split]:
         Split.read([str(folder / name / "part-*")], training_examples.INPUTS, 100) for name in ("train", "validation")
     )
     return train_split, validation
+
+
+class PlainTraining(NamedTuple):
+    """A training without any switch, with its backup under the key "one" and its logs."""
+
+    result: TrainingResult
+    backup: Path
+    logs: Path
+
+
+@pytest.fixture(scope="module")
+def plain_training(splits: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory) -> PlainTraining:
+    backup, logs = tmp_path_factory.mktemp("backup"), tmp_path_factory.mktemp("logs")
+    folders = {"backup_folder": str(backup), "log_folder": str(logs)}
+    result = train(config(), training_examples.SmallRanker, *splits, key="one", **folders)
+    return PlainTraining(result, backup, logs)
 
 
 def config(**changes: Any) -> TrainingConfig:
@@ -69,13 +86,19 @@ def run_program(folder: Path, name: str, *arguments: str) -> subprocess.Complete
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def undisturbed(folder: Path, dropout: float, megabytes: int) -> TrainingResult:
-    """What the program does, in this process."""
+def run_in_process(folder: Path, dropout: float, megabytes: int, backup: str | None = None) -> TrainingResult:
+    """Train as the program does, in this process."""
     splits = [
         Split.read([str(folder / name / "part-*")], training_examples.INPUTS, megabytes)
         for name in ("train", "validation")
     ]
-    return train(training_program.configuration(), lambda: training_examples.SmallRanker(dropout), *splits)
+    return train(
+        training_program.configuration(),
+        lambda: training_examples.SmallRanker(dropout),
+        *splits,
+        key="small",
+        backup_folder=None if backup is None else str(folder / backup),
+    )
 
 
 def outcome(folder: Path, name: str, *arguments: str) -> tuple[list[np.ndarray], dict[str, Any]]:
@@ -87,25 +110,25 @@ def outcome(folder: Path, name: str, *arguments: str) -> tuple[list[np.ndarray],
 
 
 @pytest.mark.parametrize(("reading", "megabytes"), [((), 100), (("--streamed",), 0)], ids=["in memory", "streamed"])
-def test_killed_and_begun_again_ends_as_if_undisturbed(folder: Path, reading: tuple[str, ...], megabytes: int) -> None:
+def test_killed_and_resumed_ends_as_if_undisturbed(folder: Path, reading: tuple[str, ...], megabytes: int) -> None:
     """Dropout and an optimizer with state, so that random state and accumulators have to come back too."""
-    arguments = ("--dropout", "0.3", *reading)
-    expected = undisturbed(folder, 0.3, megabytes)
-    kill = ("--backup", f"backup{len(reading)}", "--kill-epoch", "1", "--kill-step", "15")
-    killed = run_program(folder, "killed", *arguments, *kill)
+    expected = run_in_process(folder, 0.3, megabytes)
+    backup = f"backup{len(reading)}"
+    kill = ("--backup", backup, "--kill-epoch", "1", "--kill-step", "15")
+    killed = run_program(folder, "killed", "--dropout", "0.3", *reading, *kill)
     assert killed.returncode == -signal.SIGKILL
-    weights, resumed = outcome(folder, "resumed", *arguments, *kill[:2])
-    # Prefetching reads ahead of the model, so the kill comes up to some batches early; saved is every third step.
-    assert resumed["resumed_at"]["epoch"] == 2
-    assert resumed["resumed_at"]["step"] % 3 == 0
-    for left, right in zip(weights, expected.model.get_weights(), strict=True):
+    resumed = run_in_process(folder, 0.3, megabytes, backup)
+    # Prefetching reads ahead of the model, so the kill may come some batches early; every third step is saved.
+    assert resumed.summary["resumed_at"]["epoch"] == 2
+    assert resumed.summary["resumed_at"]["step"] % 3 == 0
+    for left, right in zip(resumed.model.get_weights(), expected.model.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
-    assert resumed["history"] == expected.summary["history"]
+    assert resumed.summary["history"] == expected.summary["history"]
 
 
 def test_two_replicas_end_as_one_at_the_same_global_batch(folder: Path) -> None:
     """A model without batch statistics: sums are taken in another order, hence a tolerance and not equality."""
-    one = undisturbed(folder, 0.0, 100)
+    one = run_in_process(folder, 0.0, 100)
     two, together = outcome(folder, "two", "--replicas", "2")
     assert (one.summary["replicas"], together["replicas"]) == (1, 2)
     for left, right in zip(one.model.get_weights(), two, strict=True):
@@ -117,7 +140,9 @@ def test_two_replicas_end_as_one_at_the_same_global_batch(folder: Path) -> None:
 
 def test_same_seed_same_weights(splits: tuple[Split, Split]) -> None:
     def weights(seed: int) -> list[np.ndarray]:
-        return train(config(seed=seed), lambda: training_examples.SmallRanker(0.3), *splits).model.get_weights()
+        return train(
+            config(seed=seed, epochs=1), lambda: training_examples.SmallRanker(0.3), *splits
+        ).model.get_weights()
 
     first, again, other = weights(1), weights(1), weights(2)
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -125,10 +150,10 @@ def test_same_seed_same_weights(splits: tuple[Split, Split]) -> None:
 
 
 @pytest.mark.parametrize("metric", ["auc", "log_loss"])
-def test_early_stopping_gives_back_the_best_epoch(splits: tuple[Split, Split], metric: str) -> None:
+def test_early_stopping_restores_the_best_epoch(splits: tuple[Split, Split], metric: str) -> None:
     stopping = EarlyStoppingConfig(metric=metric, patience=2)
     training, validation = splits
-    # Steps so large that the measure goes up and down.
+    # Steps so large that the metric rises and falls.
     steps = OptimizerConfig(name="sgd", learning_rate=4.0)
     trained = train(
         config(epochs=30, optimizer=steps, early_stopping=stopping), training_examples.SmallRanker, training, validation
@@ -138,14 +163,14 @@ def test_early_stopping_gives_back_the_best_epoch(splits: tuple[Split, Split], m
     assert trained.summary["best_epoch"] == best + 1
     assert trained.summary["epochs"] == best + 1 + 2 < 30
     model = RankerTraining(trained.model)
-    found = ranking_metrics(model.predict(validation.in_order(64), verbose=0))
-    assert found[metric] == pytest.approx(values[best], rel=1e-6)
-    assert found[metric] != pytest.approx(values[-1], rel=1e-6)
+    result = ranking_metrics(model.predict(validation.in_order(64), verbose=0))
+    assert result[metric] == pytest.approx(values[best], rel=1e-6)
+    assert result[metric] != pytest.approx(values[-1], rel=1e-6)
 
 
-def test_the_switches_train_too(splits: tuple[Split, Split]) -> None:
+def test_the_switches_train_too(splits: tuple[Split, Split], plain_training: PlainTraining) -> None:
     before = keras.config.dtype_policy()
-    plain = train(config(), training_examples.SmallRanker, *splits).summary["validation"]["auc"]
+    plain = plain_training.result.summary["validation"]["auc"]
     for switches in ({"mixed_precision": True}, {"xla": True}, {"steps_per_execution": 7}, {"batch_by_length": True}):
         trained = train(config(**switches), training_examples.SmallRanker, *splits)
         assert trained.summary["validation"]["auc"] == pytest.approx(plain, abs=0.02), switches
@@ -154,33 +179,20 @@ def test_the_switches_train_too(splits: tuple[Split, Split]) -> None:
         assert keras.config.dtype_policy() == before
 
 
-def test_what_has_no_label_does_not_count(splits: tuple[Split, Split]) -> None:
-    """Two labelled examples of loss ln(1 + e^-1) and ln(1 + e^2), one unlabelled: the mean over the two."""
-    model = RankerTraining(training_examples.SmallRanker())
-    logits = {"like": tf.constant([1.0, 2.0, 50.0])}
-    labels = {"like": tf.constant([1.0, 0.0, 0.0])}
-    weights = {"like": tf.constant([1.0, 1.0, 0.0])}
-    loss = model.compute_loss({}, y=labels, y_pred=logits, sample_weight=weights)
-    assert float(loss) == pytest.approx((np.log1p(np.exp(-1.0)) + np.log1p(np.exp(2.0))) / 2, rel=1e-6)
-    nothing = {"like": tf.zeros(3)}
-    assert float(model.compute_loss({}, y=labels, y_pred=logits, sample_weight=nothing)) == 0.0
-
-
 def test_labels_under_the_mask_change_nothing(tmp_path: Path, splits: tuple[Split, Split]) -> None:
     rows = training_examples.make_rows(COUNT)
     rows["label_like"] = np.where(rows["mask_like"] == 0, 1.0, rows["label_like"]).astype(np.float32)
     changed = Split.read([training_examples.write(rows, tmp_path)], training_examples.INPUTS, 100)
     training, validation = splits
     expected = train(config(epochs=1), training_examples.SmallRanker, training, validation).model.get_weights()
-    found = train(config(epochs=1), training_examples.SmallRanker, changed, validation).model.get_weights()
-    assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+    result = train(config(epochs=1), training_examples.SmallRanker, changed, validation).model.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(expected, result, strict=True))
 
 
-def test_logs_are_written_for_tensorboard(tmp_path: Path, splits: tuple[Split, Split]) -> None:
-    train(config(), training_examples.SmallRanker, *splits, log_folder=str(tmp_path))
+def test_logs_are_written_for_tensorboard(plain_training: PlainTraining) -> None:
     tags: dict[str, list[tuple[str, int]]] = {}
     for name in ("train", "validation"):
-        (file,) = (tmp_path / name).iterdir()
+        (file,) = (plain_training.logs / name).iterdir()
         events = tf.compat.v1.train.summary_iterator(str(file))
         tags[name] = [(value.tag, event.step) for event in events for value in event.summary.value]
     assert tags["train"] == [("loss", 1), ("loss", 2)]
@@ -188,20 +200,22 @@ def test_logs_are_written_for_tensorboard(tmp_path: Path, splits: tuple[Split, S
     assert ("log_loss_like", 1) in tags["validation"]
 
 
-def test_a_backup_of_another_training_is_not_continued(tmp_path: Path, splits: tuple[Split, Split]) -> None:
-    train(config(), training_examples.SmallRanker, *splits, key="one", backup_folder=str(tmp_path / "backup"))
+def test_a_backup_of_another_training_is_not_continued(
+    tmp_path: Path, splits: tuple[Split, Split], plain_training: PlainTraining
+) -> None:
+    shutil.copytree(plain_training.backup, tmp_path / "backup")
     same = train(config(), training_examples.SmallRanker, *splits, key="one", backup_folder=str(tmp_path / "backup"))
     other = train(config(), training_examples.SmallRanker, *splits, key="two", backup_folder=str(tmp_path / "backup"))
     assert same.summary["resumed_at"] == {"epoch": 3, "step": 0}
     assert other.summary["resumed_at"] is None
 
 
-def test_tables_beyond_their_budget_stop_it_before_they_are_made(splits: tuple[Split, Split]) -> None:
+def test_tables_beyond_their_budget_stop_training_before_they_are_built(splits: tuple[Split, Split]) -> None:
     """10^10 items, which no machine could hold."""
     inputs = replace(training_examples.INPUTS, item_rows=10**10)
     budget = config(optimizer=OptimizerConfig(name="sparse_adagrad"), max_embedding_memory_mb=500)
     shown = io.StringIO()
-    with pytest.raises(TrainingError) as caught, shown_on(Console(file=shown, width=120)):
+    with pytest.raises(TrainingError) as caught, show_training_on(Console(file=shown, width=120)):
         train(budget, lambda: build_ranker("din", inputs, {}), *splits, name="model din")
     # A weight and a slot of 4 bytes for each of 16 numbers an item, and for the biases of two tasks.
     assert "take 1,373,291 MB (item 1,220,703 MB, bias 152,588 MB, " in str(caught.value)
@@ -209,7 +223,7 @@ def test_tables_beyond_their_budget_stop_it_before_they_are_made(splits: tuple[S
     assert "model din: embedding tables" in shown.getvalue()
 
 
-def test_what_cannot_be_trained_is_said_plainly(tmp_path: Path, splits: tuple[Split, Split]) -> None:
+def test_a_training_that_cannot_continue_says_why(tmp_path: Path, splits: tuple[Split, Split]) -> None:
     training, validation = splits
     diverging = OptimizerConfig(name="sgd", learning_rate=1e38)
     with pytest.raises(TrainingError, match="loss is nan in epoch 1"):

@@ -1,4 +1,4 @@
-"""Matchers in training: figures as a plain search finds them, epochs that go on where they stopped, all by one path."""
+"""Tests of training matchers: validation against a plain search, resumed epochs, and popularity by the same path."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ ONE_EACH = np.minimum(np.arange(INPUTS.item_rows), 1)
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Split, Split]:
     folder = tmp_path_factory.mktemp("examples")
-    found = []
+    result = []
     for name, seed, count in (("train", 5, 640), ("validation", 6, 150)):
         rows = training_examples.make_rows(count, seed)
-        # Who took an item takes the next one: something that can be learned.
+        # A user's next item follows from the newest one, which can be learned.
         rows["item"] = rows["history_item"][:, 0] % 20 + 1
         rows["category"] = rows["item"] % 5 + 1
         pattern = training_examples.write(rows, folder / name)
-        found.append(Split.read([pattern], INPUTS, 100, positives_of="click"))
-    return found[0], found[1]
+        result.append(Split.read([pattern], INPUTS, 100, positives_of="click"))
+    return result[0], result[1]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def trained(
         return build_matcher(name, INPUTS, {"embedding_dimension": 8} if name != "popularity" else {}, catalogue)
 
     return train(
-        settings, build, *splits, around=lambda matcher: MatcherTraining(matcher, catalogue, ONE_EACH), **arguments
+        settings, build, *splits, wrap=lambda matcher: MatcherTraining(matcher, catalogue, ONE_EACH), **arguments
     )
 
 
@@ -71,13 +71,13 @@ def test_counts_are_of_targets(splits: tuple[Split, Split], catalogue: Catalogue
 def test_validation_is_an_exact_search(
     splits: tuple[Split, Split], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twenty items, so that there is much to tell apart at 10 and nothing at 50; the scores come in three chunks."""
+    """Twenty items, so that recall at 10 varies and recall at 50 is 1; the scores are computed in three chunks."""
     keras.utils.set_random_seed(2)
     matcher = build_matcher("comirec", INPUTS, {"embedding_dimension": 8}, catalogue)
     for weight in matcher.trainable_weights:
         weight.assign(np.random.default_rng(0).normal(size=weight.shape))
     monkeypatch.setattr(matcher_training, "MAX_SCORES", 50 * INPUTS.item_rows)
-    found = MatcherTraining(matcher, catalogue, ONE_EACH).validate(splits[1], 64)
+    result = MatcherTraining(matcher, catalogue, ONE_EACH).validate(splits[1], 64)
     items = matcher.encode_items(catalogue.tensors, training=False).numpy()
     ranks = []
     for features, _, _ in splits[1].in_order(1):
@@ -86,16 +86,18 @@ def test_validation_is_an_exact_search(
         target, seen = int(features["item"][0]), set(features["history_item"].numpy()[0].tolist()) - {0}
         if target not in seen:
             ranks.append(sum(scores[i] > scores[target] for i in range(1, INPUTS.item_rows) if i not in seen))
-    assert 20 < len(ranks) < splits[1].count  # some targets had been taken before
-    assert found["recall_10"] == pytest.approx(np.mean([rank < 10 for rank in ranks]))
-    assert found["ndcg_10"] == pytest.approx(np.mean([1 / math.log2(rank + 2) if rank < 10 else 0.0 for rank in ranks]))
-    assert found["recall_50"] == 1.0
+    assert 20 < len(ranks) < splits[1].count  # some targets are in their user's history
+    assert result["recall_10"] == pytest.approx(np.mean([rank < 10 for rank in ranks]))
+    assert result["ndcg_10"] == pytest.approx(
+        np.mean([1 / math.log2(rank + 2) if rank < 10 else 0.0 for rank in ranks])
+    )
+    assert result["recall_50"] == 1.0
 
 
-def test_items_that_share_a_number_tie(splits: tuple[Split, Split], catalogue: Catalogue) -> None:
+def test_items_that_share_an_id_tie(splits: tuple[Split, Split], catalogue: Catalogue) -> None:
     """By popularity. Number 1 stands for no item, number 2 for 40, and number 3, of which two are, is next to it.
 
-    Item 2 ties with 39 others, so that 19 stand before it beside those that are more popular; found as one of them it
+    Item 2 ties with 39 others, so that 19 stand before it beside those that are more popular; result as one of them it
     would be among the first 10. Before item 3 stand all 40.
     """
     counts = np.zeros(INPUTS.item_rows, np.float32)
@@ -135,9 +137,9 @@ def test_it_learns_what_can_be_learned(splits: tuple[Split, Split], catalogue: C
 
 
 def test_popularity_trains_by_the_same_path(splits: tuple[Split, Split], catalogue: Catalogue) -> None:
-    found = trained(splits, catalogue, "popularity")
-    assert found.summary["parameters"] == 0
-    assert [entry["training_loss"] for entry in found.summary["history"]] == [0.0] * found.summary["epochs"]
+    result = trained(splits, catalogue, "popularity")
+    assert result.summary["parameters"] == 0
+    assert [entry["training_loss"] for entry in result.summary["history"]] == [0.0] * result.summary["epochs"]
 
 
 def test_begun_again_it_ends_as_if_undisturbed(
@@ -151,8 +153,8 @@ def test_begun_again_it_ends_as_if_undisturbed(
         return build_matcher("comirec", INPUTS, hyperparameters, catalogue)
 
     def once(epochs: int, backup: str | None) -> TrainingResult:
-        around = lambda matcher: MatcherTraining(matcher, catalogue, ONE_EACH)  # noqa: E731
-        return train(config(epochs=epochs, **without), build, *splits, around=around, backup_folder=backup)
+        wrap = lambda matcher: MatcherTraining(matcher, catalogue, ONE_EACH)  # noqa: E731
+        return train(config(epochs=epochs, **without), build, *splits, wrap=wrap, backup_folder=backup)
 
     expected = once(3, None)
     once(1, str(tmp_path))

@@ -1,4 +1,4 @@
-"""What the model is given: as the transform makes it, and how often each item is there."""
+"""Tests of a model's inputs, derived from configuration and transform, and of statistics over training examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInp
 from interestflow.models.model_config import parse_model
 from interestflow.models.training_config import EmbeddingConfig
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.training.data import Split, parsing_spec
+from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.model_inputs import (
     LayoutError,
     always_given,
@@ -22,6 +22,7 @@ from interestflow.pipeline.training.model_inputs import (
     item_counts,
     out_of_vocabulary,
 )
+from interestflow.pipeline.training.records import parsing_spec
 from interestflow.transforms.config import IngestionConfig
 from tests.pipeline.support import training_examples
 from tests.transforms.transform_graph import configuration, learn
@@ -91,8 +92,8 @@ def test_tables_have_the_layout_that_is_asked_for(learned: tft.TFTransformOutput
     assert str(caught.value) == expected
     inputs = described(buckets | {"age": 4})
     assert (inputs.item_layout, inputs.user_layout) == (QuotientRemainder(2), QuotientRemainder(3))
-    found = {category.name: category.layout for category in inputs.categorical if category.layout is not None}
-    assert found == {"tags": QuotientRemainder(4), "age": QuotientRemainder(4)}
+    result = {category.name: category.layout for category in inputs.categorical if category.layout is not None}
+    assert result == {"tags": QuotientRemainder(4), "age": QuotientRemainder(4)}
 
 
 def test_a_user_without_a_table_is_no_input(learned: tft.TFTransformOutput) -> None:
@@ -116,14 +117,14 @@ def test_transformed_examples_are_what_training_reads(learned: tft.TFTransformOu
 
 
 def test_only_a_model_that_learns_from_drawn_items_reads_them(tmp_path: Path) -> None:
-    sequence = SHOP.sequence.model_copy(update={"history_negatives": True})
-    config = SHOP.model_copy(update={"sequence": sequence})
+    category = {"name": "category", "from": "items", "use": ["target", "history"]}
+    config = configuration(features={"attributes": [category]}, sequence={"max_length": 3, "history_negatives": True})
     learned = learn(config, ROWS, tmp_path / "graph")
     names = {"history_negative_item", "history_negative_category"}
     for model, read in (({"name": "dien"}, names), ({"name": "din"}, set()),
                         ({"name": "dien", "auxiliary_weight": 0.0}, set())):  # fmt: skip
-        chosen = whole(config).model_copy(update={"model": parse_model(model)})
-        inputs = describe_inputs(chosen, learned)
+        with_model = whole(config).model_copy(update={"model": parse_model(model)})
+        inputs = describe_inputs(with_model, learned)
         assert inputs.training_tensors().keys() == read
         assert names - parsing_spec(inputs).keys() == names - read
         assert not names & inputs.tensors().keys()

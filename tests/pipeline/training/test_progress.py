@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from interestflow.pipeline.training.progress import TrainingProgress, shown_on
+from interestflow.pipeline.training.progress import TrainingProgress, show_training_on
 
 
 def fit(console: Console, epochs: int = 2, steps: int = 25) -> TrainingProgress:
@@ -14,10 +14,10 @@ def fit(console: Console, epochs: int = 2, steps: int = 25) -> TrainingProgress:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     data = np.linspace(0.0, 1.0, 100, dtype=np.float32)[:, None]
-    with shown_on(console), TrainingProgress("model pooled", epochs, steps, 4, 100) as progress:
+    with show_training_on(console), TrainingProgress("model pooled", epochs, steps, 4, 100) as progress:
         for epoch in range(epochs):
             model.fit(data, data, batch_size=4, verbose=0, initial_epoch=epoch, epochs=epoch + 1, callbacks=[progress])
-            progress.epoch_done(epoch, {"loss": 0.25, "validation auc": 0.75})
+            progress.finish_epoch(epoch, {"loss": 0.25, "validation auc": 0.75})
     return progress
 
 
