@@ -51,7 +51,7 @@ class CoInterest(keras.layers.Layer):
         self.gate.build((None, None, 2 * self.width))
 
     def call(self, own: Tensor, other: Tensor, used: Tensor) -> Tensor:
-        """Add to interests what the other horizon's say.
+        """Mix interests with the interests of the other horizon that they attend to.
 
         Args:
             own: interests [B, K, d] of this horizon.

@@ -151,17 +151,21 @@ class TargetAttention(keras.layers.Layer):
         return _inner_products(ops.matmul(query, ops.transpose(self.kernel)), keys)
 
     def _mlp(self, query: Tensor, keys: Tensor, mask: Tensor, training: bool | None) -> Tensor:
-        of_query, of_key, of_difference, of_product = ops.split(ops.convert_to_tensor(self.kernel), 4, axis=0)
-        query_term = ops.matmul(query, of_query + of_difference) + self.bias
-        hidden = ops.matmul(keys, of_key - of_difference)
+        query_kernel, key_kernel, difference_kernel, product_kernel = ops.split(
+            ops.convert_to_tensor(self.kernel), 4, axis=0
+        )
+        query_term = ops.matmul(query, query_kernel + difference_kernel) + self.bias
+        hidden = ops.matmul(keys, key_kernel - difference_kernel)
         if len(query.shape) == 3:
             queries, (steps, width) = ops.shape(query)[1], ops.shape(keys)[1:]
             product = ops.reshape(query[:, :, None] * keys[:, None], (-1, steps, width))
-            hidden = hidden[:, None] + ops.reshape(ops.matmul(product, of_product), (-1, queries, steps, self.units[0]))
+            hidden = hidden[:, None] + ops.reshape(
+                ops.matmul(product, product_kernel), (-1, queries, steps, self.units[0])
+            )
             hidden = ops.reshape(hidden + query_term[:, :, None], (-1, steps, self.units[0]))
             scores = self._apply_layers(hidden, ops.reshape(mask, (-1, steps)), training)
             return ops.reshape(scores, (-1, queries, steps))
-        hidden += ops.matmul(ops.expand_dims(query, 1) * keys, of_product) + ops.expand_dims(query_term, 1)
+        hidden += ops.matmul(ops.expand_dims(query, 1) * keys, product_kernel) + ops.expand_dims(query_term, 1)
         return self._apply_layers(hidden, mask, training)
 
     def _apply_layers(self, hidden: Tensor, mask: Tensor, training: bool | None) -> Tensor:

@@ -90,7 +90,7 @@ class TransformerBlock(keras.layers.Layer):
         return self._split_heads(self.key(tokens)), self._split_heads(self.value(tokens))
 
     def after_attention(self, tokens: Tensor, attended: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Apply what follows the attention heads.
+        """Apply the layers after the attention heads.
 
         Args:
             tokens: [..., d], the block's input.

@@ -12,7 +12,7 @@ ACTIVATIONS = ("relu", "prelu", "dice", "sigmoid")
 
 
 def build_activation(kind: str, rank: int, **kwargs: Any) -> keras.layers.Layer:
-    """Build the activation layer `kind`. What it learns is per channel.
+    """Build the activation layer `kind`. Its weights are per channel.
 
     Args:
         kind: one of `ACTIVATIONS`.

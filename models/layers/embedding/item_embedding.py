@@ -83,7 +83,7 @@ class ItemEmbedding(LossesByReplica, keras.layers.Layer):
         return self._embed_history("history_", features, training)
 
     def history_negatives(self, features: Features, training: bool | None = None) -> tuple[Tensor, Tensor]:
-        """Embed the sampled negative of each behaviour: vectors [B, T, d] and the mask of those that there are."""
+        """Embed the sampled negative of each behaviour: vectors [B, T, d] and their mask."""
         return self._embed_history("history_negative_", features, training)
 
     def _embed_history(self, prefix: str, features: Features, training: bool | None) -> tuple[Tensor, Tensor]:

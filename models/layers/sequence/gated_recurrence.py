@@ -51,7 +51,7 @@ def gated_recurrence(
     count = recurrent.shape[1] // recurrent.shape[0]
     units = ("update", "reset", "new")[-count:]
     shares = {name: value for name, value in (("base", base), ("slope", slope)) if value is not None}
-    weights = dict(zip((f"of_{unit}" for unit in units), tf.split(recurrent, count, axis=1), strict=True))
+    weights = dict(zip((f"recurrent_{unit}" for unit in units), tf.split(recurrent, count, axis=1), strict=True))
     weights |= {} if recurrent_bias is None else {"bias": recurrent_bias}
     kernels, biases = tf.split(kernel, count, axis=1), tf.split(bias, count)
 
@@ -106,7 +106,7 @@ def _forward(
 
     Args:
         step_inputs: [T, B, ...] each: projected inputs of each gate, `base` and `slope`.
-        weights: recurrent weights: `of_update`, ... [n, n] and `bias`.
+        weights: recurrent weights: `recurrent_update`, ... [n, n] and `bias`.
         return_sequences: see `gated_recurrence`.
     """
     steps = tf.shape(step_inputs["new"])[0]
@@ -119,8 +119,8 @@ def _forward(
         time: Tensor, state: Tensor, record: dict[str, tf.TensorArray]
     ) -> tuple[Tensor, Tensor, dict[str, tf.TensorArray]]:
         now = _at(step_inputs, time)
-        values = {gate: tf.sigmoid(now[gate] + tf.matmul(state, weights[f"of_{gate}"])) for gate in gates}
-        values["own"] = tf.matmul(state, weights["of_new"])
+        values = {gate: tf.sigmoid(now[gate] + tf.matmul(state, weights[f"recurrent_{gate}"])) for gate in gates}
+        values["own"] = tf.matmul(state, weights["recurrent_new"])
         if "bias" in weights:
             values["own"] = tf.nn.bias_add(values["own"], weights["bias"])
         values["new"] = tf.tanh(now["new"] + values["reset"] * values["own"])
@@ -138,7 +138,7 @@ def _backward(
     """Compute the gradients of `step_inputs` and `weights`, the latter summed in float32."""
     steps = tf.shape(step_inputs["new"])[0]
     gates = _gates(step_inputs)
-    transposed = {unit: tf.transpose(weights[f"of_{unit}"]) for unit in (*gates, "new")}
+    transposed = {unit: tf.transpose(weights[f"recurrent_{unit}"]) for unit in (*gates, "new")}
 
     def step(
         time: Tensor, d_state: Tensor, d_steps: dict[str, tf.TensorArray], d_weights: Tensors
@@ -160,7 +160,7 @@ def _backward(
         if "slope" in step_inputs:
             d_inputs["slope"] = tf.reduce_sum(d_share * values["update"], axis=-1, keepdims=True)
         d_own = {**d_inputs, "new": d_inputs["new"] * values["reset"]}
-        added = {f"of_{unit}": tf.matmul(before, d_own[unit], transpose_a=True) for unit in (*gates, "new")}
+        added = {f"recurrent_{unit}": tf.matmul(before, d_own[unit], transpose_a=True) for unit in (*gates, "new")}
         if "bias" in weights:
             added["bias"] = tf.reduce_sum(d_own["new"], axis=0)
         d_state = tf.add_n([d_state - passed, *(tf.matmul(d_own[unit], weight) for unit, weight in transposed.items())])
