@@ -25,7 +25,7 @@ class Popularity(Matcher):
     Example:
 
     >>> inputs = ModelInputs(tasks=("click",), item_rows=3, history_length=3, history_age_buckets=4)
-    >>> catalogue = Catalogue.of_ids(inputs, np.array([0.0, 2.0, 5.0]))
+    >>> catalogue = Catalogue.from_ids(inputs, np.array([0.0, 2.0, 5.0]))
     >>> matcher = Popularity(inputs, PopularityHyperparameters(), catalogue)
     >>> users = matcher.encode_user({"history_item": ops.array([[1, 2, 0]])})
     >>> scores = matcher.score(users, matcher.encode_items({"item": ops.array([1, 2])}))
