@@ -26,8 +26,31 @@ ROWS, LONGER = 14, 3
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
 
 
+class _LastBuilt:
+    """The ranker that `shaken` has built last, and the values of its variables."""
+
+    build: Build | None = None
+    ranker: Ranker
+    values: list[np.ndarray]
+
+
 def shaken(build: Build) -> Ranker:
-    """A ranker of which every weight is as after some training: none is zero, all variances and counts are positive."""
+    """Return a ranker with weights as after some training: none is zero, all variances and counts are positive.
+
+    Checks that follow one another with the same `build` share one ranker, whose variables are set back each time.
+    """
+    if _LastBuilt.build is not build:
+        _LastBuilt.build = None
+        _LastBuilt.ranker = newly_shaken(build)
+        _LastBuilt.values = [variable.numpy() for variable in _LastBuilt.ranker.variables]
+        _LastBuilt.build = build
+    for variable, value in zip(_LastBuilt.ranker.variables, _LastBuilt.values, strict=True):
+        variable.assign(value)
+    return _LastBuilt.ranker
+
+
+def newly_shaken(build: Build) -> Ranker:
+    """Build the ranker of `shaken` anew."""
     ranker = build()
     random = np.random.default_rng(3)
     for variable in ranker.variables:
@@ -186,7 +209,7 @@ def half_precision_stays_finite(build: Build, folder: Path) -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        ranker = shaken(build)
+        ranker = newly_shaken(build)
     finally:
         keras.config.set_dtype_policy(before)
     assert {weight.dtype for weight in ranker.trainable_variables} == {"float32"}

@@ -24,8 +24,31 @@ Build = Callable[[], Matcher]
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
 
 
+class _LastBuilt:
+    """The matcher that `shaken` has built last, and the values of its variables."""
+
+    build: Build | None = None
+    matcher: Matcher
+    values: list[np.ndarray]
+
+
 def shaken(build: Build) -> Matcher:
-    """A matcher of which every trainable weight is as after some training, in the second epoch."""
+    """Return a matcher with every trainable weight as after some training, in the second epoch.
+
+    Checks that follow one another with the same `build` share one matcher, whose variables are set back each time.
+    """
+    if _LastBuilt.build is not build:
+        _LastBuilt.build = None
+        _LastBuilt.matcher = newly_shaken(build)
+        _LastBuilt.values = [variable.numpy() for variable in _LastBuilt.matcher.variables]
+        _LastBuilt.build = build
+    for variable, value in zip(_LastBuilt.matcher.variables, _LastBuilt.values, strict=True):
+        variable.assign(value)
+    return _LastBuilt.matcher
+
+
+def newly_shaken(build: Build) -> Matcher:
+    """Build the matcher of `shaken` anew."""
     matcher = build()
     random = np.random.default_rng(3)
     for variable in matcher.trainable_variables:
@@ -196,7 +219,7 @@ def half_precision_stays_finite(build: Build, folder: Path) -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        matcher = shaken(build)
+        matcher = newly_shaken(build)
     finally:
         keras.config.set_dtype_policy(before)
     assert {weight.dtype for weight in matcher.trainable_variables} <= {"float32"}

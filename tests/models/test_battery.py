@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,13 @@ CASES = [
 
 
 def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.Build:
+    """Return a function that builds the model: the same function for the same case, whose model `shaken` shares."""
+    return _builder(name, inputs, tuple(sorted(changes.items())))
+
+
+@functools.cache
+def _builder(name: str, inputs: ModelInputs, changes_by_key: tuple[tuple[str, Any], ...]) -> battery.Build:
+    changes = dict(changes_by_key)
     fields = set(spec(name).hyperparameters.model_fields)
     hyperparameters = {key: value for key, value in SMALL.items() if key in fields} | WIDER.get(name, {}) | changes
     counts = np.arange(inputs.item_rows) if "mini_batch_aware_l2" in changes else None
