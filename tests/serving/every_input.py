@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
+import pytest
 from keras import ops
+from tensorflow_transform.output_wrapper import TFTransformOutput
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.rankers.pooled_spec import PooledHyperparameters
+from interestflow.serving.description import Description
+from interestflow.serving.export.ranker import RankerModule
+from tests.serving import transformed
+from tests.serving.shared_folders import shared_folder
+
+LENGTHS = {
+    **dict.fromkeys(("history_item", "history_category", "history_age"), transformed.LENGTH),
+    "tags": transformed.TAGS,
+}
+PROVENANCE = {"fingerprint": "abc", "name": "größe"}
 
 
 class EveryInput(Ranker):
@@ -41,3 +54,18 @@ class EveryInput(Ranker):
         tags = ops.sum(self.tables["tags"](features["tags"]), axis=1)
         vector = ops.concatenate([user, *target, tags, features["price"][:, None]], axis=-1)
         return self.to_logits(10.0 * self.head(self.hidden(vector)))
+
+
+def build_shop(transform_output: TFTransformOutput) -> RankerModule:
+    """Return the model `shop`, which has the same weights whenever it is built."""
+    keras.utils.set_random_seed(1)
+    inputs = transformed.inputs(transform_output)
+    description = Description(LENGTHS, (4, 8), 5, ("item", "user"))
+    return RankerModule(EveryInput(inputs), transform_output, transformed.RAW_SPEC, inputs, description)
+
+
+def shared_shop(factory: pytest.TempPathFactory, transform_output: TFTransformOutput) -> Path:
+    """Return the base folder of the exported model `shop`, whose version 1 nobody may change."""
+    return shared_folder(
+        factory, "shop", lambda folder: build_shop(transform_output).save(str(folder / "1"), PROVENANCE, ("click",))
+    )

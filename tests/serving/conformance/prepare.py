@@ -8,7 +8,7 @@ python -m tests.serving.conformance.prepare FOLDER --recording batching   # for 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -30,10 +30,10 @@ def folders_below(folder: Path) -> Folders:
     return Folders(models=MODELS, work=folder / "work", setup=folder / "setup")
 
 
-def exported_config(folder: Path) -> str:
-    """Return the `models.config` of the models that `write_exported` wrote below `folder`."""
+def exported_config(folder: Path, names: Iterable[str] = FAMILIES) -> str:
+    """Return the `models.config` of models that `write_exported` wrote below `folder`."""
     config = model_server_config_pb2.ModelServerConfig()
-    for name in FAMILIES:
+    for name in names:
         config.model_config_list.config.add(
             name=name, base_path=str(folder.resolve() / name), model_platform="tensorflow"
         )

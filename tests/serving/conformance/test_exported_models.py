@@ -13,7 +13,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +66,10 @@ def folder(
 
 
 @contextlib.contextmanager
-def started(folder: Path, **options: Any) -> Iterator[Served]:
-    models = folder / "local.config"
-    models.write_text(exported_config(folder))
+def started(folder: Path, names: Iterable[str] = FAMILIES, **options: Any) -> Iterator[Served]:
+    names = tuple(names)
+    models = folder / f"local_{len(names)}.config"
+    models.write_text(exported_config(folder, names))
     options = {"rest_port": 0, "poll_seconds": 0.1, "allow_reload": "anyone"} | options
     with Server(ServerOptions(read_models(models), **options)) as server:
         yield Served(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folder, models)
@@ -98,7 +99,8 @@ def batching(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pyt
         return
     parameters = tmp_path_factory.mktemp("batching") / "batching_parameters.txt"
     parameters.write_text(BATCHING)
-    with started(folder, batching=read_batching(parameters), grpc_max_threads=64) as server:
+    batching = read_batching(parameters)
+    with started(folder, ["exported_ranker"], batching=batching, grpc_max_threads=64) as server:
         yield server.address
 
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,7 +17,6 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 from interestflow.models.inputs import ModelInputs
 from interestflow.serving.client.metadata import TensorInfo
 from interestflow.serving.client.rows import pack_predict, pack_rank
-from interestflow.serving.description import Description
 from interestflow.serving.examples import build_example
 from interestflow.serving.export.ranker import RankerModule, export_ranker
 from interestflow.serving.export.saved_model_writer import ExportError
@@ -26,7 +24,7 @@ from interestflow.serving.provenance import PROVENANCE, ScoringError
 from interestflow.serving.scorer import Scorer
 from tests.paths import PYTHON_PATH
 from tests.serving import transformed
-from tests.serving.every_input import EveryInput
+from tests.serving.every_input import EveryInput, build_shop, shared_shop
 
 ROWS: list[dict[str, Any]] = [
     *transformed.rows(),
@@ -42,16 +40,8 @@ ROWS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def served(transform_output: TFTransformOutput, tmp_path_factory: pytest.TempPathFactory) -> tuple[RankerModule, Path]:
-    inputs = transformed.inputs(transform_output)
-    keras.utils.set_random_seed(1)
-    ranker = EveryInput(inputs)
-    folder = tmp_path_factory.mktemp("model")
-    module = RankerModule(ranker, transform_output, transformed.RAW_SPEC, inputs)
-    module.probabilities(transformed.parsed(ROWS))  # builds the ranker
-    about = {"fingerprint": "abc", "name": "größe"}
-    sizes = Description(candidate_sizes=(10, 50))  # each costs a second
-    export_ranker(ranker, transform_output, transformed.RAW_SPEC, inputs, str(folder), about, sizes)
-    return module, folder
+    """Return the model `shop` in memory, and its folder."""
+    return build_shop(transform_output), shared_shop(tmp_path_factory, transform_output) / "1"
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +162,7 @@ def test_several_users_are_ranked_at_once_and_padding_scores_nothing(scorer: Sco
     packed = [pack_rank(scorer.metadata, user, chosen) for user in users]
     together = {name: np.concatenate([arrays[name] for arrays in packed]) for name in packed[0]}
     scores = scorer.model.run("rank", together)["click"]
-    assert scores.shape == (3, 10)  # the least of the numbers of candidates
+    assert scores.shape == (3, 4)  # the smallest of the sizes
     np.testing.assert_array_equal(scores[:, 2:], 0.0)
     for user, ranked in zip(users, scores, strict=True):
         np.testing.assert_allclose(ranked[:2], scorer.rank(user, chosen)["click"], rtol=0, atol=1e-6)
