@@ -275,7 +275,7 @@ def test_a_broken_newest_version_leaves_the_one_before(served: Served) -> None:
 
 
 def wait_for(condition: Any, says: str) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         with contextlib.suppress(ClientError):  # while versions change there may be none
             if condition():
