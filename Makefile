@@ -32,10 +32,11 @@ test: setup  ## Run every test.
 test-fast: setup  ## Run the tests that take seconds.
 	@$(RUN)/python -m pytest -n 2 --dist loadfile -m "not end_to_end"
 
-check: setup  ## Check formatting, lint, types, and the built wheel in empty environments.
+check: setup  ## Check formatting, lint, types, the tests' paths, and the built wheel in empty environments.
 	@$(RUN)/ruff format --check .
 	@$(RUN)/ruff check .
 	@$(RUN)/mypy
+	@$(RUN)/python tools/check_mirrored_tests.py
 	@$(RUN)/python -m tools.check_wheel
 
 check-wheel: setup  ## Check the built wheel alone.

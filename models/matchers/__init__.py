@@ -1,0 +1,1 @@
+"""Matchers: models that retrieve items among all, each with its hyper-parameters and its declaration."""
