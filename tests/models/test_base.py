@@ -11,7 +11,7 @@ from interestflow.models.base import DescribedModel
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.rankers.din_spec import DINHyperparameters
 from interestflow.models.rankers.pooled_spec import PooledHyperparameters
-from tests.models.random_features import PLAIN, RICH
+from tests.models.support.random_features import PLAIN, RICH
 
 
 class Counting(DescribedModel):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interestflow.models.catalogue import Catalogue, CatalogueTensors
-from tests.models.random_features import RICH, make_catalogue
+from tests.models.support.random_features import RICH, make_catalogue
 
 
 def test_an_item_has_the_tensors_of_its_row() -> None:

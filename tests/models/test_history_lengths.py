@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from interestflow.models.registry import build_ranker, names
-from tests.models import battery
-from tests.models.random_features import RICH, make_features, make_labels, with_longer_padding
+from tests.models.support import ranker_battery as battery
+from tests.models.support.random_features import RICH, make_features, make_labels, with_longer_padding
 
 ROWS, PADDED = 9, 6
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from interestflow.models.inputs import ModelInputs
-from tests.models.random_features import COMPACT, PLAIN, RICH
+from tests.models.support.random_features import COMPACT, PLAIN, RICH
 
 
 def test_tensors_by_name() -> None:

@@ -11,12 +11,12 @@ import keras
 import pytest
 from keras import ops
 
-import tests.models.matcher_battery as battery
+import tests.models.support.matcher_battery as battery
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.matchers.two_tower import TwoTower
 from interestflow.models.matchers.two_tower_spec import TwoTowerHyperparameters
 from interestflow.models.registry import build_matcher, names, spec
-from tests.models.random_features import PLAIN, RICH, make_catalogue, random_graph
+from tests.models.support.random_features import PLAIN, RICH, make_catalogue, random_graph
 
 # Beside each matcher's defaults, which run by themselves on both inputs.
 VARIANTS: dict[str, list[dict[str, Any]]] = {

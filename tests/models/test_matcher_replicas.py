@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.models.two_replicas import found_by
+from tests.models.support.two_replicas import found_by
 
 
 @pytest.fixture(scope="module")

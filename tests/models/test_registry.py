@@ -14,7 +14,7 @@ from interestflow.models.rankers.base import Ranker
 from interestflow.models.rankers.din_spec import DINHyperparameters
 from interestflow.models.rankers.hyperparameters import RankerHyperparameters
 from interestflow.models.registry import build_matcher, build_ranker, names, spec, specs
-from tests.models.random_features import PLAIN, RICH, make_catalogue, make_features
+from tests.models.support.random_features import PLAIN, RICH, make_catalogue, make_features
 
 
 def test_every_model_has_the_hyperparameters_of_its_name() -> None:

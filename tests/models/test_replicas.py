@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from interestflow.models.replicas import gather_over_replicas, sum_over_replicas
-from tests.models.two_replicas import found_by
+from tests.models.support.two_replicas import found_by
 
 
 def test_two_replicas_end_as_one(tmp_path: Path) -> None:

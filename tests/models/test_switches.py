@@ -13,7 +13,7 @@ from interestflow.models.training_config import OptimizerConfig, TrainingConfig
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import TrainingResult, train
 from interestflow.transforms import feature_names
-from tests.models.random_features import PLAIN, make_features, make_labels
+from tests.models.support.random_features import PLAIN, make_features, make_labels
 
 ROWS, BATCH = 240, 40
 

@@ -15,7 +15,7 @@ from interestflow.models.rankers.base import Ranker
 from interestflow.models.registry import build_matcher, build_ranker, names
 from interestflow.models.table_sizes import TableSize, table_sizes
 from interestflow.models.training_config import OptimizerConfig
-from tests.models.random_features import COMPACT, PLAIN, RICH, make_catalogue, random_graph
+from tests.models.support.random_features import COMPACT, PLAIN, RICH, make_catalogue, random_graph
 
 
 def builder(name: str, inputs: ModelInputs, **hyperparameters: Any) -> Callable[[], Ranker]:

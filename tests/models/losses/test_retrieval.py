@@ -23,7 +23,7 @@ from interestflow.models.losses.retrieval import (
 )
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.registry import build_matcher
-from tests.models.random_features import PLAIN, RICH, make_catalogue, make_features
+from tests.models.support.random_features import PLAIN, RICH, make_catalogue, make_features
 from tests.paths import PYTHON_PATH
 
 

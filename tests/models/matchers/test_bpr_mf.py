@@ -10,8 +10,8 @@ import pytest
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.registry import build_matcher
-from tests.models.matcher_training import recall_of_liked_groups
-from tests.models.random_features import PLAIN, RICH, make_catalogue, make_features
+from tests.models.support.matcher_training import recall_of_liked_groups
+from tests.models.support.random_features import PLAIN, RICH, make_catalogue, make_features
 
 FEATURES = make_features(RICH, 9, full=True)
 

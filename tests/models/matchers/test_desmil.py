@@ -12,8 +12,8 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.matchers.desmil import DESMIL
 from interestflow.models.registry import build_matcher
-from tests.models.matcher_training import recall, train
-from tests.models.random_features import RICH, make_catalogue, make_features, move_weights
+from tests.models.support.matcher_training import recall, train
+from tests.models.support.random_features import RICH, make_catalogue, make_features, move_weights
 
 FEATURES = make_features(RICH, 40)
 

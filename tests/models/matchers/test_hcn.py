@@ -11,8 +11,8 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.core.unit_norm import unit_norm
 from interestflow.models.matchers.hcn import HCN, redundancy
 from interestflow.models.registry import build_matcher
-from tests.models.matcher_training import recall, train
-from tests.models.random_features import PLAIN, make_catalogue, make_features, move_weights
+from tests.models.support.matcher_training import recall, train
+from tests.models.support.random_features import PLAIN, make_catalogue, make_features, move_weights
 
 
 def hcn(**hyperparameters: Any) -> HCN:

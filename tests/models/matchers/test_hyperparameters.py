@@ -7,7 +7,7 @@ import pytest
 from interestflow.models import registry
 from interestflow.models.matchers.hyperparameters import MatcherHyperparameters, RetrievalHyperparameters
 from interestflow.models.matchers.retrieval import RetrievalMatcher
-from tests.models.random_features import PLAIN, make_catalogue
+from tests.models.support.random_features import PLAIN, make_catalogue
 
 WITHOUT_RETRIEVAL_LOSS = {"popularity", "kgat"}
 

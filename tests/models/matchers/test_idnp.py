@@ -17,7 +17,7 @@ from interestflow.models.matchers.idnp import IDNP
 from interestflow.models.matchers.idnp_spec import IDNPHyperparameters
 from interestflow.models.matchers.two_tower import TwoTower
 from interestflow.models.matchers.two_tower_spec import TwoTowerHyperparameters
-from tests.models.random_features import RICH, make_catalogue, make_features
+from tests.models.support.random_features import RICH, make_catalogue, make_features
 
 ROWS = 14
 

@@ -19,7 +19,7 @@ from interestflow.models.matchers.bpr_mf import BPRMF
 from interestflow.models.matchers.bpr_mf_spec import BPRMFHyperparameters
 from interestflow.models.matchers.kgat import KGAT
 from interestflow.models.matchers.kgat_spec import KGATHyperparameters
-from tests.models.two_replicas import found_by
+from tests.models.support.two_replicas import found_by
 
 USERS, ITEMS, STEPS = 5, 6, 4
 INPUTS = ModelInputs(tasks=("click",), item_rows=ITEMS, history_length=STEPS, history_age_buckets=4, user_rows=USERS)

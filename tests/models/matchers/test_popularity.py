@@ -6,8 +6,8 @@ import numpy as np
 
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.registry import build_matcher
-from tests.models.matcher_training import recall_of_liked_groups
-from tests.models.random_features import PLAIN, make_features
+from tests.models.support.matcher_training import recall_of_liked_groups
+from tests.models.support.random_features import PLAIN, make_features
 
 
 def test_everybody_gets_what_is_taken_most() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.registry import build_matcher
-from tests.models.random_features import RICH, make_catalogue, make_features
+from tests.models.support.random_features import RICH, make_catalogue, make_features
 
 FEATURES = make_features(RICH, 9, full=True)
 

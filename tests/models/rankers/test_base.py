@@ -7,7 +7,7 @@ import pytest
 
 from interestflow.models.rankers.base import repeat_per_candidate
 from interestflow.models.registry import build_ranker
-from tests.models.random_features import RICH
+from tests.models.support.random_features import RICH
 
 
 def test_a_users_tensors_are_repeated_next_to_one_another() -> None:

@@ -16,7 +16,7 @@ from interestflow.models.optimizers.row_sparse import LazyAdam
 from interestflow.models.rankers.dien import DIEN
 from interestflow.models.registry import build_ranker
 from interestflow.transforms.area_under_curve import area_under_curve as auc
-from tests.models.random_features import PLAIN, RICH, make_features
+from tests.models.support.random_features import PLAIN, RICH, make_features
 
 
 def dien(inputs: ModelInputs, **hyperparameters: Any) -> DIEN:

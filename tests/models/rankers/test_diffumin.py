@@ -14,8 +14,8 @@ from interestflow.models.optimizers.row_sparse import LazyAdam
 from interestflow.models.rankers.diffumin import DiffuMIN
 from interestflow.models.registry import build_ranker
 from interestflow.transforms.area_under_curve import area_under_curve as auc
-from tests.models.counted_operations import growth
-from tests.models.random_features import PLAIN, RICH, make_features, move_weights
+from tests.models.support.operation_counts import growth
+from tests.models.support.random_features import PLAIN, RICH, make_features, move_weights
 
 
 def diffumin(inputs: ModelInputs, **hyperparameters: Any) -> DiffuMIN:

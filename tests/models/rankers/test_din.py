@@ -14,7 +14,7 @@ from interestflow.models.rankers.base import Ranker
 from interestflow.models.rankers.din import DIN
 from interestflow.models.registry import build_ranker
 from interestflow.transforms.area_under_curve import area_under_curve as auc
-from tests.models.random_features import PLAIN, RICH, make_features, move_weights
+from tests.models.support.random_features import PLAIN, RICH, make_features, move_weights
 
 
 def din(inputs: ModelInputs, **hyperparameters: Any) -> DIN:

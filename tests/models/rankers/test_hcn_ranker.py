@@ -11,7 +11,7 @@ from interestflow.models.optimizers.row_sparse import LazyAdam
 from interestflow.models.rankers.hcn_ranker import HCNRanker
 from interestflow.models.registry import build_ranker
 from interestflow.transforms.area_under_curve import area_under_curve
-from tests.models.random_features import PLAIN, RICH, make_features, move_weights
+from tests.models.support.random_features import PLAIN, RICH, make_features, move_weights
 
 
 def hcn_ranker(inputs: ModelInputs, **hyperparameters: object) -> HCNRanker:

@@ -8,7 +8,7 @@ import numpy as np
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.layers.core.masked_ops import masked_mean
 from interestflow.models.registry import build_ranker
-from tests.models.random_features import PLAIN, RICH, make_features
+from tests.models.support.random_features import PLAIN, RICH, make_features
 
 
 def scores(inputs: ModelInputs, changes: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from interestflow.models.registry import build_ranker
-from tests.models.random_features import RICH, make_features, move_weights
+from tests.models.support.random_features import RICH, make_features, move_weights
 
 FEATURES = make_features(RICH, 9)
 

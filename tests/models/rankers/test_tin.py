@@ -13,7 +13,7 @@ from interestflow.models.optimizers.row_sparse import LazyAdam
 from interestflow.models.rankers.tin import TIN
 from interestflow.models.registry import build_ranker
 from interestflow.transforms.area_under_curve import area_under_curve as auc
-from tests.models.random_features import PLAIN, RICH, make_features, move_weights
+from tests.models.support.random_features import PLAIN, RICH, make_features, move_weights
 
 
 def tin(inputs: ModelInputs, **hyperparameters: Any) -> TIN:

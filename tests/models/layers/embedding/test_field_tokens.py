@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from interestflow.models.layers.embedding.field_tokens import FieldTokens
-from tests.models.random_features import PLAIN, RICH, make_features
+from tests.models.support.random_features import PLAIN, RICH, make_features
 
 FEATURES = make_features(RICH, 9)
 

@@ -15,8 +15,8 @@ from interestflow.models.training_config import OptimizerConfig, TrainingConfig
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import TrainingResult, train
 from interestflow.transforms import feature_names
-from tests.models.random_features import RICH, make_features, make_labels
-from tests.models.two_replicas import save_of_one_and_two
+from tests.models.support.random_features import RICH, make_features, make_labels
+from tests.models.support.two_replicas import save_of_one_and_two
 
 ROWS, BATCH = 288, 48
 DIN = {

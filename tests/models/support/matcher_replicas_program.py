@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from interestflow.models.registry import build_matcher
-from tests.models.random_features import RICH, make_catalogue, make_features
-from tests.models.two_replicas import save_of_one_and_two
+from tests.models.support.random_features import RICH, make_catalogue, make_features
+from tests.models.support.two_replicas import save_of_one_and_two
 
 ROWS = 24
 CASES: dict[str, tuple[str, dict[str, Any]]] = {

@@ -19,7 +19,7 @@ import tensorflow as tf
 from interestflow.models.rankers.base import Ranker
 from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
 from interestflow.serving.session_model import SessionModel
-from tests.models.random_features import make_features, make_labels, with_longer_padding, without_history
+from tests.models.support.random_features import make_features, make_labels, with_longer_padding, without_history
 
 Build = Callable[[], Ranker]
 ROWS, LONGER = 14, 3

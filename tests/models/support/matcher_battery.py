@@ -1,7 +1,8 @@
 """What every matcher must pass, whatever its mechanism.
 
 Each check takes `build`, which makes the matcher with all its weights, and a folder to write to; it raises
-AssertionError with what it found. Weights are shaken first, as in `battery.py`; the catalogue's stay as they are.
+AssertionError with what it found. Weights are shaken first, as in `ranker_battery.py`; those of the catalogue stay
+as they are.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import tensorflow as tf
 from interestflow.models.matchers.base import Matcher
 from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
 from interestflow.serving.session_model import SessionModel
-from tests.models.battery import LONGER, ROWS, assert_finite, unchanged
-from tests.models.random_features import make_features, with_longer_padding, without_history
+from tests.models.support.random_features import make_features, with_longer_padding, without_history
+from tests.models.support.ranker_battery import LONGER, ROWS, assert_finite, unchanged
 
 Build = Callable[[], Matcher]
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order

@@ -16,8 +16,8 @@ from keras import ops
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.rankers.pooled import PooledHyperparameters, PooledRanker
 from interestflow.models.registry import build_ranker, names, spec
-from tests.models import battery
-from tests.models.random_features import COMPACT, PLAIN, RICH
+from tests.models.support import ranker_battery as battery
+from tests.models.support.random_features import COMPACT, PLAIN, RICH
 
 # Beside each ranker's defaults, which run by themselves on both inputs.
 VARIANTS: dict[str, list[dict[str, Any]]] = {

@@ -27,7 +27,7 @@ def found_by(program: str, folder: Path) -> dict[str, np.ndarray]:
     """
     path = folder / "found.npz"
     finished = subprocess.run(
-        [sys.executable, "-m", f"tests.models.{program}", str(path)],
+        [sys.executable, "-m", f"tests.models.support.{program}", str(path)],
         env={**os.environ, "PYTHONPATH": PYTHON_PATH, "TF_CPP_MIN_LOG_LEVEL": "2"},
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Inputs, features, batteries and training loops that the tests of models share."""
