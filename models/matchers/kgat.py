@@ -72,9 +72,7 @@ class KGAT(Matcher):
 
     Example:
 
-    >>> inputs = ModelInputs(
-    ...     tasks=("click",), item_rows=4, history_length=3, history_age_buckets=4, user_rows=3
-    ... )
+    >>> inputs = ModelInputs(tasks=("click",), item_rows=4, history_length=3, history_age_buckets=4, user_rows=3)
     >>> knowledge = KnowledgeGraph.without_triples(4)
     >>> graph = CollaborativeGraph.from_interactions(3, np.array([1, 1, 2]), np.array([1, 2, 3]), knowledge)
     >>> matcher = KGAT(inputs, KGATHyperparameters(embedding_dimension=4, layer_units=(2,)), graph=graph)
@@ -120,7 +118,7 @@ class KGAT(Matcher):
         self.transr.trainable = False  # by `training_loss`, of which it is no part
         for layer, width in zip(self.propagation, self.widths, strict=False):
             layer.build((None, width))
-        self.nodes = self._table("nodes", nodes, self.widths[0], "glorot_uniform", trainable=True)
+        self.nodes = self._table("nodes", nodes, self.widths[0], initializer="glorot_uniform", trainable=True)
         self.attention = self._weight("attention", (edges,))
         self.vectors = self._table("vectors", self.user_rows + self.item_rows, sum(self.widths))
         self.item_levels = self._table("item_levels", self.item_rows, sum(self.widths[:-1]))
@@ -141,19 +139,14 @@ class KGAT(Matcher):
             declare_table(f"nodes {kind}", self.sizes[0], moments)
         self._graph_step: Callable[[], Any] | None = None
 
-    def _weight(
-        self, name: str, shape: tuple[int, ...], initializer: str = "zeros", trainable: bool = False
-    ) -> keras.Variable:
-        """Add a float32 weight."""
-        return self.add_weight(
-            name=name, shape=shape, initializer=initializer, trainable=trainable, dtype="float32", autocast=False
-        )
+    def _weight(self, name: str, shape: tuple[int, ...], **options: Any) -> keras.Variable:
+        """Add a float32 weight, by default zeros that are not trained."""
+        options = {"initializer": "zeros", "trainable": False, **options}
+        return self.add_weight(name=name, shape=shape, dtype="float32", autocast=False, **options)
 
-    def _table(
-        self, name: str, rows: int, width: int, initializer: str = "zeros", trainable: bool = False
-    ) -> keras.Variable:
+    def _table(self, name: str, rows: int, width: int, **options: Any) -> keras.Variable:
         """Add a weight [rows, width] whose size is reported before training: see `declare_tables`."""
-        table = self._weight(name, (rows_to_allocate(rows), width), initializer, trainable)
+        table = self._weight(name, (rows_to_allocate(rows), width), **options)
         declare_table(name, rows, table)
         return table
 
@@ -166,8 +159,7 @@ class KGAT(Matcher):
         users, history = features["user"], {"history_item": features["history_item"]}
         newest, mask = newest_features(history, self.hyperparameters.fold_in_length)
         folded = self.fold_in(gather_rows(self.nodes, users), newest["history_item"], mask)
-        has_history = ops.any(mask, axis=1, keepdims=True)
-        return ops.where(has_history, folded, gather_rows(self.vectors, users))[:, None, :]
+        return ops.where(ops.any(mask, axis=1, keepdims=True), folded, gather_rows(self.vectors, users))[:, None, :]
 
     def encode_items(self, features: Features, training: bool | None = None) -> Tensor:
         """Return each item's propagated vector, [N, d]."""
@@ -280,11 +272,7 @@ class KGAT(Matcher):
         self.item_levels.assign(ops.where(has_edges, item_levels, 0.0))
 
     def _training_edges(self) -> GraphEdges:
-        """Return the graph's edges.
-
-        Raises:
-            ValueError: if the model has no graph.
-        """
+        """Return the graph's edges, which a model that only serves does not have."""
         if self.edges is None:
             raise ValueError("`graph` is needed to train KGAT, received None: a model that was loaded only serves")
         return self.edges
@@ -300,11 +288,7 @@ class KGAT(Matcher):
 
 
 def _checked_sizes(graph: CollaborativeGraph, user_rows: int, item_rows: int) -> tuple[int, int, int]:
-    """Return the graph's numbers of nodes, relations and edges.
-
-    Raises:
-        ValueError: if its rows of users and items are not those of the inputs.
-    """
+    """Return the graph's numbers of nodes, relations and edges, if its rows are those of the inputs."""
     if (graph.user_rows, graph.item_rows) != (user_rows, item_rows):
         expected, received = f"{user_rows} and {item_rows}", f"{graph.user_rows} and {graph.item_rows}"
         raise ValueError(f"`graph` should have rows of users and items {expected}, received {received}")

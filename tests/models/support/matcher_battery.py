@@ -20,42 +20,24 @@ from interestflow.serving.export.saved_model_writer import ExportError, write_sa
 from interestflow.serving.session_model import SessionModel
 from tests.models.support.random_features import make_features, with_longer_padding, without_history
 from tests.models.support.ranker_battery import LONGER, ROWS, assert_finite, unchanged
+from tests.models.support.shared_model import SharedModel
 
 Build = Callable[[], Matcher]
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
 
 
-class _LastBuilt:
-    """The matcher that `shaken` has built last, and the values of its variables."""
-
-    build: Build | None = None
-    matcher: Matcher
-    values: list[np.ndarray]
-
-
-def shaken(build: Build) -> Matcher:
-    """Return a matcher with every trainable weight as after some training, in the second epoch.
-
-    Checks that follow one another with the same `build` share one matcher, whose variables are set back each time.
-    """
-    if _LastBuilt.build is not build:
-        _LastBuilt.build = None
-        _LastBuilt.matcher = newly_shaken(build)
-        _LastBuilt.values = [variable.numpy() for variable in _LastBuilt.matcher.variables]
-        _LastBuilt.build = build
-    for variable, value in zip(_LastBuilt.matcher.variables, _LastBuilt.values, strict=True):
-        variable.assign(value)
-    return _LastBuilt.matcher
-
-
 def newly_shaken(build: Build) -> Matcher:
-    """Build the matcher of `shaken` anew."""
+    """Build a matcher with every trainable weight as after some training, in the second epoch."""
     matcher = build()
     random = np.random.default_rng(3)
     for variable in matcher.trainable_variables:
         variable.assign(variable.numpy() + random.normal(0.0, 0.2, variable.shape))
     matcher.on_epoch_begin(1)
     return matcher
+
+
+shaken = SharedModel(newly_shaken)
+"""The same matcher for checks that follow one another with the same `build`."""
 
 
 def of_the_user(matcher: Matcher, features: dict[str, Any]) -> dict[str, Any]:

@@ -20,37 +20,15 @@ from interestflow.models.rankers.base import Ranker
 from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
 from interestflow.serving.session_model import SessionModel
 from tests.models.support.random_features import make_features, make_labels, with_longer_padding, without_history
+from tests.models.support.shared_model import SharedModel
 
 Build = Callable[[], Ranker]
 ROWS, LONGER = 14, 3
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
 
 
-class _LastBuilt:
-    """The ranker that `shaken` has built last, and the values of its variables."""
-
-    build: Build | None = None
-    ranker: Ranker
-    values: list[np.ndarray]
-
-
-def shaken(build: Build) -> Ranker:
-    """Return a ranker with weights as after some training: none is zero, all variances and counts are positive.
-
-    Checks that follow one another with the same `build` share one ranker, whose variables are set back each time.
-    """
-    if _LastBuilt.build is not build:
-        _LastBuilt.build = None
-        _LastBuilt.ranker = newly_shaken(build)
-        _LastBuilt.values = [variable.numpy() for variable in _LastBuilt.ranker.variables]
-        _LastBuilt.build = build
-    for variable, value in zip(_LastBuilt.ranker.variables, _LastBuilt.values, strict=True):
-        variable.assign(value)
-    return _LastBuilt.ranker
-
-
 def newly_shaken(build: Build) -> Ranker:
-    """Build the ranker of `shaken` anew."""
+    """Build a ranker with weights as after some training: none is zero, all variances and counts are positive."""
     ranker = build()
     random = np.random.default_rng(3)
     for variable in ranker.variables:
@@ -61,6 +39,10 @@ def newly_shaken(build: Build) -> Ranker:
         else:
             variable.assign(random.uniform(0.5, 2.0, variable.shape))
     return ranker
+
+
+shaken = SharedModel(newly_shaken)
+"""The same ranker for checks that follow one another with the same `build`."""
 
 
 def logits(ranker: Ranker, features: dict[str, Any], training: bool = False) -> dict[str, np.ndarray]:
