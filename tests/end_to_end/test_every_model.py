@@ -12,7 +12,7 @@ from interestflow.models import registry
 from interestflow.serving.client import Client
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
-from tests.end_to_end.commands import INTERESTFLOW, run
+from tests.end_to_end.commands import INTERESTFLOW, run_here
 
 pytestmark = pytest.mark.end_to_end
 
@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("model", sorted(registry.BUILT_IN.keys() - PLAIN - SECOND_FORMS))
-def test_it_answers_over_grpc(folder: Path, model: str) -> None:
+def test_it_answers_over_grpc(folder: Path, model: str, capfd: pytest.CaptureFixture[str]) -> None:
     spec = registry.spec(model)
     is_matcher, known = spec.is_matcher, spec.hyperparameters.model_fields
     values = {"name": model, **{name: value for name, value in SMALL.items() if name in known}}
@@ -68,8 +68,8 @@ def test_it_answers_over_grpc(folder: Path, model: str) -> None:
     config, runs = folder / "tiny.yaml", folder / ("matchers" if is_matcher else "rankers")
     # Whatever was pushed before is no champion to beat: on so small a log every model is as good as chance.
     config.write_text(text.replace("METRIC", "recall_50" if is_matcher else "auc"))
-    finished = run(config, runs)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    code, printed = run_here(config, runs, capfd)
+    assert code == 0, printed
     serving = runs / "tiny" / "serving" / "tiny"
     version = max(serving.iterdir(), key=lambda folder: int(folder.name))
     assert json.loads((version / "assets.extra" / "interestflow.json").read_text())["model"]["name"] == model

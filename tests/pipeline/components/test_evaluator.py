@@ -1,26 +1,19 @@
-"""Champion, evaluation, gate and Pusher, each as TFX executes it, one after the other."""
+"""A model is evaluated on its own, or with the champion that was pushed before."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from tfx.components.evaluator.constants import BLESSED_FILE_NAME, NOT_BLESSED_FILE_NAME
-from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
-from tfx.utils import proto_utils
 
 import tests.pipeline.support.exported_rankers as small
 from interestflow.pipeline.artifacts import types as artifacts
-from interestflow.pipeline.components.atomic_pusher import AtomicPusher
 from interestflow.pipeline.components.champion_finder import ChampionFinder
 from interestflow.pipeline.components.evaluator import Evaluator
-from interestflow.pipeline.components.quality_gate import QualityGate
 from interestflow.pipeline.evaluation.result import Evaluation
-from interestflow.pipeline.gate_config import GateConfig
 from interestflow.pipeline.gates.champion import Champion
-from interestflow.pipeline.gates.quality import Verdict
 from tests.pipeline.components.step_execution import execute, made
 
 
@@ -48,30 +41,6 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact,
     return folder, model, evaluation
 
 
-def gate(evaluated: tuple[Path, Artifact, Artifact], folder: Path, floor: float) -> Artifact:
-    _, model, evaluation = evaluated
-    blessing = made(folder / "blessing", standard_artifacts.ModelBlessing)
-    config = GateConfig(at_least={"auc": floor}).model_dump_json()
-    execute(
-        QualityGate,
-        {"evaluation": evaluation, "model": model},
-        {"blessing": blessing},
-        config=config,
-        code_fingerprint="code",
-    )
-    return blessing
-
-
-def push(evaluated: tuple[Path, Artifact, Artifact], blessing: Artifact, folder: Path) -> list[Path]:
-    destination = pusher_pb2.PushDestination(
-        filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(folder / "pushed"))
-    )
-    pushed = made(folder / "record", standard_artifacts.PushedModel)
-    inputs = {"model": evaluated[1], "model_blessing": blessing}
-    execute(AtomicPusher, inputs, {"pushed_model": pushed}, push_destination=proto_utils.proto_to_json(destination))
-    return sorted((folder / "pushed").glob("*/saved_model.pb"))
-
-
 def test_the_champion_is_the_pushed_model_that_is_not_the_candidate(evaluated: tuple[Path, Artifact, Artifact]) -> None:
     folder, _, evaluation = evaluated
     assert Champion.read(str(folder / "champion")).version == 1700000000
@@ -82,21 +51,6 @@ def test_the_champion_is_the_pushed_model_that_is_not_the_candidate(evaluated: t
     assert [(part.name, part.value) for part in found.model.tasks["click"].slices] == [
         ("user", "known"), ("user", "new"),
     ]  # fmt: skip
-
-
-def test_a_blessed_model_is_pushed(evaluated: tuple[Path, Artifact, Artifact], tmp_path: Path) -> None:
-    blessing = gate(evaluated, tmp_path, floor=0.1)
-    assert {path.name for path in Path(blessing.uri).iterdir()} == {"gate.json", BLESSED_FILE_NAME}
-    assert blessing.get_int_custom_property("blessed") == 1
-    assert len(push(evaluated, blessing, tmp_path)) == 1
-
-
-def test_a_refused_model_is_not_pushed(evaluated: tuple[Path, Artifact, Artifact], tmp_path: Path) -> None:
-    blessing = gate(evaluated, tmp_path, floor=0.999)
-    assert {path.name for path in Path(blessing.uri).iterdir()} == {"gate.json", NOT_BLESSED_FILE_NAME}
-    assert blessing.get_int_custom_property("blessed") == 0
-    assert "should be at least 0.999" in Verdict.read(blessing.uri).reasons[0]
-    assert push(evaluated, blessing, tmp_path) == []
 
 
 def test_without_a_champion_channel_a_model_is_evaluated_alone(

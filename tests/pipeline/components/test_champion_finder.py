@@ -1,0 +1,38 @@
+"""The champion is the newest pushed model that is not the candidate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from interestflow.pipeline.artifacts import types as artifacts
+from interestflow.pipeline.components.champion_finder import ChampionFinder
+from interestflow.pipeline.gates.champion import Champion
+from tests.pipeline.components.step_execution import execute, made
+
+
+def push(serving: Path, version: int, fingerprint: str) -> Path:
+    folder = serving / str(version)
+    (folder / "assets.extra").mkdir(parents=True)
+    (folder / "assets.extra" / "interestflow.json").write_text(json.dumps({"fingerprint": fingerprint}))
+    (folder / "saved_model.pb").touch()
+    return folder
+
+
+def find(folder: Path, candidate: str) -> Champion:
+    champion = made(folder / "champion", artifacts.ChampionArtifact)
+    execute(
+        ChampionFinder, {}, {"champion": champion}, serving_folder=str(folder / "serving"),
+        exclude_fingerprint=candidate, state="any",
+    )  # fmt: skip
+    return Champion.read(champion.uri)
+
+
+def test_the_newest_model_is_found_but_not_the_candidate_itself(tmp_path: Path) -> None:
+    older, newer = push(tmp_path / "serving", 9, "first"), push(tmp_path / "serving", 10, "second")
+    assert find(tmp_path, "third") == Champion(folder=str(newer), version=10, fingerprint="second")
+    assert find(tmp_path, "second") == Champion(folder=str(older), version=9, fingerprint="first")
+
+
+def test_without_a_pushed_model_there_is_none(tmp_path: Path) -> None:
+    assert find(tmp_path, "any") == Champion()
