@@ -36,4 +36,4 @@ def test_each_distinct_triple_is_written_once(tmp_path: Path) -> None:
     assert written.triples.height == 6
     counts = GraphCounts.model_validate_json(Path(report.uri, "counts.json").read_text())
     assert (counts.triples, counts.entities, counts.relations) == (3, 3, 2)
-    assert counts.tables["graph"].rows == 4
+    assert counts.tables["knowledge_graph"].rows == 4
