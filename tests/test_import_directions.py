@@ -42,9 +42,9 @@ def imports(source: str, modules: set[str]) -> Iterator[str]:
         else:
             continue
         for name in names:
-            root, _, rest = name.partition(".")
+            root, _, remainder = name.partition(".")
             if root == ROOT:
-                yield rest if rest in modules else rest.rpartition(".")[0]
+                yield remainder if remainder in modules else remainder.rpartition(".")[0]
 
 
 IMPORTS = {name: set(imports(file.read_text(), set(MODULES))) for name, file in MODULES.items()}
@@ -86,13 +86,13 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
         if node in finished:
             return []
         for other in sorted(graph.get(node, set())):
-            found = visit(other, [*path, node])
-            if found:
-                return found
+            loop = visit(other, [*path, node])
+            if loop:
+                return loop
         finished.add(node)
         return []
 
-    return next((found for node in sorted(graph) if (found := visit(node, []))), [])
+    return next((loop for node in sorted(graph) if (loop := visit(node, []))), [])
 
 
 def test_a_cycle_is_found() -> None:

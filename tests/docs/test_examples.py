@@ -30,11 +30,11 @@ def test_the_configuration_of_the_front_page_is_valid(tmp_path: Path) -> None:
     assert len(configuration.splitlines()) == 8
 
 
-def merge(whole: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `whole` with the sections of `part` instead of its own, except that those of `data` are joined."""
-    data = {**whole["data"], **part.get("data", {})}
-    data["events"] = {**whole["data"]["events"], **part.get("data", {}).get("events", {})}
-    return {**whole, **part, "data": data}
+def merge(document: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `document` with the sections of `part` instead of its own, except that those of `data` are joined."""
+    data = {**document["data"], **part.get("data", {})}
+    data["events"] = {**document["data"]["events"], **part.get("data", {}).get("events", {})}
+    return {**document, **part, "data": data}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
@@ -42,7 +42,7 @@ def test_sections_in_the_documentation_are_valid(page: Path, tmp_path: Path) -> 
     """Each block replaces sections of a demo's configuration. Files that the block names are not read."""
     name = "demo-matcher" if page.stem in MATCHERS else "demo"
     demo = yaml.safe_load((PROJECT / "configs" / f"{name}.yaml").read_text())
-    for number, block in enumerate(blocks(page)):
-        path = tmp_path / f"{number}.yaml"
+    for index, block in enumerate(blocks(page)):
+        path = tmp_path / f"{index}.yaml"
         path.write_text(yaml.safe_dump(merge(demo, block)))
         load(path, None)

@@ -62,8 +62,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("model", sorted(registry.BUILT_IN.keys() - PLAIN - SECOND_FORMS))
 def test_it_answers_over_grpc(folder: Path, model: str, capfd: pytest.CaptureFixture[str]) -> None:
     spec = registry.spec(model)
-    is_matcher, known = spec.is_matcher, spec.hyperparameters.model_fields
-    values = {"name": model, **{name: value for name, value in SMALL.items() if name in known}}
+    is_matcher, keys = spec.is_matcher, spec.hyperparameters.model_fields
+    values = {"name": model, **{name: value for name, value in SMALL.items() if name in keys}}
     text = CONFIG.replace("FOLDER", str(folder)).replace("MODEL", json.dumps(values))
     config, runs = folder / "tiny.yaml", folder / ("matchers" if is_matcher else "rankers")
     # Whatever was pushed before is no champion to beat: on so small a log every model is as good as chance.
@@ -75,19 +75,19 @@ def test_it_answers_over_grpc(folder: Path, model: str, capfd: pytest.CaptureFix
     assert json.loads((version / "assets.extra" / "interestflow.json").read_text())["model"]["name"] == model
     catalogue = sorted(pl.read_parquet(folder / "logs" / "items.parquet")["item"])
     history = catalogue[:3]
-    asked = {"user": "u1", "history_item": history, "history_age": [300, 200, 100]}
+    user = {"user": "u1", "history_item": history, "history_age": [300, 200, 100]}
     with (
         Server(ServerOptions(one_model("tiny", str(serving)), poll_seconds=0)) as server,
         Client(f"127.0.0.1:{server.port}", "tiny") as client,
     ):
         if is_matcher:
-            found = client.retrieve(asked, 10)
-            assert len(set(found.items)) == 10
-            assert set(found.items) <= set(catalogue) - set(history)
-            assert (found.scores[:-1] >= found.scores[1:]).all()
-            assert found.version == int(version.name)
+            retrieved = client.retrieve(user, 10)
+            assert len(set(retrieved.items)) == 10
+            assert set(retrieved.items) <= set(catalogue) - set(history)
+            assert (retrieved.scores[:-1] >= retrieved.scores[1:]).all()
+            assert retrieved.version == int(version.name)
         else:
-            ranking = client.rank(asked, [{"item": item} for item in catalogue[3:8]])
+            ranking = client.rank(user, [{"item": item} for item in catalogue[3:8]])
             scores = ranking.by_task["click"]
             assert scores.shape == (5,)
             assert ((scores > 0.0) & (scores < 1.0)).all()

@@ -13,9 +13,9 @@ def test_an_item_has_the_tensors_of_its_row() -> None:
     catalogue = make_catalogue(RICH)
     tensors = CatalogueTensors(RICH, catalogue)
     ids = np.array([3, 20, 3])
-    found = tensors.features(ids)
-    assert set(found) == RICH.candidate_tensors == {"item", "category", "tags", "price"}
-    for name, values in found.items():
+    features = tensors.features(ids)
+    assert set(features) == RICH.candidate_tensors == {"item", "category", "tags", "price"}
+    for name, values in features.items():
         np.testing.assert_array_equal(values, catalogue.tensors[name][ids])
     assert tensors.trainable_variables == []
 

@@ -30,9 +30,9 @@ def test_one_trace_takes_histories_of_any_length(name: str) -> None:
         variables = [weight.value for weight in ranker.trainable_variables]
         return [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables) if g is not None]
 
-    def found(batch: dict[str, np.ndarray]) -> list[np.ndarray]:
+    def train_on(batch: dict[str, np.ndarray]) -> list[np.ndarray]:
         with battery.unchanged(ranker):
             return [gradient.numpy() for gradient in gradients(batch)]
 
-    for short, long in zip(found(features), found(longer), strict=True):
+    for short, long in zip(train_on(features), train_on(longer), strict=True):
         np.testing.assert_allclose(long, short, rtol=1e-4, atol=1e-4)

@@ -58,9 +58,9 @@ EXEMPT = {
     ("desmil", "it_learns_64_rows_by_heart"): LINEAR,
 }
 CASES = [
-    pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{number}")
+    pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{index}")
     for name in names("matcher")
-    for number, (inputs, changes) in enumerate(
+    for index, (inputs, changes) in enumerate(
         [(PLAIN, {}), (RICH, {}), *((RICH, variant) for variant in VARIANTS.get(name, []))]
     )
     if not (spec(name).needs_user_ids and inputs.user_rows is None)
@@ -137,12 +137,12 @@ class LooksAtItsMates(Sound):
 class ForgetsOnSaving(Sound):
     """A part of it is neither a weight nor in its configuration."""
 
-    made = 0
+    instances = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        ForgetsOnSaving.made += 1
-        self.scale = float(ForgetsOnSaving.made)
+        ForgetsOnSaving.instances += 1
+        self.scale = float(ForgetsOnSaving.instances)
 
     def finish(self, vectors: Any, features: dict[str, Any], training: bool | None) -> Any:
         return super().finish(vectors, features, training) * self.scale

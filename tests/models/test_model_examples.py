@@ -18,13 +18,15 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.models.registry import BUILT_IN
 from interestflow.models.spec import ModelSpec
 
-NAMES = {each.__name__: each for each in (ModelInputs, Catalogue, KnowledgeGraph)}
+NAMES = {value.__name__: value for value in (ModelInputs, Catalogue, KnowledgeGraph)}
 
 
 @pytest.mark.parametrize("spec", BUILT_IN.values(), ids=lambda spec: spec.name)
 def test_the_example_of_a_model_runs(spec: ModelSpec) -> None:
     module, name = spec.implementation.split(":")
     scope = {**vars(importlib.import_module(module)), "ops": keras.ops, "np": np, **NAMES}
-    (test,) = (each for each in doctest.DocTestFinder().find(scope[name], name, globs=scope) if each.name == name)
+    (test,) = (
+        example for example in doctest.DocTestFinder().find(scope[name], name, globs=scope) if example.name == name
+    )
     assert test.examples, f"the docstring of {name} should have an example"
     assert doctest.DocTestRunner().run(test).failed == 0

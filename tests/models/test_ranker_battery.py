@@ -57,9 +57,9 @@ SMALL = {"embedding_dimension": 4, "tower_units": (16, 8), "denoising_steps": 2}
 # It has no tower: what it learns by heart has to fit into its vectors.
 WIDER = {"hcn_ranker": {"embedding_dimension": 8}}
 CASES = [
-    pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{number}")
+    pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{index}")
     for name in names("ranker")
-    for number, (inputs, changes) in enumerate(
+    for index, (inputs, changes) in enumerate(
         [(PLAIN, {}), (RICH, {}), *((RICH, variant) for variant in VARIANTS.get(name, []))]
     )
 ] + [pytest.param(name, COMPACT, {}, id=f"{name}-compact") for name in IN_COMPACT_TABLES]
@@ -133,12 +133,12 @@ class LooksAtItsMates(Sound):
 class ForgetsOnSaving(Sound):
     """A part of it is neither a weight nor in its configuration."""
 
-    made = 0
+    instances = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        ForgetsOnSaving.made += 1
-        self.scale = float(ForgetsOnSaving.made)
+        ForgetsOnSaving.instances += 1
+        self.scale = float(ForgetsOnSaving.instances)
 
     def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
         return scores * self.scale

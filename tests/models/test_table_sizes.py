@@ -49,9 +49,9 @@ def test_two_tables_of_one_feature() -> None:
 @pytest.mark.parametrize("name", names("ranker"))
 def test_they_are_those_that_are_made(name: str, inputs: ModelInputs) -> None:
     build = builder(name, inputs)
-    made = [tuple(variable.shape) for variable in build().trainable_variables if is_table(variable)]
+    shapes = [tuple(variable.shape) for variable in build().trainable_variables if is_table(variable)]
     sizes = table_sizes(build, OptimizerConfig())
-    assert sorted((size.rows, size.width) for size in sizes) == sorted(made)
+    assert sorted((size.rows, size.width) for size in sizes) == sorted(shapes)
     assert len({size.name for size in sizes}) == len(sizes)
 
 

@@ -62,18 +62,18 @@ def test_the_new_key_is_there(new: str) -> None:
     section: type[BaseModel] = PipelineConfig
     *inner, last = (part for part in new.split(".") if part != "*")
     for part in inner:
-        found = section_class(section.model_fields[part].annotation)
-        assert found is not None
-        section = found
+        nested = section_class(section.model_fields[part].annotation)
+        assert nested is not None
+        section = nested
     if section is ModelHyperparameters:
         assert models_with(last)
     else:
         assert last in section.model_fields
 
 
-@pytest.mark.parametrize(("place", "new"), RENAMED_VALUES.items(), ids=str)
-def test_an_old_value_names_the_new_one(place: tuple[str, str], new: str, tmp_path: Path) -> None:
-    key, old = place
+@pytest.mark.parametrize(("setting", "new"), RENAMED_VALUES.items(), ids=str)
+def test_an_old_value_names_the_new_one(setting: tuple[str, str], new: str, tmp_path: Path) -> None:
+    key, old = setting
     (sentence,) = [line for line in mistakes(document_with(key, old, "two_tower"), tmp_path) if key in line]
     assert f"received {old!r}, which is now called {new} (old.yaml, line " in sentence
     assert new in sentence.partition(", received")[0]

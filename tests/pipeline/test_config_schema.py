@@ -26,15 +26,15 @@ def sections_within(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def all_sections() -> dict[str, type[BaseModel]]:
     """Return every section of the configuration and the hyper-parameters of every model, by class name."""
-    found: dict[str, type[BaseModel]] = {}
+    sections: dict[str, type[BaseModel]] = {}
     waiting: list[type[BaseModel]] = [PipelineConfig, *(spec.hyperparameters for spec in registry.specs())]
     while waiting:
         section = waiting.pop()
-        if section.__name__ not in found:
-            found[section.__name__] = section
+        if section.__name__ not in sections:
+            sections[section.__name__] = section
             for field in section.model_fields.values():
                 waiting += sections_within(field.annotation)
-    return found
+    return sections
 
 
 SECTIONS = all_sections()

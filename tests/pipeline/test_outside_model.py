@@ -170,10 +170,10 @@ def test_it_is_listed_and_its_keys_are_checked(tmp_path: Path) -> None:
     assert registry.spec("dot_product").summary.startswith("Dot product")
     with pytest.raises(ConfigurationError) as caught:
         load(configuration(tmp_path, "{name: dot_product, scale: 0, embeding_dimension: 4}"))
-    place = f"({tmp_path / 'outside.yaml'}, line 26)"
+    location = f"({tmp_path / 'outside.yaml'}, line 26)"
     assert str(caught.value).splitlines() == [
-        f"`model.scale` should be more than 0, received 0 {place}",
-        f"`model.embeding_dimension` is not a key that is known here; did you mean `embedding_dimension`? {place}",
+        f"`model.scale` should be more than 0, received 0 {location}",
+        f"`model.embeding_dimension` is not a key that is known here; did you mean `embedding_dimension`? {location}",
     ]
 
 

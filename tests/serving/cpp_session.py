@@ -136,9 +136,9 @@ class CppSession:
             ctypes.memmove(start, np.ascontiguousarray(array).ctypes.data, count)
             return tensor
         for position, text in enumerate(array.ravel().tolist()):
-            place = start + position * STRING_BYTES
-            self._api.TF_StringInit(place)
-            self._api.TF_StringCopy(place, text, len(text))
+            offset = start + position * STRING_BYTES
+            self._api.TF_StringInit(offset)
+            self._api.TF_StringCopy(offset, text, len(text))
         return tensor
 
     def _to_array(self, tensor: int) -> np.ndarray:
@@ -149,7 +149,7 @@ class CppSession:
             return np.frombuffer(content, tf.as_dtype(dtype).as_numpy_dtype).reshape(shape)
         texts = np.empty(int(np.prod(shape)), object)
         for position in range(len(texts)):
-            place = start + position * STRING_BYTES
-            size = self._api.TF_StringGetSize(place)
-            texts[position] = ctypes.string_at(self._api.TF_StringGetDataPointer(place), size)
+            offset = start + position * STRING_BYTES
+            size = self._api.TF_StringGetSize(offset)
+            texts[position] = ctypes.string_at(self._api.TF_StringGetDataPointer(offset), size)
         return texts.reshape(shape)

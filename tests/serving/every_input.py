@@ -41,10 +41,10 @@ class EveryInput(Ranker):
         self.head = keras.layers.Dense(1)
 
     def encode_user(self, features: dict[str, Any], training: bool | None = None) -> Any:
-        known = ops.cast(features["history_item"] > 0, "float32")[..., None]
-        order = ops.arange(1.0, known.shape[1] + 1.0)[None, :, None]
+        mask = ops.cast(features["history_item"] > 0, "float32")[..., None]
+        order = ops.arange(1.0, mask.shape[1] + 1.0)[None, :, None]
         past = [
-            ops.sum(self.tables[name](features[f"history_{name}"]) * known * order, axis=1)
+            ops.sum(self.tables[name](features[f"history_{name}"]) * mask * order, axis=1)
             for name in ("item", "category", "age")
         ]
         return ops.concatenate(past, axis=-1)

@@ -93,9 +93,9 @@ class Case:
         features = transformed_features(output, ROWS)
         names = [key for key in transformed.RAW_SPEC if key != "user" or model_spec(name).needs_user_ids]
         spec = {key: transformed.RAW_SPEC[key] for key in names}
-        self.asked: dict[str, dict[str, np.ndarray]] = {"describe": {"rows": np.zeros(2, np.int32)}}
+        self.requests: dict[str, dict[str, np.ndarray]] = {"describe": {"rows": np.zeros(2, np.int32)}}
         self.expected: dict[str, dict[str, np.ndarray]] = {}
-        self.asked["serving_default"] = {"examples": np.array(transformed.serialized(ROWS), object)}
+        self.requests["serving_default"] = {"examples": np.array(transformed.serialized(ROWS), object)}
         make = self._matcher if model_spec(name).is_matcher else self._ranker
         self.module = make(name, output, spec, {key: arrays[key] for key in names}, features)
 
@@ -107,31 +107,34 @@ class Case:
         logits = ranker({key: features[key] for key in inputs.tensors()}, training=False)
         scores = {task: tf.sigmoid(logits[task]).numpy() for task in inputs.tasks}
         users, candidates = arrays, {key: arrays[key] for key in CANDIDATE}
-        self.asked["predict"] = arrays
+        self.requests["predict"] = arrays
         # Row by row its own candidate and the one before it.
-        beside = {key: np.stack([values, np.roll(values, 1, axis=0)], axis=1) for key, values in candidates.items()}
-        self.asked["rank"] = {**users, **beside}
+        paired = {key: np.stack([values, np.roll(values, 1, axis=0)], axis=1) for key, values in candidates.items()}
+        self.requests["rank"] = {**users, **paired}
         described = {key: values for key, values in columns(ROWS, described=True).items() if key in arrays}
         pairs = {key: np.stack([described[key], np.roll(described[key], 1, axis=0)], axis=1) for key in CANDIDATE}
-        self.asked["rank_2"] = {**described, **pairs}
-        self.asked["rank_4"] = {**described, **{key: np.concatenate([values] * 2, 1) for key, values in pairs.items()}}
+        self.requests["rank_2"] = {**described, **pairs}
+        self.requests["rank_4"] = {
+            **described,
+            **{key: np.concatenate([values] * 2, 1) for key, values in pairs.items()},
+        }
         self.expected = {"serving_default": scores, "predict": scores}
         rolled = {key: np.roll(features[key].numpy(), 1, axis=0) for key in inputs.candidate_tensors}
-        others = ranker({key: rolled.get(key, features[key]) for key in inputs.tensors()}, training=False)
+        rolled_outputs = ranker({key: rolled.get(key, features[key]) for key in inputs.tensors()}, training=False)
         self.expected["rank"] = {
-            task: np.stack([scores[task], tf.sigmoid(others[task]).numpy()], axis=1) for task in tasks
+            task: np.stack([scores[task], tf.sigmoid(rolled_outputs[task]).numpy()], axis=1) for task in tasks
         }
         self.expected["rank_2"] = self.expected["rank"]
         self.expected["rank_4"] = {task: np.tile(values, [1, 2]) for task, values in self.expected["rank"].items()}
         return RankerModule(ranker, output, spec, inputs, Description(candidate_sizes=(2, 4), max_rows=3))
 
     def _matcher(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> MatcherModule:
-        further = {"graph": graph_of(self.inputs)} if model_spec(name).needs_graph else {}
-        matcher = build_matcher(name, self.inputs, known_values(name), catalogue_of(self.inputs), **further)
+        extra = {"graph": graph_of(self.inputs)} if model_spec(name).needs_graph else {}
+        matcher = build_matcher(name, self.inputs, known_values(name), catalogue_of(self.inputs), **extra)
         shake(matcher)
         matcher.on_epoch_begin(1)
         tensors = {key: features[key] for key in self.inputs.tensors()}
-        rows = [{"item": item, "category": f"c{number % 3}", "price": 1.0} for number, item in enumerate(IDS)]
+        rows = [{"item": item, "category": f"c{index % 3}", "price": 1.0} for index, item in enumerate(IDS)]
         of_items = transformed_features(output, rows)
         encoded = {key: of_items[key].numpy() for key in self.inputs.candidate_tensors}
         items = IndexedItems.encode(matcher, np.array([item.encode() for item in IDS], object), encoded)
@@ -139,9 +142,9 @@ class Case:
         vectors = matcher.encode_items(tensors, training=False).numpy()
         score = matcher(tensors, training=False).numpy()
         of_user = {key: values for key, values in arrays.items() if key not in CANDIDATE}
-        self.asked["encode_user"] = of_user
-        self.asked["encode_items"] = {key: arrays[key] for key in CANDIDATE}
-        self.asked["retrieve"] = {**of_user, "k": np.full(len(ROWS), 3, np.int32)}
+        self.requests["encode_user"] = of_user
+        self.requests["encode_items"] = {key: arrays[key] for key in CANDIDATE}
+        self.requests["retrieve"] = {**of_user, "k": np.full(len(ROWS), 3, np.int32)}
         self.expected = {
             "serving_default": {"user": users, "item": vectors, "score": score},
             "encode_user": {"user": users},
@@ -175,26 +178,26 @@ def graph_of(inputs: ModelInputs) -> CollaborativeGraph:
 def best_scores(users: np.ndarray, items: IndexedItems, rows: list[dict[str, Any]], count: int) -> np.ndarray:
     """Return the `count` highest scores of items that are not in a row's history; 0 where there are fewer."""
     best = np.zeros((len(rows), count), np.float32)
-    for number, row in enumerate(rows):
-        seen = {item.encode() for item in row.get("history_item", [])}
-        scores = (users[number] @ items.vectors.T).max(axis=0)
-        left = np.sort(scores[[item not in seen for item in items.ids]])[::-1][:count]
-        best[number, : len(left)] = left
+    for index, row in enumerate(rows):
+        history_items = {item.encode() for item in row.get("history_item", [])}
+        scores = (users[index] @ items.vectors.T).max(axis=0)
+        left = np.sort(scores[[item not in history_items for item in items.ids]])[::-1][:count]
+        best[index, : len(left)] = left
     return best
 
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A model in a folder that nobody may change, with what it is asked and what Keras answers.
+    """A model in a folder that nobody may change, with its requests and the outputs of Keras for them.
 
     Attributes:
         folder: folder of the SavedModel.
-        asked: inputs of each signature, by the signature's name.
+        requests: inputs of each signature, by the signature's name.
         expected: outputs of Keras for them, by the signature's name.
     """
 
     folder: Path
-    asked: dict[str, dict[str, np.ndarray]]
+    requests: dict[str, dict[str, np.ndarray]]
     expected: dict[str, dict[str, np.ndarray]]
 
 
@@ -213,13 +216,13 @@ class ExportedModels:
     def get(self, name: str) -> ExportedModel:
         """Return the model `name`."""
         folder = self.folder(name)
-        return ExportedModel(folder / "model", read_arrays(folder / "asked"), read_arrays(folder / "expected"))
+        return ExportedModel(folder / "model", read_arrays(folder / "requests"), read_arrays(folder / "expected"))
 
 
 def write_case(case: Case, folder: Path) -> None:
-    """Write the SavedModel of `case` to `model`, and the arrays of each signature to `asked` and `expected`."""
+    """Write the SavedModel of `case` to `model`, and the arrays of each signature to `requests` and `expected`."""
     case.module.save(str(folder / "model"), {"name": case.name, "model": {"name": case.name}}, case.inputs.tasks)
-    for kind, signatures in (("asked", case.asked), ("expected", case.expected)):
+    for kind, signatures in (("requests", case.requests), ("expected", case.expected)):
         (folder / kind).mkdir()
         for signature, arrays in signatures.items():
             np.savez(folder / kind / f"{signature}.npz", **arrays)

@@ -17,8 +17,10 @@ rows = json.loads(Path(rows_file).read_text())
 scorer = Scorer(folder)
 saved = saved_model_pb2.SavedModel.FromString((Path(folder) / "saved_model.pb").read_bytes())
 graph = saved.meta_graphs[0].graph_def
-own = {function.signature.name for function in graph.library.function}
-used = {node.op for nodes in [graph.node, *(f.node_def for f in graph.library.function)] for node in nodes} - own
+library_functions = {function.signature.name for function in graph.library.function}
+used = {
+    node.op for nodes in [graph.node, *(f.node_def for f in graph.library.function)] for node in nodes
+} - library_functions
 result = {
     "serving_default": {task: scores.tolist() for task, scores in scorer.score(rows).items()},
     "predict": {task: scores.tolist() for task, scores in scorer.score(rows, "predict").items()},

@@ -257,6 +257,10 @@ def test_an_authority_that_may_not_sign(files: dict[str, Path]) -> None:
 
 def test_a_client_may_be_trusted_by_its_own_certificate(files: dict[str, Path], tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    own = self_signed(ec.generate_private_key(ec.SECP256R1()), now - timedelta(days=1), now + timedelta(days=1))
-    (tmp_path / "own.pem").write_bytes(own)
-    assert read_certificates(files["certificate"], files["key"], tmp_path / "own.pem").client_authority == own
+    own_certificate = self_signed(
+        ec.generate_private_key(ec.SECP256R1()), now - timedelta(days=1), now + timedelta(days=1)
+    )
+    (tmp_path / "own.pem").write_bytes(own_certificate)
+    assert (
+        read_certificates(files["certificate"], files["key"], tmp_path / "own.pem").client_authority == own_certificate
+    )

@@ -36,7 +36,7 @@ def answers(models: dict[str, ExportedModel], tmp_path_factory: pytest.TempPathF
     """Return the outputs of each signature of each model in one fresh process."""
     folder = tmp_path_factory.mktemp("models")
     for name, model in models.items():
-        shutil.copytree(model.folder.parent / "asked", folder / name)
+        shutil.copytree(model.folder.parent / "requests", folder / name)
         (folder / name / "model").symlink_to(model.folder)
     program = [sys.executable, "-m", "tests.serving.session_program", str(folder)]
     environment = {key: value for key, value in os.environ.items() if key not in OURS}
@@ -45,7 +45,7 @@ def answers(models: dict[str, ExportedModel], tmp_path_factory: pytest.TempPathF
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout.splitlines()[-1]) == []
     return {
-        name: {key: np.load(folder / name / f"{key}.answers.npz", allow_pickle=True) for key in model.asked}
+        name: {key: np.load(folder / name / f"{key}.answers.npz", allow_pickle=True) for key in model.requests}
         for name, model in models.items()
     }
 
@@ -56,7 +56,7 @@ def test_a_session_answers_as_keras_does(
 ) -> None:
     model = models[name]
     signatures = set(read_meta_graph(str(model.folder)).signature_def) - {"__saved_model_init_op"}
-    assert signatures == set(model.asked)
+    assert signatures == set(model.requests)
     for signature, outputs in model.expected.items():
         answer = answers[name][signature]
         for output, expected in outputs.items():

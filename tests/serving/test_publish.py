@@ -18,28 +18,28 @@ def model(tmp_path: Path) -> Path:
     (folder / "variables").mkdir(parents=True)
     (folder / "empty").mkdir()
     (folder / "saved_model.pb").write_bytes(b"graph")
-    for number in range(FILES):
-        (folder / "variables" / f"part-{number}").write_bytes(b"weights")
+    for index in range(FILES):
+        (folder / "variables" / f"part-{index}").write_bytes(b"weights")
     return folder
 
 
 def watched(base: Path, publish: threading.Thread) -> set[tuple[bool, int]]:
     """For each look at version 7 while it is published: whether it has its graph, and how many weights."""
-    seen = set()
+    observed = set()
     publish.start()
     while publish.is_alive():
         version = base / "7"
         has_graph = (version / "saved_model.pb").exists()
         if version.exists():
-            seen.add((has_graph, len(list(version.rglob("part-*")))))
+            observed.add((has_graph, len(list(version.rglob("part-*")))))
     publish.join()
-    return seen
+    return observed
 
 
 def test_a_version_is_whole_whenever_it_is_seen(model: Path, tmp_path: Path) -> None:
     base = tmp_path / "base"
-    seen = watched(base, threading.Thread(target=publish_version, args=(str(model), str(base), 7)))
-    assert {weights for _, weights in seen} <= {FILES}
+    observed = watched(base, threading.Thread(target=publish_version, args=(str(model), str(base), 7)))
+    assert {weights for _, weights in observed} <= {FILES}
     assert sorted(path.name for path in (base / "7").iterdir()) == ["empty", "saved_model.pb", "variables"]
     assert not list((base / INCOMING).iterdir())
 
@@ -47,8 +47,8 @@ def test_a_version_is_whole_whenever_it_is_seen(model: Path, tmp_path: Path) -> 
 def test_where_nothing_can_be_moved_the_graph_comes_last(model: Path, tmp_path: Path) -> None:
     """A URL stands for an object store."""
     base = tmp_path / "base"
-    seen = watched(base, threading.Thread(target=publish_version, args=(str(model), f"file://{base}", 7)))
-    assert {weights for has_graph, weights in seen if has_graph} <= {FILES}
+    observed = watched(base, threading.Thread(target=publish_version, args=(str(model), f"file://{base}", 7)))
+    assert {weights for has_graph, weights in observed if has_graph} <= {FILES}
     assert (base / "7" / "saved_model.pb").read_bytes() == b"graph"
     assert not (base / INCOMING).exists()
 

@@ -71,7 +71,7 @@ def test_padding_is_told_from_values_by_the_item_of_the_step() -> None:
     """A step with an age of 0 and no category stays; one without an item goes, wherever it stands."""
     inputs = tuple(RawInput(f"history_{name}", dtype, "history") for name, dtype in
                    (("item", "string"), ("category", "string"), ("age", "int64")))  # fmt: skip
-    found = features_from_tensors(
+    features = features_from_tensors(
         inputs,
         {
             "history_item": tf.constant([["a", "b", ""], ["", "", ""], ["", "c", "d"]]),
@@ -79,7 +79,7 @@ def test_padding_is_told_from_values_by_the_item_of_the_step() -> None:
             "history_age": tf.constant([[5, 0, 0], [0, 0, 0], [0, 2, 1]], tf.int64),
         },
     )
-    lists = {name: tf.RaggedTensor.from_sparse(value).to_list() for name, value in found.items()}
+    lists = {name: tf.RaggedTensor.from_sparse(value).to_list() for name, value in features.items()}
     assert lists == {
         "history_item": [[b"a", b"b"], [], [b"c", b"d"]],
         "history_category": [[b"x", b""], [], [b"y", b"z"]],

@@ -52,17 +52,17 @@ def test_models_beside_one_another_keep_their_own_variables(scaled: Path, tmp_pa
 def test_threads_share_a_model(scaled: Path) -> None:
     model, answers = SessionModel(scaled), {}
 
-    def ask(number: int) -> None:
+    def ask(index: int) -> None:
         for _ in range(20):
-            answers[number] = model.run("serving_default", {"x": np.full(number + 1, number, np.float32)})["y"]
+            answers[index] = model.run("serving_default", {"x": np.full(index + 1, index, np.float32)})["y"]
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=ask, args=(index,)) for index in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {number: values.tolist() for number, values in answers.items()} == {
-        number: [3.0 * number] * (number + 1) for number in range(8)
+    assert {index: values.tolist() for index, values in answers.items()} == {
+        index: [3.0 * index] * (index + 1) for index in range(8)
     }
 
 

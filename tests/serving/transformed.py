@@ -37,13 +37,13 @@ def _newest(values: tf.SparseTensor) -> tf.Tensor:
 
 
 def _preprocess(raw: dict[str, Any]) -> dict[str, tf.Tensor]:
-    known = _newest(raw["history_item"]) != ""
+    mask = _newest(raw["history_item"]) != ""
 
     def encoded(name: str) -> tuple[tf.Tensor, tf.Tensor]:
         """Encode the target and the history by one lookup, as the pipeline's own transform does."""
         both = tf.concat([raw[name][:, tf.newaxis], _newest(raw[f"history_{name}"])], axis=1)
         ids = tft.apply_vocabulary(both, paths[name], num_oov_buckets=1) + 1
-        return ids[:, 0], tf.where(known, ids[:, 1:], 0)
+        return ids[:, 0], tf.where(mask, ids[:, 1:], 0)
 
     paths = {name: tft.vocabulary(raw[name], vocab_filename=name) for name in ("item", "category", "user")}
     tags = tft.compute_and_apply_vocabulary(raw["tags"], num_oov_buckets=1, vocab_filename="tags")
@@ -59,7 +59,7 @@ def _preprocess(raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         "price": price,
         "history_item": history_item,
         "history_category": history_category,
-        "history_age": tf.where(known, tf.minimum(tf.cast(tf.math.log1p(ages), tf.int64) + 1, BUCKETS - 1), 0),
+        "history_age": tf.where(mask, tf.minimum(tf.cast(tf.math.log1p(ages), tf.int64) + 1, BUCKETS - 1), 0),
         "label_click": raw["label_click"],
     }
 
@@ -68,15 +68,15 @@ def rows() -> list[dict[str, Any]]:
     """Return a dozen rows, with "é7" and "東京" among the items."""
     items = ["i0", "i1", "i2", "é7", "東京", "i5"]
     rows = []
-    for number in range(12):
-        past = [items[(number + step) % 6] for step in range(number % 6)]
+    for index in range(12):
+        past = [items[(index + step) % 6] for step in range(index % 6)]
         rows.append(
             {
-                "user": f"u{number % 3}",
-                "item": items[number % 6],
-                "category": f"c{number % 3}",
-                "price": number / 10,
-                "tags": [f"t{tag}" for tag in range(number % 3)],
+                "user": f"u{index % 3}",
+                "item": items[index % 6],
+                "category": f"c{index % 3}",
+                "price": index / 10,
+                "tags": [f"t{tag}" for tag in range(index % 3)],
                 "history_item": past,
                 "history_category": [f"c{items.index(item) % 3}" for item in past],
                 "history_age": [10**step for step in range(len(past), 0, -1)],
@@ -141,7 +141,7 @@ def shared(factory: pytest.TempPathFactory) -> tft.TFTransformOutput:
 def make(folder: Path) -> tft.TFTransformOutput:
     """Analyse the rows, and write the transform graph into `folder`."""
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(WITH_LABELS))
-    labelled = [row | {"label_click": float(number % 2)} for number, row in enumerate(rows())]
+    labelled = [row | {"label_click": float(index % 2)} for index, row in enumerate(rows())]
     with (
         tempfile.TemporaryDirectory() as temporary,
         beam.Pipeline("FnApiRunner") as pipeline,

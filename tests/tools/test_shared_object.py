@@ -35,10 +35,10 @@ def load(content: bytes, path: Path) -> ctypes.CDLL:
 def test_the_built_library_needs_what_the_wheels_need(build):
     library = SharedObject(build(ALL_THREE), "small.so")
     versions = {need.index: need.version for need in library.version_needs()}
-    asked = {(name, versions.get(index)) for _, name, index in library.undefined_symbols()}
-    assert ("__isoc23_strtol", "GLIBC_2.38") in asked
-    assert ("_ZSt21ios_base_library_initv", "GLIBCXX_3.4.32") in asked
-    assert ("__cxa_call_terminate", "CXXABI_1.3.15") in asked
+    required = {(name, versions.get(index)) for _, name, index in library.undefined_symbols()}
+    assert ("__isoc23_strtol", "GLIBC_2.38") in required
+    assert ("_ZSt21ios_base_library_initv", "GLIBCXX_3.4.32") in required
+    assert ("__cxa_call_terminate", "CXXABI_1.3.15") in required
 
 
 def test_an_edited_library_loads_and_works_on_this_machine(build, tmp_path):
@@ -67,16 +67,18 @@ def test_no_version_that_is_too_new_is_left_and_each_symbol_has_its_older_equal(
     assert version_names(edited) == {FIRST_GLIBC, "GLIBCXX_3.4", "CXXABI_1.3"}
     library = SharedObject(edited, "small.so")
     versions = {need.index: (need.library, need.version) for need in library.version_needs()}
-    asked = [(name, versions.get(index)) for _, name, index in library.undefined_symbols()]
-    assert ("strtol", ("libc.so.6", FIRST_GLIBC)) in asked
-    assert asked.count(("abort", ("libc.so.6", FIRST_GLIBC))) == 2, "its own and the one that was __cxa_call_terminate"
-    assert "__cxa_call_terminate" not in {name for name, _ in asked}
+    required = [(name, versions.get(index)) for _, name, index in library.undefined_symbols()]
+    assert ("strtol", ("libc.so.6", FIRST_GLIBC)) in required
+    assert required.count(("abort", ("libc.so.6", FIRST_GLIBC))) == 2, (
+        "its own and the one that was __cxa_call_terminate"
+    )
+    assert "__cxa_call_terminate" not in {name for name, _ in required}
 
 
 def test_nothing_moves_in_the_file(build):
     original = build(ALL_THREE)
     edited = backport_shared_object(original, "small.so")
-    changed = [number for number, (old, new) in enumerate(zip(original, edited, strict=True)) if old != new]
+    changed = [position for position, (old, new) in enumerate(zip(original, edited, strict=True)) if old != new]
     # Three symbols and three version needs have a few bytes each: names, bindings, indices, hashes.
     assert 0 < len(changed) <= 60
 

@@ -42,7 +42,7 @@ def configuration(folder: Path | str | None = None, **sections: Any) -> Ingestio
 def events(rows: list[tuple[Any, ...]], *columns: str) -> pl.DataFrame:
     """Return events as the readers do, from rows `(user, item, seconds, click, ...)`."""
     names = ("user", "item", "timestamp", "click", *columns)
-    frame = pl.DataFrame({name: [row[place] for row in rows] for place, name in enumerate(names)}, strict=False)
+    frame = pl.DataFrame({name: [row[column] for row in rows] for column, name in enumerate(names)}, strict=False)
     return frame.with_columns(
         pl.col("timestamp").cast(pl.Int64) * SECOND, pl.int_range(pl.len(), dtype=pl.Int64).alias("order")
     )

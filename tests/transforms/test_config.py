@@ -58,4 +58,4 @@ def test_what_labels_are_made_from_is_not_shown_with_the_target(column: str) -> 
     with pytest.raises(ValidationError, match=f"would show the model column '{column}', from which the label is made"):
         IngestionConfig.model_validate(LOG | {"features": {"attributes": [attribute]}})
     config = IngestionConfig.model_validate(LOG | {"features": {"attributes": [attribute | {"use": ["history"]}]}})
-    assert [found.name for found in config.features.history_attributes()] == ["shown"]
+    assert [history_attribute.name for history_attribute in config.features.history_attributes()] == ["shown"]

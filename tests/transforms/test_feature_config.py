@@ -27,7 +27,7 @@ FEATURES = FeaturesConfig.model_validate(
 
 
 def names(attributes: tuple[AttributeConfig, ...]) -> list[str]:
-    return [found.name for found in attributes]
+    return [config.name for config in attributes]
 
 
 def test_attributes_by_where_the_model_sees_them() -> None:
@@ -39,12 +39,12 @@ def test_attributes_by_where_the_model_sees_them() -> None:
 
 def test_a_bucketed_number_is_a_category() -> None:
     category, price, rating, age = FEATURES.attributes
-    assert [found.is_number for found in (category, price, rating, age)] == [False, True, False, False]
-    assert [found.is_bucketed for found in (category, price, rating, age)] == [False, False, False, True]
+    assert [config.is_number for config in (category, price, rating, age)] == [False, True, False, False]
+    assert [config.is_bucketed for config in (category, price, rating, age)] == [False, False, False, True]
 
 
 def test_a_column_is_called_as_the_attribute_unless_named() -> None:
-    assert [found.source_column for found in FEATURES.attributes] == ["category", "price", "stars", "age"]
+    assert [config.source_column for config in FEATURES.attributes] == ["category", "price", "stars", "age"]
 
 
 @pytest.mark.parametrize(

@@ -73,27 +73,27 @@ def test_items_are_sampled_by_frequency_and_never_the_behaviours_own() -> None:
     examples = examples_of(log, with_negatives(), size=1000)
     pairs = [pair for e in examples for pair in zip(e["history_item"], e["history_negative_item"], strict=True)]
     assert len(pairs) == 200 * 45  # 0 + 1 + ... + 9 behaviours a user
-    assert all(own != negative for own, negative in pairs)
+    assert all(behaviour != negative for behaviour, negative in pairs)
     share = {item: count / log.height for item, count in log.get_column("item").value_counts().iter_rows()}
     # Drawn again where it was the own item, each has its share of what is left.
     expected = dict.fromkeys(share, 0.0)
-    for own, _ in pairs:
-        for item in share.keys() - {own}:
-            expected[item] += share[item] / (1.0 - share[own])
+    for behaviour, _ in pairs:
+        for item in share.keys() - {behaviour}:
+            expected[item] += share[item] / (1.0 - share[behaviour])
     counts = Counter(negative for _, negative in pairs)
     # Chi-square of 4 degrees of freedom: above 18.5 with a chance of 0.001 for fair draws; these are always the same.
     assert sum((counts[item] - expected[item]) ** 2 / expected[item] for item in share) < 18.5
 
 
 def test_a_sample_depends_on_its_example_and_the_seed_alone() -> None:
-    log, counts = random_log(20), {f"i{number}": number + 1 for number in range(5)}
-    whole = negatives_by_event(examples_of(log, with_negatives(), catalogue=counts))
+    log, counts = random_log(20), {f"i{index}": index + 1 for index in range(5)}
+    negatives = negatives_by_event(examples_of(log, with_negatives(), catalogue=counts))
     some = negatives_by_event(
         examples_of(log.filter(pl.col("user").is_in(["u7", "u3"])), with_negatives(), catalogue=counts, size=100)
     )
     assert len(some) == 20
-    assert some == {key: whole[key] for key in some}
-    assert negatives_by_event(examples_of(log, with_negatives(negatives={"seed": 18}), catalogue=counts)) != whole
+    assert some == {key: negatives[key] for key in some}
+    assert negatives_by_event(examples_of(log, with_negatives(negatives={"seed": 18}), catalogue=counts)) != negatives
 
 
 def test_each_example_has_different_samples() -> None:

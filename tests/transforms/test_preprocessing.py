@@ -73,7 +73,7 @@ class Learned:
         """Return the model inputs of some rows by feature."""
         return apply(self.config, self.output, rows, with_labels)
 
-    def of(self, name: str, *values: Any, feature: str | None = None) -> list[Any]:
+    def feature(self, name: str, *values: Any, feature: str | None = None) -> list[Any]:
         """Return the model input `feature` (by default `name`) for these values of the raw feature `name`."""
         return self(*({name: value} for value in values))[feature or name].tolist()
 
@@ -92,19 +92,19 @@ def test_only_the_training_split_is_learned_from_and_the_test_split_stays_raw() 
 def test_items_are_numbered_from_the_most_frequent_target(shop: Learned) -> None:
     # i1 is the target twice; é2 and 東京 once each, ordered by their bytes from last to first.
     assert shop.output.vocabulary_by_name("item") == [b"i1", "東京".encode(), "é2".encode()]
-    assert shop.of("item", "i1", "東京", "é2") == [1, 2, 3]
+    assert shop.feature("item", "i1", "東京", "é2") == [1, 2, 3]
 
 
 def test_an_unknown_item_goes_to_the_bucket_after_the_known_and_a_missing_one_is_zero(shop: Learned) -> None:
     # i9 is in the training split too, but along histories alone.
-    assert shop.of("item", "i9", "never seen", "", "line\nbreak") == [4, 4, 0, 4]
+    assert shop.feature("item", "i9", "never seen", "", "line\nbreak") == [4, 4, 0, 4]
 
 
 def test_target_and_history_share_their_ids(shop: Learned) -> None:
-    ids = shop.of("history_item", ["東京", "i1"], [], ["never seen"], ["é2", "i1", "東京"])
+    ids = shop.feature("history_item", ["東京", "i1"], [], ["never seen"], ["é2", "i1", "東京"])
     assert ids == [[2, 1, 0], [0, 0, 0], [4, 0, 0], [3, 1, 2]]
-    assert shop.of("history_category", ["action", "", "drama"]) == [[2, 0, 1]]
-    assert shop.of("category", "action", "", "drama", "farce") == [2, 0, 1, 3]
+    assert shop.feature("history_category", ["action", "", "drama"]) == [[2, 0, 1]]
+    assert shop.feature("category", "action", "", "drama", "farce") == [2, 0, 1, 3]
 
 
 def test_the_newest_of_an_overlong_history_are_kept(shop: Learned) -> None:
@@ -128,16 +128,16 @@ def test_the_newest_of_an_overlong_history_are_kept(shop: Learned) -> None:
 def test_an_attribute_of_the_history_alone_is_learned_from_the_newest_behaviours(shop: Learned) -> None:
     # The newest ratings are 5, 4 and 4; 1 is nowhere the newest.
     assert shop.output.vocabulary_by_name("rating") == [b"4", b"5"]
-    assert shop.of("history_rating", ["4", "5", "1"]) == [[1, 2, 3]]
+    assert shop.feature("history_rating", ["4", "5", "1"]) == [[1, 2, 3]]
 
 
 def test_the_first_values_of_a_list_are_used_and_empty_ones_left_out(shop: Learned) -> None:
     # t1 is a target's tag twice, t2 once; t9 is along a history alone.
-    assert shop.of("tags", ["t1", "t2", "t1"], [], ["", "t2"], ["t9"]) == [[1, 2], [0, 0], [2, 0], [3, 0]]
+    assert shop.feature("tags", ["t1", "t2", "t1"], [], ["", "t2"], ["t9"]) == [[1, 2], [0, 0], [2, 0], [3, 0]]
 
 
 def test_a_list_along_the_history_is_split_at_its_separator(shop: Learned) -> None:
-    assert shop.of("history_tags", ["t2; t1; t2", "t9"], ["; t1", ""], []) == [
+    assert shop.feature("history_tags", ["t2; t1; t2", "t9"], ["; t1", ""], []) == [
         [[2, 1], [3, 0], [0, 0]],
         [[1, 0], [0, 0], [0, 0]],
         [[0, 0], [0, 0], [0, 0]],
@@ -145,25 +145,25 @@ def test_a_list_along_the_history_is_split_at_its_separator(shop: Learned) -> No
 
 
 def test_numbers_are_bucketed_by_boundaries_from_one(shop: Learned) -> None:
-    assert shop.of("year", 1989.0, 1990.0, 1999.5, 2000.0, NAN, math.inf) == [1, 2, 2, 3, 0, 0]
-    assert shop.of("history_year", [2001.0, NAN]) == [[3, 0, 0]]
+    assert shop.feature("year", 1989.0, 1990.0, 1999.5, 2000.0, NAN, math.inf) == [1, 2, 2, 3, 0, 0]
+    assert shop.feature("history_year", [2001.0, NAN]) == [[3, 0, 0]]
 
 
 def test_numbers_are_bucketed_by_quantiles_of_the_training_split(shop: Learned) -> None:
     # Of 1, 2, 3 and 4 the median is taken to be 3.
-    assert shop.of("score", -9.0, 2.0, 3.0, 99.0, NAN) == [1, 1, 2, 2, 0]
+    assert shop.feature("score", -9.0, 2.0, 3.0, 99.0, NAN) == [1, 1, 2, 2, 0]
 
 
 def test_numbers_are_centred_and_scaled_by_known_values_alone(shop: Learned) -> None:
     # 2, 4 and 6, a fourth is missing: mean 4, variance (4 + 0 + 4) / 3.
     deviation = math.sqrt(8 / 3)
     expected = [-2 / deviation, 0.0, 6 / deviation, 0.0]
-    np.testing.assert_allclose(shop.of("price", 2.0, 4.0, 10.0, NAN), expected, rtol=1e-6)
+    np.testing.assert_allclose(shop.feature("price", 2.0, 4.0, 10.0, NAN), expected, rtol=1e-6)
 
 
 def test_a_number_that_never_varies_or_is_never_known_is_zero(shop: Learned) -> None:
-    assert shop.of("constant", 7.0, 8.0, NAN) == [0.0, 0.0, 0.0]
-    assert shop.of("nowhere", NAN) == [0.0]
+    assert shop.feature("constant", 7.0, 8.0, NAN) == [0.0, 0.0, 0.0]
+    assert shop.feature("nowhere", NAN) == [0.0]
 
 
 def test_labels_and_masks_come_through(shop: Learned) -> None:
@@ -184,9 +184,9 @@ def test_a_server_without_labels_gets_the_same_inputs(shop: Learned) -> None:
 
 def test_an_example_does_not_depend_on_the_rest_of_its_batch(shop: Learned) -> None:
     together = shop(*SHOP_ROWS)
-    for number, row in enumerate(SHOP_ROWS):
+    for index, row in enumerate(SHOP_ROWS):
         for name, values in shop(row).items():
-            np.testing.assert_array_equal(values[0], together[name][number], name)
+            np.testing.assert_array_equal(values[0], together[name][index], name)
 
 
 SAMPLED = configuration(
@@ -226,25 +226,25 @@ def test_sampled_negatives_do_not_count(sampled: Learned) -> None:
     assert sampled.output.vocabulary_by_name("category") == [b"c1"]
     assert sampled.output.vocabulary_by_name("tags") == [b"t1"]
     assert sampled.output.vocabulary_by_name("mood") == [b"logged"]
-    assert sampled.of("price", 2.0) == [0.0]
+    assert sampled.feature("price", 2.0) == [0.0]
 
 
 def test_unknown_items_spread_over_their_buckets(sampled: Learned) -> None:
-    ids = sampled.of("item", *(f"unknown {number}" for number in range(100)))
+    ids = sampled.feature("item", *(f"unknown {index}" for index in range(100)))
     assert set(ids) == {2, 3, 4, 5, 6}
-    assert sampled.of("history_item", ["unknown 7", "i1"]) == [[ids[7], 1, 0]]
+    assert sampled.feature("history_item", ["unknown 7", "i1"]) == [[ids[7], 1, 0]]
 
 
 def test_hashed_values_have_one_id_everywhere(sampled: Learned) -> None:
-    ids = sampled.of("brand", *(f"é{number}" for number in range(50)), "")
+    ids = sampled.feature("brand", *(f"é{index}" for index in range(50)), "")
     assert ids[-1] == 0
     assert all(1 <= value <= 1000 for value in ids[:-1])
     assert len(set(ids)) > 40  # of 50 in 1000 buckets, 1.2 collide in the mean
-    assert sampled.of("history_brand", ["é3", "é7", ""]) == [[ids[3], ids[7], 0]]
+    assert sampled.feature("history_brand", ["é3", "é7", ""]) == [[ids[3], ids[7], 0]]
 
 
 def test_hashed_users_are_inputs_if_the_model_embeds_them(sampled: Learned, shop: Learned) -> None:
-    ids = sampled.of("user", *(f"u{number}" for number in range(200)))
+    ids = sampled.feature("user", *(f"u{index}" for index in range(200)))
     assert set(ids) == set(range(1, 11))
     assert "user" not in shop({})
 
@@ -253,7 +253,7 @@ def test_an_empty_vocabulary_still_gives_a_graph(tmp_path: Path) -> None:
     config = configuration(features={"item": {"min_count": 5}})
     learned = Learned(config, learn(config, [{"item": "i1"}], tmp_path / "graph"))
     unknown = learned.output.vocabulary_size_by_name("item") + 1
-    assert learned.of("item", "i1", "") == [unknown, 0]
+    assert learned.feature("item", "i1", "") == [unknown, 0]
 
 
 WITH_NEGATIVES = configuration(

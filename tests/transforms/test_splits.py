@@ -102,11 +102,11 @@ def test_boundaries_from_hours_equal_those_from_all_instants(
     times = np.array(minutes, np.int64) * (HOUR // 60)
     split = SplitConfig(train=shares[0], validation=shares[1], test=1.0 - sum(shares))
     events = shop().data.events
-    parts = [np.sort(times[number::shards]) for number in range(shards)]
+    parts = [np.sort(times[index::shards]) for index in range(shards)]
     hours = merge_hours(count_by_hour(part) for part in parts)
     deciding = deciding_hours(hours, split, events)
-    known = times[np.isin(times // HOUR, deciding)]
-    instants = replace_hours(hours, np.unique(known, return_counts=True))
+    known_times = times[np.isin(times // HOUR, deciding)]
+    instants = replace_hours(hours, np.unique(known_times, return_counts=True))
     expected = np.unique(times, return_counts=True)
     assert find_boundaries(*instants, split, events) == find_boundaries(*expected, split, events)
 

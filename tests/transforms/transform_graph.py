@@ -27,15 +27,15 @@ def configuration(**sections: Any) -> IngestionConfig:
     """Return the configuration of a log with one task, `click`; `attributes` is short for that key of `features`."""
     tables = {name: {"path": f"{name}.csv", "format": "csv", "id": "id"} for name in ("items", "users")}
     events = {"path": "events.csv", "format": "csv", "user": "user", "item": "item", "timestamp": "timestamp"}
-    whole: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "data": {"events": events, **tables},
         "tasks": [{"name": "click", "label": {"column": "click"}}],
         "sequence": {"max_length": 3},
         **{name: section for name, section in sections.items() if name != "attributes"},
     }
     if "attributes" in sections:
-        whole["features"] = {"attributes": sections["attributes"]}
-    return IngestionConfig.model_validate(whole)
+        columns["features"] = {"attributes": sections["attributes"]}
+    return IngestionConfig.model_validate(columns)
 
 
 def learn(config: IngestionConfig, rows: Sequence[Mapping[str, Any]], folder: Path) -> tft.TFTransformOutput:
@@ -59,14 +59,14 @@ def apply(
 ) -> dict[str, np.ndarray]:
     """Return the model inputs of `rows` by feature; without labels, as a server computes them."""
     spec = raw_feature_spec(config, with_labels)
-    whole = [filled(row, spec) for row in rows]
+    columns = [filled(row, spec) for row in rows]
     raw = {}
     for name, feature in spec.items():
         if isinstance(feature, tf.io.VarLenFeature):
-            values = tf.ragged.constant([row[name] for row in whole], feature.dtype, ragged_rank=1)
+            values = tf.ragged.constant([row[name] for row in columns], feature.dtype, ragged_rank=1)
             raw[name] = values.to_sparse()
         else:
-            raw[name] = tf.constant([row[name] for row in whole], feature.dtype)
+            raw[name] = tf.constant([row[name] for row in columns], feature.dtype)
     transformed = _loader(learned.transform_savedmodel_dir).apply_transform_model(raw)
     return {name: tensor.numpy() for name, tensor in transformed.items()}
 

@@ -36,14 +36,16 @@ def test_only_edges_are_drawn_and_heads_are_equally_likely(edges: GraphEdges) ->
 
 
 def test_other_tails_are_any_node_and_triples_of_the_graph_are_marked(edges: GraphEdges) -> None:
-    heads, relations, _, others, is_negative = (
+    heads, relations, _, negative_tails, is_negative = (
         np.asarray(part) for part in edges.sample_triples(5000, keras.random.SeedGenerator(4))
     )
     graph = edges.graph
     triples = set(zip(graph.heads, graph.relations, graph.tails, strict=True))
-    assert [triple not in triples for triple in zip(heads, relations, others, strict=True)] == is_negative.tolist()
+    assert [
+        triple not in triples for triple in zip(heads, relations, negative_tails, strict=True)
+    ] == is_negative.tolist()
     assert 0 < is_negative.sum() < 5000
-    assert set(others.tolist()) == set(range(graph.node_count))
+    assert set(negative_tails.tolist()) == set(range(graph.node_count))
 
 
 def test_interactions_are_looked_up(edges: GraphEdges) -> None:
@@ -58,8 +60,8 @@ def test_items_without_interactions_are_not_sampled() -> None:
         graph = CollaborativeGraph.from_interactions(
             3, np.array(users), np.array(items), KnowledgeGraph.without_triples(5)
         )
-        drawn = np.asarray(GraphEdges(graph).sample_items(200, keras.random.SeedGenerator(5)))
-        assert set(drawn.tolist()) == expected
+        samples = np.asarray(GraphEdges(graph).sample_items(200, keras.random.SeedGenerator(5)))
+        assert set(samples.tolist()) == expected
 
 
 def test_every_edge_is_in_one_chunk_of_its_relation(edges: GraphEdges) -> None:

@@ -22,8 +22,8 @@ ROWS, INTERESTS, WIDTH = 512, 4, 8
 def interests(shared: float, seed: int = 0) -> np.ndarray:
     """Draw [ROWS, INTERESTS, WIDTH] of variance 1; two interests of a row have correlation `shared` squared."""
     random = np.random.default_rng(seed)
-    common, own = random.normal(size=(ROWS, 1, WIDTH)), random.normal(size=(ROWS, INTERESTS, WIDTH))
-    return (shared * common + np.sqrt(1.0 - shared**2) * own).astype(np.float32)
+    common, individual = random.normal(size=(ROWS, 1, WIDTH)), random.normal(size=(ROWS, INTERESTS, WIDTH))
+    return (shared * common + np.sqrt(1.0 - shared**2) * individual).astype(np.float32)
 
 
 def compute_weights(

@@ -89,12 +89,12 @@ def test_it_equals_that_of_tf_recommenders(corrects: bool, hard_negatives: int |
 def test_sampled_softmax_by_hand() -> None:
     """Own 2 - log 1/2 against 1 - log 2 and 0 - log 4, by e 2e^2, e / 2 and 1 / 4; an own item is left out."""
     positive, negative = floats([2.0, 2.0], [[1.0, 0.0], [1.0, 0.0]])
-    own, drawn = np.array([1, 5]), np.array([5, 6])
-    losses = sampled_softmax(positive, negative, own, drawn, floats([0.5, 0.5], [2.0, 4.0]))
+    positives, negatives = np.array([1, 5]), np.array([5, 6])
+    losses = sampled_softmax(positive, negative, positives, negatives, floats([0.5, 0.5], [2.0, 4.0]))
     first, second, third = 2 * exp(2), exp(1) / 2, 1 / 4
     expected = [log((first + second + third) / first), log((first + third) / first)]
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
-    plain = sampled_softmax(positive, negative, own, drawn, None)
+    plain = sampled_softmax(positive, negative, positives, negatives, None)
     np.testing.assert_allclose(plain[0], log(1 + exp(-1) + exp(-2)), rtol=1e-5)
 
 
@@ -111,8 +111,10 @@ def test_items_are_drawn_with_their_probabilities(distribution: str) -> None:
     """Of 20,000 draws each share lies within 0.015, four deviations of the most frequent, which has a share of 0.5."""
     counts = keras.Variable(np.array([0.0, 10.0, 0.0, 5.0, 4.0, 1.0], np.float32))
     ids = tf.range(6, dtype=tf.int64)
-    drawn, (own, drawn_counts) = draw_negatives(distribution, 20_000, counts, ids, keras.random.SeedGenerator(3))
-    shares = np.bincount(drawn, minlength=6) / 20_000
+    negatives, (positive_counts, drawn_counts) = draw_negatives(
+        distribution, 20_000, counts, ids, keras.random.SeedGenerator(3)
+    )
+    shares = np.bincount(negatives, minlength=6) / 20_000
     assert shares[0] == 0.0
     expected = {
         "uniform": np.full(5, 0.2),
@@ -121,16 +123,18 @@ def test_items_are_drawn_with_their_probabilities(distribution: str) -> None:
     }[distribution]
     assert expected.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(shares[1:], expected, atol=0.015)
-    np.testing.assert_allclose(own[1:], 20_000 * expected, rtol=1e-4)
-    np.testing.assert_allclose(drawn_counts, np.asarray(own)[np.asarray(drawn)], rtol=1e-6)
+    np.testing.assert_allclose(positive_counts[1:], 20_000 * expected, rtol=1e-4)
+    np.testing.assert_allclose(drawn_counts, np.asarray(positive_counts)[np.asarray(negatives)], rtol=1e-6)
 
 
 def test_rare_items_are_drawn_too() -> None:
     """Of 2^26 positives the last item has 2^20; a float32 sum of ones up to there would have stopped at 2^24."""
     counts = np.zeros(4, np.float32)
     counts[1:] = 2.0**26 - 2.0**20 - 1.0, 1.0, 2.0**20
-    drawn, _ = draw_negatives("popularity", 4096, keras.Variable(counts), np.array([1]), keras.random.SeedGenerator(3))
-    assert 20 < np.sum(np.asarray(drawn) == 3) < 120  # 64 are expected, with a deviation of 8.
+    negatives, _ = draw_negatives(
+        "popularity", 4096, keras.Variable(counts), np.array([1]), keras.random.SeedGenerator(3)
+    )
+    assert 20 < np.sum(np.asarray(negatives) == 3) < 120  # 64 are expected, with a deviation of 8.
 
 
 def matcher(name: str = "two_tower", **hyperparameters: Any) -> Matcher:

@@ -23,8 +23,8 @@ def build(inputs: ModelInputs = RICH, **hyperparameters: Any) -> Any:
 
 def test_bpr_mf_knows_a_user_by_the_id_alone() -> None:
     model = build()
-    others = make_features(RICH, 9, seed=5, full=True) | {"user": FEATURES["user"]}
-    np.testing.assert_array_equal(model.encode_user(others), model.encode_user(FEATURES))
+    other_features = make_features(RICH, 9, seed=5, full=True) | {"user": FEATURES["user"]}
+    np.testing.assert_array_equal(model.encode_user(other_features), model.encode_user(FEATURES))
     with pytest.raises(ValueError, match=r"`model\.name` bpr_mf needs the ids of users among its inputs"):
         build(PLAIN)
 

@@ -29,8 +29,8 @@ def build(name: str, epoch: int = 0, **hyperparameters: Any) -> Any:
 def gradients(matcher: Matcher, weights: Any = None) -> list[np.ndarray]:
     with tf.GradientTape() as tape:
         loss = matcher.training_loss(FEATURES, weights)
-    found = tape.gradient(loss, [weight.value for weight in matcher.trainable_variables])
-    return [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
+    loss_gradients = tape.gradient(loss, [weight.value for weight in matcher.trainable_variables])
+    return [np.asarray(tf.convert_to_tensor(gradient)) for gradient in loss_gradients]
 
 
 def test_the_first_epoch_is_comirecs() -> None:
@@ -39,8 +39,8 @@ def test_the_first_epoch_is_comirecs() -> None:
 
 
 def test_under_a_strong_penalty_it_is_comirec() -> None:
-    found = build("desmil", epoch=1, weight_penalty=1e5).training_loss(FEATURES)
-    np.testing.assert_allclose(found, build("comirec").training_loss(FEATURES), rtol=1e-3)
+    loss = build("desmil", epoch=1, weight_penalty=1e5).training_loss(FEATURES)
+    np.testing.assert_allclose(loss, build("comirec").training_loss(FEATURES), rtol=1e-3)
 
 
 def test_weights_are_not_learned_through() -> None:
@@ -52,8 +52,8 @@ def test_weights_are_not_learned_through() -> None:
     assert share < 0.9
     assert np.std(weights) > 0.1
     model.seed_generator.state.assign(state)
-    for found, expected in zip(gradients(model), gradients(build("comirec"), weights), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+    for gradient, expected in zip(gradients(model), gradients(build("comirec"), weights), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
 
 
 def test_given_weights_count_beside_the_learned() -> None:
@@ -76,12 +76,12 @@ def log(count: int, seed: int, together: float) -> tuple[dict[str, np.ndarray], 
     random = np.random.default_rng(seed)
     first = random.integers(0, GROUPS, count)
     other = (first + random.integers(1, GROUPS, count)) % GROUPS
-    own = np.stack([first, np.where(random.random(count) < together, first ^ 1, other)], axis=1)
+    topics = np.stack([first, np.where(random.random(count) < together, first ^ 1, other)], axis=1)
     which = random.integers(0, 2, (count, LENGTH + 1))
     which[:, :2] = 0, 1
-    items = 1 + np.take_along_axis(own, which, axis=1) * PER_GROUP + random.integers(0, PER_GROUP, which.shape)
+    items = 1 + np.take_along_axis(topics, which, axis=1) * PER_GROUP + random.integers(0, PER_GROUP, which.shape)
     features = {"item": items[:, -1], "history_item": items[:, :-1], "history_age": np.ones((count, LENGTH), np.int64)}
-    return features, own[:, 1] == own[:, 0] ^ 1
+    return features, topics[:, 1] == topics[:, 0] ^ 1
 
 
 def test_interests_that_came_together_are_found_apart() -> None:
@@ -92,13 +92,13 @@ def test_interests_that_came_together_are_found_apart() -> None:
     first two. The weights find the users who have no pair, whom nothing names: each counts for three others.
     """
     training, paired = log(4096, 1, 0.9)
-    apart, _ = log(1000, 99, 0.0)
-    found: dict[str, list[float]] = {"comirec": [], "desmil": []}
-    for name, seed in ((name, seed) for name in found for seed in (1, 2)):
+    independent, _ = log(1000, 99, 0.0)
+    recalls: dict[str, list[float]] = {"comirec": [], "desmil": []}
+    for name, seed in ((name, seed) for name in recalls for seed in (1, 2)):
         model = train(name, INPUTS, SIZES, training, epochs=15, batch_size=512, learning_rate=0.03, seed=seed)
-        found[name].append(recall(model, apart, 20))
+        recalls[name].append(recall(model, independent, 20))
         if isinstance(model, DESMIL):
             batch = {key: values[:512] for key, values in training.items()}
             weights = np.asarray(model.row_weights(model.interests(batch))[0])
             assert weights[~paired[:512]].mean() > 2.0 * weights[paired[:512]].mean()
-    assert np.mean(found["desmil"]) - np.mean(found["comirec"]) > 0.07, found
+    assert np.mean(recalls["desmil"]) - np.mean(recalls["comirec"]) > 0.07, recalls

@@ -45,11 +45,11 @@ def test_without_a_long_history_all_is_the_short_paths() -> None:
     model, features = hcn(), make_features(PLAIN, 9, full=True)
     features["history_item"][:, 2:] = 0
     short, used = model.horizons.short_term(*model.space.history(features))
-    found = np.asarray(model.encode_user(features))[:, :, :-1]
-    np.testing.assert_allclose(found[:, :3][np.asarray(used)], np.asarray(short)[np.asarray(used)], atol=1e-6)
+    interests = np.asarray(model.encode_user(features))[:, :, :-1]
+    np.testing.assert_allclose(interests[:, :3][np.asarray(used)], np.asarray(short)[np.asarray(used)], atol=1e-6)
     # The others, the long three among them, repeat one that is used.
     first = np.take_along_axis(np.asarray(short), np.argmax(used, axis=1)[:, None, None], axis=1)
-    np.testing.assert_allclose(found[:, 3:], np.repeat(first, 3, axis=1), atol=1e-6)
+    np.testing.assert_allclose(interests[:, 3:], np.repeat(first, 3, axis=1), atol=1e-6)
 
 
 def test_what_was_lately_and_what_was_before_are_not_the_same() -> None:
@@ -90,9 +90,9 @@ INPUTS = ModelInputs(tasks=("click",), item_rows=GROUPS * PER_GROUP + 1, history
 def log(count: int, seed: int, groups: int) -> dict[str, np.ndarray]:
     """Users who take items of as many groups, and next one of those."""
     random = np.random.default_rng(seed)
-    own = np.argsort(random.random((count, GROUPS)), axis=1)[:, :groups]
+    user_groups = np.argsort(random.random((count, GROUPS)), axis=1)[:, :groups]
     which = random.integers(0, groups, (count, LENGTH + 1))
-    items = 1 + np.take_along_axis(own, which, axis=1) * PER_GROUP + random.integers(0, PER_GROUP, which.shape)
+    items = 1 + np.take_along_axis(user_groups, which, axis=1) * PER_GROUP + random.integers(0, PER_GROUP, which.shape)
     return {"item": items[:, -1], "history_item": items[:, :-1], "history_age": np.ones((count, LENGTH), np.int64)}
 
 
@@ -104,20 +104,20 @@ def test_interests_are_told_apart_that_training_had_no_need_to() -> None:
     0.81 and 0.53, means over three seeds, since what one seed finds differs from processor to processor (HCN 0.47 to
     0.62). Trained on users of four groups both tell them apart.
     """
-    training, many = log(4000, 1, 1), log(500, 2, 4)
+    training, crowded_log = log(4000, 1, 1), log(500, 2, 4)
     sizes = {"embedding_dimension": 8, "interests": 4, "normalize": True, "temperature": 0.1}
-    found = {}
+    results = {}
     for name, options in (("comirec", {}), ("hcn", {"recent_length": LENGTH})):
         figures = []
         for seed in (1, 2, 3):
             model: Any = train(name, INPUTS, sizes | options, training, epochs=4, batch_size=250, seed=seed)
-            interests = model.interests(many)[0] if isinstance(model, HCN) else model.interests(many)
-            interests, history = (np.asarray(unit_norm(x)) for x in (interests, model.space.history(many)[0]))
+            interests = model.interests(crowded_log)[0] if isinstance(model, HCN) else model.interests(crowded_log)
+            interests, history = (np.asarray(unit_norm(x)) for x in (interests, model.space.history(crowded_log)[0]))
             interests = interests[:, :4]  # HCN's others are of before what is recent: of nothing
             pairs = np.einsum("bkd,bld->bkl", interests, interests)[:, ~np.eye(4, dtype=bool)]
             coverage = np.einsum("bkd,btd->bkt", interests, history).max(axis=1)
-            figures.append((float(pairs.mean()), float(coverage.mean()), recall(model, many, 15)))
-        found[name] = tuple(np.mean(figures, axis=0))
-    assert found["hcn"][0] < found["comirec"][0] - 0.4, found
-    assert found["hcn"][1] > found["comirec"][1] + 0.1, found
-    assert found["hcn"][2] > found["comirec"][2] + 0.03, found
+            figures.append((float(pairs.mean()), float(coverage.mean()), recall(model, crowded_log, 15)))
+        results[name] = tuple(np.mean(figures, axis=0))
+    assert results["hcn"][0] < results["comirec"][0] - 0.4, results
+    assert results["hcn"][1] > results["comirec"][1] + 0.1, results
+    assert results["hcn"][2] > results["comirec"][2] + 0.03, results

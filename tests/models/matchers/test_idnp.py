@@ -45,14 +45,14 @@ def test_windows_hold_what_came_before_their_outcome_and_nothing_later() -> None
     assert before.valid.shape == (ROWS, 6)
     np.testing.assert_array_equal(after.windows, before.windows)
     np.testing.assert_array_equal(after.outcomes[:, :-1], before.outcomes[:, :-1])
-    for own, other in ((before.outcomes[:, -1], after.outcomes[:, -1]), (before.query, after.query)):
-        assert np.all(np.abs(own - other).max(axis=1) > 1e-4)
+    for updated, other in ((before.outcomes[:, -1], after.outcomes[:, -1]), (before.query, after.query)):
+        assert np.all(np.abs(updated - other).max(axis=1) > 1e-4)
 
 
 def test_every_behaviour_is_an_outcome_and_none_that_is_not_there() -> None:
     """Rows have 0, 1, ... 6, 0, 1, ... behaviours; those at the end are there."""
     valid = small().observe(features_of()).valid.numpy()
-    assert valid.sum(axis=1).tolist() == [number % 7 for number in range(ROWS)]
+    assert valid.sum(axis=1).tolist() == [index % 7 for index in range(ROWS)]
     assert np.all(np.diff(valid.astype(int), axis=1) >= 0)
     assert small(context_length=4).observe(features_of()).valid.shape == (ROWS, 4)
 
@@ -66,12 +66,12 @@ def test_the_order_of_a_context_makes_no_difference(aggregation: str) -> None:
         **{name: tf.gather(getattr(observed, name), order, axis=1)
            for name in ("windows", "times", "outcomes", "valid")}
     )  # fmt: skip
-    found = []
+    outputs = []
     for which in (observed, mixed):
         points = model.points(which)
         mean, deviation = model.latent(points, which.valid)
-        found.append((mean, deviation, model.decode(which, points, which.valid, mean, features)))
-    for one, other in zip(*found, strict=True):
+        outputs.append((mean, deviation, model.decode(which, points, which.valid, mean, features)))
+    for one, other in zip(*outputs, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
@@ -84,12 +84,12 @@ def test_the_target_reaches_the_user_through_z_alone() -> None:
     other = {**features, **{name: tf.roll(features[name], 1, axis=0) for name in RICH.candidate_tensors}}
 
     def both() -> list[tuple[np.ndarray, np.ndarray]]:
-        found = []
+        results = []
         for batch in (features, other):
             model.random.state.assign([3, 4])
             users, distances = model.encode_for_training(batch)
-            found.append((np.asarray(users), np.asarray(distances)))
-        return found
+            results.append((np.asarray(users), np.asarray(distances)))
+        return results
 
     (users, distances), (other_users, other_distances) = both()
     assert np.abs(users - other_users).max() > 1e-4
@@ -125,12 +125,12 @@ def test_contexts_are_random_parts_of_random_size() -> None:
 def test_time_counts_by_itself() -> None:
     """The same behaviours, longer ago: other vectors, though no age is part of a behaviour's vector."""
     model, features = small(history_age=False), features_of()
-    there = tf.cast(features["history_item"] != 0, tf.int64)
-    later = features | {"history_age": (features["history_age"] + 1) * there}
+    valid = tf.cast(features["history_item"] != 0, tf.int64)
+    later = features | {"history_age": (features["history_age"] + 1) * valid}
     change = np.abs(model.encode_user(features) - model.encode_user(later)).max(axis=(1, 2))
-    known = there.numpy().any(axis=1)
-    assert np.all(change[known] > 1e-5)
-    np.testing.assert_array_equal(change[~known], 0.0)
+    has_history = valid.numpy().any(axis=1)
+    assert np.all(change[has_history] > 1e-5)
+    np.testing.assert_array_equal(change[~has_history], 0.0)
 
 
 def test_some_rows_of_training_go_without_the_deterministic_path() -> None:
@@ -146,11 +146,11 @@ def test_some_rows_of_training_go_without_the_deterministic_path() -> None:
 
 def test_the_divergence_comes_in_by_and_by() -> None:
     model = small(divergence_weight=0.8, divergence_warm_up=4)
-    found = []
+    results = []
     for epoch in range(6):
         model.on_epoch_begin(epoch)
-        found.append(float(model.divergence_weight.numpy()))
-    np.testing.assert_allclose(found, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], rtol=1e-6)
+        results.append(float(model.divergence_weight.numpy()))
+    np.testing.assert_allclose(results, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], rtol=1e-6)
 
 
 CATEGORIES, EACH, LENGTH, AGES = 6, 5, 8, 12
@@ -166,14 +166,14 @@ def cycling(count: int, seed: int, behaviours: int | None = None) -> tuple[dict[
     random = np.random.default_rng(seed)
     now = random.integers(0, CATEGORIES, count)
     lengths = random.integers(1, LENGTH + 1, count) if behaviours is None else np.full(count, behaviours)
-    there = np.arange(LENGTH) < lengths[:, None]
-    drawn = random.permuted(np.tile(np.arange(1, AGES + 1), (count, 1)), axis=1)[:, :LENGTH]
-    ages = -np.sort(-drawn * there, axis=1)  # oldest first, padding last
+    valid = np.arange(LENGTH) < lengths[:, None]
+    distinct_ages = random.permuted(np.tile(np.arange(1, AGES + 1), (count, 1)), axis=1)[:, :LENGTH]
+    ages = -np.sort(-distinct_ages * valid, axis=1)  # oldest first, padding last
     noise = random.random((count, LENGTH)) < 0.2
     categories = np.where(noise, random.integers(0, CATEGORIES, noise.shape), (now[:, None] + ages) % CATEGORIES)
     items = 1 + categories * EACH + random.integers(0, EACH, noise.shape)
     target = 1 + now * EACH + random.integers(0, EACH, count)
-    return {"history_item": items * there, "history_age": ages, "item": target}, now
+    return {"history_item": items * valid, "history_age": ages, "item": target}, now
 
 
 def trained(build: Callable[[Catalogue], Matcher]) -> Matcher:
@@ -262,9 +262,9 @@ def test_what_followed_each_window_is_what_counts(few_shot: IDNP) -> None:
     features, _ = cycling(1000, seed=9, behaviours=6)
     observed = few_shot.observe(features)
     count = observed.valid.shape[1]
-    places = [*range(count - 6), *(count - 6 + np.array([2, 3, 5, 0, 1, 4]))]
+    order = [*range(count - 6), *(count - 6 + np.array([2, 3, 5, 0, 1, 4]))]
     losses = []
-    for outcomes in (observed.outcomes, tf.gather(observed.outcomes, places, axis=1)):
+    for outcomes in (observed.outcomes, tf.gather(observed.outcomes, order, axis=1)):
         which = observed._replace(outcomes=outcomes)
         points = few_shot.points(which)
         users = few_shot.decode(which, points, which.valid, few_shot.latent(points, which.valid)[0], features)

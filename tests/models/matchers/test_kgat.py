@@ -67,13 +67,15 @@ def test_the_attention_is_the_softmax_of_the_paper() -> None:
     model = build(graph())
     parts = model.edges.graph
     nodes, matrices = model.nodes.numpy(), model.transr.projections.numpy()
-    places = np.flatnonzero(parts.heads == USERS + 1)
-    assert len(places) == 2
-    found = []
-    for relation, tail in zip(parts.relations[places], parts.tails[places], strict=True):
+    edge_indices = np.flatnonzero(parts.heads == USERS + 1)
+    assert len(edge_indices) == 2
+    results = []
+    for relation, tail in zip(parts.relations[edge_indices], parts.tails[edge_indices], strict=True):
         moved = nodes[USERS + 1] @ matrices[relation] + model.transr.vectors.numpy()[relation]
-        found.append(nodes[tail] @ matrices[relation] @ np.tanh(moved))
-    np.testing.assert_allclose(model.attention.numpy()[places], np.exp(found) / np.exp(found).sum(), rtol=1e-5)
+        results.append(nodes[tail] @ matrices[relation] @ np.tanh(moved))
+    np.testing.assert_allclose(
+        model.attention.numpy()[edge_indices], np.exp(results) / np.exp(results).sum(), rtol=1e-5
+    )
 
 
 def test_vectors_are_those_of_the_dense_product() -> None:
@@ -89,15 +91,17 @@ def test_vectors_are_those_of_the_dense_product() -> None:
         return np.where(values > 0, values, 0.2 * values)
 
     for layer in model.propagation:
-        said = matrix @ vectors
-        of_sum = (vectors + said) @ layer.sum_projection.kernel.numpy() + layer.sum_projection.bias.numpy()
-        of_product = (vectors * said) @ layer.product_projection.kernel.numpy() + layer.product_projection.bias.numpy()
+        messages = matrix @ vectors
+        of_sum = (vectors + messages) @ layer.sum_projection.kernel.numpy() + layer.sum_projection.bias.numpy()
+        of_product = (
+            vectors * messages
+        ) @ layer.product_projection.kernel.numpy() + layer.product_projection.bias.numpy()
         vectors = activated(of_sum) + activated(of_product)
         expected.append(vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True) + 1e-12))
-    found = kgat._join_levels(model.propagate())
-    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-6)
+    embeddings = kgat._join_levels(model.propagate())
+    np.testing.assert_allclose(embeddings, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-6)
     # What is served is that of users and of items that have edges.
-    users, items = found[1:4], found[USERS + 1 : USERS + 5]
+    users, items = embeddings[1:4], embeddings[USERS + 1 : USERS + 5]
     np.testing.assert_allclose(scores(model)[1:4, 1:5], users @ tf.transpose(items), rtol=1e-5, atol=1e-6)
 
 
@@ -136,10 +140,10 @@ def test_the_training_loss_is_the_papers() -> None:
     model.random.state.assign([1, 2])
     loss = float(model.training_loss({"user": user, "item": item}))
     model.random.state.assign([1, 2])
-    others = np.asarray(model.edges.sample_items(3, model.random))
+    negatives = np.asarray(model.edges.sample_items(3, model.random))
     vectors = np.asarray(kgat._join_levels(model.propagate()))
-    u, i, j = vectors[user], vectors[USERS + item], vectors[USERS + others]
-    rows = np.log1p(np.exp(((j - i) * u).sum(axis=1))) * (others != item)
+    u, i, j = vectors[user], vectors[USERS + item], vectors[USERS + negatives]
+    rows = np.log1p(np.exp(((j - i) * u).sum(axis=1))) * (negatives != item)
     rows += 0.05 * ((u**2).sum(axis=1) + (i**2).sum(axis=1) + (j**2).sum(axis=1))
     np.testing.assert_allclose(loss, rows.mean(), rtol=1e-5)
 
@@ -166,20 +170,20 @@ def test_true_triples_come_closer_than_corrupted_ones() -> None:
     heads = np.repeat(np.arange(count), 3)
     relations = np.tile(np.arange(3), count)
     tails = (heads + 1 + relations * 7) % count
-    known = KnowledgeGraph(
+    triples = KnowledgeGraph(
         np.r_[heads, tails], np.r_[relations, relations + 3], np.r_[tails, heads], count, 6, np.full(ITEMS, -1)
     )
     nobody = np.zeros(0, np.int64)
     changes = {"graph_learning_rate": 0.02, "graph_steps": 600, "graph_batch_size": 128}
     sizes = {"embedding_dimension": 16, "relation_dimension": 16}
-    model = build(CollaborativeGraph.from_interactions(USERS, nobody, nobody, known), **changes, **sizes)
+    model = build(CollaborativeGraph.from_interactions(USERS, nobody, nobody, triples), **changes, **sizes)
 
     def share_closer() -> float:
         nodes, first = model.nodes.numpy(), USERS + ITEMS
-        others = (tails + random.integers(1, count, len(tails))) % count
+        negatives = (tails + random.integers(1, count, len(tails))) % count
         kind = relations + 2
         true = model.transr.distances(kind, nodes[first + heads], nodes[first + tails])
-        false = model.transr.distances(kind, nodes[first + heads], nodes[first + others])
+        false = model.transr.distances(kind, nodes[first + heads], nodes[first + negatives])
         return float(np.mean(np.asarray(true) < np.asarray(false)))
 
     assert share_closer() < 0.7
@@ -201,9 +205,9 @@ def test_a_user_is_what_the_history_makes_of_the_node() -> None:
     node = scores(model)[1]
     np.testing.assert_allclose(scores(model, [2, 1, 0, 0])[1], node, rtol=1e-4, atol=1e-6)
     # What was taken since counts, however it is ordered.
-    found = scores(model, [1, 3, 2, 0])[1]
-    assert np.abs(found - node).max() > 1e-3
-    np.testing.assert_allclose(scores(model, [3, 2, 1, 0])[1], found, rtol=1e-5, atol=1e-6)
+    results = scores(model, [1, 3, 2, 0])[1]
+    assert np.abs(results - node).max() > 1e-3
+    np.testing.assert_allclose(scores(model, [3, 2, 1, 0])[1], results, rtol=1e-5, atol=1e-6)
     # Of users who took nothing in training each has the mean of the others'.
     np.testing.assert_allclose(model.nodes[4], model.nodes.numpy()[1:4].mean(axis=0), rtol=1e-6)
     assert np.abs(scores(model, [2, 1, 0, 0])[4] - node).max() > 1e-3
@@ -212,9 +216,9 @@ def test_a_user_is_what_the_history_makes_of_the_node() -> None:
 
 def test_the_newest_behaviours_alone_fold_a_user_in() -> None:
     model = build(graph(users=(1, 1, 2, 3), items=(1, 2, 3, 4)), fold_in_length=2)
-    found = scores(model, [4, 2, 1, 0])
-    np.testing.assert_array_equal(found, scores(model, [3, 2, 1, 0]))
-    assert np.abs(found - scores(model, [3, 4, 1, 0])).max() > 1e-3
+    results = scores(model, [4, 2, 1, 0])
+    np.testing.assert_array_equal(results, scores(model, [3, 2, 1, 0]))
+    assert np.abs(results - scores(model, [3, 4, 1, 0])).max() > 1e-3
 
 
 def test_an_item_without_edges_is_neither_wanted_nor_unwanted() -> None:

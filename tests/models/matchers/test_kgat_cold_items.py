@@ -32,13 +32,13 @@ def taste() -> tuple[np.ndarray, np.ndarray, np.ndarray, CollaborativeGraph, Col
                                       random.integers(0, WARM)) for u in range(READERS)])  # fmt: skip
     pairs = np.stack([np.repeat(np.arange(READERS), 5), liked]) + 1
     genre = len(items) + items % GENRES
-    known = KnowledgeGraph(
+    graph = KnowledgeGraph(
         np.r_[items, genre], np.r_[0 * items, 0 * items + 1], np.r_[genre, items],
         len(items) + GENRES, 2, np.r_[-1, items],
     )  # fmt: skip
     graphs = [
         CollaborativeGraph.from_interactions(READERS + 1, *pairs, which)
-        for which in (known, KnowledgeGraph.without_triples(len(items) + 1))
+        for which in (graph, KnowledgeGraph.without_triples(len(items) + 1))
     ]
     return items % GENRES, np.arange(READERS) % GENRES, pairs, *graphs
 
@@ -81,7 +81,7 @@ def test_the_graph_tells_cold_items_apart() -> None:
         KGAT(inputs, KGATHyperparameters(**sizes, **learning), graph=without),
         BPRMF(inputs, BPRMFHyperparameters(embedding_dimension=16), catalogue),
     ]
-    shares, found = [], []
+    shares, precisions = [], []
     for model in models:
         model.build()
         trained(model, pairs, epochs=20)
@@ -92,8 +92,8 @@ def test_the_graph_tells_cold_items_apart() -> None:
         shares.append(float(np.mean(genres[first] == of_users[:, None])))
         given[pairs[0] - 1, pairs[1] - 1] = -np.inf
         first = np.argsort(-given, axis=1)[:, :20]
-        found.append(float(np.sum((first >= WARM) & (genres[first] == of_users[:, None])) / (READERS * 5)))
+        precisions.append(float(np.sum((first >= WARM) & (genres[first] == of_users[:, None])) / (READERS * 5)))
     assert shares[0] > 0.8
     assert max(shares[1:]) < 0.25
-    assert found[0] > 0.7
-    assert max(found[1:]) < 0.4
+    assert precisions[0] > 0.7
+    assert max(precisions[1:]) < 0.4

@@ -43,12 +43,12 @@ def auxiliary(ranker: DIEN, features: dict[str, np.ndarray]) -> tuple[float, dic
     """The added loss, and the size of its gradient by weight."""
     with tf.GradientTape() as tape:
         ranker({name: tf.constant(values) for name, values in features.items()}, training=True)
-        loss = tf.add_n([tf.cast(each, tf.float32) for each in ranker.losses])
+        loss = tf.add_n([tf.cast(value, tf.float32) for value in ranker.losses])
     weights = ranker.trainable_variables
-    found = tape.gradient(loss, [weight.value for weight in weights])
+    gradients = tape.gradient(loss, [weight.value for weight in weights])
     sizes = {
         weight.path: 0.0 if gradient is None else float(tf.reduce_sum(tf.abs(tf.convert_to_tensor(gradient))))
-        for weight, gradient in zip(weights, found, strict=True)
+        for weight, gradient in zip(weights, gradients, strict=True)
     }
     return float(loss), sizes
 
@@ -70,7 +70,7 @@ def test_without_its_weight_nothing_is_added() -> None:
 def test_negatives_are_other_items_of_the_same_step() -> None:
     ranker, features = dien(PLAIN), make_features(PLAIN, 40)
     history, mask = ranker.encoder.history_items(features)
-    drawn = set()
+    samples = set()
     for _ in range(5):
         negatives, valid = ranker._sample_from_batch(features["history_item"], history, mask)
         valid = np.asarray(valid)
@@ -82,8 +82,8 @@ def test_negatives_are_other_items_of_the_same_step() -> None:
         # Of the same step of another row: each column is a column of the log's own items, so popular ones come often.
         for step in range(PLAIN.history_length):
             assert set(items[valid[:, step], step]) <= set(features["history_item"][:, step])
-        drawn.add(items.tobytes())
-    assert len(drawn) > 1, "another draw each time"
+        samples.add(items.tobytes())
+    assert len(samples) > 1, "another draw each time"
 
 
 def with_negatives(inputs: ModelInputs, count: int) -> tuple[ModelInputs, dict[str, np.ndarray]]:
@@ -104,9 +104,11 @@ def test_the_loss_is_of_the_negatives_that_it_is_given_and_reaches_their_vectors
     for part in ("evolution", "attention", "tower", "score", "bias"):
         assert all(size == 0.0 for path, size in sizes.items() if f"/{part}/" in f"/{path}"), part
     history, mask = ranker.encoder.history_items(features)
-    negatives, found = ranker.encoder.items.history_negatives(features)
+    negatives, has_negative = ranker.encoder.items.history_negatives(features)
     states = ranker.encode_user(features)["states"]
-    valid = np.asarray(mask) & np.asarray(found) & (features["history_negative_item"] != features["history_item"])
+    valid = (
+        np.asarray(mask) & np.asarray(has_negative) & (features["history_negative_item"] != features["history_item"])
+    )
     np.testing.assert_allclose(loss, next_step_loss(states, history, negatives, valid), rtol=1e-5)
     assert auxiliary(ranker, features)[0] == loss, "nothing is drawn anew"
 
@@ -114,11 +116,11 @@ def test_the_loss_is_of_the_negatives_that_it_is_given_and_reaches_their_vectors
 def test_a_negative_that_is_missing_or_the_behaviour_itself_does_not_count() -> None:
     inputs, features = with_negatives(PLAIN, 9)
     ranker = dien(inputs)
-    whole, _ = auxiliary(ranker, features)
-    for absent in (0, features["history_item"][:, 3]):
-        features["history_negative_item"][:, 3] = absent
+    full_loss, _ = auxiliary(ranker, features)
+    for replacement in (0, features["history_item"][:, 3]):
+        features["history_negative_item"][:, 3] = replacement
         part, _ = auxiliary(ranker, features)
-        assert part != whole
+        assert part != full_loss
     features["history_negative_item"][:] = features["history_item"]
     assert auxiliary(ranker, features)[0] == 0.0
 

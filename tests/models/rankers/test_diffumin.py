@@ -31,25 +31,25 @@ def test_serving_is_the_same_each_time_and_training_is_not() -> None:
     ranker, features = diffumin(RICH), make_features(RICH, 9)
     first, second = (np.asarray(ranker(features, training=False)["click"]) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    drawn = [np.asarray(ranker(features, training=True)["click"]) for _ in range(2)]
-    assert np.abs(drawn[0] - drawn[1]).max() > 1e-6
+    outputs = [np.asarray(ranker(features, training=True)["click"]) for _ in range(2)]
+    assert np.abs(outputs[0] - outputs[1]).max() > 1e-6
 
 
 def test_an_interest_is_the_mean_of_its_channels_behaviours_by_their_scores() -> None:
     ranker, features = diffumin(PLAIN, channels=2), make_features(PLAIN, 5, full=True)
     history, mask = ranker.encoder.history_items(features)
     channels = np.asarray(ranker.channels(ranker.encoder.target(features)))
-    means, found, has_any = ranker._interests(history, mask, channels)
+    means, interests, has_any = ranker._interests(history, mask, channels)
     scores = np.asarray(history) @ channels
     for row in range(5):
         best = scores[row].argmax(-1)
         for channel in range(2):
-            own = best == channel
-            assert bool(has_any[row, channel]) == own.any()
-            if own.any():
-                mean = (scores[row, own, channel, None] * np.asarray(history)[row, own]).mean(0)
+            is_routed = best == channel
+            assert bool(has_any[row, channel]) == is_routed.any()
+            if is_routed.any():
+                mean = (scores[row, is_routed, channel, None] * np.asarray(history)[row, is_routed]).mean(0)
                 np.testing.assert_allclose(means[row, channel], mean, rtol=1e-3, atol=1e-4)
-                np.testing.assert_allclose(found[row, channel], mean / np.linalg.norm(mean), rtol=1e-3, atol=1e-4)
+                np.testing.assert_allclose(interests[row, channel], mean / np.linalg.norm(mean), rtol=1e-3, atol=1e-4)
 
 
 def test_the_newest_are_taken_from_each_rows_own_end() -> None:
@@ -68,12 +68,12 @@ def added(ranker: DiffuMIN, features: dict[str, np.ndarray]) -> dict[str, float]
     """The size of the added losses' gradient by weight."""
     with tf.GradientTape() as tape:
         ranker(features, training=True)
-        loss = tf.add_n([tf.zeros(()), *(tf.cast(each, tf.float32) for each in ranker.losses)])
+        loss = tf.add_n([tf.zeros(()), *(tf.cast(value, tf.float32) for value in ranker.losses)])
     weights = ranker.trainable_variables
-    found = tape.gradient(loss, [weight.value for weight in weights])
+    gradients = tape.gradient(loss, [weight.value for weight in weights])
     return {
-        weight.path: 0.0 if each is None else float(tf.reduce_sum(tf.abs(tf.convert_to_tensor(each))))
-        for weight, each in zip(weights, found, strict=True)
+        weight.path: 0.0 if gradient is None else float(tf.reduce_sum(tf.abs(tf.convert_to_tensor(gradient))))
+        for weight, gradient in zip(weights, gradients, strict=True)
     }
 
 
@@ -90,12 +90,12 @@ def test_the_noise_of_training_is_the_run_seeds_and_goes_on_where_a_backup_was()
     features = make_features(PLAIN, 9, full=True)
     first, second = (diffumin(PLAIN) for _ in range(2))
     state = [variable.numpy() for variable in first.variables]
-    drawn = np.asarray(first(features, training=True)["click"])
-    np.testing.assert_array_equal(second(features, training=True)["click"], drawn)
-    assert np.abs(np.asarray(first(features, training=True)["click"]) - drawn).max() > 1e-6
+    outputs = np.asarray(first(features, training=True)["click"])
+    np.testing.assert_array_equal(second(features, training=True)["click"], outputs)
+    assert np.abs(np.asarray(first(features, training=True)["click"]) - outputs).max() > 1e-6
     for variable, value in zip(first.variables, state, strict=True):
         variable.assign(value)
-    np.testing.assert_array_equal(first(features, training=True)["click"], drawn)
+    np.testing.assert_array_equal(first(features, training=True)["click"], outputs)
 
 
 def test_the_contrast_falls_below_what_knowing_nothing_costs() -> None:
@@ -111,8 +111,10 @@ def test_the_contrast_falls_below_what_knowing_nothing_costs() -> None:
         with tf.GradientTape() as tape:
             ranker(features, training=True)
             loss = tf.add_n(ranker.losses)
-        found = tape.gradient(loss, [weight.value for weight in weights])
-        pairs = [(gradient, weight) for gradient, weight in zip(found, weights, strict=True) if gradient is not None]
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        pairs = [
+            (gradient, weight) for gradient, weight in zip(gradients, weights, strict=True) if gradient is not None
+        ]
         optimizer.apply_gradients(pairs)
         return loss
 
@@ -122,8 +124,8 @@ def test_the_contrast_falls_below_what_knowing_nothing_costs() -> None:
 
 
 def test_the_cost_is_linear_in_the_history() -> None:
-    found = growth(lambda inputs: build_ranker("diffumin", inputs, {"embedding_dimension": 8}))
-    assert found == pytest.approx(2.0, rel=0.02)
+    work_growth = growth(lambda inputs: build_ranker("diffumin", inputs, {"embedding_dimension": 8}))
+    assert work_growth == pytest.approx(2.0, rel=0.02)
 
 
 def test_without_weights_nothing_is_added() -> None:
@@ -175,6 +177,6 @@ def learned_auc(name: str, **hyperparameters: Any) -> float:
 def test_a_few_behaviours_among_much_noise_are_found() -> None:
     """The mean over a hundred of which four count is nearly the mean of noise: of 2000 rows, 0.5 give or take 0.013. A
     channel whose five best are kept can ask for them alone: 0.95 after this much training."""
-    pooled, found = learned_auc("pooled"), learned_auc("diffumin", denoising_steps=2, top_k=5)
-    assert pooled < 0.58
-    assert found > pooled + 0.3
+    pooled_auc, diffumin_auc = learned_auc("pooled"), learned_auc("diffumin", denoising_steps=2, top_k=5)
+    assert pooled_auc < 0.58
+    assert diffumin_auc > pooled_auc + 0.3

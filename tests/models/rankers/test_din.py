@@ -95,8 +95,8 @@ def category_is_in_history(count: int, seed: int) -> tuple[dict[str, np.ndarray]
     """A click, exactly where the target's category is among those of the history; for 70% of the examples it is."""
     random = np.random.default_rng(seed)
     history = random.integers(1, CATEGORIES * PER_CATEGORY + 1, (count, LENGTH))
-    seen = history[np.arange(count), random.integers(0, LENGTH, count)]
-    same_category = seen + CATEGORIES * random.integers(0, PER_CATEGORY, count)
+    past_items = history[np.arange(count), random.integers(0, LENGTH, count)]
+    same_category = past_items + CATEGORIES * random.integers(0, PER_CATEGORY, count)
     item = np.where(random.random(count) < 0.5, same_category, random.integers(1, history.max() + 1, count))
     item = (item - 1) % (CATEGORIES * PER_CATEGORY) + 1
     features = {"item": item, "history_item": history, "history_age": np.ones_like(history)}
@@ -116,9 +116,9 @@ def test_it_finds_the_behaviour_that_the_candidate_meets() -> None:
     """The mean over ten behaviours of twenty categories hides which they are; attention looks for the candidate's."""
     sizes = {"embedding_dimension": 8, "tower_units": (32,)}
     attention = {"attention_units": (16, 8)}
-    found = {}
+    aucs = {}
     for name, hyperparameters in (("din", sizes | attention), ("pooled", sizes)):
         keras.utils.set_random_seed(1)
-        found[name] = auc_on_matches(build_ranker(name, MATCHES, hyperparameters))
-    assert found["din"] > 0.95, found
-    assert found["din"] - found["pooled"] > 0.2, found
+        aucs[name] = auc_on_matches(build_ranker(name, MATCHES, hyperparameters))
+    assert aucs["din"] > 0.95, aucs
+    assert aucs["din"] - aucs["pooled"] > 0.2, aucs

@@ -34,8 +34,8 @@ def test_a_logit_is_of_inner_products_and_of_each_side_alone() -> None:
     best = np.sum(weights * products, axis=1, keepdims=True)
     kernel, bias = (np.asarray(weight) for weight in (model.product_weight.kernel, model.product_weight.bias))
     expected = best @ kernel + bias + user["logits"] + model.item_bias(features["item"])
-    found = np.stack([model(features)[task] for task in RICH.tasks], axis=1)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    logits = np.stack([model(features)[task] for task in RICH.tasks], axis=1)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_what_was_lately_and_what_was_before_are_not_the_same() -> None:
@@ -51,10 +51,10 @@ def test_it_learns_which_impressions_were_taken() -> None:
     """
     inputs = ModelInputs(tasks=("click",), item_rows=51, history_length=12, history_age_buckets=2)
     random = np.random.default_rng(1)
-    own = np.argsort(random.random((4000, 10)), axis=1)[:, :3]
-    which = own[np.arange(4000)[:, None], random.integers(0, 3, (4000, 12))]
+    user_groups = np.argsort(random.random((4000, 10)), axis=1)[:, :3]
+    which = user_groups[np.arange(4000)[:, None], random.integers(0, 3, (4000, 12))]
     item = random.integers(1, 51, 4000)
-    label = np.any(own == (item[:, None] - 1) // 5, axis=1).astype(np.float32)
+    label = np.any(user_groups == (item[:, None] - 1) // 5, axis=1).astype(np.float32)
     history = 1 + 5 * which + random.integers(0, 5, which.shape)
     features = {"item": item, "history_item": history, "history_age": np.ones_like(history)}
     keras.utils.set_random_seed(1)

@@ -53,18 +53,18 @@ def test_what_a_task_is_changes_what_the_fields_proxies_find() -> None:
     ranker, features = infnet(RICH, blocks=3), make_features(RICH, 9)
 
     def fields_after_a_block() -> np.ndarray:
-        found = {}
+        results = {}
         real = ranker.blocks[0].call
 
         def noting(*arguments: Any) -> Any:
             tokens, proxies = real(*arguments)
-            found["fields"] = np.asarray(tokens["fields"])
+            results["fields"] = np.asarray(tokens["fields"])
             return tokens, proxies
 
         ranker.blocks[0].call = noting
         ranker(features)
         ranker.blocks[0].call = real
-        return found["fields"]
+        return results["fields"]
 
     before = fields_after_a_block()
     ranker.task_tokens.assign(ranker.task_tokens.numpy() + 1.0)
@@ -75,18 +75,18 @@ def test_tasks_keep_apart_through_the_blocks() -> None:
     """Without residual and normalisation, three blocks make all tasks' tokens one (a spread of 0.000)."""
     keras.utils.set_random_seed(1)
     ranker = build_ranker("infnet", RICH, {"embedding_dimension": 16, "blocks": 3})
-    found = []
+    results = []
     last = ranker.blocks[-1]
     real = last.call
 
     def noting(*arguments: Any) -> Any:
         tokens, proxies = real(*arguments)
-        found.append(np.asarray(tokens["tasks"]))
+        results.append(np.asarray(tokens["tasks"]))
         return tokens, proxies
 
     last.call = noting
     ranker(make_features(RICH, 14))
-    tasks = found[0]
+    tasks = results[0]
     assert np.abs(tasks[:, 0] - tasks[:, 1]).mean() > 0.2
     assert 0.5 < np.sqrt(np.mean(tasks**2)) < 2.0
 
@@ -101,8 +101,8 @@ class SelfAttention(keras.Model):
 
 @pytest.mark.parametrize("variant", ["v1", "v2"])
 def test_the_cost_is_linear_in_the_history(variant: str) -> None:
-    found = growth(lambda inputs: build_ranker("infnet", inputs, {"embedding_dimension": 8, "variant": variant}))
-    assert found == pytest.approx(2.0, rel=0.02)
+    work_growth = growth(lambda inputs: build_ranker("infnet", inputs, {"embedding_dimension": 8, "variant": variant}))
+    assert work_growth == pytest.approx(2.0, rel=0.02)
     assert growth(lambda inputs: SelfAttention()) == pytest.approx(4.0, rel=0.02)
 
 
@@ -130,15 +130,15 @@ def steps_proxies(ranker: INFNet, features: dict[str, np.ndarray]) -> np.ndarray
 def test_each_behaviour_type_has_a_proxy_of_its_steps(variant: str) -> None:
     """A value of `rating` a type, in its row; of version 1 the sum, of version 2 the mean."""
     ranker, features = infnet(RICH, behaviour_type="rating", variant=variant), make_features(RICH, 9)
-    found = steps_proxies(ranker, features)
-    assert found.shape == (9, 6, 4)
+    proxies = steps_proxies(ranker, features)
+    assert proxies.shape == (9, 6, 4)
     projected = np.asarray(ranker.step_proxy(ranker.encode_user(features)["steps"]))
     valid = features["history_item"] != 0
     for row in range(9):
         for kind in range(6):
-            own = projected[row, valid[row] & (features["history_rating"][row] == kind)]
-            expected = own.sum(0) / (max(len(own), 1) if variant == "v2" else 1)
-            np.testing.assert_allclose(found[row, kind], expected, rtol=1e-5, atol=1e-5)
+            behaviours = projected[row, valid[row] & (features["history_rating"][row] == kind)]
+            expected = behaviours.sum(0) / (max(len(behaviours), 1) if variant == "v2" else 1)
+            np.testing.assert_allclose(proxies[row, kind], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_without_types_there_is_one_proxy_of_all_steps() -> None:
@@ -198,16 +198,16 @@ def learned_auc(name: str, **hyperparameters: Any) -> dict[str, float]:
     features, labels = two_tasks(6000, 1)
     ranker.fit(features, labels, batch_size=100, epochs=3, verbose=0)
     features, labels = two_tasks(2000, 2)
-    found = ranker(features)
-    return {task: auc(label, np.asarray(found[task])) for task, label in labels.items()}
+    outputs = ranker(features)
+    return {task: auc(label, np.asarray(outputs[task])) for task, label in labels.items()}
 
 
 def test_steps_that_matter_to_one_task_each_are_found() -> None:
     """Chance, give or take 0.013 over 2000 rows, against all but certainty (1.00 with either of two seeds)."""
-    plain, found = learned_auc("shared_bottom"), learned_auc("infnet")
+    baseline_aucs, infnet_aucs = learned_auc("shared_bottom"), learned_auc("infnet")
     for task in TWO_TASKS.tasks:
-        assert plain[task] < 0.55, task
-        assert found[task] > 0.95, task
+        assert baseline_aucs[task] < 0.55, task
+        assert infnet_aucs[task] > 0.95, task
 
 
 def test_plain_inputs_of_one_task_and_one_field() -> None:

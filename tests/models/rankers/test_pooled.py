@@ -22,13 +22,13 @@ def scores(inputs: ModelInputs, changes: dict[str, np.ndarray]) -> tuple[np.ndar
 def test_the_order_of_the_history_does_not_matter() -> None:
     features = make_features(RICH, 9, full=True)
     turned = {name: values[:, ::-1] for name, values in features.items() if name.startswith("history_")}
-    found, expected = scores(RICH, turned)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    actual, expected = scores(RICH, turned)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
     # Turning one of them alone gives other behaviours.
-    found, expected = scores(RICH, {"history_rating": turned["history_rating"]})
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)  # the mean still does not see it
-    found, expected = scores(RICH, {"history_rating": features["history_rating"] % 5 + 1})
-    assert np.all(found != expected)
+    actual, expected = scores(RICH, {"history_rating": turned["history_rating"]})
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)  # the mean still does not see it
+    actual, expected = scores(RICH, {"history_rating": features["history_rating"] % 5 + 1})
+    assert np.all(actual != expected)
 
 
 def test_twice_the_history_is_the_same_history() -> None:

@@ -27,11 +27,11 @@ def clicks(ranker: Any, features: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(ranker(features)["click"])
 
 
-def mixed(features: dict[str, np.ndarray], *kept: str) -> dict[str, np.ndarray]:
-    """The same behaviours in another order; those `kept` stay with their places."""
+def mixed(features: dict[str, np.ndarray], *unchanged: str) -> dict[str, np.ndarray]:
+    """Return the same behaviours in another order; the features named in `unchanged` keep their order."""
     order = np.random.default_rng(2).permutation(features["history_item"].shape[1])
     return {
-        name: values[:, order] if name.startswith("history_") and name not in kept else values
+        name: values[:, order] if name.startswith("history_") and name not in unchanged else values
         for name, values in features.items()
     }
 
@@ -102,8 +102,8 @@ def recent_or_not(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndar
     history = random.integers(1, CATEGORIES, (count, LENGTH))
     history += history >= target[:, None]  # never the target's, but for the one that is put there
     label = random.integers(0, 2, count)
-    place = np.where(label == 1, random.integers(LENGTH - 2, LENGTH, count), random.integers(0, LENGTH - 2, count))
-    history[np.arange(count), place] = target
+    positions = np.where(label == 1, random.integers(LENGTH - 2, LENGTH, count), random.integers(0, LENGTH - 2, count))
+    history[np.arange(count), positions] = target
     features = {"item": target, "history_item": history, "history_age": np.ones((count, LENGTH), np.int64)}
     return features, label.astype(np.float32)
 

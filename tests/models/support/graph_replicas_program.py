@@ -43,7 +43,7 @@ def trained(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
         for _ in range(3):
             together({name: tf.constant(values) for name, values in BATCH.items()})
         model.on_epoch_end(epoch)
-    return {f"{number} {weight.name}": weight.numpy() for number, weight in enumerate(model.weights)}
+    return {f"{index} {weight.name}": weight.numpy() for index, weight in enumerate(model.weights)}
 
 
 if __name__ == "__main__":

@@ -58,9 +58,9 @@ def encoded(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarray]
     }
 
 
-def assert_same(found: dict[str, Any], expected: dict[str, Any], what: str) -> None:
+def assert_same(actual: dict[str, Any], expected: dict[str, Any], description: str) -> None:
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, **TOLERANCE, err_msg=f"{name} {what}")
+        np.testing.assert_allclose(actual[name], values, **TOLERANCE, err_msg=f"{name} {description}")
 
 
 def gradients(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -68,10 +68,10 @@ def gradients(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarra
     with tf.GradientTape() as tape:
         loss = matcher.training_loss(features)
     weights = matcher.trainable_variables
-    found = tape.gradient(loss, [weight.value for weight in weights]) if weights else []
+    loss_gradients = tape.gradient(loss, [weight.value for weight in weights]) if weights else []
     return {
         weight.path: np.zeros(weight.shape) if gradient is None else tf.convert_to_tensor(gradient).numpy()
-        for weight, gradient in zip(weights, found, strict=True)
+        for weight, gradient in zip(weights, loss_gradients, strict=True)
     }
 
 
@@ -105,16 +105,16 @@ def each_side_is_alone(build: Build, folder: Path) -> None:
     matcher = shaken(build)
     features = make_features(matcher.inputs_description, ROWS)
     try:
-        found = encoded(matcher, features)
+        actual = encoded(matcher, features)
     except KeyError as error:
         raise AssertionError(f"a side should need its own tensors alone, it asks for {error}") from error
-    users, items = found["users"], found["items"]
+    users, items = actual["users"], actual["items"]
     assert users.ndim == 3, f"users should be [B, K, d], received {list(users.shape)}"
     assert items.shape == (ROWS, users.shape[2]), f"items should be {[ROWS, users.shape[2]]}, are {list(items.shape)}"
     scores = np.asarray(matcher.score(users, items))
     by_hand = np.einsum("bkd,nd->bkn", users, items).max(axis=1)
     assert_same({"scores": scores}, {"scores": by_hand}, "of all pairs")
-    assert_same({"scores": found["scores"]}, {"scores": np.diag(scores)}, "of each row's own target")
+    assert_same({"scores": actual["scores"]}, {"scores": np.diag(scores)}, "of each row's own target")
 
 
 def rows_are_independent(build: Build, folder: Path) -> None:
@@ -144,8 +144,8 @@ def saved_and_reloaded_it_is_the_same(build: Build, folder: Path) -> None:
     assert_same(encoded(reloaded, features), expected, "reloaded as a model")
     ids = np.arange(matcher.inputs_description.item_rows)
     catalogue = {"counts": matcher.catalogue.probabilities(ids), **matcher.catalogue.features(ids)}
-    found = {"counts": reloaded.catalogue.probabilities(ids), **reloaded.catalogue.features(ids)}
-    assert_same(found, catalogue, "of the catalogue, reloaded")
+    actual = {"counts": reloaded.catalogue.probabilities(ids), **reloaded.catalogue.features(ids)}
+    assert_same(actual, catalogue, "of the catalogue, reloaded")
 
 
 def exported_it_is_the_same(build: Build, folder: Path) -> None:
@@ -166,8 +166,8 @@ def exported_it_is_the_same(build: Build, folder: Path) -> None:
     reloaded = SessionModel(folder)
     expected = encoded(matcher, features)
     for name, key in (("encode_user", "users"), ("encode_items", "items")):
-        found = reloaded.run(name, sides[name])["vectors"]
-        assert_same({key: found}, {key: expected[key]}, "reloaded from a SavedModel")
+        vectors = reloaded.run(name, sides[name])["vectors"]
+        assert_same({key: vectors}, {key: expected[key]}, "reloaded from a SavedModel")
 
 
 def every_input_counts(build: Build, folder: Path) -> None:
@@ -175,13 +175,13 @@ def every_input_counts(build: Build, folder: Path) -> None:
     matcher = shaken(build)
     inputs = matcher.inputs_description
     features = make_features(inputs, ROWS, full=True)
-    others = make_features(inputs, ROWS, seed=8, full=True)
+    other_features = make_features(inputs, ROWS, seed=8, full=True)
     expected = encoded(matcher, features)["scores"]
     asks_for_age = matcher.hyperparameters.model_dump().get("history_age", False)
     for name in inputs.tensors():
         if name == "history_age" and not asks_for_age:
             continue
-        change = np.abs(encoded(matcher, features | {name: others[name]})["scores"] - expected).max()
+        change = np.abs(encoded(matcher, features | {name: other_features[name]})["scores"] - expected).max()
         assert change > 1e-5, f"`{name}` should change a score, none changes by more than {change:.0e}"
 
 
@@ -207,10 +207,10 @@ def half_precision_stays_finite(build: Build, folder: Path) -> None:
         keras.config.set_dtype_policy(before)
     assert {weight.dtype for weight in matcher.trainable_variables} <= {"float32"}
     features = make_features(matcher.inputs_description, ROWS)
-    found = encoded(matcher, features)
-    for name, values in found.items():
+    actual = encoded(matcher, features)
+    for name, values in actual.items():
         assert_finite(values, f"{name} in half precision")
-    assert found["scores"].dtype == np.float32, f"scores should be float32, received {found['scores'].dtype}"
+    assert actual["scores"].dtype == np.float32, f"scores should be float32, received {actual['scores'].dtype}"
     for path, gradient in gradients(matcher, features).items():
         assert_finite(gradient, f"the gradient of {path} in half precision")
 
@@ -249,22 +249,22 @@ def _learns(build: Build, features: dict[str, Any]) -> None:
         optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
 
     targets, rows = features["item"].numpy(), np.arange(64)
-    seen = np.zeros((64, matcher.inputs_description.item_rows), bool)
-    np.put_along_axis(seen, features["history_item"].numpy(), True, axis=1)
-    seen[rows, targets] = False
-    everything = matcher.catalogue.features(np.arange(seen.shape[1]))
-    found = 0
+    is_seen = np.zeros((64, matcher.inputs_description.item_rows), bool)
+    np.put_along_axis(is_seen, features["history_item"].numpy(), True, axis=1)
+    is_seen[rows, targets] = False
+    everything = matcher.catalogue.features(np.arange(is_seen.shape[1]))
+    hits = 0
     for epoch in range(20):
         matcher.on_epoch_begin(epoch)
         for _ in range(30):
             step()
         scores = np.array(matcher.score(matcher.encode_user(features), matcher.encode_items(everything)))
-        scores[seen] = -np.inf
+        scores[is_seen] = -np.inf
         scores[:, 0] = -np.inf
-        found = int(np.sum(np.argmax(scores, axis=1) == targets))
-        if found >= 60:
+        hits = int(np.sum(np.argmax(scores, axis=1) == targets))
+        if hits >= 60:
             return
-    raise AssertionError(f"60 of 64 users should find their target first, {found} do")
+    raise AssertionError(f"60 of 64 users should find their target first, {hits} do")
 
 
 def inference_is_not_random(build: Build, folder: Path) -> None:
@@ -275,8 +275,8 @@ def inference_is_not_random(build: Build, folder: Path) -> None:
     keras.utils.set_random_seed(6)
     expected = encoded(matcher, features)
     keras.utils.set_random_seed(7)
-    found = encoded(matcher, features)
-    assert all(np.array_equal(found[name], expected[name]) for name in expected), "inference should not be random"
+    actual = encoded(matcher, features)
+    assert all(np.array_equal(actual[name], expected[name]) for name in expected), "inference should not be random"
     for variable, value in zip(matcher.variables, before, strict=True):
         assert np.array_equal(variable.numpy(), value), f"inference should not change {variable.path}"
 

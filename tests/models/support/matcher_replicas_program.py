@@ -31,24 +31,24 @@ def measured(strategy: tf.distribute.Strategy, name: str, hyperparameters: dict[
         matcher.on_epoch_begin(0)
 
     def step() -> list[Any]:
-        number = tf.distribute.get_replica_context().replica_id_in_sync_group
-        mine = slice(number * share, (number + 1) * share)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        mine = slice(replica * share, (replica + 1) * share)
         with tf.GradientTape() as tape:
             loss = matcher.training_loss(
                 {key: tf.constant(x)[mine] for key, x in features.items()}, tf.constant(weights)[mine]
             )
         variables = matcher.trainable_variables
-        found = tape.gradient(loss, [variable.value for variable in variables])
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
         return [loss] + [
             tf.zeros(variable.shape) if gradient is None else tf.convert_to_tensor(gradient)
-            for variable, gradient in zip(variables, found, strict=True)
+            for variable, gradient in zip(variables, gradients, strict=True)
         ]
 
     def total(value: Any) -> np.ndarray:
         return np.sum([part.numpy() for part in strategy.experimental_local_results(value)], axis=0)
 
-    found = tf.function(lambda: strategy.run(step), autograph=False)()
-    return {f"{number}": total(value) for number, value in enumerate(found)}
+    values = tf.function(lambda: strategy.run(step), autograph=False)()
+    return {f"{index}": total(value) for index, value in enumerate(values)}
 
 
 def of_every_case(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:

@@ -50,8 +50,8 @@ def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = F
     rows = {"item": inputs.item_rows, "age": inputs.history_age_buckets + 1, "user": inputs.user_rows or 2}
     rows |= {category.name: category.rows for category in inputs.categorical}
     lengths = np.arange(count) % (inputs.history_length + 1)
-    known = np.arange(inputs.history_length) < (inputs.history_length if full else lengths[:, None])
-    known = np.broadcast_to(known, (count, inputs.history_length))
+    valid = np.arange(inputs.history_length) < (inputs.history_length if full else lengths[:, None])
+    valid = np.broadcast_to(valid, (count, inputs.history_length))
     features: dict[str, np.ndarray] = {}
     for name, (shape, dtype) in inputs.tensors().items():
         if dtype == "float32":
@@ -61,7 +61,7 @@ def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = F
         is_history = name.startswith("history_")
         if len(shape) > int(is_history):
             ids[..., -1] *= random.integers(0, 2, ids.shape[:-1])
-        features[name] = ids * known.reshape(known.shape + (1,) * (ids.ndim - 2)) if is_history else ids
+        features[name] = ids * valid.reshape(valid.shape + (1,) * (ids.ndim - 2)) if is_history else ids
     return features
 
 

@@ -49,13 +49,13 @@ def logits(ranker: Ranker, features: dict[str, Any], training: bool = False) -> 
     return {task: np.asarray(value) for task, value in ranker(features, training=training).items()}
 
 
-def assert_same(found: dict[str, Any], expected: dict[str, Any], what: str) -> None:
+def assert_same(actual: dict[str, Any], expected: dict[str, Any], description: str) -> None:
     for task, values in expected.items():
-        np.testing.assert_allclose(found[task], values, **TOLERANCE, err_msg=what)
+        np.testing.assert_allclose(actual[task], values, **TOLERANCE, err_msg=description)
 
 
-def assert_finite(values: Any, what: str) -> None:
-    assert np.all(np.isfinite(np.asarray(values, np.float32))), f"{what} should be finite"
+def assert_finite(values: Any, description: str) -> None:
+    assert np.all(np.isfinite(np.asarray(values, np.float32))), f"{description} should be finite"
 
 
 @contextmanager
@@ -74,10 +74,10 @@ def gradients(ranker: Ranker, features: dict[str, Any], seed: int = 2) -> dict[s
         scores = ranker(features, training=True)
         loss = ranker.compute_loss(features, labels, scores, masks)
     weights = ranker.trainable_variables
-    found = tape.gradient(loss, [weight.value for weight in weights])
+    loss_gradients = tape.gradient(loss, [weight.value for weight in weights])
     return {
         weight.path: np.zeros(weight.shape) if gradient is None else tf.convert_to_tensor(gradient).numpy()
-        for weight, gradient in zip(weights, found, strict=True)
+        for weight, gradient in zip(weights, loss_gradients, strict=True)
     }
 
 
@@ -152,9 +152,9 @@ def exported_it_is_the_same(build: Build, folder: Path) -> None:
         raise AssertionError(str(error)) from error
     ranked = SessionModel(folder).run("rank", pairs)
     expected = logits(ranker, features)
-    for number in range(2):
-        found = {task: np.asarray(values)[:, number] for task, values in ranked.items()}
-        assert_same(found, expected, "reloaded from a SavedModel")
+    for candidate in range(2):
+        actual = {task: np.asarray(values)[:, candidate] for task, values in ranked.items()}
+        assert_same(actual, expected, "reloaded from a SavedModel")
 
 
 def every_input_counts(build: Build, folder: Path) -> None:
@@ -162,14 +162,14 @@ def every_input_counts(build: Build, folder: Path) -> None:
     ranker = shaken(build)
     inputs = ranker.inputs_description
     features = make_features(inputs, ROWS, full=True)
-    others = make_features(inputs, ROWS, seed=8, full=True)
+    other_features = make_features(inputs, ROWS, seed=8, full=True)
     expected = logits(ranker, features)
     asks_for_age = ranker.hyperparameters.model_dump().get("history_age", False)
     for name in inputs.tensors():
         if name == "history_age" and not asks_for_age:
             continue
-        found = logits(ranker, features | {name: others[name]})
-        change = max(np.abs(found[task] - expected[task]).max() for task in inputs.tasks)
+        actual = logits(ranker, features | {name: other_features[name]})
+        change = max(np.abs(actual[task] - expected[task]).max() for task in inputs.tasks)
         assert change > 1e-5, f"`{name}` should change a logit, nothing does by more than {change:.0e}"
 
 
@@ -244,8 +244,8 @@ def inference_needs_features_alone(build: Build, folder: Path) -> None:
     keras.utils.set_random_seed(6)
     expected = logits(ranker, features)
     keras.utils.set_random_seed(7)
-    found = logits(ranker, features)
-    assert all(np.array_equal(found[task], expected[task]) for task in expected), "inference should not be random"
+    actual = logits(ranker, features)
+    assert all(np.array_equal(actual[task], expected[task]) for task in expected), "inference should not be random"
     for variable, value in zip(ranker.variables, before, strict=True):
         assert np.array_equal(variable.numpy(), value), f"inference should not change {variable.path}"
 
@@ -256,14 +256,14 @@ def ranking_is_scoring_one_by_one(build: Build, folder: Path) -> None:
     inputs = ranker.inputs_description
     features = make_features(inputs, ROWS)
     names, users = inputs.candidate_tensors, slice(0, ROWS // 2)
-    beside = {name: values[users] for name, values in features.items() if name not in names}
+    user_features = {name: values[users] for name, values in features.items() if name not in names}
     # Of the same rows once as they are and once in another order: two candidates a user.
     turned = np.stack([np.arange(ROWS // 2), np.arange(ROWS // 2)[::-1] + ROWS // 2], axis=1)
-    ranked = ranker.rank({**beside, **{name: features[name][turned] for name in names}})
-    for number in range(2):
-        alone = logits(ranker, {**beside, **{name: features[name][turned[:, number]] for name in names}})
-        found = {task: np.asarray(values)[:, number] for task, values in ranked.items()}
-        assert_same(found, alone, f"candidate {number} of those ranked together")
+    ranked = ranker.rank({**user_features, **{name: features[name][turned] for name in names}})
+    for candidate in range(2):
+        alone = logits(ranker, {**user_features, **{name: features[name][turned[:, candidate]] for name in names}})
+        actual = {task: np.asarray(values)[:, candidate] for task, values in ranked.items()}
+        assert_same(actual, alone, f"candidate {candidate} of those ranked together")
 
 
 CHECKS: tuple[Callable[[Build, Path], None], ...] = (

@@ -74,8 +74,8 @@ def step_table(strategy: tf.distribute.Strategy, make: Callable[[], keras.optimi
         optimizer.build([table, weight])
 
     def step(ids: tf.Tensor, values: tf.Tensor) -> None:
-        number = tf.distribute.get_replica_context().replica_id_in_sync_group
-        mine = slice(number * share, (number + 1) * share)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        mine = slice(replica * share, (replica + 1) * share)
         rows = tf.IndexedSlices(values[mine], ids[mine], tf.constant([6, 3]))
         optimizer.apply([rows, tf.reduce_sum(values[mine], axis=0)], [table, weight])
 
@@ -85,11 +85,11 @@ def step_table(strategy: tf.distribute.Strategy, make: Callable[[], keras.optimi
     return np.concatenate([table.numpy(), weight.numpy()[np.newaxis]])
 
 
-def found(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
+def train_on(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
     trained = train_din(strategy)
     assert trained.summary["replicas"] == strategy.num_replicas_in_sync
     return {
-        **{str(number): weight for number, weight in enumerate(trained.model.get_weights())},
+        **{str(index): weight for index, weight in enumerate(trained.model.get_weights())},
         "loss": np.array([entry["training_loss"] for entry in trained.summary["history"]]),
         "lazy adam": step_table(strategy, lazy_adam),
         "row-wise Adagrad beside Adam": step_table(strategy, rowwise_beside_adam),
@@ -97,4 +97,4 @@ def found(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    save_of_one_and_two(found)
+    save_of_one_and_two(train_on)

@@ -40,9 +40,9 @@ def test_the_types_of_artifacts_are_found_again_in_the_container() -> None:
     ):
         schema = pipeline_spec_pb2.ArtifactTypeSchema(instance_schema=compiler_utils.get_artifact_schema(kind))
         sent = pipeline_spec_pb2.RuntimeArtifact(name="some/1", uri="gs://bucket/some", type=schema)
-        found = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict({"x": _list_of(sent)}, {})["x"][0]
-        assert type(found) is kind
-        assert found.uri == "gs://bucket/some"
+        artifact = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict({"x": _list_of(sent)}, {})["x"][0]
+        assert type(artifact) is kind
+        assert artifact.uri == "gs://bucket/some"
 
 
 def _list_of(artifact: pipeline_spec_pb2.RuntimeArtifact) -> pipeline_spec_pb2.ArtifactList:

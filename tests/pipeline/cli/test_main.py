@@ -57,9 +57,9 @@ def test_a_shell_completes_the_names_of_commands() -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_option_has_a_help_text_that_begins_with_a_capital_and_ends_with_a_full_stop(name: str) -> None:
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
-    for found in [command, *getattr(command, "commands", {}).values()]:
-        texts = [found.help.split("\n\n")[0], *(getattr(parameter, "help", None) for parameter in found.params)]
+    for node in [command, *getattr(command, "commands", {}).values()]:
+        texts = [node.help.split("\n\n")[0], *(getattr(parameter, "help", None) for parameter in node.params)]
         for text in texts:
-            assert text, found.name
+            assert text, node.name
             assert text[0].isupper(), text
             assert text.rstrip()[-1] in ".)", text

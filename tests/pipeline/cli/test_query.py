@@ -13,7 +13,7 @@ from interestflow.serving.client import ClientTLS
 from tests.serving.client.described_models import NAME
 
 USER = {"device": "tv", "hour": 3.0, "history_item": ["i1", "i2"], "history_age": [20, 10]}
-CANDIDATES = [{"item": f"c{number}", "price": number} for number in (3, 1, 2, 1)]
+CANDIDATES = [{"item": f"c{index}", "price": index} for index in (3, 1, 2, 1)]
 
 
 def query(tmp_path: Path, address: str, question: Any, *options: str) -> subprocess.CompletedProcess[str]:

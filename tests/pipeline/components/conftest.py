@@ -14,7 +14,7 @@ from interestflow.pipeline.artifacts import types as artifacts
 from interestflow.pipeline.components.log_example_gen import LogExampleGen
 from interestflow.pipeline.config import load
 from interestflow.transforms.config import IngestionConfig
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 
 CONFIG = """
 name: shop
@@ -35,8 +35,7 @@ def write_log(folder: Path, seed: int) -> IngestionConfig:
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(seed)
     rows = [
-        f"u{draw.randrange(5)},i{draw.randrange(8)},{MARCH + 60 * number},{draw.randrange(2)}"
-        for number in range(EVENTS)
+        f"u{draw.randrange(5)},i{draw.randrange(8)},{MARCH + 60 * index},{draw.randrange(2)}" for index in range(EVENTS)
     ]
     (folder / "events.csv").write_text("\n".join(["user,item,time,click", *rows]))
     (folder / "shop.yaml").write_text(CONFIG)
@@ -60,8 +59,8 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
 
 def ingest_log(folder: Path, config: IngestionConfig, with_items: int = 0) -> Ingested:
     """Execute `LogExampleGen` as TFX does."""
-    examples = made(folder / "examples", standard_artifacts.Examples)
-    report = made(folder / "report", artifacts.IngestionReportArtifact)
+    examples = make_artifact(folder / "examples", standard_artifacts.Examples)
+    report = make_artifact(folder / "report", artifacts.IngestionReportArtifact)
     execute(
         LogExampleGen, {}, {"examples": examples, "report": report}, config=config.model_dump_json(),
         input_fingerprint="input", code_fingerprint="code", with_items=with_items,

@@ -14,16 +14,16 @@ from tfx.utils import json_utils
 from interestflow.pipeline.components.expected_schema import ExpectedSchema
 from interestflow.transforms.feature_spec import raw_feature_spec
 from interestflow.transforms.schema.statistics_options import statistics_options
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 from tests.transforms.transform_graph import configuration, filled
 
 SHOP = configuration(attributes=[{"name": "device", "from": "events"}])
 ROWS: list[dict[str, Any]] = [
     {
-        "user": f"u{number}", "item": f"i{number}", "device": ("phone", "tablet")[number % 2],
-        "history_item": ["i1"] * (number % 3), "history_age": [60] * (number % 3), "label_click": float(number % 2),
+        "user": f"u{index}", "item": f"i{index}", "device": ("phone", "tablet")[index % 2],
+        "history_item": ["i1"] * (index % 3), "history_age": [60] * (index % 3), "label_click": float(index % 2),
     }
-    for number in range(20)
+    for index in range(20)
 ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def serialized(row: dict[str, Any]) -> bytes:
 
 def examine(folder: Path, validation: list[dict[str, Any]], curated: str = "") -> tuple[Artifact, Artifact]:
     """Schema and anomalies, the training split being `ROWS`."""
-    examples = made(folder / "examples", standard_artifacts.Examples)
+    examples = make_artifact(folder / "examples", standard_artifacts.Examples)
     examples.split_names = json_utils.dumps(["train", "validation"])
     for split, rows in (("train", ROWS), ("validation", validation)):
         (folder / "examples" / f"Split-{split}").mkdir()
@@ -50,9 +50,9 @@ def examine(folder: Path, validation: list[dict[str, Any]], curated: str = "") -
         with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
             for row in rows:
                 writer.write(serialized(row))
-    statistics = made(folder / "statistics", standard_artifacts.ExampleStatistics)
-    inferred, schema = (made(folder / name, standard_artifacts.Schema) for name in ("inferred", "schema"))
-    anomalies = made(folder / "anomalies", standard_artifacts.ExampleAnomalies)
+    statistics = make_artifact(folder / "statistics", standard_artifacts.ExampleStatistics)
+    inferred, schema = (make_artifact(folder / name, standard_artifacts.Schema) for name in ("inferred", "schema"))
+    anomalies = make_artifact(folder / "anomalies", standard_artifacts.ExampleAnomalies)
     options = statistics_options().to_json()
     execute(StatisticsGen, {"examples": examples}, {"statistics": statistics}, stats_options_json=options)
     without = json_utils.dumps(["validation"])

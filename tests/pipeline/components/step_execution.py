@@ -23,7 +23,7 @@ def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Arti
     )
 
 
-def made(folder: Path, kind: type[Artifact]) -> Artifact:
+def make_artifact(folder: Path, kind: type[Artifact]) -> Artifact:
     folder.mkdir(parents=True, exist_ok=True)
     artifact = kind()
     artifact.uri = str(folder)

@@ -14,7 +14,7 @@ from tfx.utils import proto_utils
 
 from interestflow.pipeline.components.atomic_pusher import AtomicPusher
 from interestflow.serving.publish import INCOMING
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 
 FILES = 400
 
@@ -25,15 +25,15 @@ def model(tmp_path: Path) -> Artifact:
     folder = tmp_path / "model" / "Format-Serving"
     (folder / "variables").mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(b"graph")
-    for number in range(FILES):
-        (folder / "variables" / f"part-{number}").write_bytes(b"weights" * 1000)
-    return made(tmp_path / "model", standard_artifacts.Model)
+    for index in range(FILES):
+        (folder / "variables" / f"part-{index}").write_bytes(b"weights" * 1000)
+    return make_artifact(tmp_path / "model", standard_artifacts.Model)
 
 
 def push(model: Artifact, folder: Path, blessed: int = 1) -> Artifact:
-    blessing = made(folder / "blessing", standard_artifacts.ModelBlessing)
+    blessing = make_artifact(folder / "blessing", standard_artifacts.ModelBlessing)
     blessing.set_int_custom_property("blessed", blessed)
-    pushed = made(folder / "record", standard_artifacts.PushedModel)
+    pushed = make_artifact(folder / "record", standard_artifacts.PushedModel)
     filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=str(folder / "serving"))
     destination = pusher_pb2.PushDestination(filesystem=filesystem)
     execute(
@@ -48,13 +48,13 @@ def push(model: Artifact, folder: Path, blessed: int = 1) -> Artifact:
 def test_whoever_looks_never_sees_half_a_version(model: Artifact, tmp_path: Path) -> None:
     serving = tmp_path / "serving"
     serving.mkdir()
-    ended, seen = threading.Event(), set()
+    ended, observed = threading.Event(), set()
 
     def look() -> None:
         while not ended.is_set():
             for folder in serving.iterdir():
                 if folder.name.isdecimal():
-                    seen.add(len(list(folder.rglob("part-*"))))
+                    observed.add(len(list(folder.rglob("part-*"))))
 
     looking = threading.Thread(target=look)
     looking.start()
@@ -65,7 +65,7 @@ def test_whoever_looks_never_sees_half_a_version(model: Artifact, tmp_path: Path
     assert version.name.isdecimal()
     assert sorted(path.name for path in version.iterdir()) == ["saved_model.pb", "variables"]
     assert len(list((version / "variables").iterdir())) == FILES
-    assert seen <= {FILES}
+    assert observed <= {FILES}
     assert pushed.get_string_custom_property("pushed_destination") == str(version)
     assert pushed.get_string_custom_property("pushed_version") == version.name
     assert (Path(pushed.uri) / "saved_model.pb").is_file()

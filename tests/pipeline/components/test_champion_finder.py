@@ -8,7 +8,7 @@ from pathlib import Path
 from interestflow.pipeline.artifacts import types as artifacts
 from interestflow.pipeline.components.champion_finder import ChampionFinder
 from interestflow.pipeline.gates.champion import Champion
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 
 
 def push(serving: Path, version: int, fingerprint: str) -> Path:
@@ -20,7 +20,7 @@ def push(serving: Path, version: int, fingerprint: str) -> Path:
 
 
 def find(folder: Path, candidate: str) -> Champion:
-    champion = made(folder / "champion", artifacts.ChampionArtifact)
+    champion = make_artifact(folder / "champion", artifacts.ChampionArtifact)
     execute(
         ChampionFinder, {}, {"champion": champion}, serving_folder=str(folder / "serving"),
         exclude_fingerprint=candidate, state="any",

@@ -25,7 +25,7 @@ def test_data_that_are_as_before_pass(tmp_path: Path) -> None:
 
 def test_a_column_that_holds_something_else_stops_the_run(tmp_path: Path) -> None:
     # A third of the devices of the training split are still there, fewer than the half that is asked for.
-    changed = [row | {"device": "12.5"} if number % 3 else row for number, row in enumerate(ROWS)]
+    changed = [row | {"device": "12.5"} if index % 3 else row for index, row in enumerate(ROWS)]
     _, anomalies = examine(tmp_path, [*changed, {"item": "i1", "label_click": 3.0}])
     with pytest.raises(DataGateError) as error:
         execute(DataGate, {"anomalies": anomalies}, {}, fail_on="error")

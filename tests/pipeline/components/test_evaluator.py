@@ -14,7 +14,7 @@ from interestflow.pipeline.components.champion_finder import ChampionFinder
 from interestflow.pipeline.components.evaluator import Evaluator
 from interestflow.pipeline.evaluation.result import Evaluation
 from interestflow.pipeline.gates.champion import Champion
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +26,15 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact,
     small.export_model(folder / "serving" / "1700000000", fingerprint="champion00000000", slope=0.1)
     small.export_model(folder / "serving" / "1700000001", fingerprint="candidate0000000")
     champion, evaluation = (
-        made(folder / "champion", artifacts.ChampionArtifact),
-        made(folder / "eval", artifacts.EvaluationArtifact),
+        make_artifact(folder / "champion", artifacts.ChampionArtifact),
+        make_artifact(folder / "eval", artifacts.EvaluationArtifact),
     )
     execute(
         ChampionFinder, {}, {"champion": champion}, serving_folder=str(folder / "serving"),
         exclude_fingerprint="candidate0000000", state="any",
     )  # fmt: skip
-    model = made(folder / "model", standard_artifacts.Model)
-    examples = made(folder / "examples", standard_artifacts.Examples)
+    model = make_artifact(folder / "model", standard_artifacts.Model)
+    examples = make_artifact(folder / "examples", standard_artifacts.Examples)
     inputs = {"examples": examples, "model": model, "champion": champion}
     config = small.config(evaluation={"slices": ["user"]}).for_evaluation().model_dump_json()
     execute(Evaluator, inputs, {"evaluation": evaluation}, config=config, code_fingerprint="code")
@@ -44,11 +44,11 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact,
 def test_the_champion_is_the_pushed_model_that_is_not_the_candidate(evaluated: tuple[Path, Artifact, Artifact]) -> None:
     folder, _, evaluation = evaluated
     assert Champion.read(str(folder / "champion")).version == 1700000000
-    found = Evaluation.read(evaluation.uri)
-    assert found.model.fingerprint == "candidate0000000"
-    assert found.champion is not None
-    assert found.champion.fingerprint == "champion00000000"
-    assert [(part.name, part.value) for part in found.model.tasks["click"].slices] == [
+    evaluation_result = Evaluation.read(evaluation.uri)
+    assert evaluation_result.model.fingerprint == "candidate0000000"
+    assert evaluation_result.champion is not None
+    assert evaluation_result.champion.fingerprint == "champion00000000"
+    assert [(part.name, part.value) for part in evaluation_result.model.tasks["click"].slices] == [
         ("user", "known"), ("user", "new"),
     ]  # fmt: skip
 
@@ -57,8 +57,8 @@ def test_without_a_champion_channel_a_model_is_evaluated_alone(
     evaluated: tuple[Path, Artifact, Artifact], tmp_path: Path
 ) -> None:
     folder, model, _ = evaluated
-    examples = made(folder / "examples", standard_artifacts.Examples)
-    evaluation = made(tmp_path / "evaluation", artifacts.EvaluationArtifact)
+    examples = make_artifact(folder / "examples", standard_artifacts.Examples)
+    evaluation = make_artifact(tmp_path / "evaluation", artifacts.EvaluationArtifact)
     config = small.config(evaluation={"slices": []}).model_dump_json()
     execute(
         Evaluator,
@@ -67,5 +67,5 @@ def test_without_a_champion_channel_a_model_is_evaluated_alone(
         config=config,
         code_fingerprint="code",
     )
-    found = Evaluation.read(evaluation.uri)
-    assert (found.champion, found.champion_problem) == (None, None)
+    evaluation_result = Evaluation.read(evaluation.uri)
+    assert (evaluation_result.champion, evaluation_result.champion_problem) == (None, None)

@@ -11,7 +11,7 @@ from interestflow.pipeline.components.data_gate import DataGate
 from interestflow.pipeline.components.expected_schema import ExpectedSchema
 from interestflow.transforms.schema.expected_schema import ExpectedSchemaError
 from tests.pipeline.components.examination import ROWS, SHOP, examine
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 
 
 def test_a_curated_schema_is_held_against_instead(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_curated_schema_is_held_against_instead(tmp_path: Path) -> None:
 
 
 def test_a_curated_schema_of_another_log_is_refused(tmp_path: Path) -> None:
-    inferred, schema = (made(tmp_path / name, standard_artifacts.Schema) for name in ("inferred", "schema"))
+    inferred, schema = (make_artifact(tmp_path / name, standard_artifacts.Schema) for name in ("inferred", "schema"))
     with pytest.raises(ExpectedSchemaError, match="should have feature `device`"):
         execute(
             ExpectedSchema,

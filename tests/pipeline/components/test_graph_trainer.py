@@ -14,7 +14,7 @@ from tfx.types import channel, standard_artifacts
 
 from interestflow.pipeline.artifacts import types as artifacts
 from interestflow.pipeline.components.graph_trainer import KNOWLEDGE_GRAPH, GraphTrainer, GraphTrainerExecutor
-from tests.pipeline.components.step_execution import made
+from tests.pipeline.components.step_execution import make_artifact
 
 
 def test_it_has_the_inputs_and_outputs_of_tfx_and_the_graph() -> None:
@@ -42,6 +42,6 @@ def test_run_fn_finds_the_folder_of_the_graph(tmp_path: Path, monkeypatch: pytes
         return SimpleNamespace(custom_config={"role": "model"})
 
     monkeypatch.setattr(executor.GenericExecutor, "_GetFnArgs", from_tfx)
-    graph = made(tmp_path / "graph", artifacts.KnowledgeGraphArtifact)
+    graph = make_artifact(tmp_path / "graph", artifacts.KnowledgeGraphArtifact)
     arguments = GraphTrainerExecutor()._GetFnArgs({KNOWLEDGE_GRAPH: [graph]}, {}, {})
     assert arguments.custom_config == {"role": "model", KNOWLEDGE_GRAPH: str(tmp_path / "graph")}

@@ -10,7 +10,7 @@ from interestflow.pipeline.config import load
 from interestflow.transforms.knowledge_graph.graph_files import read_graph
 from interestflow.transforms.knowledge_graph.job import GraphCounts
 from tests.pipeline.components.conftest import CONFIG
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 
 GRAPH = """\
   knowledge_graph: {path: kg.csv, format: csv, head: h, relation: r, tail: t}
@@ -22,8 +22,8 @@ TRIPLES = [("i0", "of", "red"), ("i1", "of", "red"), ("i1", "near", "i0"), ("i1"
 def test_each_distinct_triple_is_written_once(tmp_path: Path) -> None:
     (tmp_path / "kg.csv").write_text("\n".join(["h,r,t", *(",".join(triple) for triple in TRIPLES)]))
     (tmp_path / "shop.yaml").write_text(CONFIG.replace("tasks:", f"{GRAPH}tasks:"))
-    graph = made(tmp_path / "graph", artifacts.KnowledgeGraphArtifact)
-    report = made(tmp_path / "report", artifacts.IngestionReportArtifact)
+    graph = make_artifact(tmp_path / "graph", artifacts.KnowledgeGraphArtifact)
+    report = make_artifact(tmp_path / "report", artifacts.IngestionReportArtifact)
     execute(
         KnowledgeGraphGen, {}, {"graph": graph, "report": report}, input_fingerprint="input", code_fingerprint="code",
         config=load(tmp_path / "shop.yaml").ingestion().model_dump_json(),

@@ -17,7 +17,7 @@ from interestflow.pipeline.components.quality_gate import QualityGate
 from interestflow.pipeline.evaluation.result import Evaluation, ModelEvaluation, RankingMetrics, TaskEvaluation
 from interestflow.pipeline.gate_config import GateConfig
 from interestflow.pipeline.gates.quality import Verdict
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +31,15 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact,
         log_loss=0.4321, ece=0.0123, calibration=1.05, best_possible_auc=None, best_possible_log_loss=None,
     )  # fmt: skip
     tasks = {"click": TaskEvaluation(overall=metrics, slices=())}
-    evaluation = made(folder / "eval", artifacts.EvaluationArtifact)
+    evaluation = make_artifact(folder / "eval", artifacts.EvaluationArtifact)
     model = ModelEvaluation(name="din", fingerprint="candidate0000000", folder="/models/din/7", tasks=tasks)
     Evaluation(model=model, champion=None, champion_problem=None, examples=200).write(evaluation.uri)
-    return folder, made(folder / "model", standard_artifacts.Model), evaluation
+    return folder, make_artifact(folder / "model", standard_artifacts.Model), evaluation
 
 
 def gate(evaluated: tuple[Path, Artifact, Artifact], folder: Path, floor: float) -> Artifact:
     _, model, evaluation = evaluated
-    blessing = made(folder / "blessing", standard_artifacts.ModelBlessing)
+    blessing = make_artifact(folder / "blessing", standard_artifacts.ModelBlessing)
     config = GateConfig(at_least={"auc": floor}).model_dump_json()
     execute(
         QualityGate,
@@ -55,7 +55,7 @@ def push(evaluated: tuple[Path, Artifact, Artifact], blessing: Artifact, folder:
     destination = pusher_pb2.PushDestination(
         filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(folder / "pushed"))
     )
-    pushed = made(folder / "record", standard_artifacts.PushedModel)
+    pushed = make_artifact(folder / "record", standard_artifacts.PushedModel)
     inputs = {"model": evaluated[1], "model_blessing": blessing}
     execute(AtomicPusher, inputs, {"pushed_model": pushed}, push_destination=proto_utils.proto_to_json(destination))
     return sorted((folder / "pushed").glob("*/saved_model.pb"))

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from interestflow.pipeline.components.serving_validator import ServingValidator
 from interestflow.pipeline.gates.serving import ServingVerdict
 from interestflow.serving.config import ServingGateConfig
-from tests.pipeline.components.step_execution import execute, made
+from tests.pipeline.components.step_execution import execute, make_artifact
 
 MODULE = sys.modules["interestflow.pipeline.components.serving_validator"]
 
@@ -30,20 +30,20 @@ def test_a_verdict_is_written_and_marked(
         return verdict
 
     monkeypatch.setattr(MODULE, "validate_serving", judge)
-    model = made(tmp_path / "model", standard_artifacts.Model)
+    model = make_artifact(tmp_path / "model", standard_artifacts.Model)
     (tmp_path / "model" / "Format-Serving").mkdir()
     (tmp_path / "model" / "Format-Serving" / "saved_model.pb").touch()
-    examples = made(tmp_path / "examples", standard_artifacts.Examples)
+    examples = make_artifact(tmp_path / "examples", standard_artifacts.Examples)
     (tmp_path / "examples" / "Split-test").mkdir()
     (tmp_path / "examples" / "Split-test" / "data.gz").touch()
-    blessing = made(tmp_path / "blessing", standard_artifacts.InfraBlessing)
+    blessing = make_artifact(tmp_path / "blessing", standard_artifacts.InfraBlessing)
     config = ServingGateConfig(max_rows=7)
     execute(
         ServingValidator, {"examples": examples, "model": model}, {"blessing": blessing},
         config=config.model_dump_json(), code_fingerprint="code",
     )  # fmt: skip
-    ((asked, folder, files, output),) = calls
-    assert (asked, folder) == (config, f"{tmp_path}/model/Format-Serving")
+    ((gate, folder, files, output),) = calls
+    assert (gate, folder) == (config, f"{tmp_path}/model/Format-Serving")
     assert [Path(file).name for file in files] == ["data.gz"]
     assert output.startswith(blessing.uri)
     assert ServingVerdict.read(blessing.uri) == verdict

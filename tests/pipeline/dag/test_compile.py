@@ -56,9 +56,9 @@ def test_every_step_is_a_container_of_the_configured_image(specification: pipeli
     tasks = set(specification.root.dag.tasks)
     assert {"LogExampleGen", "LeakCheck", "DataGate", "Transform", "Trainer", "ChampionFinder", "Evaluator",
             "QualityGate", "ServingValidator", "Pusher"} <= tasks  # fmt: skip
-    found = executors(specification)
-    assert set(found) == tasks
-    for name, executor in found.items():
+    commands = executors(specification)
+    assert set(commands) == tasks
+    for name, executor in commands.items():
         assert executor.WhichOneof("spec") == "container", name
         assert executor.container.image == "registry.example.com/interestflow:1"
         assert not executor.container.lifecycle.HasField("pre_cache_check"), name
@@ -98,14 +98,14 @@ MATCHER = (
 def test_a_matcher_with_a_graph_compiles_too(tmp_path: Path) -> None:
     (tmp_path / "finder.yaml").write_text(MATCHER)
     compile_config(load(tmp_path / "finder.yaml"), tmp_path / "pipeline.yaml")
-    found = json_format.ParseDict(
+    message = json_format.ParseDict(
         yaml.safe_load((tmp_path / "pipeline.yaml").read_text()), pipeline_spec_pb2.PipelineSpec()
     )
-    inputs = found.root.dag.tasks["Trainer"].inputs.artifacts
+    inputs = message.root.dag.tasks["Trainer"].inputs.artifacts
     assert inputs["knowledge_graph"].task_output_artifact.producer_task == "KnowledgeGraphGen"
-    assert "knowledge_graph" not in found.root.dag.tasks["BaselineTrainer"].inputs.artifacts
+    assert "knowledge_graph" not in message.root.dag.tasks["BaselineTrainer"].inputs.artifacts
     # The log cannot be seen from here, so that nothing could tell that it had changed.
-    assert not found.root.dag.tasks["KnowledgeGraphGen"].caching_options.enable_cache
+    assert not message.root.dag.tasks["KnowledgeGraphGen"].caching_options.enable_cache
     assert load_component_from_file(str(tmp_path / "pipeline.yaml")).name == "finder"
 
 

@@ -26,7 +26,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_items_have_ids_vectors_and_kinds(files: tuple[str, ...], model: str) -> None:
     candidates = load_candidates(model, files, "category")
-    assert candidates.ids.to_list() == [f"i{number}".encode() for number in range(exported_matchers.ITEMS)]
+    assert candidates.ids.to_list() == [f"i{index}".encode() for index in range(exported_matchers.ITEMS)]
     np.testing.assert_array_equal(candidates.vectors, exported_matchers.VECTORS[: exported_matchers.ITEMS])
     assert candidates.kinds is not None  # the category is the last digit of the item
     np.testing.assert_array_equal(candidates.kinds, np.arange(exported_matchers.ITEMS) % 10)

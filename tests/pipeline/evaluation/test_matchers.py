@@ -22,7 +22,7 @@ from tests.pipeline.support import exported_rankers
 
 OPTIONS = PipelineOptions(BEAM_ARGUMENTS)
 ROWS = small.make_rows()
-CATALOGUE = [f"i{number}" for number in range(small.ITEMS)]
+CATALOGUE = [f"i{index}" for index in range(small.ITEMS)]
 COUNTS = Counter(row["item"] for row in ROWS["train"] if row["label_click"])
 HEAD = sorted(CATALOGUE, key=lambda item: (-COUNTS[item], int(item[1:])))[: round(0.2 * small.ITEMS)]
 
@@ -127,10 +127,10 @@ def test_the_examples_have_what_matters() -> None:
     """There are repeated positives, items outside the catalogue, new users and users without history."""
     rows = queries()
     assert sum(row["repeated"] for row in rows) > 5
-    asked = [row for row in rows if not row["repeated"]]
-    assert sum(row["rank"] is None for row in asked) > 2
-    assert any(row["slice_user"] == "new" for row in asked)
-    assert any(not row["history_item"] for row in asked)
+    first_queries = [row for row in rows if not row["repeated"]]
+    assert sum(row["rank"] is None for row in first_queries) > 2
+    assert any(row["slice_user"] == "new" for row in first_queries)
+    assert any(not row["history_item"] for row in first_queries)
 
 
 def test_overall_figures_are_those_of_a_plain_search(evaluation: Evaluation) -> None:
@@ -138,14 +138,14 @@ def test_overall_figures_are_those_of_a_plain_search(evaluation: Evaluation) -> 
     overall = evaluation.model.tasks["click"].overall
     assert isinstance(overall, RetrievalMetrics)
     assert overall.repeated == sum(row["repeated"] for row in rows)
-    asked = [row for row in rows if not row["repeated"]]
-    assert evaluation.examples == len(asked)
+    first_queries = [row for row in rows if not row["repeated"]]
+    assert evaluation.examples == len(first_queries)
     for name in ("recall", "hit_rate", "ndcg"):  # of lists whose items tie, more than one is right
         assert overall.value(f"{name}_10") is not None
     targets = {
         name: value for name, value in overall.figures.items() if name.split("_")[0] in ("recall", "ndcg", "hit")
     }
-    check(overall.model_copy(update={"figures": targets}), asked, lists=False)
+    check(overall.model_copy(update={"figures": targets}), first_queries, lists=False)
 
 
 def test_lists_are_those_of_a_plain_search(evaluation: Evaluation) -> None:
@@ -179,13 +179,13 @@ def test_slices_are_of_queries(evaluation: Evaluation) -> None:
 def test_champion_and_popularity_are_evaluated_too(evaluation: Evaluation, output: Path) -> None:
     assert evaluation.champion is not None
     assert evaluation.popularity is not None
-    asked = [row for row in queries(sign=-1.0) if not row["repeated"]]
+    first_queries = [row for row in queries(sign=-1.0) if not row["repeated"]]
     champion = evaluation.champion.tasks["click"].overall
-    expected = mean_over_users(asked, lambda row: is_hit(row, 10))
+    expected = mean_over_users(first_queries, lambda row: is_hit(row, 10))
     assert champion.value("recall_10") == pytest.approx(expected)
-    asked = [row for row in queries(by_popularity=True) if not row["repeated"]]
+    first_queries = [row for row in queries(by_popularity=True) if not row["repeated"]]
     popular = evaluation.popularity.tasks["click"].overall
-    assert popular.value("ndcg_20") == pytest.approx(mean_over_users(asked, partial(gain, cutoff=20)))
+    assert popular.value("ndcg_20") == pytest.approx(mean_over_users(first_queries, partial(gain, cutoff=20)))
     assert Evaluation.read(str(output)) == evaluation
 
 
@@ -196,10 +196,10 @@ def test_later_events_of_a_user_change_nothing_earlier(examples: Path, tmp_path:
     cut = ROWS | {"test": [row for row in ROWS["test"] if row["timestamp"] <= middle]}
     folder = small.write(cut, tmp_path / "examples")
     evaluated = evaluate_matcher(small.config(), str(model), str(folder), str(tmp_path / "out"), OPTIONS).model
-    asked = [row for row in queries() if not row["repeated"] and row["timestamp"] <= middle]
+    first_queries = [row for row in queries() if not row["repeated"] and row["timestamp"] <= middle]
     overall = evaluated.tasks["click"].overall
-    assert overall.examples == len(asked)
-    assert overall.value("recall_10") == pytest.approx(mean_over_users(asked, lambda row: is_hit(row, 10)))
+    assert overall.examples == len(first_queries)
+    assert overall.value("recall_10") == pytest.approx(mean_over_users(first_queries, lambda row: is_hit(row, 10)))
 
 
 def problem(examples: Path, folder: Path, model: Path) -> str:

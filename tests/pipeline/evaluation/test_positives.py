@@ -27,8 +27,8 @@ def test_positives_are_rows_with_a_label_of_one_that_is_known(
     monkeypatch.setattr(positives, "BATCH", 16)  # so that rows count on over batches
     frame = read_positives(file, task, has_mask)
     expected = [
-        number
-        for number, row in enumerate(ROWS)
+        index
+        for index, row in enumerate(ROWS)
         if row[f"label_{task}"] > 0.5 and (not has_mask or row["mask_like"] > 0.5)
     ]
     assert expected

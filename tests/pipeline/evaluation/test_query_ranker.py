@@ -42,7 +42,7 @@ def test_shards_have_their_earlier_files_and_their_test_file(examples: Path) -> 
 def test_counts_are_of_training_positives(ranker: QueryRanker, examples: Path) -> None:
     counts = sum(ranker.counts(earlier) for earlier, _ in shards_of(str(examples)))
     expected = Counter(row["item"] for row in ROWS["train"] if row["label_click"])
-    assert counts.tolist() == [expected[f"i{number}"] for number in range(small.ITEMS)]
+    assert counts.tolist() == [expected[f"i{index}"] for index in range(small.ITEMS)]
 
 
 def test_every_positive_is_a_query_or_repeated_and_both_rankings_have_the_same_queries(

@@ -47,21 +47,21 @@ def test_scores_stand_beside_labels_masks_and_users(scorer: BatchScorer, file: s
 def test_blocks_of_several_batches_are_the_examples_in_order(
     scorer: BatchScorer, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (whole,) = scorer.blocks(file)
+    (full_block,) = scorer.blocks(file)
     monkeypatch.setattr(scoring, "BATCH", 8)
     monkeypatch.setattr(scoring, "BLOCK", 24)
     blocks = list(scorer.blocks(file))
     assert [len(block["user"]) for block in blocks] == [24, 24, 2]
-    np.testing.assert_array_equal(np.concatenate([block["user"] for block in blocks]), whole["user"])
-    first = whole["rows_tags"] < 24
-    np.testing.assert_array_equal(blocks[0]["rows_tags"], whole["rows_tags"][first])
-    np.testing.assert_array_equal(blocks[0]["values_tags"], whole["values_tags"][first])
+    np.testing.assert_array_equal(np.concatenate([block["user"] for block in blocks]), full_block["user"])
+    first = full_block["rows_tags"] < 24
+    np.testing.assert_array_equal(blocks[0]["rows_tags"], full_block["rows_tags"][first])
+    np.testing.assert_array_equal(blocks[0]["values_tags"], full_block["values_tags"][first])
 
 
 def test_extracts_are_of_the_whole_block_and_of_each_part(scorer: BatchScorer, file: str) -> None:
     (block,) = scorer.blocks(file)
-    whole, *parts = SliceBlocks(scorer).process(block)
-    assert len(whole[tfma.LABELS_KEY]["click"]) == 50
+    full_block, *parts = SliceBlocks(scorer).process(block)
+    assert len(full_block[tfma.LABELS_KEY]["click"]) == 50
     phones = [row for row in ROWS if row["device"] == "phone"]
     (extract,) = [part for part in parts if "phone" in str(part[tfma.SLICE_KEY_TYPES_KEY])]
     assert extract[tfma.LABELS_KEY]["click"].tolist() == [row["label_click"] for row in phones]

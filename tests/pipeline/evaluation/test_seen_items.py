@@ -34,14 +34,14 @@ def test_what_a_user_interacted_with_strictly_earlier_or_has_in_the_history_is_m
     )
     queries = interactions[[1, 2, 5]]
     histories = QueryHistories(np.array([1]), np.array([b"d"], object))
-    seen = SeenItems.build(interactions, queries, histories, CANDIDATES)
+    seen_items = SeenItems.build(interactions, queries, histories, CANDIDATES)
     scores = np.ones((3, 4))
-    seen.mask(scores, 0)
+    seen_items.mask(scores, 0)
     assert np.isinf(scores).tolist() == [
         [True, False, False, False],  # a, at 1; c at the same instant is not earlier
         [True, False, False, True],  # and d, of the history
         [False, False, False, True],
     ]
     last = np.ones((1, 4))
-    seen.mask(last, 2)
+    seen_items.mask(last, 2)
     assert np.isinf(last).tolist() == [[False, False, False, True]]

@@ -23,7 +23,7 @@ def plain_auc(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def plain_gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> tuple[float, int, int]:
-    total, weight, kept, dropped = 0.0, 0, 0, 0
+    total, weight, used, dropped = 0.0, 0, 0, 0
     for user in set(users.tolist()):
         is_user = users == user
         if len(set(labels[is_user].tolist())) < 2:
@@ -31,8 +31,8 @@ def plain_gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> tup
             continue
         total += int(is_user.sum()) * plain_auc(labels[is_user], scores[is_user])
         weight += int(is_user.sum())
-        kept += 1
-    return total / weight, kept, dropped
+        used += 1
+    return total / weight, used, dropped
 
 
 def test_gauc_weighs_users_by_their_impressions() -> None:
@@ -52,10 +52,10 @@ def test_gauc_is_that_of_the_plain_computation(seed: int) -> None:
     users = random.integers(0, 40, 400)
     labels = (random.random(400) < 0.2).astype(np.float32)
     scores = np.round(random.random(400), 1).astype(np.float32)  # one decimal, so that there are ties
-    value, kept, dropped = plain_gauc(labels, scores, users)
+    value, used, dropped = plain_gauc(labels, scores, users)
     grouped = grouped_auc(labels, scores, users)
     assert grouped.value == pytest.approx(value, abs=1e-12)
-    assert (grouped.users, grouped.dropped_users) == (kept, dropped)
+    assert (grouped.users, grouped.dropped_users) == (used, dropped)
     assert dropped > 0
 
 

@@ -142,7 +142,7 @@ def test_tfmas_own_auc_is_off_for_rare_clicks(tmp_path: Path) -> None:
         model_specs=[config_pb2.ModelSpec(label_key="label")],
         metrics_specs=tfma.metrics.specs_from_metrics([tfma.metrics.AUC(name="bucketed"), ExactAUC()]),
     )
-    whole = {
+    overall = {
         tfma.INPUT_KEY: b"",
         tfma.SLICE_KEY_TYPES_KEY: slicer_lib.slice_keys_to_numpy_array([()]),
         tfma.LABELS_KEY: labels,
@@ -152,10 +152,12 @@ def test_tfmas_own_auc_is_off_for_rare_clicks(tmp_path: Path) -> None:
     with beam.Pipeline("FnApiRunner") as pipeline:
         _ = (
             pipeline
-            | beam.Create([whole])
+            | beam.Create([overall])
             | tfma.ExtractEvaluateAndWriteResults(
                 eval_config=eval_config,
-                extractors=[tfma.extractors.Extractor(SLICE_KEY_EXTRACTOR_STAGE_NAME, beam.Map(lambda each: each))],
+                extractors=[
+                    tfma.extractors.Extractor(SLICE_KEY_EXTRACTOR_STAGE_NAME, beam.Map(lambda extracts: extracts))
+                ],
                 output_path=str(tmp_path),
             )
         )

@@ -30,7 +30,7 @@ def test_of_many_values_of_a_slice_those_with_the_most_examples_are_shown_in_the
     assert table is not None
     shown = [row[0] for row in rows(table)]
     assert shown == [
-        *(f"device \\[d{number}]" for number in range(SHOWN_VALUES)),
+        *(f"device \\[d{index}]" for index in range(SHOWN_VALUES)),
         "device: 3 smaller ones, not shown",
     ]
     # The other model has no such slice beyond its two.

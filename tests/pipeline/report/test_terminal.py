@@ -65,8 +65,8 @@ def metrics(auc: float | None, examples: int = 483) -> RankingMetrics:
 
 def model(name: str, auc: float | None, fingerprint: str = "f0", values: int = 2) -> ModelEvaluation:
     slices = tuple(
-        SliceMetrics(name="device", value=f"[d{number}]", metrics=metrics(0.5, examples=100 - number))
-        for number in range(values)
+        SliceMetrics(name="device", value=f"[d{index}]", metrics=metrics(0.5, examples=100 - index))
+        for index in range(values)
     )
     tasks = {"click": TaskEvaluation(overall=metrics(auc), slices=slices)}
     return ModelEvaluation(name=name, fingerprint=fingerprint, folder=f"/models/{name}/7", tasks=tasks)
@@ -74,9 +74,9 @@ def model(name: str, auc: float | None, fingerprint: str = "f0", values: int = 2
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    made = Folders(str(tmp_path / "runs" / "small"))
-    Path(made.root).mkdir(parents=True)
-    return made
+    run_folders = Folders(str(tmp_path / "runs" / "small"))
+    Path(run_folders.root).mkdir(parents=True)
+    return run_folders
 
 
 def push(folders: Folders, version: int, fingerprint: str) -> Path:
@@ -133,15 +133,15 @@ def report(
     return closing_report(described.model_copy(update={"tasks": described.tasks * tasks}), folders, results)
 
 
-def text(found: Report, width: int = 140) -> str:
+def text(findings: Report, width: int = 140) -> str:
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(found.table)
+    console.print(findings.table)
     return console.export_text()
 
 
 def line(shown: str, *words: str) -> str:
-    (only,) = [each for each in shown.splitlines() if all(word in each for word in words)]
-    return only
+    (match,) = [row for row in shown.splitlines() if all(word in row for word in words)]
+    return match
 
 
 def test_it_shows_data_metrics_and_where_the_model_is(folders: Folders) -> None:
@@ -161,9 +161,8 @@ def test_it_shows_data_metrics_and_where_the_model_is(folders: Folders) -> None:
     assert "70.0%" in line(shown, "pooled (baseline)")
     assert "0.3456" in line(shown, "best possible", "0.8000")
     assert "81 of 120 users; 39 have one label only" in shown
-    shown_in_one_line = " ".join(shown.split())
     assert "model din trained 3 epochs (best 2) in 12.3 s, 8,765 examples/s, 12,345 parameters" in shown
-    assert "embedding tables and their slots 6.0 MB" in shown_in_one_line
+    assert "embedding tables and their slots 6.0 MB" in " ".join(shown.split())
     assert "item: 80 of 3,200 values of training examples (2.5%) are out of the vocabulary" in shown
     assert "blessed" in shown
     assert str(folder) in shown.replace("\n", "")
@@ -172,7 +171,7 @@ def test_it_shows_data_metrics_and_where_the_model_is(folders: Folders) -> None:
 def test_a_narrow_terminal_does_not_break_the_path(folders: Folders) -> None:
     folder = push(folders, 4, "f0")
     shown = text(report(folders, model("din", 0.74), model("pooled", 0.71)), width=60)
-    assert str(folder) in "".join(each.strip() for each in shown.splitlines())
+    assert str(folder) in "".join(row.strip() for row in shown.splitlines())
 
 
 def test_the_json_has_the_metrics_by_model(folders: Folders) -> None:
@@ -192,9 +191,9 @@ def test_the_json_has_the_metrics_by_model(folders: Folders) -> None:
 def test_a_refusal_is_shown_with_its_reasons(folders: Folders) -> None:
     push(folders, 4, "f0")  # by an earlier run, whose gate asked for less
     reason = "auc of task click is 0.7400, should be at least 0.999"
-    found = report(folders, model("din", 0.74), None, Verdict(is_blessed=False, reasons=(reason,)))
-    assert not found.is_blessed
-    shown = text(found)
+    findings = report(folders, model("din", 0.74), None, Verdict(is_blessed=False, reasons=(reason,)))
+    assert not findings.is_blessed
+    shown = text(findings)
     assert reason in shown
     assert "refused" in shown
     assert "the model was not pushed" in shown
@@ -207,15 +206,15 @@ def test_a_blessed_model_that_was_removed_is_said_to_be_gone(folders: Folders) -
 
 
 def test_the_baseline_may_be_the_model_itself(folders: Folders) -> None:
-    found = report(folders, model("pooled", 0.7), model("pooled", 0.71))
+    findings = report(folders, model("pooled", 0.7), model("pooled", 0.71))
     metrics_by_model: dict[str, Any] = json.loads(Path(folders.report).read_text())["metrics"]
-    assert {name: each["auc"] for name, each in metrics_by_model.items()} == {"pooled": 0.7, "pooled (baseline)": 0.71}
-    assert "0.7100" in line(text(found), "pooled (baseline)")
+    assert {name: row["auc"] for name, row in metrics_by_model.items()} == {"pooled": 0.7, "pooled (baseline)": 0.71}
+    assert "0.7100" in line(text(findings), "pooled (baseline)")
 
 
 def test_the_champion_has_a_row_with_its_version(folders: Folders) -> None:
-    found = report(folders, model("din", 0.74), None, champion=model("din", 0.73))
-    assert "0.7300" in line(text(found), "din (champion, version 7)")
+    findings = report(folders, model("din", 0.74), None, champion=model("din", 0.73))
+    assert "0.7300" in line(text(findings), "din (champion, version 7)")
 
 
 def test_undefined_metrics_are_dashes(folders: Folders) -> None:
@@ -244,9 +243,9 @@ def test_what_serving_it_was_like(folders: Folders) -> None:
 
 def test_a_model_that_cannot_be_served_is_refused(folders: Folders) -> None:
     serving = ServingVerdict(is_blessed=False, reasons=("the server cannot load the model: no",))
-    found = report(folders, model("din", 0.74), None, serving=serving)
-    assert not found.is_blessed
-    shown = text(found)
+    findings = report(folders, model("din", 0.74), None, serving=serving)
+    assert not findings.is_blessed
+    shown = text(findings)
     assert "the server cannot load the model: no" in shown
     assert "the model was not pushed" in shown
 
@@ -263,8 +262,8 @@ def matcher(name: str, recall: float) -> ModelEvaluation:
 
 
 def test_a_matcher_stands_beside_popularity(folders: Folders) -> None:
-    found = report(folders, matcher("hcn", 0.4), matcher("two_tower", 0.35), popularity=matcher("popularity", 0.2))
-    shown = text(found)
+    findings = report(folders, matcher("hcn", 0.4), matcher("two_tower", 0.35), popularity=matcher("popularity", 0.2))
+    shown = text(findings)
     assert "0.4000" in line(shown, "hcn", "0.2500")
     assert "0.3500" in line(shown, "two_tower (baseline)")
     assert "0.2000" in line(shown, "popularity (nothing learned)")

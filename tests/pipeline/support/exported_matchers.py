@@ -53,12 +53,12 @@ def make_rows(users: int = 6, events: int = 40, seed: int = 5) -> dict[str, list
     return rows
 
 
-def _row(user: str, item: str, time: int, click: bool, history: list[str], number: int) -> dict[str, Any]:
+def _row(user: str, item: str, time: int, click: bool, history: list[str], index: int) -> dict[str, Any]:
     return {
         "user": user, "item": item, "timestamp": time, "history_item": history, "history_age": [1] * len(history),
         "history_count": len(history), "sampling_probability": 1.0, "slice_history_length": "1-4",
         "slice_user": "new" if user == "u1" else "known", "slice_item": "known", "category": f"c{item[-1]}",
-        "device": ["phone", "tablet"][number % 2], "label_click": float(click),
+        "device": ["phone", "tablet"][index % 2], "label_click": float(click),
     }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def write(rows: dict[str, list[dict[str, Any]]], folder: Path, items: int = ITEM
     """Write examples as ingestion would, users sharded over two files, with the split of items; return the folder."""
     for split, examples in rows.items():
         exported_rankers.write_split(examples, folder, split, files=2)
-    catalogue = [_row("", f"i{number}", 0, False, [], 0) | {"device": ""} for number in range(items)]
+    catalogue = [_row("", f"i{index}", 0, False, [], 0) | {"device": ""} for index in range(items)]
     (folder / "Split-items").mkdir()
     exported_rankers.write_file(catalogue, folder / "Split-items" / "data_tfrecord-00000-of-00001.gz")
     return folder

@@ -49,7 +49,7 @@ def make_rows(count: int, seed: int = 3) -> list[dict[str, Any]]:
     """Return raw examples with clicks drawn from `true_probability`, which depends on the price; some have no price."""
     random = np.random.default_rng(seed)
     rows = []
-    for number in range(count):
+    for index in range(count):
         price = float(np.float32(random.gamma(2.0, 3.0))) if random.random() < 0.9 else float("nan")
         truth = float(np.float32(1.0 / (1.0 + np.exp(1.5 - 0.2 * (0.0 if np.isnan(price) else price)))))
         click = float(random.random() < truth)
@@ -58,7 +58,7 @@ def make_rows(count: int, seed: int = 3) -> list[dict[str, Any]]:
             {
                 "user": f"u{random.integers(0, max(2, count // 8))}",
                 "item": f"i{random.integers(0, 30)}",
-                "timestamp": 1_000_000 * number,
+                "timestamp": 1_000_000 * index,
                 "history_item": [f"i{random.integers(0, 30)}" for _ in range(min(behaviours, 3))],
                 "history_age": list(range(min(behaviours, 3), 0, -1)),
                 "history_count": behaviours,
@@ -93,8 +93,8 @@ def write_split(rows: list[dict[str, Any]], folder: Path, split: str, files: int
     shards: list[list[dict[str, Any]]] = [[] for _ in range(files)]
     for row in rows:
         shards[int(row["user"][1:]) % files].append(row)
-    for number, shard in enumerate(shards):
-        write_file(shard, folder / f"Split-{split}" / f"data_tfrecord-{number:05}-of-{files:05}.gz")
+    for index, shard in enumerate(shards):
+        write_file(shard, folder / f"Split-{split}" / f"data_tfrecord-{index:05}-of-{files:05}.gz")
 
 
 def write_file(rows: list[dict[str, Any]], path: Path) -> None:
@@ -113,7 +113,7 @@ def _example(row: dict[str, Any]) -> bytes:
         elif name in ("timestamp", "history_age", "history_count"):
             feature.int64_list.value.extend(values)
         else:
-            feature.bytes_list.value.extend(each.encode() for each in values)
+            feature.bytes_list.value.extend(text.encode() for text in values)
     return example.SerializeToString()
 
 

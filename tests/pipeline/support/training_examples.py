@@ -30,16 +30,16 @@ def make_rows(count: int, seed: int = 5) -> dict[str, np.ndarray]:
     """Return examples whose clicks depend on the item, so that they can be learned; only a click can have a like."""
     random = np.random.default_rng(seed)
     item = random.integers(1, 21, count)
-    known = np.arange(4) < random.integers(0, 5, count)[:, None]
+    valid = np.arange(4) < random.integers(0, 5, count)[:, None]
     click = (random.random(count) < np.where(item % 2 == 0, 0.8, 0.2)).astype(np.float32)
     return {
         "item": item,
         "category": item % 5 + 1,
         "tags": random.integers(0, 5, (count, 2)),
         "price": random.normal(size=count).astype(np.float32),
-        "history_item": np.where(known, random.integers(1, 21, (count, 4)), 0),
-        "history_age": np.where(known, random.integers(1, 8, (count, 4)), 0),
-        "history_category": np.where(known, random.integers(1, 6, (count, 4)), 0),
+        "history_item": np.where(valid, random.integers(1, 21, (count, 4)), 0),
+        "history_age": np.where(valid, random.integers(1, 8, (count, 4)), 0),
+        "history_category": np.where(valid, random.integers(1, 6, (count, 4)), 0),
         "label_click": click,
         "label_like": (click * (item % 3 == 0)).astype(np.float32),
         "mask_like": click,
@@ -50,10 +50,10 @@ def write(rows: dict[str, np.ndarray], folder: Path, files: int = 3) -> str:
     """Write `rows` round-robin into gzipped files, and return the pattern that matches them."""
     folder.mkdir(parents=True, exist_ok=True)
     count = len(rows["item"])
-    for number in range(files):
-        name = str(folder / f"part-{number}.gz")
+    for index in range(files):
+        name = str(folder / f"part-{index}.gz")
         with tf.io.TFRecordWriter(name, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-            for row in range(number, count, files):
+            for row in range(index, count, files):
                 writer.write(_example({key: values[row] for key, values in rows.items()}))
     return str(folder / "part-*.gz")
 
@@ -81,8 +81,8 @@ class SmallRanker(keras.Model):
         self.heads = {task: keras.layers.Dense(1) for task in INPUTS.tasks}
 
     def call(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        known = ops.cast(features["history_item"] > 0, self.compute_dtype)[..., None]
-        past = ops.sum(self.items(features["history_item"]) * known, axis=1) / (1.0 + ops.sum(known, axis=1))
+        mask = ops.cast(features["history_item"] > 0, self.compute_dtype)[..., None]
+        past = ops.sum(self.items(features["history_item"]) * mask, axis=1) / (1.0 + ops.sum(mask, axis=1))
         price = ops.cast(features["price"], self.compute_dtype)[:, None]
         vector = [self.items(features["item"]), self.categories(features["category"]), past, price]
         hidden = self.dropout(self.hidden(ops.concatenate(vector, axis=-1)), training=training)

@@ -42,13 +42,13 @@ class KilledOnTheWay(Split):
             return dataset
         last = ARGUMENTS.kill_step
 
-        def kill(number: np.ndarray) -> np.ndarray:
-            if number == last:
+        def kill(index: np.ndarray) -> np.ndarray:
+            if index == last:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return number
+            return index
 
-        def passed(number: tf.Tensor, batch: Any) -> Any:
-            with tf.control_dependencies([tf.numpy_function(kill, [number], tf.int64)]):
+        def passed(index: tf.Tensor, batch: Any) -> Any:
+            with tf.control_dependencies([tf.numpy_function(kill, [index], tf.int64)]):
                 return tf.nest.map_structure(tf.identity, batch)
 
         return dataset.enumerate().map(passed)
@@ -59,7 +59,7 @@ def main() -> None:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * ARGUMENTS.replicas)
         strategy: tf.distribute.Strategy = tf.distribute.MirroredStrategy(
-            [f"CPU:{number}" for number in range(ARGUMENTS.replicas)]
+            [f"CPU:{device}" for device in range(ARGUMENTS.replicas)]
         )
     else:
         strategy = tf.distribute.get_strategy()

@@ -34,8 +34,8 @@ def flat(batches: list[list[float]]) -> list[float]:
     return [price for batch in batches for price in batch]
 
 
-def epoch(split: Split, number: int = 0, first_step: int = 0, **changes: bool) -> list[list[float]]:
-    return prices(split.epoch(10, seed=3, epoch=number, shuffle_buffer=50, first_step=first_step, **changes))
+def epoch(split: Split, epoch_index: int = 0, first_step: int = 0, **changes: bool) -> list[list[float]]:
+    return prices(split.epoch(10, seed=3, epoch=epoch_index, shuffle_buffer=50, first_step=first_step, **changes))
 
 
 def test_only_what_fits_is_kept(pattern: str) -> None:
@@ -93,8 +93,8 @@ def test_a_last_batch_that_is_not_full_can_be_left_out(split: Split) -> None:
 
 
 def test_both_ways_of_reading_give_the_same_order_of_the_files(pattern: str) -> None:
-    kept, streamed = (Split.read([pattern], training_examples.INPUTS, limit) for limit in (IN_MEMORY, STREAMED))
-    assert prices(kept.in_order(10)) == prices(streamed.in_order(10))
+    in_memory, streamed = (Split.read([pattern], training_examples.INPUTS, limit) for limit in (IN_MEMORY, STREAMED))
+    assert prices(in_memory.in_order(10)) == prices(streamed.in_order(10))
 
 
 def test_no_files_and_no_examples_are_named(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_compressed_beside_plain_files_are_refused(tmp_path: Path) -> None:
 def test_batches_by_length_have_every_example_once_and_the_same_order_again(pattern: str) -> None:
     split = Split.read([pattern], training_examples.INPUTS, IN_MEMORY)
 
-    def by_length(number: int, first_step: int = 0) -> list[list[float]]:
-        return epoch(split, number, first_step, by_length=True)
+    def by_length(epoch_index: int, first_step: int = 0) -> list[list[float]]:
+        return epoch(split, epoch_index, first_step, by_length=True)
 
     assert sorted(flat(by_length(0))) == list(range(COUNT))
     assert [len(batch) for batch in by_length(0)] == [10] * 10 + [3]

@@ -19,14 +19,14 @@ ITEMS = [("pear", 2), ("unknown b", 20), ("apple", 1), ("unknown a", 20)]
 def write_items(folder: Path, items: list[tuple[str, int]]) -> None:
     folder.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(folder / "items.gz"), "GZIP") as writer:
-        for text, number in items:
+        for text, item_id in items:
             example = tf.train.Example()
             features = example.features.feature
             features["item_text"].bytes_list.value.append(text.encode())
-            features["item"].int64_list.value.append(number)
+            features["item"].int64_list.value.append(item_id)
             features["category"].int64_list.value.append(len(text))
-            features["tags"].int64_list.value.extend([number, 0])
-            features["price"].float_list.value.append(number / 2)
+            features["tags"].int64_list.value.extend([item_id, 0])
+            features["price"].float_list.value.append(item_id / 2)
             writer.write(example.SerializeToString())
 
 

@@ -83,9 +83,9 @@ def test_validation_is_an_exact_search(
     for features, _, _ in splits[1].in_order(1):
         users = matcher.encode_user(features, training=False).numpy()[0]
         scores = (users @ items.T).max(axis=0)
-        target, seen = int(features["item"][0]), set(features["history_item"].numpy()[0].tolist()) - {0}
-        if target not in seen:
-            ranks.append(sum(scores[i] > scores[target] for i in range(1, INPUTS.item_rows) if i not in seen))
+        target, history_ids = int(features["item"][0]), set(features["history_item"].numpy()[0].tolist()) - {0}
+        if target not in history_ids:
+            ranks.append(sum(scores[i] > scores[target] for i in range(1, INPUTS.item_rows) if i not in history_ids))
     assert 20 < len(ranks) < splits[1].count  # some targets are in their user's history
     assert result["recall_10"] == pytest.approx(np.mean([rank < 10 for rank in ranks]))
     assert result["ndcg_10"] == pytest.approx(
@@ -118,14 +118,14 @@ def test_a_large_split_is_looked_at_in_part(
     monkeypatch.setattr(matcher_training, "MAX_SCORES_PER_EPOCH", 0)
     monkeypatch.setattr(matcher_training, "MIN_POSITIVES", 20)
     model = MatcherTraining(build_matcher("two_tower", INPUTS, {}, catalogue), catalogue, ONE_EACH)
-    seen = []
+    batches = []
     ranks = model._ranks
     monkeypatch.setattr(
-        model, "_ranks", lambda features, items: seen.append(len(features["item"])) or ranks(features, items)
+        model, "_ranks", lambda features, items: batches.append(len(features["item"])) or ranks(features, items)
     )
     model.validate(splits[1], 10)
-    assert seen == [10] * len(seen)
-    assert 20 <= sum(seen) < splits[1].count
+    assert batches == [10] * len(batches)
+    assert 20 <= sum(batches) < splits[1].count
 
 
 def test_it_learns_what_can_be_learned(splits: tuple[Split, Split], catalogue: Catalogue) -> None:

@@ -51,7 +51,7 @@ ROWS = [
 ]
 
 
-def whole(config: IngestionConfig) -> PipelineConfig:
+def complete_config(config: IngestionConfig) -> PipelineConfig:
     return PipelineConfig.model_validate(config.model_dump(by_alias=True) | {"name": "shop", "model": {"name": "din"}})
 
 
@@ -61,7 +61,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tft.TFTransformOutput:
 
 
 def test_tables_have_rows_for_padding_what_is_known_and_what_is_not(learned: tft.TFTransformOutput) -> None:
-    assert describe_inputs(whole(SHOP), learned) == ModelInputs(
+    assert describe_inputs(complete_config(SHOP), learned) == ModelInputs(
         tasks=("click", "like"),
         masked_tasks=("like",),
         item_rows=1 + 2 + 3,
@@ -84,7 +84,7 @@ def test_tables_have_the_layout_that_is_asked_for(learned: tft.TFTransformOutput
 
     def described(buckets: dict[str, int]) -> ModelInputs:
         layouts = {name: EmbeddingConfig(kind="quotient_remainder", buckets=count) for name, count in buckets.items()}
-        return describe_inputs(whole(SHOP).model_copy(update={"embeddings": layouts}), learned)
+        return describe_inputs(complete_config(SHOP).model_copy(update={"embeddings": layouts}), learned)
 
     with pytest.raises(LayoutError) as caught:  # the table of `age` has four quantiles and padding
         described(buckets)
@@ -98,13 +98,13 @@ def test_tables_have_the_layout_that_is_asked_for(learned: tft.TFTransformOutput
 
 def test_a_user_without_a_table_is_no_input(learned: tft.TFTransformOutput) -> None:
     features = SHOP.features.model_copy(update={"user": SHOP.features.user.model_copy(update={"in_model": False})})
-    inputs = describe_inputs(whole(SHOP.model_copy(update={"features": features})), learned)
+    inputs = describe_inputs(complete_config(SHOP.model_copy(update={"features": features})), learned)
     assert inputs.user_rows is None
     assert "user" not in inputs.tensors()
 
 
 def test_transformed_examples_are_what_training_reads(learned: tft.TFTransformOutput) -> None:
-    inputs = describe_inputs(whole(SHOP), learned)
+    inputs = describe_inputs(complete_config(SHOP), learned)
     written = {
         name: tf.io.FixedLenFeature(tuple(feature.shape), feature.dtype)
         for name, feature in learned.transformed_feature_spec().items()
@@ -123,7 +123,7 @@ def test_only_a_model_that_learns_from_drawn_items_reads_them(tmp_path: Path) ->
     names = {"history_negative_item", "history_negative_category"}
     for model, read in (({"name": "dien"}, names), ({"name": "din"}, set()),
                         ({"name": "dien", "auxiliary_weight": 0.0}, set())):  # fmt: skip
-        with_model = whole(config).model_copy(update={"model": parse_model(model)})
+        with_model = complete_config(config).model_copy(update={"model": parse_model(model)})
         inputs = describe_inputs(with_model, learned)
         assert inputs.training_tensors().keys() == read
         assert names - parsing_spec(inputs).keys() == names - read
@@ -172,7 +172,7 @@ def test_what_is_out_of_a_limited_vocabulary_is_counted(tmp_path: Path, use: lis
     category = {"name": "category", "from": "items", "use": use, "vocabulary_size": 4}
     tags = {"name": "tags", "from": "items", "kind": "categorical_list"}
     item = {"min_count": 2, "out_of_vocabulary_buckets": 3}
-    config = whole(configuration(features={"item": item, "attributes": [category, tags]}))
+    config = complete_config(configuration(features={"item": item, "attributes": [category, tags]}))
     categories = (
         {"category": {"values": 3, "unknown": 1}}
         if "target" in use
@@ -182,4 +182,4 @@ def test_what_is_out_of_a_limited_vocabulary_is_counted(tmp_path: Path, use: lis
 
 
 def test_without_a_limit_nothing_is_read() -> None:
-    assert out_of_vocabulary(whole(SHOP), Split((), training_examples.INPUTS, 10, None)) == {}
+    assert out_of_vocabulary(complete_config(SHOP), Split((), training_examples.INPUTS, 10, None)) == {}

@@ -35,8 +35,8 @@ def events(count: int = 20) -> list[str]:
     """An event a second; users by turns, of two; the first and last of every four are clicks; four items."""
     devices = ["web", "web", "web", "app", "app"] + [""] * count
     return [
-        f"u{number % 2},i{number % 4},{MARCH + number},{int(number % 4 in (0, 3))},{devices[number]}"
-        for number in range(count)
+        f"u{index % 2},i{index % 4},{MARCH + index},{int(index % 4 in (0, 3))},{devices[index]}"
+        for index in range(count)
     ]
 
 

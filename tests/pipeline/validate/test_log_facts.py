@@ -27,8 +27,16 @@ def test_a_clean_log_is_counted_and_usable(tmp_path: Path) -> None:
 
 
 def test_attributes_are_described_as_the_model_would_be_given_them(tmp_path: Path) -> None:
-    found = {facts.attribute.name: facts for facts in validate_shop(tmp_path).attributes}
-    assert (found["colour"].distinct, found["colour"].missing, found["colour"].shown) == (2, 0.0, ("red", "blue"))
-    assert (found["tags"].distinct, found["tags"].missing) == (2, 0.25)
-    assert (found["price"].distinct, found["price"].missing, found["price"].shown) == (3, 0.25, ("1", "2.5", "4"))
-    assert (found["device"].distinct, found["device"].missing) == (2, 0.75)
+    facts_by_name = {facts.attribute.name: facts for facts in validate_shop(tmp_path).attributes}
+    assert (facts_by_name["colour"].distinct, facts_by_name["colour"].missing, facts_by_name["colour"].shown) == (
+        2,
+        0.0,
+        ("red", "blue"),
+    )
+    assert (facts_by_name["tags"].distinct, facts_by_name["tags"].missing) == (2, 0.25)
+    assert (facts_by_name["price"].distinct, facts_by_name["price"].missing, facts_by_name["price"].shown) == (
+        3,
+        0.25,
+        ("1", "2.5", "4"),
+    )
+    assert (facts_by_name["device"].distinct, facts_by_name["device"].missing) == (2, 0.75)

@@ -12,9 +12,9 @@ from tests.pipeline.validate.small_shop import CONFIG
 
 
 def test_of_a_large_log_a_part_is_read_and_named(tmp_path: Path) -> None:
-    for number in range(10):
-        pl.DataFrame({"user": ["u"] * 50, "item": ["i"] * 50, "time": range(number * 50, number * 50 + 50)}).write_csv(
-            tmp_path / f"events-{number}.csv"
+    for index in range(10):
+        pl.DataFrame({"user": ["u"] * 50, "item": ["i"] * 50, "time": range(index * 50, index * 50 + 50)}).write_csv(
+            tmp_path / f"events-{index}.csv"
         )
     config = CONFIG.replace("{column: click}", "{every_event: true}").replace("name: device", "name: at, column: time")
     path = tmp_path / "shop.yaml"

@@ -16,7 +16,7 @@ from interestflow.serving.server.server import Server
 
 NAME = "described"
 LENGTH, TAGS = 4, 2
-CATALOGUE = tuple(f"i{number}" for number in range(40))
+CATALOGUE = tuple(f"i{index}" for index in range(40))
 RANKER = Description(
     {"history_item": LENGTH, "history_age": LENGTH, "tags": TAGS}, (3, 5), 4, ("hour", "device", "item", "price")
 )

@@ -55,7 +55,7 @@ class Versions:
         return prediction_of(version, rows=np.full(rows, rows, np.float32), steps=np.full(rows, steps, np.float32))
 
 
-def asked(server: ScriptedServer) -> list[tuple[str, int | None]]:
+def received_calls(server: ScriptedServer) -> list[tuple[str, int | None]]:
     """Return the signature of each prediction, and the version that it was asked of."""
     return [
         (request.model_spec.signature_name, request.model_spec.version.value or None)

@@ -138,9 +138,9 @@ def test_lists_are_arrays_too() -> None:
 
 
 def test_every_dtype_has_tensorflows_name() -> None:
-    for name, number in types_pb2.DataType.items():
-        if number in range(1, 24) or number in range(101, 124):
-            assert dtype_name(number) == tf.as_dtype(number).name, name
+    for name, value in types_pb2.DataType.items():
+        if value in range(1, 24) or value in range(101, 124):
+            assert dtype_name(value) == tf.as_dtype(value).name, name
     assert dtype_name(0) == "invalid"
     assert dtype_name(99) == "dtype 99"
     assert dtype_name(24) == "dtype 24"

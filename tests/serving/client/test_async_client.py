@@ -19,7 +19,7 @@ from tests.serving.client.described_models import NAME
 from tests.serving.client.scripted_server import Refusal, ScriptedServer
 
 USER = {"user": "u1", "history_item": ["i0", "i1"] * 5, "history_age": list(range(10, 0, -1))}
-CANDIDATES = [{"item": f"i{number}", "price": number / 3} for number in range(11)]
+CANDIDATES = [{"item": f"i{index}", "price": index / 3} for index in range(11)]
 
 
 def assert_equal(answer: Any, expected: Any) -> None:
@@ -124,9 +124,9 @@ def test_a_server_without_capacity_is_asked_again() -> None:
 
 
 def test_nobody_there_is_one_sentence() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    with socket.socket() as busy_socket:
+        busy_socket.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{busy_socket.getsockname()[1]}"
 
     async def ask() -> None:
         async with AsyncClient(address, "shop", timeout=2, retries=1) as nobody:

@@ -56,7 +56,7 @@ def test_padding_and_splitting_change_no_score(client: Client, port: int) -> Non
         USER,
         {"user": "u2", "history_item": [f"i{step % 5}" for step in range(40)], "history_age": list(range(40, 0, -1))},
     ]
-    candidates = [CANDIDATES[number % 3] | {"price": number / 7} for number in range(19)]
+    candidates = [CANDIDATES[index % 3] | {"price": index / 7} for index in range(19)]
     with Client(f"127.0.0.1:{port}", "shop", timeout=60, padding=False) as plain:
         for user in users:
             for count in (1, 3, 4, 8, 9, 19):
@@ -139,9 +139,9 @@ def test_what_is_not_there_is_named(port: int) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    with socket.socket() as busy_socket:
+        busy_socket.bind(("127.0.0.1", 0))
+        return int(busy_socket.getsockname()[1])
 
 
 def test_nobody_there_is_one_sentence() -> None:

@@ -20,7 +20,7 @@ from tests.serving.client.scripted_versions import (
     NOT_FOUND,
     ROWS,
     Versions,
-    asked,
+    received_calls,
     short,
 )
 
@@ -31,9 +31,9 @@ def test_the_model_is_asked_once_what_it_takes() -> None:
         np.testing.assert_array_equal(scores.by_task["steps"], [4, 4, 4])
         np.testing.assert_array_equal(scores.by_task["rows"], [2, 2, 1])
         assert scores.version == 1
-        assert asked(server) == [("describe", 1), ("predict", None), ("predict", 1)]
+        assert received_calls(server) == [("describe", 1), ("predict", None), ("predict", 1)]
         client.score(ROWS[:1])
-        assert asked(server)[3:] == [("predict", None)]
+        assert received_calls(server)[3:] == [("predict", None)]
         assert [type(request).__name__ for request in server.requests].count("GetModelMetadataRequest") == 1
 
 
@@ -41,7 +41,7 @@ def test_a_chosen_version_is_asked_throughout() -> None:
     versions = Versions({1: short(4), 2: short(5)})
     with ScriptedServer(versions) as server, Client(server.address, "m", version=1) as client:
         assert client.score(ROWS).version == 1
-        assert asked(server) == [("describe", 1), ("predict", 1), ("predict", 1)]
+        assert received_calls(server) == [("describe", 1), ("predict", 1), ("predict", 1)]
 
 
 def test_a_label_is_asked_until_its_version_is_known() -> None:
@@ -49,7 +49,7 @@ def test_a_label_is_asked_until_its_version_is_known() -> None:
         client.score(ROWS)
         labels = [request.model_spec.version_label for request in server.requests]
         assert labels == ["stable", "", "stable", ""]
-        assert asked(server) == [("describe", 1), ("predict", None), ("predict", 1)]
+        assert received_calls(server) == [("describe", 1), ("predict", None), ("predict", 1)]
 
 
 def test_a_new_version_of_the_same_interface_is_taken_as_it_is() -> None:
@@ -76,7 +76,7 @@ def test_a_new_version_of_another_length_is_asked_again_in_its_own() -> None:
         assert scores.version == 2
         np.testing.assert_array_equal(scores.by_task["steps"], [6, 6, 6])
         np.testing.assert_array_equal(scores.by_task["rows"], [3, 3, 3])
-        assert asked(server)[-1] == ("predict", 2)
+        assert received_calls(server)[-1] == ("predict", 2)
 
 
 def test_servers_of_two_versions_in_turn_are_each_asked_in_their_own() -> None:
@@ -129,7 +129,7 @@ def test_a_refusal_by_the_version_that_is_known_is_final() -> None:
         with pytest.raises(ClientError, match=r"^no such thing$") as raised:
             client.score(ROWS)
         assert raised.value.code == grpc.StatusCode.FAILED_PRECONDITION
-        assert asked(server) == [("describe", 1), ("predict", None)]
+        assert received_calls(server) == [("describe", 1), ("predict", None)]
 
 
 def test_a_feature_of_a_new_version_is_not_refused() -> None:
@@ -156,7 +156,7 @@ def test_where_a_version_leaves_between_two_requests_all_start_over() -> None:
         scores = client.score(ROWS)
         assert scores.version == 2
         np.testing.assert_array_equal(scores.by_task["rows"], [2, 2, 1])
-        assert asked(server)[-5:] == [
+        assert received_calls(server)[-5:] == [
             ("predict", None),
             ("predict", 1),
             ("describe", 2),
@@ -210,14 +210,14 @@ def test_many_threads_share_a_client() -> None:
     problems: list[Any] = []
     with ScriptedServer(versions) as server, Client(server.address, "m", timeout=60) as client:
 
-        def ask(number: int) -> None:
+        def ask(index: int) -> None:
             for _ in range(20):
-                versions.newest = 1 + number % 2
+                versions.newest = 1 + index % 2
                 scores = client.score(ROWS)
                 if set(scores.by_task["steps"]) != {2.0 + 2 * scores.version}:
                     problems.append(scores)
 
-        threads = [threading.Thread(target=ask, args=[number]) for number in range(6)]
+        threads = [threading.Thread(target=ask, args=[index]) for index in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -230,7 +230,7 @@ def test_a_model_that_does_not_describe_itself_is_asked_with_rows_as_they_are() 
         scores = client.score(ROWS)
         np.testing.assert_array_equal(scores.by_task["steps"], [9, 9, 9])
         np.testing.assert_array_equal(scores.by_task["rows"], [3, 3, 3])
-        assert asked(server) == [("predict", None)]
+        assert received_calls(server) == [("predict", None)]
 
 
 @pytest.mark.parametrize("content", [b"", b"no JSON", b"[]", b'{"format": 1}'])

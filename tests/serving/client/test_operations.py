@@ -19,7 +19,7 @@ from tests.serving.client.described_models import CATALOGUE, LENGTH, NAME, RANKE
 
 USER = {"device": "tv", "hour": 3.0, "history_item": ["i1", "i2"], "history_age": [20, 10]}
 LONG = USER | {"history_item": [f"i{step}" for step in range(9)], "history_age": list(range(9, 0, -1))}
-CANDIDATES = [{"item": f"c{number}", "price": number, "tags": ["x", "y", "z"][:number]} for number in range(1, 13)]
+CANDIDATES = [{"item": f"c{index}", "price": index, "tags": ["x", "y", "z"][:index]} for index in range(1, 13)]
 
 
 def click(user: dict, candidate: dict) -> float:
@@ -42,8 +42,8 @@ def plain(address: str) -> Client:
 
 
 def test_the_description_is_read_from_the_server(ranker: str) -> None:
-    with client(ranker) as asked:
-        assert asked.metadata().description == RANKER
+    with client(ranker) as model_client:
+        assert model_client.metadata().description == RANKER
 
 
 @pytest.mark.parametrize("user", [USER, LONG, {"device": "tv"}, {}], ids=["short", "long", "cold", "empty"])
@@ -89,11 +89,15 @@ def test_requests_of_any_size_meet_in_batches(tmp_path: Path) -> None:
     """A server that batches fails requests of unequal shapes, and padding leaves none."""
     DescribedRanker().write(tmp_path)
     histories = [{**USER, "history_item": ["i1"] * length, "history_age": [1] * length} for length in range(9)]
-    queries = [(user, CANDIDATES[: 1 + number % 12]) for number, user in enumerate(histories * 12)]
+    queries = [(user, CANDIDATES[: 1 + position % 12]) for position, user in enumerate(histories * 12)]
     batching = Batching(max_batch_size=16, batch_timeout_micros=20_000, num_batch_threads=1, max_enqueued_batches=100)
-    with serve(tmp_path, batching=batching) as address, client(address) as asked, ThreadPoolExecutor(12) as threads:
-        rankings = list(threads.map(lambda query: asked.rank(*query), queries))
-        scores = list(threads.map(lambda query: asked.score([{**query[0], **query[1][0]}] * 3), queries))
+    with (
+        serve(tmp_path, batching=batching) as address,
+        client(address) as model_client,
+        ThreadPoolExecutor(12) as threads,
+    ):
+        rankings = list(threads.map(lambda query: model_client.rank(*query), queries))
+        scores = list(threads.map(lambda query: model_client.score([{**query[0], **query[1][0]}] * 3), queries))
     for (user, candidates), ranking, scored in zip(queries, rankings, scores, strict=True):
         expected = [click(user, candidate) for candidate in candidates]
         np.testing.assert_array_equal(ranking.by_task["click"], expected)
@@ -103,15 +107,15 @@ def test_requests_of_any_size_meet_in_batches(tmp_path: Path) -> None:
 
 
 def test_a_ranking_equals_the_scores_of_its_rows(ranker: str) -> None:
-    with client(ranker) as asked:
-        ranking = asked.rank(LONG, CANDIDATES)
-        scores = asked.score([{**LONG, **candidate} for candidate in CANDIDATES])
+    with client(ranker) as model_client:
+        ranking = model_client.rank(LONG, CANDIDATES)
+        scores = model_client.score([{**LONG, **candidate} for candidate in CANDIDATES])
     np.testing.assert_array_equal(ranking.by_task["click"], scores.by_task["click"])
 
 
 def test_what_is_empty_is_answered_without_asking(ranker: str) -> None:
-    with client(ranker) as asked:
-        scores, ranking = asked.score([]), asked.rank(USER, [])
+    with client(ranker) as model_client:
+        scores, ranking = model_client.score([]), model_client.rank(USER, [])
         assert scores.by_task.keys() == {"click", "columns", "rows", "steps", "tags"}
         assert ranking.by_task.keys() == {*scores.by_task, "sized"}
         for by_task in (scores.by_task, ranking.by_task):
@@ -120,63 +124,63 @@ def test_what_is_empty_is_answered_without_asking(ranker: str) -> None:
         assert ranking.best() == []
         assert scores.version == ranking.version == 1
         with pytest.raises(ClientError, match="the user has colour"):
-            asked.rank({"colour": "red"}, [])
+            model_client.rank({"colour": "red"}, [])
 
 
 def test_missing_features_are_named(ranker: str, matcher: str) -> None:
-    with client(ranker) as asked:
-        assert asked.rank(USER, CANDIDATES).missing == ()
-        assert asked.rank({}, CANDIDATES).missing == ("hour", "device")
-        assert asked.rank(USER | {"hour": math.nan}, CANDIDATES).missing == ("hour",)
-        assert asked.rank(USER | {"device": ""}, [*CANDIDATES, {"item": "c0"}]).missing == ("device", "price")
-        assert asked.score([{**USER, **CANDIDATES[0]}, {}]).missing == ("hour", "device", "item", "price")
-        assert asked.score([]).missing == ()
-    with client(ranker, padding=False) as asked:
-        assert asked.rank({}, CANDIDATES).missing == ("hour", "device")
-    with client(matcher) as asked:
-        assert asked.retrieve({}, 3).missing == ("device",)
-        assert asked.retrieve({}, 0).missing == ("device",)
-        assert asked.encode_user([{"device": "tv"}, {}]).missing == ("device",)
-        assert asked.encode_items(["i1"]).missing == ()
+    with client(ranker) as model_client:
+        assert model_client.rank(USER, CANDIDATES).missing == ()
+        assert model_client.rank({}, CANDIDATES).missing == ("hour", "device")
+        assert model_client.rank(USER | {"hour": math.nan}, CANDIDATES).missing == ("hour",)
+        assert model_client.rank(USER | {"device": ""}, [*CANDIDATES, {"item": "c0"}]).missing == ("device", "price")
+        assert model_client.score([{**USER, **CANDIDATES[0]}, {}]).missing == ("hour", "device", "item", "price")
+        assert model_client.score([]).missing == ()
+    with client(ranker, padding=False) as model_client:
+        assert model_client.rank({}, CANDIDATES).missing == ("hour", "device")
+    with client(matcher) as model_client:
+        assert model_client.retrieve({}, 3).missing == ("device",)
+        assert model_client.retrieve({}, 0).missing == ("device",)
+        assert model_client.encode_user([{"device": "tv"}, {}]).missing == ("device",)
+        assert model_client.encode_items(["i1"]).missing == ()
 
 
 def test_missing_features_are_refused_where_they_are_required(ranker: str, matcher: str) -> None:
-    with client(ranker, require_features=True) as asked:
-        assert asked.rank(USER, CANDIDATES).version == 1
+    with client(ranker, require_features=True) as model_client:
+        assert model_client.rank(USER, CANDIDATES).version == 1
         with pytest.raises(ClientError, match=r"^the request lacks hour, which every training example had$"):
-            asked.rank(USER | {"hour": None}, CANDIDATES)
+            model_client.rank(USER | {"hour": None}, CANDIDATES)
         with pytest.raises(ClientError, match=r"^the request lacks item, price, which every training example had$"):
-            asked.score([USER])
+            model_client.score([USER])
         with pytest.raises(ClientError, match=r"^the request lacks hour, device, which"):
-            asked.rank({}, [])
-    with client(matcher, require_features=True) as asked:
+            model_client.rank({}, [])
+    with client(matcher, require_features=True) as model_client:
         with pytest.raises(ClientError, match=r"^the request lacks device"):
-            asked.retrieve({}, 3)
+            model_client.retrieve({}, 3)
         with pytest.raises(ClientError, match=r"^the request lacks device"):
-            asked.encode_user([{}])
+            model_client.encode_user([{}])
 
 
 def test_features_cannot_be_required_of_a_model_that_names_none(tmp_path: Path) -> None:
     DescribedRanker(description=None).write(tmp_path)
     says = f"^`require_features` needs a model that says which features training always had; version 1 of {NAME}"
     with serve(tmp_path) as address:
-        with client(address, require_features=True) as asked, pytest.raises(ClientError, match=says):
-            asked.rank(USER, CANDIDATES)
-        with client(address) as asked:
-            assert asked.rank({}, CANDIDATES).missing == ()
+        with client(address, require_features=True) as model_client, pytest.raises(ClientError, match=says):
+            model_client.rank(USER, CANDIDATES)
+        with client(address) as model_client:
+            assert model_client.rank({}, CANDIDATES).missing == ()
 
 
 def test_a_new_version_of_another_length_is_padded_to_its_own(tmp_path: Path) -> None:
     DescribedRanker().write(tmp_path)
-    with serve(tmp_path) as address, client(address) as asked:
-        assert set(asked.rank(LONG, CANDIDATES).by_task["steps"]) == {LENGTH}
+    with serve(tmp_path) as address, client(address) as model_client:
+        assert set(model_client.rank(LONG, CANDIDATES).by_task["steps"]) == {LENGTH}
         lengths = {**RANKER.lengths, "history_item": 6, "history_age": 6}
         DescribedRanker(2, replace(RANKER, lengths=lengths, candidate_sizes=(12,)), extra="minute").write(tmp_path)
         new = USER | {"minute": 1.0}
         del new["hour"]
-        while asked.status().get(2) != "AVAILABLE":
+        while model_client.status().get(2) != "AVAILABLE":
             time.sleep(0.05)
-        ranking = asked.rank(new, CANDIDATES)
+        ranking = model_client.rank(new, CANDIDATES)
         assert ranking.version == 2
         assert set(ranking.by_task["steps"]) == {6}
         assert set(ranking.by_task["columns"]) == {12}
@@ -185,9 +189,9 @@ def test_a_new_version_of_another_length_is_padded_to_its_own(tmp_path: Path) ->
 def test_items_of_the_part_that_is_cut_off_are_not_retrieved(matcher: str) -> None:
     # The newest four steps are i4, i5, i5 and i6; i0 to i3 are too old to be sent.
     user = {"device": "tv", "history_item": ["i0", "i1", "i2", "i2", "i3", "i4", "i5", "i5", "i6"]}
-    with client(matcher) as asked, plain(matcher) as as_it_is:
+    with client(matcher) as model_client, plain(matcher) as as_it_is:
         for count in (1, 3, 10, 33, 50):
-            retrieved, expected = asked.retrieve(user, count), as_it_is.retrieve(user, count)
+            retrieved, expected = model_client.retrieve(user, count), as_it_is.retrieve(user, count)
             assert retrieved.items == CATALOGUE[7 : 7 + count]
             assert retrieved.items == expected.items
             np.testing.assert_array_equal(retrieved.scores, np.arange(33.0, max(33 - count, 0), -1))
@@ -196,66 +200,74 @@ def test_items_of_the_part_that_is_cut_off_are_not_retrieved(matcher: str) -> No
 
 def test_columns_beyond_the_count_are_cut_off(matcher: str) -> None:
     # The model answers three more columns than were asked for, as in a batch with a request for more.
-    with client(matcher) as asked:
-        retrieved = asked.retrieve({"device": "tv"}, 2)
+    with client(matcher) as model_client:
+        retrieved = model_client.retrieve({"device": "tv"}, 2)
         assert retrieved.items == ("i0", "i1")
         assert retrieved.scores.shape == (2,)
 
 
 def test_no_items_are_retrieved_without_asking(matcher: str) -> None:
-    with client(matcher) as asked:
-        retrieved = asked.retrieve({"device": "tv"}, 0)
+    with client(matcher) as model_client:
+        retrieved = model_client.retrieve({"device": "tv"}, 0)
         assert (retrieved.items, retrieved.version) == ((), 1)
         assert (retrieved.scores.shape, retrieved.scores.dtype) == ((0,), np.float32)
         with pytest.raises(ClientError, match="the user has colour"):
-            asked.retrieve({"colour": "red"}, 0)
-        assert asked.retrieve({"device": "tv"}, np.int64(2)).items == ("i0", "i1")
+            model_client.retrieve({"colour": "red"}, 0)
+        assert model_client.retrieve({"device": "tv"}, np.int64(2)).items == ("i0", "i1")
         for wrong, shown in ((-1, "-1"), (1.5, "1.5"), (True, "True"), ("2", "'2'"), (None, "None")):
             with pytest.raises(ClientError, match=f"^`count` should be a whole number from 0 on, received {shown}$"):
-                asked.retrieve({"device": "tv"}, wrong)
+                model_client.retrieve({"device": "tv"}, wrong)
 
 
 def test_vectors_are_padded_and_split(matcher: str) -> None:
     users = [
-        {"device": f"d{number}", "history_item": ["i1"] * number, "history_age": [1] * number} for number in range(9)
+        {"device": f"d{position}", "history_item": ["i1"] * position, "history_age": [1] * position}
+        for position in range(9)
     ]
-    items = [{"item": f"i{number}", "tags": list("xyz")[:number]} for number in range(9)]
-    with client(matcher) as asked, plain(matcher) as as_it_is:
-        encoded, expected = asked.encode_user(users), as_it_is.encode_user(users)
+    items = [{"item": f"i{position}", "tags": list("xyz")[:position]} for position in range(9)]
+    with client(matcher) as model_client, plain(matcher) as as_it_is:
+        encoded, expected = model_client.encode_user(users), as_it_is.encode_user(users)
         assert encoded.vectors.shape == (9, 2, 3)
         np.testing.assert_array_equal(encoded.vectors[:, :, 0], expected.vectors[:, :, 0])
         np.testing.assert_array_equal(encoded.vectors[:, 0, 1], np.minimum(np.arange(9), LENGTH))
         np.testing.assert_array_equal(encoded.vectors[:, 0, 2], [LENGTH] * 9)
         np.testing.assert_array_equal(expected.vectors[:, 0, 2], [3] * 4 + [7] * 4 + [8])
-        vectors = asked.encode_items(items)
+        vectors = model_client.encode_items(items)
         assert (vectors.vectors.shape, vectors.version) == ((9, 3), 1)
-        np.testing.assert_array_equal(asked.encode_items(["i3", "i4"]).vectors[:, 0], vectors.vectors[3:5, 0])
-        assert asked.encode_items([]).vectors.shape == (0, 3)
-        assert asked.encode_user([]).vectors.shape == (0, 2, 3)
+        np.testing.assert_array_equal(model_client.encode_items(["i3", "i4"]).vectors[:, 0], vectors.vectors[3:5, 0])
+        assert model_client.encode_items([]).vectors.shape == (0, 3)
+        assert model_client.encode_user([]).vectors.shape == (0, 2, 3)
 
 
 def test_a_signature_that_a_model_lacks_is_named(ranker: str, matcher: str) -> None:
-    with client(ranker) as asked:
-        for ask in (lambda: asked.retrieve({}, 1), lambda: asked.encode_user([]), lambda: asked.encode_items(["a"])):
+    with client(ranker) as model_client:
+        for ask in (
+            lambda: model_client.retrieve({}, 1),
+            lambda: model_client.encode_user([]),
+            lambda: model_client.encode_items(["a"]),
+        ):
             with pytest.raises(
                 ClientError, match=r"the model has no signature .*; it has describe, predict, rank, rank_3, rank_5"
             ):
                 ask()
-    with client(matcher) as asked, pytest.raises(ClientError, match="the model has no signature 'predict'"):
-        asked.score([])
+    with client(matcher) as model_client, pytest.raises(ClientError, match="the model has no signature 'predict'"):
+        model_client.score([])
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda asked: asked.score({"item": "a"}), "`rows` should be a list, received {'item': 'a'}"),
-        (lambda asked: asked.score(["a"]), "rows should be features by name, received 'a'"),
-        (lambda asked: asked.rank("u1", ["a"]), "the user should be features by name, received 'u1'"),
-        (lambda asked: asked.rank({}, "abc"), "`candidates` should be a list, received 'abc'"),
-        (lambda asked: asked.retrieve(["i1"], 3), r"the user should be features by name, received \['i1'\]"),
-        (lambda asked: asked.encode_user({"device": "tv"}), "`users` should be a list"),
+        (lambda model_client: model_client.score({"item": "a"}), "`rows` should be a list, received {'item': 'a'}"),
+        (lambda model_client: model_client.score(["a"]), "rows should be features by name, received 'a'"),
+        (lambda model_client: model_client.rank("u1", ["a"]), "the user should be features by name, received 'u1'"),
+        (lambda model_client: model_client.rank({}, "abc"), "`candidates` should be a list, received 'abc'"),
+        (
+            lambda model_client: model_client.retrieve(["i1"], 3),
+            r"the user should be features by name, received \['i1'\]",
+        ),
+        (lambda model_client: model_client.encode_user({"device": "tv"}), "`users` should be a list"),
     ],
 )
 def test_what_is_no_row_is_named(ranker: str, call: Any, says: str) -> None:
-    with client(ranker) as asked, pytest.raises(ClientError, match=says):
-        call(asked)
+    with client(ranker) as model_client, pytest.raises(ClientError, match=says):
+        call(model_client)

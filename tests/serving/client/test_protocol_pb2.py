@@ -57,8 +57,8 @@ def test_messages_name_the_module_that_they_are_in() -> None:
 
 
 def test_every_message_is_compared() -> None:
-    own = {ours.DESCRIPTOR.name for ours, _ in PAIRS}
-    assert set(protocol_pb2.DESCRIPTOR.message_types_by_name) == own
+    project_names = {ours.DESCRIPTOR.name for ours, _ in PAIRS}
+    assert set(protocol_pb2.DESCRIPTOR.message_types_by_name) == project_names
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=[ours.DESCRIPTOR.name for ours, _ in PAIRS])
@@ -85,10 +85,10 @@ def _filled(kind: Any) -> Any:
     return message
 
 
-def _fill(message: Any, known: Any) -> None:
-    for number, field in enumerate(known.fields, 1):
+def _fill(message: Any, descriptor: Any) -> None:
+    for index, field in enumerate(descriptor.fields, 1):
         value: Any = {"bytes": b"\xff\x00", "string": "é", "bool": True, "double": 0.25, "float": 0.5}.get(
-            _type_name(field), number
+            _type_name(field), index
         )
         if field.enum_type is not None:
             value = field.enum_type.values[-1].number

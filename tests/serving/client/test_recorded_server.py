@@ -121,8 +121,8 @@ def test_candidates_are_ranked(server: ScriptedServer, name: str) -> None:
     case = CASES[name]
     arrays = arrays_of(case)
     user, candidates = split_user(arrays)
-    with client(server, case["request"]["model_spec"]["name"]) as asked:
-        ranking = asked.rank(user, candidates)
+    with client(server, case["request"]["model_spec"]["name"]) as model_client:
+        ranking = model_client.rank(user, candidates)
     for task, values in outputs_of(case).items():
         np.testing.assert_array_equal(ranking.by_task[task], values[0])
     assert ranking.version == int(case["answer"]["response"]["model_spec"]["version"])
@@ -134,8 +134,8 @@ def test_candidates_are_ranked(server: ScriptedServer, name: str) -> None:
 )
 def test_rows_are_scored(server: ScriptedServer, name: str) -> None:
     case = CASES[name]
-    with client(server, case["request"]["model_spec"]["name"]) as asked:
-        scores = asked.score(rows_of(arrays_of(case)))
+    with client(server, case["request"]["model_spec"]["name"]) as model_client:
+        scores = model_client.score(rows_of(arrays_of(case)))
     assert scores.by_task.keys() == outputs_of(case).keys()
     for task, values in outputs_of(case).items():
         np.testing.assert_array_equal(scores.by_task[task], values)
@@ -147,21 +147,23 @@ def test_rows_are_scored(server: ScriptedServer, name: str) -> None:
 def test_items_are_retrieved(server: ScriptedServer, name: str) -> None:
     arrays, outputs = arrays_of(CASES[name]), outputs_of(CASES[name])
     count = int(arrays.pop("k")[0])
-    with client(server, "matcher") as asked:
-        retrieved = asked.retrieve(rows_of(arrays)[0], count)
+    with client(server, "matcher") as model_client:
+        retrieved = model_client.retrieve(rows_of(arrays)[0], count)
     is_item = outputs["items"][0] != b""
     assert retrieved.items == tuple(to_text(item) for item in outputs["items"][0][is_item])
     np.testing.assert_array_equal(retrieved.scores, outputs["scores"][0][is_item])
 
 
 def test_users_and_items_are_encoded(server: ScriptedServer) -> None:
-    with client(server, "matcher") as asked:
+    with client(server, "matcher") as model_client:
         for name in ("matcher/encode-user", "matcher/encode-user-cold"):
-            vectors = asked.encode_user(rows_of(arrays_of(CASES[name]))).vectors
+            vectors = model_client.encode_user(rows_of(arrays_of(CASES[name]))).vectors
             np.testing.assert_array_equal(vectors, outputs_of(CASES[name])["user"])
-        vectors = asked.encode_items(rows_of(arrays_of(CASES["matcher/encode-items"]))).vectors
+        vectors = model_client.encode_items(rows_of(arrays_of(CASES["matcher/encode-items"]))).vectors
         np.testing.assert_array_equal(vectors, outputs_of(CASES["matcher/encode-items"])["item"])
-        assert asked.encode_items([]).vectors.shape == outputs_of(CASES["matcher/encode-items-none"])["item"].shape
+        assert (
+            model_client.encode_items([]).vectors.shape == outputs_of(CASES["matcher/encode-items-none"])["item"].shape
+        )
 
 
 @pytest.mark.parametrize(
@@ -172,8 +174,8 @@ def test_users_and_items_are_encoded(server: ScriptedServer) -> None:
 def test_arrays_are_sent_as_they_are(server: ScriptedServer, name: str) -> None:
     case = CASES[name]
     spec = case["request"]["model_spec"]
-    with client(server, spec["name"]) as asked:
-        outputs = asked.run(spec.get("signature_name", ""), arrays_of(case))
+    with client(server, spec["name"]) as model_client:
+        outputs = model_client.run(spec.get("signature_name", ""), arrays_of(case))
     assert outputs.arrays.keys() == outputs_of(case).keys()
     for key, values in outputs_of(case).items():
         np.testing.assert_array_equal(outputs.arrays[key], values)
@@ -186,35 +188,35 @@ ANSWERED = [name for name, case in CASES.items() if case["method"] == "Predictio
 def test_every_recorded_request_is_answered_as_recorded(server: ScriptedServer, name: str) -> None:
     case = CASES[name]
     request = recorded_request(case)
-    with client(server, "double") as asked:
+    with client(server, "double") as model_client:
         if any(proto.tensor_shape.dim and not proto.tensor_shape.dim[0].size for proto in request.inputs.values()):
             with pytest.raises(ClientError, match="should have at least one row"):
-                asked.predict(request)
+                model_client.predict(request)
         elif case["answer"]["code"] == "OK":
             expected = json_format.ParseDict(case["answer"]["response"], predict_pb2.PredictResponse())
-            assert content(asked.predict(request)) == content(expected)
+            assert content(model_client.predict(request)) == content(expected)
             assert outputs_of(case).keys() == set(expected.outputs)
         else:
             with pytest.raises(ClientError) as raised:
-                asked.predict(request)
+                model_client.predict(request)
             assert raised.value.code == grpc.StatusCode[case["answer"]["code"]]
 
 
 def test_versions_labels_and_states(server: ScriptedServer) -> None:
-    with client(server, "double") as asked:
-        assert asked.metadata().version == 2
-        assert asked.status() == {2: "AVAILABLE", 1: "AVAILABLE"}
-    with client(server, "double", version=1) as asked:
-        assert asked.metadata().version == 1
-        assert asked.status() == {1: "AVAILABLE"}
-    with client(server, "double", label="canary") as asked:
-        assert asked.metadata().version == 2
+    with client(server, "double") as model_client:
+        assert model_client.metadata().version == 2
+        assert model_client.status() == {2: "AVAILABLE", 1: "AVAILABLE"}
+    with client(server, "double", version=1) as model_client:
+        assert model_client.metadata().version == 1
+        assert model_client.status() == {1: "AVAILABLE"}
+    with client(server, "double", label="canary") as model_client:
+        assert model_client.metadata().version == 2
     for options, code in (({"version": 9}, "NOT_FOUND"), ({"label": "beta"}, "INVALID_ARGUMENT")):
-        with client(server, "double", **options) as asked, pytest.raises(ClientError) as raised:
-            asked.metadata()
+        with client(server, "double", **options) as model_client, pytest.raises(ClientError) as raised:
+            model_client.metadata()
         assert raised.value.code == grpc.StatusCode[code]
-    with client(server, "nobody") as asked:
-        for ask in (asked.metadata, asked.status, lambda: asked.rank({}, ["a"])):
+    with client(server, "nobody") as model_client:
+        for ask in (model_client.metadata, model_client.status, lambda: model_client.rank({}, ["a"])):
             with pytest.raises(ClientError) as raised:
                 ask()
             assert raised.value.code == grpc.StatusCode.NOT_FOUND
@@ -261,14 +263,18 @@ def test_padded_requests_have_the_form_of_recorded_ones(model: str, signature: s
         raise Refusal(grpc.StatusCode.ABORTED, "seen")
 
     ask = {
-        "rank": lambda asked: asked.rank({}, ["i1"]),
-        "predict": lambda asked: asked.score([{"item": "i1", "price": math.nan}]),
-        "retrieve": lambda asked: asked.retrieve({}, 3),
-        "encode_user": lambda asked: asked.encode_user([{}]),
-        "encode_items": lambda asked: asked.encode_items(["i1"]),
+        "rank": lambda model_client: model_client.rank({}, ["i1"]),
+        "predict": lambda model_client: model_client.score([{"item": "i1", "price": math.nan}]),
+        "retrieve": lambda model_client: model_client.retrieve({}, 3),
+        "encode_user": lambda model_client: model_client.encode_user([{}]),
+        "encode_items": lambda model_client: model_client.encode_items(["i1"]),
     }[signature]
-    with ScriptedServer(answer) as server, client(server, model) as asked, pytest.raises(ClientError, match="seen"):
-        ask(asked)
+    with (
+        ScriptedServer(answer) as server,
+        client(server, model) as model_client,
+        pytest.raises(ClientError, match="seen"),
+    ):
+        ask(model_client)
     assert CASES[case]["answer"]["code"] == "OK"
     assert forms(server.predictions()[-1].inputs) == forms(recorded_request(CASES[case]).inputs)
     assert read.signature(signature).inputs.keys() == server.predictions()[-1].inputs.keys()

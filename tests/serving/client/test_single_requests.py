@@ -13,7 +13,7 @@ from tensorflow_serving.apis import predict_pb2
 from interestflow.serving.client import Client, ClientError, protocol_pb2
 from interestflow.serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
 from tests.serving.client.scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
-from tests.serving.client.scripted_versions import FLOAT, INPUTS, ROWS, Versions, asked, short
+from tests.serving.client.scripted_versions import FLOAT, INPUTS, ROWS, Versions, received_calls, short
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
@@ -28,7 +28,7 @@ def test_a_server_without_capacity_is_asked_again(code: grpc.StatusCode) -> None
     versions.before = refuse
     with ScriptedServer(versions) as server, Client(server.address, "m", timeout=60, retries=3) as client:
         assert client.score(ROWS[:1]).version == 1
-        assert asked(server) == [("describe", 1)] + [("predict", None)] * 4
+        assert received_calls(server) == [("describe", 1)] + [("predict", None)] * 4
 
 
 def test_attempts_end_after_the_retries() -> None:
@@ -132,7 +132,7 @@ def test_no_request_without_rows_is_sent() -> None:
         request.inputs["x"].tensor_shape.dim.add(size=0)
         with pytest.raises(ClientError, match=r"`x` should have at least one row, received the shape \[0\]"):
             client.predict(request)
-        assert asked(server) == [("describe", 1)]
+        assert received_calls(server) == [("describe", 1)]
 
 
 def test_a_signature_is_run_with_arrays() -> None:

@@ -92,6 +92,6 @@ def test_single_values() -> None:
     assert as_single("x", "a") == "a"
     assert as_single("x", np.float32(0.5)) == 0.5
     assert as_single("x", np.array(3)) == 3
-    for several in (["a", "b"], ("a",), np.array([1]), {"a": 1}):
+    for values in (["a", "b"], ("a",), np.array([1]), {"a": 1}):
         with pytest.raises(ClientError, match="`x` should be one value, received"):
-            as_single("x", several)
+            as_single("x", values)

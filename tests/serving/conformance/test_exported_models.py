@@ -106,10 +106,10 @@ def batching(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pyt
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_signature_answers_as_keras_does(served: Served, name: str) -> None:
-    asked, expected = (read_arrays(served.folder / what / name) for what in ("asked", "expected"))
+    requests, expected = (read_arrays(served.folder / kind / name) for kind in ("requests", "expected"))
     with Client(served.address, name, timeout=60) as client:
-        assert set(client.metadata().signatures) == set(asked)
-        for signature, arrays in asked.items():
+        assert set(client.metadata().signatures) == set(requests)
+        for signature, arrays in requests.items():
             answer = client.run(signature, arrays).arrays
             for output, values in expected.get(signature, {}).items():
                 size = max(1.0, float(np.abs(values).max()))
@@ -133,9 +133,9 @@ def test_the_init_operation_is_listed_and_no_signature(served: Served) -> None:
 
 def test_a_cold_user_over_grpc(served: Served) -> None:
     with Client(served.address, "exported_ranker") as client:
-        cold, absent = client.rank(COLD, ["i1", "i2"]), client.rank({}, ["i1", "i2"])
+        cold, featureless = client.rank(COLD, ["i1", "i2"]), client.rank({}, ["i1", "i2"])
         warm = client.rank(WARM, ["i1", "i2"])
-    np.testing.assert_array_equal(cold.by_task["click"], absent.by_task["click"])
+    np.testing.assert_array_equal(cold.by_task["click"], featureless.by_task["click"])
     assert np.abs(cold.by_task["click"] - warm.by_task["click"]).max() > 1e-3
     with Client(served.address, "exported_matcher") as client:
         assert len(client.retrieve({}, 3).items) == 3
@@ -154,14 +154,14 @@ def test_a_cold_user_over_rest(served: Served) -> None:
 
 
 def test_what_is_not_there(served: Served) -> None:
-    asked = read_arrays(served.folder / "asked" / "exported_ranker")["serving_default"]
+    arrays = read_arrays(served.folder / "requests" / "exported_ranker")["serving_default"]
 
     def code(**choice: Any) -> Any:
         with (
             Client(served.address, choice.pop("model", "exported_ranker"), **choice) as client,
             pytest.raises(ClientError) as raised,
         ):
-            client.run(signature, asked)
+            client.run(signature, arrays)
         return raised.value.code
 
     signature = "serving_default"
@@ -172,32 +172,32 @@ def test_what_is_not_there(served: Served) -> None:
     assert code() == FAILED
 
 
-def mixed(number: int) -> tuple[dict[str, Any], list[str]]:
+def mixed(index: int) -> tuple[dict[str, Any], list[str]]:
     """Return a user with 0 to 3 behaviours, and 1 to 40 candidates."""
-    steps = number % 4
+    steps = index % 4
     user = {name: values[:steps] for name, values in WARM.items()}
-    return user, [f"i{place % 6}" for place in range(1 + number * 7 % 40)]
+    return user, [f"i{position % 6}" for position in range(1 + index * 7 % 40)]
 
 
 def test_batches_of_requests_that_the_client_pads(batching: str) -> None:
     with Client(batching, "exported_ranker", timeout=60) as client:
-        expected = [client.rank(*mixed(number)).by_task["click"] for number in range(40)]
+        expected = [client.rank(*mixed(index)).by_task["click"] for index in range(40)]
         with ThreadPoolExecutor(TOGETHER) as pool:
-            answers = list(pool.map(lambda number: client.rank(*mixed(number)).by_task["click"], list(range(40)) * 4))
-    for number, answer in enumerate(answers):
-        np.testing.assert_allclose(answer, expected[number % 40], rtol=0, atol=1e-6)
+            answers = list(pool.map(lambda index: client.rank(*mixed(index)).by_task["click"], list(range(40)) * 4))
+    for index, answer in enumerate(answers):
+        np.testing.assert_allclose(answer, expected[index % 40], rtol=0, atol=1e-6)
 
 
 def test_batches_of_unequal_shapes_fail(batching: str) -> None:
     """Without the client's padding a request fails where it meets one of another shape; none is answered wrongly."""
     with Client(batching, "exported_ranker", timeout=60) as client:
-        expected = [client.rank(*mixed(number)).by_task["click"] for number in range(40)]
+        expected = [client.rank(*mixed(index)).by_task["click"] for index in range(40)]
     outcomes: list[Any] = []
     with Client(batching, "exported_ranker", timeout=60, padding=False) as client, ThreadPoolExecutor(TOGETHER) as pool:
 
-        def ask(number: int) -> Any:
+        def ask(index: int) -> Any:
             try:
-                return client.rank(*mixed(number)).by_task["click"]
+                return client.rank(*mixed(index)).by_task["click"]
             except ClientError as error:
                 return error
 
@@ -206,14 +206,14 @@ def test_batches_of_unequal_shapes_fail(batching: str) -> None:
     assert failures, "of so many requests at once some should have met"
     assert {failure.code for failure in failures} == {FAILED}
     assert all("have different shapes and padding is turned off" in str(failure) for failure in failures)
-    for number, answer in enumerate(outcomes):
+    for index, answer in enumerate(outcomes):
         if not isinstance(answer, ClientError):
-            np.testing.assert_allclose(answer, expected[number % 40], rtol=0, atol=1e-6)
+            np.testing.assert_allclose(answer, expected[index % 40], rtol=0, atol=1e-6)
 
 
 def test_a_reload_gives_labels_to_versions_that_are_there(served: Served) -> None:
     """A label on a version that is loaded answers; one that moves to a version that is not is refused as a whole."""
-    asked = read_arrays(served.folder / "asked" / "exported_ranker")["predict"]
+    arrays = read_arrays(served.folder / "requests" / "exported_ranker")["predict"]
 
     def reload(**labels: int) -> Any:
         config = text_format.Parse(served.models_config.read_text(), model_server_config_pb2.ModelServerConfig())
@@ -231,7 +231,7 @@ def test_a_reload_gives_labels_to_versions_that_are_there(served: Served) -> Non
     def answers(label: str) -> bool:
         with Client(served.address, "exported_ranker", label=label) as client:
             try:
-                return client.run("predict", asked).version == 1
+                return client.run("predict", arrays).version == 1
             except ClientError as error:
                 code = error.code
         if code != INVALID:
@@ -250,7 +250,7 @@ def test_a_reload_gives_labels_to_versions_that_are_there(served: Served) -> Non
 def test_a_broken_newest_version_leaves_the_one_before(served: Served) -> None:
     """Version 2 has no weights: its warm-up requests fail, and version 1 goes on; version 3 is good and takes over."""
     base = served.folder / "exported_multi_task"
-    asked = read_arrays(served.folder / "asked" / "exported_multi_task")["predict"]
+    arrays = read_arrays(served.folder / "requests" / "exported_multi_task")["predict"]
 
     def push(version: int) -> Path:
         coming = served.folder / f"coming-{version}"
@@ -263,12 +263,12 @@ def test_a_broken_newest_version_leaves_the_one_before(served: Served) -> None:
         with Client(served.address, "exported_multi_task", timeout=60) as client:
             push(2)
             wait_for(lambda: client.status().get(2) == "END", "version 2 should have ended")
-            assert client.run("predict", asked).version == 1
+            assert client.run("predict", arrays).version == 1
             push(3)
-            wait_for(lambda: client.run("predict", asked).version == 3, "version 3 should have taken over")
+            wait_for(lambda: client.run("predict", arrays).version == 3, "version 3 should have taken over")
             shutil.rmtree(base / "3")
             shutil.rmtree(base / "2")
-            wait_for(lambda: client.run("predict", asked).version == 1, "version 1 should be back")
+            wait_for(lambda: client.run("predict", arrays).version == 1, "version 1 should be back")
     finally:
         for version in ("2", "3"):
             shutil.rmtree(base / version, ignore_errors=True)

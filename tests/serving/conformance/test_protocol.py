@@ -41,11 +41,11 @@ def code(call: Any) -> grpc.StatusCode:
 
 
 def of_examples(kind: Any, *values: float, signature: str = "", name: str = "labelled") -> Any:
-    found = kind()
-    found.model_spec.name, found.model_spec.signature_name = name, signature
+    message = kind()
+    message.model_spec.name, message.model_spec.signature_name = name, signature
     for value in values:
-        found.input.example_list.examples.add().features.feature["x"].float_list.value.append(value)
-    return found
+        message.input.example_list.examples.add().features.feature["x"].float_list.value.append(value)
+    return message
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_texts(prediction: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("message", "expected"),
     [
         (request(name="nobody", x=X), NOT_FOUND),
         (request(version=9, x=X), NOT_FOUND),
@@ -79,8 +79,8 @@ def test_texts(prediction: Any) -> None:
     ],
     ids=["model", "version", "label", "dtype", "input", "output", "assertion"],
 )
-def test_status_codes(prediction: Any, asked: Any, expected: grpc.StatusCode) -> None:
-    assert code(lambda: prediction.Predict(asked, timeout=60)) == expected
+def test_status_codes(prediction: Any, message: Any, expected: grpc.StatusCode) -> None:
+    assert code(lambda: prediction.Predict(message, timeout=60)) == expected
 
 
 def test_the_graph_says_which_ranks_it_takes(prediction: Any) -> None:
@@ -89,43 +89,45 @@ def test_the_graph_says_which_ranks_it_takes(prediction: Any) -> None:
 
 
 def test_classify_and_regress(prediction: Any) -> None:
-    found = prediction.Classify(of_examples(classification_pb2.ClassificationRequest, 0.25), timeout=60)
-    (row,) = found.result.classifications
-    assert [(each.label, each.score) for each in row.classes] == [("yes", 0.25), ("no", 0.75)]
-    found = prediction.Regress(of_examples(regression_pb2.RegressionRequest, 0.25, signature="value"), timeout=60)
-    assert [each.value for each in found.result.regressions] == [2.5]
+    response = prediction.Classify(of_examples(classification_pb2.ClassificationRequest, 0.25), timeout=60)
+    (row,) = response.result.classifications
+    assert [(scored_class.label, scored_class.score) for scored_class in row.classes] == [("yes", 0.25), ("no", 0.75)]
+    response = prediction.Regress(of_examples(regression_pb2.RegressionRequest, 0.25, signature="value"), timeout=60)
+    assert [regression.value for regression in response.result.regressions] == [2.5]
 
 
 def test_a_signature_of_another_method(prediction: Any) -> None:
-    asked = of_examples(regression_pb2.RegressionRequest, 0.25)
-    assert code(lambda: prediction.Regress(asked, timeout=60)) == INVALID
+    message = of_examples(regression_pb2.RegressionRequest, 0.25)
+    assert code(lambda: prediction.Regress(message, timeout=60)) == INVALID
 
 
 def test_multi_inference(prediction: Any) -> None:
-    asked = inference_pb2.MultiInferenceRequest()
+    message = inference_pb2.MultiInferenceRequest()
     for signature, method in (("serving_default", "classify"), ("value", "regress")):
-        task = asked.tasks.add(method_name=f"tensorflow/serving/{method}")
+        task = message.tasks.add(method_name=f"tensorflow/serving/{method}")
         task.model_spec.name, task.model_spec.signature_name = "labelled", signature
-    asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(0.5)
-    kinds = [each.WhichOneof("result") for each in prediction.MultiInference(asked, timeout=60).results]
+    message.input.example_list.examples.add().features.feature["x"].float_list.value.append(0.5)
+    kinds = [result.WhichOneof("result") for result in prediction.MultiInference(message, timeout=60).results]
     assert kinds == ["classification_result", "regression_result"]
 
 
 def test_metadata(prediction: Any) -> None:
-    asked = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-    asked.model_spec.name = "scaled"
+    message = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    message.model_spec.name = "scaled"
     signatures = get_model_metadata_pb2.SignatureDefMap()
-    prediction.GetModelMetadata(asked, timeout=60).metadata["signature_def"].Unpack(signatures)
+    prediction.GetModelMetadata(message, timeout=60).metadata["signature_def"].Unpack(signatures)
     assert {"serving_default", "lengths", "fails"} <= set(signatures.signature_def)
-    asked.metadata_field[:] = ["weather"]
-    assert code(lambda: prediction.GetModelMetadata(asked, timeout=60)) == INVALID
+    message.metadata_field[:] = ["weather"]
+    assert code(lambda: prediction.GetModelMetadata(message, timeout=60)) == INVALID
 
 
 def test_status(models: Any) -> None:
-    asked = get_model_status_pb2.GetModelStatusRequest()
-    asked.model_spec.name = "scaled"
-    found = {each.version: each.state for each in models.GetModelStatus(asked, timeout=60).model_version_status}
-    assert found == {2: get_model_status_pb2.ModelVersionStatus.AVAILABLE,
+    message = get_model_status_pb2.GetModelStatusRequest()
+    message.model_spec.name = "scaled"
+    states = {
+        status.version: status.state for status in models.GetModelStatus(message, timeout=60).model_version_status
+    }
+    assert states == {2: get_model_status_pb2.ModelVersionStatus.AVAILABLE,
                      3: get_model_status_pb2.ModelVersionStatus.AVAILABLE}  # fmt: skip
-    asked.model_spec.name = "nobody"
-    assert code(lambda: models.GetModelStatus(asked, timeout=60)) == NOT_FOUND
+    message.model_spec.name = "nobody"
+    assert code(lambda: models.GetModelStatus(message, timeout=60)) == NOT_FOUND

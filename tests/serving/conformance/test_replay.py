@@ -62,26 +62,28 @@ def test_each_of_several_answers_is_compared() -> None:
     assert difference({**case, "timing": True}, {"answers": [right, {"code": "UNAVAILABLE"}]}) is not None
 
 
-def rest(status: int, body: str, content_type: str = "application/json") -> dict[str, Any]:
+def rest_answer(status: int, body: str, content_type: str = "application/json") -> dict[str, Any]:
     return {"status": status, "headers": {"content-type": content_type}, "body": body}
 
 
 def test_rest_answers() -> None:
-    case = {"api": "rest", "answer": rest(200, '{"predictions": [1.0, 2]}')}
-    assert difference(case, rest(200, '{\n "predictions": [1, 2.0] }', "application/json; charset=utf-8")) is None
-    assert difference(case, rest(200, '{"predictions": [1.0, true]}')) is not None
-    assert difference(case, rest(200, '{"predictions": [1.0, 2.0]}', "text/html")) is not None
-    assert difference(case, rest(400, '{"predictions": [1.0, 2]}')) is not None
-    refused = {"api": "rest", "answer": rest(400, '{"error": "as one puts it"}')}
-    assert difference(refused, rest(400, '{"error": "as another does"}')) is None
+    case = {"api": "rest", "answer": rest_answer(200, '{"predictions": [1.0, 2]}')}
+    assert (
+        difference(case, rest_answer(200, '{\n "predictions": [1, 2.0] }', "application/json; charset=utf-8")) is None
+    )
+    assert difference(case, rest_answer(200, '{"predictions": [1.0, true]}')) is not None
+    assert difference(case, rest_answer(200, '{"predictions": [1.0, 2.0]}', "text/html")) is not None
+    assert difference(case, rest_answer(400, '{"predictions": [1.0, 2]}')) is not None
+    refused = {"api": "rest", "answer": rest_answer(400, '{"error": "as one puts it"}')}
+    assert difference(refused, rest_answer(400, '{"error": "as another does"}')) is None
 
 
 def test_metrics_are_compared_by_name_and_label() -> None:
     page = '# TYPE a counter\na{model="x",method="y"} 3\na{model="z",method="y"} 4.5\nb 1\n'
     assert metric_names(page) == "a{model, method}\nb"
     case = {"api": "rest", "compare": "metrics", "answer": {"status": 200, "body": "a{model, method}\nb"}}
-    assert difference(case, rest(200, page)) is None
-    assert difference(case, rest(200, "c 1\n")) is not None
+    assert difference(case, rest_answer(200, page)) is None
+    assert difference(case, rest_answer(200, "c 1\n")) is not None
 
 
 def test_one_value_stands_for_many_rows() -> None:

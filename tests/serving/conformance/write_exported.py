@@ -32,7 +32,7 @@ def write_exported(folder: Path, models: ExportedModels | None = None) -> dict[s
             write_case(Case(model, output), source)
         else:
             source = models.folder(model)
-        for kind in ("asked", "expected"):
+        for kind in ("requests", "expected"):
             shutil.copytree(source / kind, folder / kind / name)
         shutil.copytree(source / "model", folder / name / "1")
     return {name: str(folder / name) for name in FAMILIES}

@@ -100,11 +100,13 @@ def _check_models(values: Mapping[str, Any], files: Mapping[str, str], locate: C
 
 
 def _version_folders(base: Path, policy: Any) -> list[Path]:
-    there = {int(path.name): path for path in base.iterdir() if path.name.isdecimal()} if base.is_dir() else {}
+    folders_by_version = (
+        {int(path.name): path for path in base.iterdir() if path.name.isdecimal()} if base.is_dir() else {}
+    )
     kind = policy.WhichOneof("policy_choice")
-    newest = sorted(there)[-(policy.latest.num_versions or 1) :]
-    wanted = {"all": list(there), "specific": list(policy.specific.versions)}.get(kind or "latest", newest)
-    folders = [there[version] for version in wanted if version in there]
+    newest = sorted(folders_by_version)[-(policy.latest.num_versions or 1) :]
+    wanted = {"all": list(folders_by_version), "specific": list(policy.specific.versions)}.get(kind or "latest", newest)
+    folders = [folders_by_version[version] for version in wanted if version in folders_by_version]
     if not folders:
         raise _StartError("no version to serve")
     return folders
@@ -161,10 +163,10 @@ def batching_parameters_message() -> Any:
     file.dependency.append("google/protobuf/wrappers.proto")
     message = file.message_type.add(name="BatchingParameters")
     names = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
-    for number, name in enumerate(names, 1):
+    for index, name in enumerate(names, 1):
         message.field.add(
             name=name,
-            number=number,
+            number=index,
             type=field.TYPE_MESSAGE,
             type_name=".google.protobuf.Int64Value",
             label=field.LABEL_OPTIONAL,
@@ -179,8 +181,8 @@ def ssl_config_message() -> Any:
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="test/ssl_config.proto", package="test", syntax="proto3")
     message = file.message_type.add(name="SSLConfig")
-    for number, name in enumerate(("server_key", "server_cert", "custom_ca"), 1):
-        message.field.add(name=name, number=number, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
+    for index, name in enumerate(("server_key", "server_cert", "custom_ca"), 1):
+        message.field.add(name=name, number=index, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
     message.field.add(name="client_verify", number=4, type=field.TYPE_BOOL, label=field.LABEL_OPTIONAL)
     return _new_message(file, "test.SSLConfig")
 

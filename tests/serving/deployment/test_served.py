@@ -37,14 +37,14 @@ def test_rendered_files_serve_a_model(batching: dict[str, int] | None, written_v
     with Server(options) as server, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         for label, version in config.labels.items():
-            asked = request(
+            message = request(
                 "rank",
                 item=np.array([["ab", "abc"]], object),
                 history_item=np.array([["i1", "", ""]], object),
                 tags=np.full([1, 2, 2], "t", object),
             )
-            asked.model_spec.version_label = label
-            answer = stub.Predict(asked, timeout=60)
+            message.model_spec.version_label = label
+            answer = stub.Predict(message, timeout=60)
             assert answer.model_spec.version.value == version
             # The lengths of the item, of the history, 2, and of two tags, 2, times the version.
             assert tf.make_ndarray(answer.outputs["click"]).tolist() == [[6.0 * version, 7.0 * version]]

@@ -146,11 +146,11 @@ def test_inputs_of_unequal_rows(models: Path) -> None:
 @pytest.mark.parametrize("kind", ["classify_log", "regress_log", "multi_inference_log"])
 def test_rows_of_requests_with_examples(models: Path, kind: str) -> None:
     log = prediction_log_pb2.PredictionLog()
-    asked = getattr(log, kind).request
-    spec = asked.tasks.add().model_spec if kind == "multi_inference_log" else asked.model_spec
+    message = getattr(log, kind).request
+    spec = message.tasks.add().model_spec if kind == "multi_inference_log" else message.model_spec
     spec.name = "shop"
     for _ in range(9):
-        asked.input.example_list.examples.add()
+        message.input.example_list.examples.add()
     path = write_logs(models, log)
     assert refusal(models, BATCHED) == (
         f"{path}, request 0 should have from 1 to `deployment.batching.max_batch_size`, 8, rows, received 9"

@@ -59,9 +59,9 @@ def files_in(folder: Path) -> set[str]:
 
 
 def test_the_command_writes_every_file(tmp_path: Path, runs: Path) -> None:
-    code, said, output = render(tmp_path, "{namespace: ranking, labels: {stable: 3}}", "--runs-folder", runs)
+    code, printed, output = render(tmp_path, "{namespace: ranking, labels: {stable: 3}}", "--runs-folder", runs)
     models = f"{runs}/shop/serving/shop"
-    assert said.splitlines() == [
+    assert printed.splitlines() == [
         f"wrote {output}/kubernetes.yaml",
         f"wrote {output}/compose.yaml",
         f"wrote {output}/config/models.config",
@@ -84,12 +84,12 @@ def test_the_old_name_of_the_command_is_gone(tmp_path: Path) -> None:
 
 
 def test_batching_adds_a_file_and_takes_it_away(tmp_path: Path, runs: Path) -> None:
-    code, said, output = render(tmp_path, "{batching: {max_batch_size: 8}}", "--runs-folder", runs)
-    assert code == 0, said
+    code, printed, output = render(tmp_path, "{batching: {max_batch_size: 8}}", "--runs-folder", runs)
+    assert code == 0, printed
     assert "config/batching_parameters.txt" in files_in(output)
-    code, said, output = render(tmp_path, "{}", "--runs-folder", runs)
+    code, printed, output = render(tmp_path, "{}", "--runs-folder", runs)
     assert "config/batching_parameters.txt" not in files_in(output)
-    assert said.splitlines()[-1] == f"checked versions 3, 4 in {runs}/shop/serving/shop; pods read /models/shop"
+    assert printed.splitlines()[-1] == f"checked versions 3, 4 in {runs}/shop/serving/shop; pods read /models/shop"
 
 
 @pytest.mark.parametrize(
@@ -106,24 +106,26 @@ def test_batching_adds_a_file_and_takes_it_away(tmp_path: Path, runs: Path) -> N
 def test_what_could_not_be_served_is_refused_and_not_written(
     tmp_path: Path, runs: Path, deployment: str, sentence: str
 ) -> None:
-    code, said, output = render(tmp_path, deployment, "--runs-folder", runs)
+    code, printed, output = render(tmp_path, deployment, "--runs-folder", runs)
     message = sentence.format(models=f"{runs}/shop/serving/shop")
-    assert (code, said) == (1, f"error: {message} (--models names another folder, --unchecked reads none)\n")
+    assert (code, printed) == (1, f"error: {message} (--models names another folder, --unchecked reads none)\n")
     assert not output.exists()
 
 
 def test_without_a_pushed_model(tmp_path: Path) -> None:
-    code, said, output = render(tmp_path, "{}", "--runs-folder", tmp_path / "none")
+    code, printed, output = render(tmp_path, "{}", "--runs-folder", tmp_path / "none")
     assert code == 1
-    assert f"{tmp_path}/none/shop/serving/shop should be a folder with versions of the model, received no such" in said
+    assert (
+        f"{tmp_path}/none/shop/serving/shop should be a folder with versions of the model, received no such" in printed
+    )
     assert not output.exists()
 
 
 def test_unchecked_renders_and_says_what_was_not_checked(tmp_path: Path) -> None:
     missing = tmp_path / "none"
-    code, said, output = render(tmp_path, "{labels: {stable: 9}}", "--runs-folder", missing, "--unchecked")
+    code, printed, output = render(tmp_path, "{labels: {stable: 9}}", "--runs-folder", missing, "--unchecked")
     assert code == 0
-    assert said.splitlines()[-1] == (
+    assert printed.splitlines()[-1] == (
         f"not checked: whether {missing}/shop/serving/shop has the versions to serve, and whether their weights, "
         "warm-up requests and shapes are ones that TensorFlow Serving can work with"
     )
@@ -132,9 +134,9 @@ def test_unchecked_renders_and_says_what_was_not_checked(tmp_path: Path) -> None
 
 def test_another_folder_may_be_checked(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(models.parent)
-    code, said, output = render(tmp_path, "{labels: {stable: 4}}", "--models", "shop")
-    assert code == 0, said
-    assert said.splitlines()[-1] == f"checked version 4 in {models}; pods read /models/shop"
+    code, printed, output = render(tmp_path, "{labels: {stable: 4}}", "--models", "shop")
+    assert code == 0, printed
+    assert printed.splitlines()[-1] == f"checked version 4 in {models}; pods read /models/shop"
     (service,) = yaml.safe_load((output / "compose.yaml").read_text())["services"].values()
     assert service["volumes"][0]["source"] == str(models)
 
@@ -167,26 +169,26 @@ def test_certificates_become_a_file_that_only_its_owner_reads(models: Path, tmp_
     assert rendering.notes[-1] == (
         f"to do: kubectl create secret generic shop-tls --namespace default --from-file={path}"
     )
-    others = [file for file in output.rglob("*") if file.is_file() and file != path]
-    assert len(others) == 4
-    for file in others:
+    other_files = [file for file in output.rglob("*") if file.is_file() and file != path]
+    assert len(other_files) == 4
+    for file in other_files:
         assert "PRIVATE KEY" not in file.read_text()
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
 def test_certificates_lie_beside_the_configuration(tmp_path: Path, runs: Path, tls: TLSConfig) -> None:
     deployment = "{tls: {certificate: tls.crt, key: tls.key}, tls_secret: ranking-tls}"
-    code, said, output = render(tmp_path, deployment, "--runs-folder", runs)
-    assert code == 0, said
-    assert f"secret generic ranking-tls --namespace default --from-file={output}/tls/ssl.config" in said
+    code, printed, output = render(tmp_path, deployment, "--runs-folder", runs)
+    assert code == 0, printed
+    assert f"secret generic ranking-tls --namespace default --from-file={output}/tls/ssl.config" in printed
 
 
 def test_certificates_that_cannot_be_used(tmp_path: Path, runs: Path, tls: TLSConfig) -> None:
     tls.key.write_text("")
     deployment = "{tls: {certificate: tls.crt, key: tls.key}}"
     for options in ((), ("--unchecked",)):
-        code, said, output = render(tmp_path, deployment, "--runs-folder", runs, *options)
-        assert (code, said) == (
+        code, printed, output = render(tmp_path, deployment, "--runs-folder", runs, *options)
+        assert (code, printed) == (
             1, f"error: the private key {tls.key} should be a PEM private key, received an empty file\n"
         )  # fmt: skip
         assert not output.exists()
@@ -216,9 +218,9 @@ def test_a_name_that_kubernetes_does_not_allow(name: str, models: Path, tmp_path
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, runs: Path) -> None:
     (tmp_path / "deployment").write_text("")
-    code, said, output = render(tmp_path, "{}", "--runs-folder", runs)
+    code, printed, output = render(tmp_path, "{}", "--runs-folder", runs)
     assert code == 1
-    assert said.startswith(f"error: {output}/kubernetes.yaml cannot be written: ")
+    assert printed.startswith(f"error: {output}/kubernetes.yaml cannot be written: ")
 
 
 def test_a_file_that_was_not_written_is_as_before(models: Path, tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ from tests.serving import transformed
 IDS = ["i0", "i1", "i2", "é7", "東京", "i5", "never seen"]
 """All but the last are in the training split; that one is encoded as unknown, by its attributes."""
 ITEMS: list[dict[str, Any]] = [
-    {"item": item, "category": f"c{number % 3}", "price": float(number), "tags": ["t0"][: number % 2]}
-    for number, item in enumerate(IDS)
+    {"item": item, "category": f"c{index % 3}", "price": float(index), "tags": ["t0"][: index % 2]}
+    for index, item in enumerate(IDS)
 ]
 ROWS: list[dict[str, Any]] = [
     *transformed.rows(),
@@ -72,11 +72,11 @@ def encoded(output: TFTransformOutput, inputs: ModelInputs) -> dict[str, np.ndar
     """Return the items as the transform encodes them, with all else that it wants missing."""
     raw = {name: tf.constant([item[name] for item in ITEMS]) for name in ("item", "category", "price")}
     raw["tags"] = tf.ragged.constant([item["tags"] for item in ITEMS], tf.string, ragged_rank=1).to_sparse()
-    others = tuple(
+    other_items = tuple(
         raw for raw in describe_raw_inputs(transformed.RAW_SPEC, inputs.candidate_tensors) if raw.side == "user"
     )
     loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
-    features = loader.apply_transform_model(raw | missing_features(others, len(ITEMS)))
+    features = loader.apply_transform_model(raw | missing_features(other_items, len(ITEMS)))
     return {name: features[name].numpy() for name in inputs.candidate_tensors}
 
 
@@ -121,14 +121,14 @@ def test_signatures_are_as_described(exported: Exported) -> None:
 
 def test_the_signatures_agree(exported: Exported) -> None:
     """A row's vectors and score by serving_default are those that each side gives alone."""
-    whole = exported.scorer.score(ROWS)
+    scores = exported.scorer.score(ROWS)
     users = exported.encode_user([user(row) for row in ROWS])
     items = exported.encode_items([{k: row[k] for k in ITEMS[0] if k in row} for row in ROWS])
-    np.testing.assert_allclose(whole["user"], users, atol=1e-6)
-    np.testing.assert_allclose(whole["item"], items, atol=1e-6)
+    np.testing.assert_allclose(scores["user"], users, atol=1e-6)
+    np.testing.assert_allclose(scores["item"], items, atol=1e-6)
     expected = np.einsum("bkd,bd->bk", users, items).max(axis=1)
     assert np.std(expected) > 0.05  # scores that do not vary would prove nothing
-    np.testing.assert_allclose(whole["score"], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scores["score"], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_retrieved_is_what_an_exact_search_finds_without_what_was_seen(exported: Exported) -> None:

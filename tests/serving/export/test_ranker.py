@@ -158,14 +158,14 @@ def test_candidates_ranked_together_score_as_each_alone(scorer: Scorer) -> None:
 
 def test_several_users_are_ranked_at_once_and_padding_scores_nothing(scorer: Scorer) -> None:
     users = [parted(row)[0] for row in (ROWS[3], ROWS[12], ROWS[5])]
-    chosen = [parted(row)[1] for row in (ROWS[1], ROWS[2])]
-    packed = [pack_rank(scorer.metadata, user, chosen) for user in users]
+    rows = [parted(row)[1] for row in (ROWS[1], ROWS[2])]
+    packed = [pack_rank(scorer.metadata, user, rows) for user in users]
     together = {name: np.concatenate([arrays[name] for arrays in packed]) for name in packed[0]}
     scores = scorer.model.run("rank", together)["click"]
     assert scores.shape == (3, 4)  # the smallest of the sizes
     np.testing.assert_array_equal(scores[:, 2:], 0.0)
     for user, ranked in zip(users, scores, strict=True):
-        np.testing.assert_allclose(ranked[:2], scorer.rank(user, chosen)["click"], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(ranked[:2], scorer.rank(user, rows)["click"], rtol=0, atol=1e-6)
 
 
 def test_histories_that_do_not_line_up_are_named(scorer: Scorer) -> None:

@@ -19,10 +19,10 @@ X = np.array([1.0, -2.0], np.float32)
 
 
 def request(signature: str, x: np.ndarray = X) -> predict_pb2.PredictRequest:
-    asked = predict_pb2.PredictRequest()
-    asked.model_spec.signature_name = signature
-    asked.inputs["x"].CopyFrom(tf.make_tensor_proto(x))
-    return asked
+    message = predict_pb2.PredictRequest()
+    message.model_spec.signature_name = signature
+    message.inputs["x"].CopyFrom(tf.make_tensor_proto(x))
+    return message
 
 
 def scaled(factor: tf.Variable) -> Any:

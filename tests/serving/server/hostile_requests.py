@@ -24,9 +24,9 @@ def varint(value: int) -> bytes:
     return encoded + bytes([value])
 
 
-def field(number: int, content: bytes) -> bytes:
+def field(field_number: int, content: bytes) -> bytes:
     """Return a length-delimited field as protobuf encodes it."""
-    return varint(number << 3 | 2) + varint(len(content)) + content
+    return varint(field_number << 3 | 2) + varint(len(content)) + content
 
 
 def nested(depth: int) -> bytes:

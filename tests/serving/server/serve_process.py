@@ -58,9 +58,9 @@ class ServeProcess:
             time.sleep(0.02)
         raise AssertionError(f"should have printed {words!r}, printed {self.lines}")
 
-    def port(self, of: str = "gRPC") -> int:
+    def port(self, protocol: str = "gRPC") -> int:
         """Return the port of gRPC or REST, once it listens."""
-        address = self.wait_for(f"{of} on").removeprefix(f"{of} on ").removeprefix("http://")
+        address = self.wait_for(f"{protocol} on").removeprefix(f"{protocol} on ").removeprefix("http://")
         return int(address.split(":")[1].split("/")[0].split(",")[0])
 
     def kill(self) -> None:

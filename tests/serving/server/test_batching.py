@@ -220,5 +220,5 @@ def test_over_a_socket(tmp_path: Path) -> None:
         small_models.Asking(server.port) as asking,
         ThreadPoolExecutor(8) as pool,
     ):
-        answers = list(pool.map(lambda number: asking.scaled([number, 1.0]), range(64)))
-    assert answers == [[2.0 * number, 2.0] for number in range(64)]
+        answers = list(pool.map(lambda index: asking.scaled([index, 1.0]), range(64)))
+    assert answers == [[2.0 * index, 2.0] for index in range(64)]

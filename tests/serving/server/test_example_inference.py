@@ -41,11 +41,11 @@ def failure(call: Any) -> str:
 
 
 def test_a_context_comes_before_each_example() -> None:
-    context, own = tf.train.Example(), tf.train.Example()
-    for example, value in ((context, 1), (own, 2)):
+    context, item = tf.train.Example(), tf.train.Example()
+    for example, value in ((context, 1), (item, 2)):
         example.features.feature["x"].int64_list.value.append(value)
     context.features.feature["y"].int64_list.value.append(3)
-    listed = input_pb2.ExampleListWithContext(context=context, examples=[own, tf.train.Example()])
+    listed = input_pb2.ExampleListWithContext(context=context, examples=[item, tf.train.Example()])
     first, second = map(
         tf.train.Example.FromString, serialize_examples(input_pb2.Input(example_list_with_context=listed))
     )

@@ -61,8 +61,8 @@ def ask_slowly(process: ServeProcess) -> Callable[[], None]:
     """Send a request that runs for ten minutes."""
     channel = grpc.insecure_channel(f"127.0.0.1:{process.port()}")
     grpc.channel_ready_future(channel).result(20)
-    asked = request(name="double", signature="slow", seconds=np.float32([CLIENT_SECONDS]))
-    call = channel.unary_unary(PREDICT, request_serializer=type(asked).SerializeToString).future(asked)
+    slow_request = request(name="double", signature="slow", seconds=np.float32([CLIENT_SECONDS]))
+    call = channel.unary_unary(PREDICT, request_serializer=type(slow_request).SerializeToString).future(slow_request)
     time.sleep(1.0)
 
     def leave() -> None:
@@ -96,14 +96,16 @@ def test_it_ends_within_its_grace_period_whatever_its_clients_do() -> None:
 
 
 def test_a_request_that_ends_within_the_grace_period_is_answered() -> None:
-    asked = request(name="double", signature="slow", seconds=np.float32([2.0]))
+    slow_request = request(name="double", signature="slow", seconds=np.float32([2.0]))
     with (
         ServeProcess(DOUBLE, "--no-rest", "--grace-seconds", "60") as process,
         grpc.insecure_channel(f"127.0.0.1:{process.port()}") as channel,
     ):
         process.wait_for("double: version")
         grpc.channel_ready_future(channel).result(20)
-        call: Any = channel.unary_unary(PREDICT, request_serializer=type(asked).SerializeToString).future(asked)
+        call: Any = channel.unary_unary(PREDICT, request_serializer=type(slow_request).SerializeToString).future(
+            slow_request
+        )
         time.sleep(0.5)
         assert process.terminate(60) == 0
         assert call.code() == grpc.StatusCode.OK

@@ -79,14 +79,14 @@ def test_a_new_version_takes_over_and_the_old_one_goes(written: Path, tmp_path: 
 def test_under_load_no_request_fails_while_versions_change(written: Path, tmp_path: Path) -> None:
     push(written, tmp_path, 1)
     with Server(options(tmp_path)) as server, Asking(server.port) as asking:
-        seen: list[float] = []
+        observed: list[float] = []
         failures: list[Exception] = []
         stop = threading.Event()
 
         def ask() -> None:
             while not stop.is_set():
                 try:
-                    seen.extend(asking.scaled([1.0]))
+                    observed.extend(asking.scaled([1.0]))
                 except Exception as error:
                     failures.append(error)
 
@@ -97,13 +97,13 @@ def test_under_load_no_request_fails_while_versions_change(written: Path, tmp_pa
             for version in (1, 2, 3, 4):
                 if version > 1:
                     push(written, tmp_path, version)
-                assert eventually(lambda version=version: seen[-1:] == [version])
+                assert eventually(lambda version=version: observed[-1:] == [version])
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
     assert failures == []
-    assert set(seen) == {1.0, 2.0, 3.0, 4.0}
+    assert set(observed) == {1.0, 2.0, 3.0, 4.0}
 
 
 def test_a_broken_version_never_replaces_one_that_answers(written: Path, tmp_path: Path) -> None:
@@ -113,9 +113,9 @@ def test_a_broken_version_never_replaces_one_that_answers(written: Path, tmp_pat
         (tmp_path / "2" / "saved_model.pb").write_bytes(b"half of a mo")
         assert eventually(lambda: states(server).get(2) == State.END)
         assert asking.scaled([1.0]) == [1.0]
-        asked = get_model_status_pb2.GetModelStatusRequest()
-        asked.model_spec.name = "scaled"
-        newest = asking.models.GetModelStatus(asked).model_version_status[0]
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = "scaled"
+        newest = asking.models.GetModelStatus(request).model_version_status[0]
         assert (newest.version, newest.state) == (2, State.END)
         assert newest.status.error_code == grpc.StatusCode.DATA_LOSS.value[0]
         assert newest.status.error_message == f"Can't parse {tmp_path}/2/saved_model.pb as binary proto"
@@ -168,9 +168,9 @@ def test_a_folder_with_zeros_before_its_number_and_one_whose_number_is_too_large
         assert eventually(lambda: states(server) == {1: State.END, 7: State.AVAILABLE})
         assert asking.scaled([1.0]) == [3.0]
         assert asking.scaled([1.0], version=7) == [3.0]
-        asked = get_model_status_pb2.GetModelStatusRequest()
-        asked.model_spec.name = "scaled"
-        assert [status.version for status in asking.models.GetModelStatus(asked).model_version_status] == [7, 1]
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = "scaled"
+        assert [status.version for status in asking.models.GetModelStatus(request).model_version_status] == [7, 1]
 
 
 def test_an_empty_folder_is_a_version_that_cannot_be_loaded_until_it_is_filled(written: Path, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_started_with_a_newest_version_that_is_broken_it_serves_the_newest_that_
         assert asking.scaled([1.0]) == [2.0]
         assert states(server) == {2: State.AVAILABLE, 3: State.END, 4: State.END}
         server.manager.poll()
-        assert {each.number: each.attempts for each in server.manager.statuses("scaled")} == {2: 0, 3: 1, 4: 1}
+        assert {status.number: status.attempts for status in server.manager.statuses("scaled")} == {2: 0, 3: 1, 4: 1}
 
 
 def test_without_a_version_it_waits_for_one(written: Path, tmp_path: Path) -> None:

@@ -78,6 +78,6 @@ def test_twenty_versions_take_the_memory_of_two(tmp_path: Path) -> None:
             if version == 4:
                 descriptors_before = descriptors()
         assert descriptors() <= descriptors_before + 2
-        assert [each.servable for each in server.manager.statuses("scaled")[1:]] == [None] * MAX_ENDED
+        assert [status.servable for status in server.manager.statuses("scaled")[1:]] == [None] * MAX_ENDED
     # A leak of one copy of the weights for each version would be 544 MB.
     assert memory[-1] - memory[2] < 3 * WEIGHT_MEGABYTES, memory

@@ -33,9 +33,9 @@ def test_names_that_clients_make_up_are_counted_together() -> None:
     metrics = ServerMetrics()
     metrics.loaded("ranker", 1, 0.5)
     size = len(metrics.text().splitlines())
-    for number in range(3000):
-        with pytest.raises(Exception, match="no"), metrics.request(f"nobody-{number}", "Predict"):
-            raise (not_found if number % 2 else invalid)("no")
+    for index in range(3000):
+        with pytest.raises(Exception, match="no"), metrics.request(f"nobody-{index}", "Predict"):
+            raise (not_found if index % 2 else invalid)("no")
     assert len(metrics.text().splitlines()) - size < 40
     assert 'interestflow_requests_total{method="Predict",model="",status="NOT_FOUND"} 1500.0' in metrics.text().decode()
 

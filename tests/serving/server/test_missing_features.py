@@ -59,14 +59,14 @@ def test_candidates_that_fill_up_a_request_lack_nothing() -> None:
 
 def test_examples_should_have_each_feature() -> None:
     examples = check("examples")
-    whole = {"device": [b"phone"], "hour": [b"1"], "temperature": 20.0, "category": [b"c"], "nowhere": [b"x"]}
-    assert examples.missing({"examples": np.array([example(**whole)], object)}) == []
+    complete = {"device": [b"phone"], "hour": [b"1"], "temperature": 20.0, "category": [b"c"], "nowhere": [b"x"]}
+    assert examples.missing({"examples": np.array([example(**complete)], object)}) == []
     for name in FEATURES:
-        rest = {key: value for key, value in whole.items() if key != name}
-        batch = np.array([example(**whole), example(**rest)], object)
+        incomplete = {key: value for key, value in complete.items() if key != name}
+        batch = np.array([example(**complete), example(**incomplete)], object)
         assert examples.missing({"examples": batch}) == [name]
     for value in ([], [b""], None, float("nan")):
-        batch = np.array([example(**whole | {"temperature": value})], object)
+        batch = np.array([example(**complete | {"temperature": value})], object)
         assert examples.missing({"examples": batch}) == ["temperature"]
     assert examples.missing({"examples": np.array([b""], object)}) == sorted(FEATURES)
     assert examples.missing({"examples": np.array([b"\xff\xfe"], object)}) == []

@@ -9,7 +9,7 @@ from interestflow.serving.server.versions import Policy
 def model(**states: int) -> Model:
     """Return a model whose versions are in the states given as `v3=State.END`."""
     versions = {int(name[1:]): Version(int(name[1:]), f"/m/{name[1:]}", state) for name, state in states.items()}
-    return Model("m", folders={number: f"/m/{number}" for number in range(20)}, versions=versions)
+    return Model("m", folders={index: f"/m/{index}" for index in range(20)}, versions=versions)
 
 
 def test_the_newest_of_those_asked_for_is_loaded_first() -> None:
@@ -79,7 +79,7 @@ def test_a_version_that_still_leaves_does_not_start_before_it_has_left() -> None
 
 def test_older_versions_stand_in_where_the_newest_has_failed_and_none_answers() -> None:
     shop = model()
-    shop.folders = {number: f"/m/{number}" for number in (1, 2, 3)}
+    shop.folders = {index: f"/m/{index}" for index in (1, 2, 3)}
     shop.aspire([3])
     assert shop.fallbacks() == []
     shop.versions[3].state, shop.versions[3].failed_as = State.END, ()
@@ -93,7 +93,7 @@ def test_older_versions_stand_in_where_the_newest_has_failed_and_none_answers() 
 
 
 def test_the_status_of_a_few_versions_that_have_ended_is_kept() -> None:
-    shop = model(**{f"v{number}": State.END for number in range(MAX_ENDED + 3)})
+    shop = model(**{f"v{index}": State.END for index in range(MAX_ENDED + 3)})
     shop.versions[99] = Version(99, "/m/99", State.AVAILABLE)
     shop.forget_ended()
     assert sorted(shop.versions) == [*range(3, MAX_ENDED + 3), 99]

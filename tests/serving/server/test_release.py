@@ -31,13 +31,13 @@ def test_a_release_moves_labels_to_versions_that_answer_already(last: Deployment
     base, path = tmp_path / "models", tmp_path / "models.config"
     for version in (3, 4):
         write_scaled(base, version)  # multiplies by its own number
-    before, *others = [*RELEASE, last]
+    before, *following = [*RELEASE, last]
     path.write_text(models_config(before, base))
     with (
         Server(options(base, models=read_models(path), allow_reload="anyone")) as server,
         Asking(server.port) as asking,
     ):
-        for step in others:
+        for step in following:
             # TensorFlow Serving refuses a whole configuration that moves a label to a version that it has not loaded.
             loaded = {*before.labels.values(), *before.versions}
             assert all(step.labels[label] in loaded for label in step.labels.keys() & before.labels.keys())

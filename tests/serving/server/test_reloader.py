@@ -68,7 +68,7 @@ def test_models_come_and_go(base: Path, manager: Manager) -> None:
     assert manager.available() == {"scaled": [2], "other": [3]}
     reloader.reload(config(base, other=()))
     assert manager.available() == {"other": [3]}
-    assert [(each.number, each.servable) for each in manager.statuses("scaled")] == [(2, None)]
+    assert [(status.number, status.servable) for status in manager.statuses("scaled")] == [(2, None)]
     reloader.reload(config(base))
     assert manager.available() == {}
     reloader.reload(config(base, scaled=(1, 2)))

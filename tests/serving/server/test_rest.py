@@ -132,14 +132,14 @@ def test_a_stop_waits_for_what_runs_and_for_nothing_else() -> None:
     server = Server(recorded())
     server.start()
     port = rest_port_of(server)
-    with connect(port) as running, clients(port, [b"", b"GET /", head(100) + b"{", post(GOOD)]) as others:
+    with connect(port) as running, clients(port, [b"", b"GET /", head(100) + b"{", post(GOOD)]) as other_clients:
         running.sendall(slow(1.0))
-        read_answer(others[3])  # by then the slow one has been read
+        read_answer(other_clients[3])  # by then the slow one has been read
         began = time.monotonic()
         server.stop(grace=3.0)
         elapsed = time.monotonic() - began
         assert read_answer(running) == (200, b'{"predictions": [1.0]}')
-        assert [read_to_end(other) for other in others] == [b""] * 4
+        assert [read_to_end(other) for other in other_clients] == [b""] * 4
     assert elapsed < 10.0, "the body would have been waited for 30 seconds"
     with pytest.raises(ConnectionRefusedError):
         connect(port)
@@ -158,8 +158,8 @@ def test_a_stop_cuts_off_what_does_not_end() -> None:
 
 
 def test_a_port_that_is_taken_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as busy_socket:
+        port = busy_socket.getsockname()[1]
         with pytest.raises(ServerConfigurationError) as raised:
             Server(ServerOptions(one_model("scaled", "/nowhere"), rest_port=port)).start()
         assert str(raised.value) == f"the REST port 127.0.0.1:{port} cannot be used: Address already in use"

@@ -67,14 +67,14 @@ def post(port: int, path: str, body: Any) -> tuple[int, Any]:
 def test_by_row(port: int) -> None:
     status, answer = post(port, "/v1/models/scaled:predict", {"instances": [1.0, 2.0]})
     assert (status, answer) == (200, {"predictions": [{"factor": 3.0, "y": 3.0}, {"factor": 3.0, "y": 6.0}]})
-    asked = {"instances": [{"x": 1.0}], "signature_name": "fails"}
-    assert post(port, "/v1/models/scaled:predict", asked) == (200, {"predictions": [1.0]})
+    body = {"instances": [{"x": 1.0}], "signature_name": "fails"}
+    assert post(port, "/v1/models/scaled:predict", body) == (200, {"predictions": [1.0]})
 
 
 def test_by_column(port: int) -> None:
-    asked = {"inputs": {"x": [1.0, 2.0]}}
+    body = {"inputs": {"x": [1.0, 2.0]}}
     expected = {"outputs": {"factor": [3.0, 3.0], "y": [3.0, 6.0]}}
-    assert post(port, "/v1/models/scaled:predict", asked) == (200, expected)
+    assert post(port, "/v1/models/scaled:predict", body) == (200, expected)
     assert post(port, "/v1/models/scaled:predict", {"inputs": [1.0, 2.0]}) == (200, expected)
 
 
@@ -85,8 +85,8 @@ def test_versions_and_labels(port: int) -> None:
 
 
 def test_texts_and_bytes(port: int) -> None:
-    asked = {"signature_name": "lengths", "inputs": [["a", "東京"], [{"b64": "eHh4"}, ""]]}
-    status, answer = post(port, "/v1/models/scaled:predict", asked)
+    body = {"signature_name": "lengths", "inputs": [["a", "東京"], [{"b64": "eHh4"}, ""]]}
+    status, answer = post(port, "/v1/models/scaled:predict", body)
     assert status == 200
     assert answer["outputs"] == {"lengths": [[1, 6], [3, 0]], "texts": [["a", "東京"], ["xxx", ""]]}
 
@@ -99,16 +99,16 @@ def test_bytes_that_are_not_utf_8_pass_as_they_are(port: int) -> None:
 
 
 def test_an_empty_list_is_a_row_without_elements(port: int) -> None:
-    asked = {"signature_name": "lengths", "instances": [[], []]}
-    status, answer = post(port, "/v1/models/scaled:predict", asked)
+    body = {"signature_name": "lengths", "instances": [[], []]}
+    status, answer = post(port, "/v1/models/scaled:predict", body)
     assert (status, answer) == (200, {"predictions": [{"lengths": [], "texts": []}] * 2})
 
 
 def test_classify_and_regress(port: int) -> None:
     status, answer = post(port, "/v1/models/labelled:classify", {"examples": [{"x": 0.25}]})
     assert (status, answer) == (200, {"results": [[["yes", 0.25], ["no", 0.75]]]})
-    asked = {"signature_name": "value", "context": {"x": 0.5}, "examples": [{}, {"x": 1.5}]}
-    assert post(port, "/v1/models/labelled:regress", asked) == (200, {"results": [5.0, 15.0]})
+    body = {"signature_name": "value", "context": {"x": 0.5}, "examples": [{}, {"x": 1.5}]}
+    assert post(port, "/v1/models/labelled:regress", body) == (200, {"results": [5.0, 15.0]})
 
 
 def test_status_and_metadata(port: int) -> None:

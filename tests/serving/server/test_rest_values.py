@@ -95,9 +95,9 @@ def test_lists_of_unequal_lengths(value: Any, message: str) -> None:
 
 
 def test_numbers_beyond_doubles() -> None:
-    for number in (float("1e400"), 10**400):
+    for too_large in (float("1e400"), 10**400):
         with pytest.raises(ServingError, match=r"JSON Parse error: Number too big to be stored in double\."):
-            read([1.0, number])
+            read([1.0, too_large])
 
 
 def test_lists_within_lists_are_bounded() -> None:

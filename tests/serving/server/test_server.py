@@ -48,23 +48,23 @@ def refused(call: Any) -> tuple[grpc.StatusCode, str]:
 
 
 def test_status_of_versions(asking: Asking) -> None:
-    asked = get_model_status_pb2.GetModelStatusRequest()
-    asked.model_spec.name = "scaled"
-    statuses = asking.models.GetModelStatus(asked).model_version_status
+    message = get_model_status_pb2.GetModelStatusRequest()
+    message.model_spec.name = "scaled"
+    statuses = asking.models.GetModelStatus(message).model_version_status
     available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
     assert [(status.version, status.state) for status in statuses] == [(3, available), (2, available)]
-    asked.model_spec.version.value = 7
-    assert refused(lambda: asking.models.GetModelStatus(asked))[0] == NOT_FOUND
+    message.model_spec.version.value = 7
+    assert refused(lambda: asking.models.GetModelStatus(message))[0] == NOT_FOUND
 
 
 def test_reflection_tells_the_services_and_their_messages(asking: Asking) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(asking.channel)
-    asked = [
+    requests = [
         reflection_pb2.ServerReflectionRequest(list_services=""),
         reflection_pb2.ServerReflectionRequest(file_containing_symbol="tensorflow.serving.PredictionService"),
         reflection_pb2.ServerReflectionRequest(file_containing_symbol="tensorflow.serving.PredictRequest"),
     ]
-    listed, service, message = stub.ServerReflectionInfo(iter(asked))
+    listed, service, message = stub.ServerReflectionInfo(iter(requests))
     names = {service.name for service in listed.list_services_response.service}
     assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService", "grpc.health.v1.Health"} <= names
     assert service.file_descriptor_response.file_descriptor_proto
@@ -88,7 +88,7 @@ def test_requests_beyond_the_threads_are_refused(base: Path) -> None:
             time.sleep(0.3)
             code, _ = refused(lambda: asking.prediction.Predict(request(x=np.float32([1])), timeout=5))
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert [tf.make_ndarray(each.result().outputs["y"]).tolist() for each in running] == [[3.0], [3.0]]
+        assert [tf.make_ndarray(call.result().outputs["y"]).tolist() for call in running] == [[3.0], [3.0]]
 
 
 def test_a_port_that_is_taken_is_named(base: Path) -> None:

@@ -65,12 +65,12 @@ def test_other_inputs_are_refused_in_tensorflow_servings_words() -> None:
 
 def test_limits_hold_for_each_tensor_and_for_all_together() -> None:
     inputs = SignatureInputs(RANK, lists={"history_item"})
-    many = tf.make_tensor_proto("i1", shape=[3, 4])
+    matrix = tf.make_tensor_proto("i1", shape=[3, 4])
     assert "`item` should have at most 10 rows times candidates" in refusal(
-        lambda: inputs.decode(REQUEST | {"item": many}, LIMITS)
+        lambda: inputs.decode(REQUEST | {"item": matrix}, LIMITS)
     )
-    assert inputs.decode(REQUEST | {"history_item": many}, LIMITS)["history_item"].shape == (3, 4)
-    assert SignatureInputs(RANK).decode(REQUEST | {"item": many}, LIMITS)["item"].shape == (3, 4)  # nothing is known
+    assert inputs.decode(REQUEST | {"history_item": matrix}, LIMITS)["history_item"].shape == (3, 4)
+    assert SignatureInputs(RANK).decode(REQUEST | {"item": matrix}, LIMITS)["item"].shape == (3, 4)  # nothing is known
     large = {"item": tf.make_tensor_proto("i", shape=[1, 10]), "history_item": tf.make_tensor_proto("i", shape=[3, 7])}
     assert "up to `item`" in refusal(lambda: inputs.decode(REQUEST | large, LIMITS))
 

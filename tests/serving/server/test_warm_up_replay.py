@@ -28,8 +28,8 @@ def scaled(tmp_path: Path) -> Path:
     return small_models.write_scaled(tmp_path / "scaled", 1)
 
 
-def log_of(asked: Any) -> Any:
-    return Log(predict_log=prediction_log_pb2.PredictLog(request=asked))
+def log_of(message: Any) -> Any:
+    return Log(predict_log=prediction_log_pb2.PredictLog(request=message))
 
 
 def write(folder: Path, logs: Iterable[Any]) -> None:
@@ -78,8 +78,8 @@ def test_an_empty_file_and_one_of_another_kind_are_tolerated(scaled: Path) -> No
 
 
 def test_a_request_for_another_model_is_answered_by_this_one(scaled: Path) -> None:
-    asked = request(name="somebody else", version=99, x=np.float32([1.0]))
-    write(scaled, [log_of(asked)])
+    wrong_request = request(name="somebody else", version=99, x=np.float32([1.0]))
+    write(scaled, [log_of(wrong_request)])
     assert outcome(scaled.parent)[0] == State.AVAILABLE
     write(scaled, [log_of(request(name="", label="nobody", x=np.float32([1.0])))])
     assert outcome(scaled.parent)[0] == State.AVAILABLE
@@ -123,7 +123,7 @@ def test_a_version_that_cannot_answer_its_warm_up_does_not_take_over(scaled: Pat
     write(coming, [log_of(request(y=np.float32([1.0])))])
     coming.rename(scaled.parent / "2")
     with Server(options(scaled.parent)) as server, Asking(server.port) as asking:
-        assert {each.number: each.state for each in server.manager.statuses("scaled")} == {
+        assert {status.number: status.state for status in server.manager.statuses("scaled")} == {
             1: State.AVAILABLE, 2: State.END,
         }  # fmt: skip
         assert asking.scaled([1.0]) == [1.0]

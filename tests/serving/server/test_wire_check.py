@@ -43,9 +43,9 @@ def test_fields_are_counted_wherever_they_are() -> None:
 
 def test_texts_and_contents_are_one_value_whatever_they_hold() -> None:
     assert fewest_fields(field(3, b"\x1a\x00" * 500)) == 1
-    whole = predict_pb2.PredictRequest()
-    whole.inputs["x"].CopyFrom(tf.make_tensor_proto(np.zeros(1000, np.float32)))
-    assert fewest_fields(whole.SerializeToString()) == 3 + 4 + 1
+    message = predict_pb2.PredictRequest()
+    message.inputs["x"].CopyFrom(tf.make_tensor_proto(np.zeros(1000, np.float32)))
+    assert fewest_fields(message.SerializeToString()) == 3 + 4 + 1
 
 
 def test_packed_numbers_count_by_their_size_once_parsed() -> None:

@@ -22,7 +22,7 @@ def test_no_age_is_outside_its_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "known", "rows"),
+    ("config", "known_ids", "rows"),
     [
         # Padding, what is known, out-of-vocabulary buckets.
         (IdentityConfig(), 7, 1 + 7 + 1),
@@ -30,8 +30,8 @@ def test_no_age_is_outside_its_table() -> None:
         (IdentityConfig(hash_buckets=100), None, 1 + 100),
     ],
 )
-def test_rows_of_a_table_of_ids(config: IdentityConfig, known: int | None, rows: int) -> None:
-    assert identity_rows(config, known) == rows
+def test_rows_of_a_table_of_ids(config: IdentityConfig, known_ids: int | None, rows: int) -> None:
+    assert identity_rows(config, known_ids) == rows
 
 
 def test_rows_of_a_table_of_buckets() -> None:

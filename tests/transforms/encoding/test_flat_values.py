@@ -8,7 +8,7 @@ from interestflow.transforms.encoding.flat_values import Rows, encode, newest_of
 
 
 def rows_of(lengths: list[int]) -> Rows:
-    row = [number for number, length in enumerate(lengths) for _ in range(length)]
+    row = [row_index for row_index, length in enumerate(lengths) for _ in range(length)]
     return Rows.from_indices(tf.constant(row, tf.int64), tf.constant(len(lengths), tf.int64))
 
 

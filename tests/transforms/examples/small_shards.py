@@ -31,7 +31,7 @@ def shard_examples(
     if catalogue is None:
         training = ordered.filter(pl.col("timestamp") < boundaries.validation)
         catalogue = dict(training.group_by("item").len().iter_rows())
-    known = CatalogueCounts(
+    counts = CatalogueCounts(
         pl.Series(sorted(catalogue), dtype=pl.String), np.array([catalogue[item] for item in sorted(catalogue)])
     )
     attributes = config.features.attributes
@@ -39,7 +39,7 @@ def shard_examples(
         Entities.from_frame(frame, tuple(a for a in attributes if a.source == name))
         for name, frame in (("items", items), ("users", users))
     ]
-    return ShardExamples(ordered, config, *tables, boundaries, known)
+    return ShardExamples(ordered, config, *tables, boundaries, counts)
 
 
 def examples_of(*arguments: Any, split: str = "train", size: int = 3, **named: Any) -> list[dict[str, Any]]:

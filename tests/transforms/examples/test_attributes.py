@@ -56,6 +56,6 @@ def test_an_attribute_may_have_another_name_than_its_column() -> None:
 
 
 def test_row_index_is_the_position_of_each_id() -> None:
-    known = pl.Series(["b", "a"])
-    assert row_index(pl.Series(["a", "c", "b", "a"]), known).tolist() == [1, 2, 0, 1]
-    assert row_index(pl.Series([], dtype=pl.String), known).tolist() == []
+    known_values = pl.Series(["b", "a"])
+    assert row_index(pl.Series(["a", "c", "b", "a"]), known_values).tolist() == [1, 2, 0, 1]
+    assert row_index(pl.Series([], dtype=pl.String), known_values).tolist() == []

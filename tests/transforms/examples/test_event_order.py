@@ -10,8 +10,8 @@ from tests.transforms.small_log import events
 
 def test_a_row_that_repeats_another_in_every_column_is_left_out() -> None:
     log = events([("u", "a", 5, 1), ("u", "a", 5, 1), ("u", "a", 5, 0), ("v", "a", 5, 1), ("u", "a", 5, 1)])
-    kept, repeated = sort_events([log.slice(0, 2), log.slice(2)])
-    assert kept.get_column("order").to_list() == [0, 2, 3]
+    unique, repeated = sort_events([log.slice(0, 2), log.slice(2)])
+    assert unique.get_column("order").to_list() == [0, 2, 3]
     assert repeated.get_column("order").to_list() == [1, 4]
 
 

@@ -61,12 +61,12 @@ def test_the_same_as_the_definition(events: list[tuple[int, int, bool]], max_len
     events = sorted(events, key=lambda event: event[:2])
     expected = []
     for user, time, _ in events:
-        known = [
+        visible = [
             row
             for row, (other, at, behaviour) in enumerate(events)
             if other == user and behaviour and at + delay < time
         ]
-        expected.append((known[-max_length:], len(known)))
+        expected.append((visible[-max_length:], len(visible)))
     rows, counts = histories(events, max_length, delay)
     assert list(zip(rows, counts, strict=True)) == expected
 

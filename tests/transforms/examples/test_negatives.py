@@ -19,11 +19,13 @@ def sampler(counts: list[int], **settings: object) -> NegativeSampler:
 
 
 def draw(
-    negatives: NegativeSampler, events: int, positives: UserPositives = NOTHING, time: int = 100, own: int = -1
+    negatives: NegativeSampler, events: int, positives: UserPositives = NOTHING, time: int = 100, behaviour: int = -1
 ) -> np.ndarray:
     """Sample negatives for distinct events of one user."""
     keys = combine_hashes(np.arange(events, dtype=np.uint64))
-    return negatives.draw(keys, np.zeros(events, np.int64), np.full(events, time), np.full(events, own), positives)
+    return negatives.draw(
+        keys, np.zeros(events, np.int64), np.full(events, time), np.full(events, behaviour), positives
+    )
 
 
 @pytest.mark.parametrize(("distribution", "expected"), [("uniform", [0.25] * 4), ("popularity", [0.1, 0.2, 0.3, 0.4])])
@@ -43,7 +45,7 @@ def test_an_item_with_an_earlier_positive_is_not_sampled() -> None:
 
 
 def test_the_events_own_item_is_not_sampled() -> None:
-    assert set(draw(sampler([1, 1, 1, 1]), 1000, own=2)[:, 0].tolist()) == {0, 1, 3}
+    assert set(draw(sampler([1, 1, 1, 1]), 1000, behaviour=2)[:, 0].tolist()) == {0, 1, 3}
 
 
 def test_the_first_positive_of_an_item_counts() -> None:
@@ -54,7 +56,7 @@ def test_the_first_positive_of_an_item_counts() -> None:
 
 def test_the_negatives_of_one_event_differ() -> None:
     samples = draw(sampler([5, 1, 1, 1], per_positive=3, distribution="popularity"), 500)
-    assert all(len(set(row) - {-1}) == len([place for place in row if place >= 0]) for row in samples.tolist())
+    assert all(len(set(row) - {-1}) == len([item for item in row if item >= 0]) for row in samples.tolist())
     assert (samples >= 0).mean() > 0.9
 
 
@@ -65,11 +67,11 @@ def test_a_user_with_all_items_as_positives_gets_no_negative() -> None:
 
 def test_a_sample_depends_on_its_event_and_the_seed_alone() -> None:
     uniform = sampler([1] * 50)
-    whole = draw(uniform, 100)
+    samples = draw(uniform, 100)
     keys = combine_hashes(np.arange(100, dtype=np.uint64))[40:60]
     part = uniform.draw(keys, np.zeros(20, np.int64), np.full(20, 100), np.full(20, -1), NOTHING)
-    np.testing.assert_array_equal(part, whole[40:60])
-    assert not np.array_equal(draw(sampler([1] * 50, seed=18), 100), whole)
+    np.testing.assert_array_equal(part, samples[40:60])
+    assert not np.array_equal(draw(sampler([1] * 50, seed=18), 100), samples)
 
 
 def test_hashes_of_texts_are_the_same_everywhere() -> None:

@@ -78,11 +78,11 @@ def test_no_example_knows_of_anything_at_or_after_its_instant(
 @settings(deadline=None, max_examples=60)
 @given(LOG, st.integers(0, 13), st.sampled_from(["impressions", "sampled"]))
 def test_a_simultaneous_event_changes_nothing_of_an_example(
-    log: list[tuple[Any, ...]], chosen: int, negatives: str
+    log: list[tuple[Any, ...]], candidate: int, negatives: str
 ) -> None:
     """All other events of the chosen one's instant are taken away: its own examples stay as they were."""
     config = configuration(negatives={"source": negatives})
-    chosen_row = log[chosen % len(log)]
+    chosen_row = log[candidate % len(log)]
     alone = [row for row in log if row == chosen_row or row[2] != chosen_row[2]]
 
     def at_its_instant(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:

@@ -84,8 +84,8 @@ def test_clicks_come_as_often_as_their_probabilities_say(log: GeneratedLog) -> N
 def test_clicks_are_calibrated_in_every_bucket(log: GeneratedLog) -> None:
     p, click = log.events["true_probability"].to_numpy(), log.events["click"].to_numpy()
     bucket = np.digitize(p, np.quantile(p, np.linspace(0.1, 0.9, 9)))
-    for number in range(10):
-        inside = bucket == number
+    for index in range(10):
+        inside = bucket == index
         bound = 4.0 * np.sqrt((p[inside] * (1.0 - p[inside])).sum()) / inside.sum()
         assert abs(click[inside].mean() - p[inside].mean()) < bound
 
@@ -102,13 +102,13 @@ def test_the_probability_is_the_stated_function_of_recent_clicks_fit_and_context
     """With everything else switched off, the logit is what its terms add up to."""
     config = SMALL.model_copy(update={"interest_effect": 0.0, "context_effect": 0.0, "events": 8_000, "users": 40})
     events = with_warmth(generate_log(config), config.recency_half_life_hours)
-    rest = events.with_columns(
+    remaining = events.with_columns(
         rest=logit(pl.col("true_probability"))
         - config.base_logit
         - config.recency_effect * (1.0 - (-pl.col("warmth")).exp())
     )
     # What is left belongs to user and item alone: it is the same whenever the two meet again.
-    spread = rest.group_by("user", "item").agg(spread=pl.max("rest") - pl.min("rest"), count=pl.len())
+    spread = remaining.group_by("user", "item").agg(spread=pl.max("rest") - pl.min("rest"), count=pl.len())
     assert spread.filter(pl.col("count") > 1).height > 500
     assert spread["spread"].max() < 1e-9
 
@@ -220,14 +220,14 @@ def test_the_last_impressions_add_their_effect_and_nothing_else(
     }
     log = generate_log(SMALL.model_copy(update=off | effects | shown))
     values = log.events.select("user", "item", logit=logit(pl.col("true_probability")))
-    rest = values.with_columns(added=pl.col("logit") - pl.col("logit").min().over("user", "item"))
-    both = rest.filter(pl.col("added").max().over("user", "item") > 1.0)
+    remaining = values.with_columns(added=pl.col("logit") - pl.col("logit").min().over("user", "item"))
+    both = remaining.filter(pl.col("added").max().over("user", "item") > 1.0)
     added = both["added"].to_numpy()
     assert len(added) > 5_000
     assert np.all((np.abs(added) < 1e-9) | (np.abs(added - 2.5) < 1e-9))
     category = dict(log.items.iter_rows())
     by_user: dict[str, list[tuple[str, float]]] = {}
-    for user, item, value in rest.select("user", "item", "added").iter_rows():
+    for user, item, value in remaining.select("user", "item", "added").iter_rows():
         by_user.setdefault(user, []).append((category[item], value))
     following: dict[str, set[str]] = {}
     for impressions in by_user.values():
@@ -261,8 +261,8 @@ def test_of_each_event_one_label_is_observed_and_depends_on_its_kinds_interests(
         "like": pl.Int64, "kind": pl.String, "asked": pl.String,
     }  # fmt: skip
     unobserved = {"click": "like", "like": "click"}
-    for label, asked in unobserved.items():
-        assert log.events.filter(asked=asked)[label].sum() == 0
+    for label, other_label in unobserved.items():
+        assert log.events.filter(asked=other_label)[label].sum() == 0
         assert log.events.filter(asked=label)[label].mean() > 0.1
     events = log.events.join(log.items, on="item").with_columns(logit=logit(pl.col("true_probability")))
     with_effect = events.with_columns(added=pl.col("logit") - pl.col("logit").min().over("user", "item"))

@@ -11,12 +11,12 @@ INTERESTS = np.array([[1, 2, 3], [1, 2, 3], [1, 2, 3], [1, 1, 1]])
 
 def test_each_label_depends_on_the_interests_of_its_kind() -> None:
     """Of three interests the first is the first kind's, the others the second's."""
-    asked = np.array([0, 1, 1, 0])
+    kind = np.array([0, 1, 1, 0])
     for category, expected in (
         ([1, 1, 2, 1], [True, False, True, True]),
         ([2, 3, 3, 5], [False, True, True, False]),
     ):
-        kinds = Kinds(np.zeros(4, int), np.array(category), asked)
+        kinds = Kinds(np.zeros(4, int), np.array(category), kind)
         assert matches_label(INTERESTS, kinds).tolist() == expected
 
 

@@ -15,12 +15,12 @@ from interestflow.transforms.splits import HOUR, Boundaries, count_by_hour, find
 from tests.transforms.small_log import configuration
 
 
-def shard(folder: Path, number: int, times: np.ndarray) -> tuple[int, str]:
+def shard(folder: Path, index: int, times: np.ndarray) -> tuple[int, str]:
     """Write a sorted shard whose events happened at these times."""
-    path = str(folder / f"{number}.arrow")
+    path = str(folder / f"{index}.arrow")
     with create_file(path) as file:
         file.write(encode_frame(pl.DataFrame({"timestamp": times})))
-    return number, path
+    return index, path
 
 
 def test_boundaries_are_those_of_all_instants_although_only_hours_are_known(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_boundaries_are_those_of_all_instants_although_only_hours_are_known(tmp_
     times = np.sort(np.random.default_rng(2).integers(0, 50 * HOUR, 200))
     parts = [times[::2], times[1::2]]
     hours = [count_by_hour(part) for part in parts]
-    shards = [shard(tmp_path, number, part) for number, part in enumerate(parts)]
+    shards = [shard(tmp_path, index, part) for index, part in enumerate(parts)]
     expected = find_boundaries(*np.unique(times, return_counts=True), config.split, config.data.events)
     assert (
         decide_boundaries(None, config, hours, shards, []) == expected == Boundaries(int(times[160]), int(times[180]))

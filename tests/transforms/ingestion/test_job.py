@@ -121,9 +121,9 @@ def test_how_the_log_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     for name, files, shards in (("one", 1, 3), ("five", 5, 16)):
         folder = tmp_path / name
         folder.mkdir()
-        for number in range(files):
+        for index in range(files):
             size = len(rows) // files
-            log_file(folder / f"events-{number}.csv", rows[number * size : (number + 1) * size])
+            log_file(folder / f"events-{index}.csv", rows[index * size : (index + 1) * size])
         monkeypatch.setattr(interestflow.transforms.ingestion.job, "MIN_SHARDS", shards)
         run(configuration(folder, negatives={"source": "sampled", "per_positive": 2}), folder)
         outputs.append(examples(folder))

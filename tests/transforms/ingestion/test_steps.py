@@ -25,7 +25,7 @@ def by_tag(outputs: list[Any]) -> dict[str, list[Any]]:
 
 
 def test_events_are_spread_over_shards_by_user(tmp_path: Path) -> None:
-    rows = [f"u{number % 7},i{number},{number},1" for number in range(50)]
+    rows = [f"u{index % 7},i{index},{index},1" for index in range(50)]
     (tmp_path / "events.csv").write_text("\n".join(["user,item,time,click", *rows, ",i,1,1", ""]))
     outputs = by_tag(
         list(ReadEvents(configuration(tmp_path), 3, str(tmp_path)).process((2, str(tmp_path / "events.csv"))))

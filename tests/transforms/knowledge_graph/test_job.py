@@ -59,8 +59,8 @@ def test_a_graph_over_several_files(tmp_path: Path) -> None:
     }
     assert (counts.triples, counts.entities, counts.relations, counts.linked_items) == (3, 3, 2, 2)
     letters = pl.read_parquet(tmp_path / "report" / "dead_letters.parquet")
-    places = [(Path(file).name, row, reason) for file, row, reason in letters.select("file", "row", "reason").rows()]
-    assert sorted(places) == [
+    locations = [(Path(file).name, row, reason) for file, row, reason in letters.select("file", "row", "reason").rows()]
+    assert sorted(locations) == [
         ("kg-1.tsv", 3, "repeats an earlier triple"),
         ("kg-2.tsv", 2, "repeats an earlier triple"),
         ("kg-2.tsv", 3, "no relation in `r`"),

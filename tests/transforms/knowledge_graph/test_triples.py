@@ -28,8 +28,8 @@ def triples_of(*rows: tuple[str, str, str]) -> pl.DataFrame:
 
 def as_read(rows: list[tuple[str, ...]], names: list[str]) -> pl.DataFrame:
     """Return rows as the readers do: with the file and the position of each row."""
-    places = {"__file": ["f"] * len(rows), "__row": list(range(1, len(rows) + 1))}
-    return pl.DataFrame(rows, schema=names, orient="row").with_columns(pl.Series(k, v) for k, v in places.items())
+    locations = {"__file": ["f"] * len(rows), "__row": list(range(1, len(rows) + 1))}
+    return pl.DataFrame(rows, schema=names, orient="row").with_columns(pl.Series(k, v) for k, v in locations.items())
 
 
 def reasons(letters: pl.DataFrame) -> list[tuple[Any, ...]]:

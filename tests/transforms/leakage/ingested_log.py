@@ -86,7 +86,7 @@ class IngestedLog:
     def __init__(self, folder: Path, config: IngestionConfig) -> None:
         self.config, self.folder = config, folder
         files = list_files(config.data.events, config.data.folder)
-        blocks = [table.frame for number, path in enumerate(files) for table in read_events(path, number, config)]
+        blocks = [table.frame for index, path in enumerate(files) for table in read_events(path, index, config)]
         self.events = pl.concat(blocks)
         attributes = config.features.attributes
         self.tables = [

@@ -18,18 +18,18 @@ from tests.transforms.leakage.ingested_log import USERS, IngestedLog, configurat
 def test_users_come_from_as_many_shards_as_it_takes(tmp_path: Path) -> None:
     """Three users in each of four shards: of 8 users at least, 4 a shard at most, three shards give 9."""
     write_log(tmp_path)
-    whole = IngestedLog(tmp_path, configuration(tmp_path))
-    for split, records in whole.records.items():
+    log = IngestedLog(tmp_path, configuration(tmp_path))
+    for split, records in log.records.items():
         folder = tmp_path / "examples" / f"Split-{split}"
         folder.mkdir(parents=True)
-        for number in range(4):
-            of_shard = [record for record in records if int(features(record)["user"][0][1:]) % 4 == number]
-            with ExampleFile(str(folder / f"data_tfrecord-{number:05}-of-00004.gz")) as file:
+        for index in range(4):
+            of_shard = [record for record in records if int(features(record)["user"][0][1:]) % 4 == index]
+            with ExampleFile(str(folder / f"data_tfrecord-{index:05}-of-00004.gz")) as file:
                 file.write(of_shard)
-    report = check_examples(str(tmp_path / "examples"), whole.config, users=8)
+    report = check_examples(str(tmp_path / "examples"), log.config, users=8)
     report.raise_findings()
     assert report.comparison.users == 9
-    assert check_examples(str(tmp_path / "examples"), whole.config, users=100).comparison.users == USERS
+    assert check_examples(str(tmp_path / "examples"), log.config, users=100).comparison.users == USERS
 
 
 def test_files_of_clean_examples_pass(ingested: IngestedLog) -> None:
@@ -64,12 +64,12 @@ def leaking_report(folder: Path, **attribute: Any) -> LeakReport:
     """Check a log whose `copy` is the label for 98 of 100 events, and whose `dwell` is present only if clicked."""
     draw = np.random.default_rng(3)
     rows = []
-    for number in range(3000):
+    for index in range(3000):
         click = int(draw.random() < 0.3)
         copied = click if draw.random() < 0.98 else 1 - click
         dwell = f"{draw.random():.3f}" if click else ""
         words = "yes|x" if click else "no|x"
-        rows.append(f"u{number % 7},i{number % 11},{number},{click},v{copied},{dwell},{words}")
+        rows.append(f"u{index % 7},i{index % 11},{index},{click},v{copied},{dwell},{words}")
     (folder / "events.csv").write_text("user_id,item_id,at,click,copy,dwell,words\n" + "\n".join(rows))
     for name in ("items", "users"):
         (folder / f"{name}.csv").write_text("id\nx\n")

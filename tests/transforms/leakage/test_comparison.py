@@ -64,8 +64,8 @@ def test_labels_that_were_shuffled_are_found(ingested: IngestedLog) -> None:
     name = f"label_{ingested.config.tasks[0].name}"
     labels = [example[name] for example in examples["train"]]
     shuffled = np.random.default_rng(1).permutation(len(labels))
-    for example, place in zip(examples["train"], shuffled, strict=True):
-        example[name] = labels[place]
+    for example, index in zip(examples["train"], shuffled, strict=True):
+        example[name] = labels[index]
     assert f"`{name}` should be" in ingested.findings(examples)[0]
 
 

@@ -23,13 +23,13 @@ SPEC = {
 
 def write(path: Path, count: int) -> Path:
     records = []
-    for number in range(count):
+    for index in range(count):
         example = tf.train.Example()
         feature = example.features.feature
-        feature["user"].bytes_list.value.append(f"ü{number}".encode())
-        feature["price"].float_list.value.append(number / 2)
-        feature["history_item"].bytes_list.value.extend([b"i"] * (number % 3))
-        feature["history_age"].int64_list.value.extend(range(number % 3))
+        feature["user"].bytes_list.value.append(f"ü{index}".encode())
+        feature["price"].float_list.value.append(index / 2)
+        feature["history_item"].bytes_list.value.extend([b"i"] * (index % 3))
+        feature["history_age"].int64_list.value.extend(range(index % 3))
         records.append(example.SerializeToString())
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExampleFile(str(path)) as file:
@@ -59,8 +59,8 @@ def test_all_features_of_some_examples_are_read_in_batches_of_any_size(
 
 def test_files_are_grouped_by_shard(tmp_path: Path) -> None:
     for split in ("train", "test"):
-        for number in range(2):
-            write(tmp_path / f"Split-{split}" / f"data_tfrecord-0000{number}-of-00002.gz", 1)
+        for index in range(2):
+            write(tmp_path / f"Split-{split}" / f"data_tfrecord-0000{index}-of-00002.gz", 1)
     shards = shard_files(str(tmp_path))
     assert [set(shard) for shard in shards] == [{"train", "test"}] * 2
     assert shards[1]["test"].endswith("Split-test/data_tfrecord-00001-of-00002.gz")

@@ -37,8 +37,8 @@ def test_of_long_lists_the_values_around_the_first_difference_are_shown() -> Non
 
 def test_all_findings_are_counted_and_the_first_are_kept() -> None:
     comparison = Comparison()
-    for number in range(8):
-        comparison.add(Finding("u", "i", number, f"feature {number % 2}", "1", "2"))
+    for index in range(8):
+        comparison.add(Finding("u", "i", index, f"feature {index % 2}", "1", "2"))
     assert comparison.by_feature == {"feature 0": 4, "feature 1": 4}
     assert [finding.time for finding in comparison.findings] == list(range(MAX_FINDINGS))
 

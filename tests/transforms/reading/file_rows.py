@@ -17,6 +17,8 @@ def table_config(format: str, **options: Any) -> TableConfig:
 def read_rows(path: Path, config: TableConfig, columns: list[str] | None = None, **options: Any) -> tuple[Any, Any]:
     """Return all rows with their numbers, and all malformed rows."""
     blocks = list(read_blocks(str(path), config, columns, **options))
-    rows = [(number, *row) for block in blocks for number, row in zip(block.rows, block.frame.rows(), strict=True)]
+    rows = [
+        (row_number, *row) for block in blocks for row_number, row in zip(block.rows, block.frame.rows(), strict=True)
+    ]
     malformed = [row for block in blocks for row in block.malformed.select("row", "reason", "content").rows()]
     return rows, malformed

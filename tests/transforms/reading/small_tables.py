@@ -12,9 +12,9 @@ from interestflow.transforms.reading.events import read_events
 from interestflow.transforms.reading.tables import Table
 
 
-def read_all(path: Path, config: IngestionConfig, number: int = 0, **options: Any) -> Table:
+def read_all(path: Path, config: IngestionConfig, shard: int = 0, **options: Any) -> Table:
     """Read all blocks of a file and join them."""
-    tables = list(read_events(str(path), number, config, **options))
+    tables = list(read_events(str(path), shard, config, **options))
     return Table(
         pl.concat([table.frame for table in tables]),
         pl.concat([table.dead_letters for table in tables]),

@@ -42,7 +42,7 @@ def test_every_format_plain_and_compressed(tmp_path: Path, format: str, compress
     packed = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}[compression](content(format, tmp_path))
     path = tmp_path / f"rows.{format}{compression}"
     path.write_bytes(packed)
-    expected = [(number, *row.values()) for number, row in enumerate(ROWS, start=1)]
+    expected = [(row_number, *row.values()) for row_number, row in enumerate(ROWS, start=1)]
     for block_bytes in (1, 40, 1 << 20):
         assert read_rows(path, table_config(format), block_bytes=block_bytes) == (expected, [])
     assert column_names(str(path), table_config(format)) == ["user", "title", "stars"]

@@ -88,7 +88,7 @@ def test_the_size_of_blocks_changes_nothing(tmp_path: Path, rows: list[tuple[str
     pl.DataFrame([("x", *row) for row in rows], schema=["id", "a", "b"], orient="row").write_csv(
         path, quote_style="non_numeric"
     )
-    expected = [(number, "x", a or None, b or None) for number, (a, b) in enumerate(rows, start=1)]
+    expected = [(row_number, "x", a or None, b or None) for row_number, (a, b) in enumerate(rows, start=1)]
     assert read_rows(path, table_config("csv"), block_bytes=block_bytes) == (expected, [])
     assert read_rows(path, table_config("csv")) == (expected, [])
 
@@ -105,20 +105,20 @@ def test_no_line_is_lost_whatever_it_holds(tmp_path: Path, lines: list[str]) -> 
     path.write_text("a,b\n" + "\n".join(lines) + "\n")
     rows, malformed = read_rows(path, table_config("csv"))
     expected = [line for line in lines if line]
-    contents = {number: ",".join(field or "" for field in fields) for number, *fields in rows}
-    contents |= {number: text for number, _, text in malformed}
-    assert [contents[number] for number in sorted(contents)] == expected
+    contents = {row_number: ",".join(field or "" for field in fields) for row_number, *fields in rows}
+    contents |= {row_number: text for row_number, _, text in malformed}
+    assert [contents[row_number] for row_number in sorted(contents)] == expected
     assert sorted(contents) == list(range(1, len(expected) + 1))
     assert all(text.count(",") != 1 for _, _, text in malformed)
 
 
 def test_malformed_lines_far_apart_in_a_large_block(tmp_path: Path) -> None:
-    lines = [f'{number},"{number * 7}"' for number in range(1, 60_001)]
-    for place in (1, 30_000, 30_001, 60_000):
-        lines[place - 1] = "1,2,3"
+    lines = [f'{row_number},"{row_number * 7}"' for row_number in range(1, 60_001)]
+    for row in (1, 30_000, 30_001, 60_000):
+        lines[row - 1] = "1,2,3"
     path = tmp_path / "rows.csv"
     path.write_text("a,b\n" + "\n".join(lines))
     rows, malformed = read_rows(path, table_config("csv"))
-    assert [number for number, *_ in malformed] == [1, 30_000, 30_001, 60_000]
+    assert [row_number for row_number, *_ in malformed] == [1, 30_000, 30_001, 60_000]
     assert len(rows) == 59_996
-    assert all((str(number), str(number * 7)) == (a, b) for number, a, b in rows)
+    assert all((str(row_number), str(row_number * 7)) == (a, b) for row_number, a, b in rows)

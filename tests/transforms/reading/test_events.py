@@ -25,7 +25,7 @@ def test_events_have_ids_microseconds_order_and_the_columns_that_are_used(tmp_pa
 
 def test_order_goes_by_file_then_row(tmp_path: Path) -> None:
     path = write_file(tmp_path, "user_id,item_id,at,click\n7,1,5,1\n7,2,5,1\n")
-    first, second = (read_all(path, shop(), number).frame.get_column("order").to_list() for number in (0, 1))
+    first, second = (read_all(path, shop(), shard).frame.get_column("order").to_list() for shard in (0, 1))
     assert first == [0, 1]
     assert second == [2**40, 2**40 + 1]
 

@@ -33,8 +33,8 @@ COUNT = 40
 def statistics(**changes: list[Any]) -> Any:
     """Return the statistics of `COUNT` examples; a feature in `changes` has other values."""
     rows: dict[str, list[Any]] = {
-        "user": [f"u{number % 7}" for number in range(COUNT)],
-        "item": [f"i{number}" for number in range(COUNT)],
+        "user": [f"u{index % 7}" for index in range(COUNT)],
+        "item": [f"i{index}" for index in range(COUNT)],
         "device": ["phone", "tablet"] * (COUNT // 2),
         "category": ["drama", ""] * (COUNT // 2),
         "tags": [["t1", "t2"], []] * (COUNT // 2),
@@ -95,7 +95,7 @@ def test_new_values_are_an_anomaly_once_they_are_the_majority(schema: schema_pb2
 
 
 def test_new_ids_are_normal(schema: schema_pb2.Schema) -> None:
-    assert anomalies(schema, item=[f"new {number}" for number in range(COUNT)]) == {}
+    assert anomalies(schema, item=[f"new {index}" for index in range(COUNT)]) == {}
 
 
 def test_empty_histories_are_normal(schema: schema_pb2.Schema) -> None:

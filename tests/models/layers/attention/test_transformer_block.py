@@ -42,8 +42,8 @@ def test_it_equals_layers_of_keras() -> None:
 
 
 def test_masked_tokens_have_no_influence() -> None:
-    block, others = build_block(), np.where(MASK[..., None], TOKENS, 99.0).astype(np.float32)
-    np.testing.assert_array_equal(block(others, MASK), block(TOKENS, MASK))
+    block, other_tokens = build_block(), np.where(MASK[..., None], TOKENS, 99.0).astype(np.float32)
+    np.testing.assert_array_equal(block(other_tokens, MASK), block(TOKENS, MASK))
     assert np.abs(np.asarray(block(TOKENS)) - np.asarray(block(TOKENS, MASK))).max() > 1e-3
 
 

@@ -49,8 +49,8 @@ def predict_plainly(denoiser: InterestDenoiser, noisy: Any, interests: Any, dire
     level = denoiser.level_outer(denoiser.level_inner(waves(levels, denoiser.width)))
     predictions = []
     for channel in range(interests.shape[1]):
-        own = ops.expand_dims((noisy + level)[:, channel], 1)
-        tokens = ops.concatenate([interests[:, :channel], own, interests[:, channel + 1 :]], axis=1)
+        query = ops.expand_dims((noisy + level)[:, channel], 1)
+        tokens = ops.concatenate([interests[:, :channel], query, interests[:, channel + 1 :]], axis=1)
         for block, direction in (
             (denoiser.first, denoiser.first_direction),
             (denoiser.second, denoiser.second_direction),
@@ -72,8 +72,8 @@ def attention(block: TransformerBlock, tokens: Any) -> Any:
     split = (*tokens.shape[:2], block.heads, block.width // block.heads)
     queries, keys, values = (ops.reshape(dense(tokens), split) for dense in (block.query, block.key, block.value))
     scores = ops.einsum("bqhw,bkhw->bhqk", queries, keys) / np.sqrt(split[-1])
-    seen = ops.einsum("bhqk,bkhw->bqhw", ops.softmax(scores), values)
-    return block.joined_heads(ops.reshape(seen, tokens.shape))
+    attended = ops.einsum("bhqk,bkhw->bqhw", ops.softmax(scores), values)
+    return block.joined_heads(ops.reshape(attended, tokens.shape))
 
 
 def normalized(norm: Any, tokens: Any) -> Any:
@@ -144,9 +144,9 @@ def test_noised_interests_keep_the_signal_of_the_schedule() -> None:
 def test_a_channel_depends_on_the_others_and_on_its_own_noisy_version_only() -> None:
     denoiser, levels = build_denoiser(), np.full((3, 2), 5)
     before = np.asarray(predict(denoiser, vectors(1), vectors(2), vectors(3), levels))
-    own = vectors(2)
-    own[:, 0] += 1.0  # Channel 0's own interest is what it should predict; channel 1 is conditioned on it.
-    after = np.asarray(predict(denoiser, vectors(1), own, vectors(3), levels))
+    channel_vectors = vectors(2)
+    channel_vectors[:, 0] += 1.0  # Channel 0's own interest is what it should predict; channel 1 is conditioned on it.
+    after = np.asarray(predict(denoiser, vectors(1), channel_vectors, vectors(3), levels))
     np.testing.assert_allclose(after[:, 0], before[:, 0], rtol=1e-5, atol=1e-6)
     assert np.abs(after[:, 1] - before[:, 1]).max() > 1e-3
 
@@ -199,6 +199,9 @@ def test_a_trained_denoiser_needs_its_own_direction() -> None:
     for _ in range(300):
         step(*batch())
     interests, directions, noise = batch()
-    own, others = float(error(interests, directions, noise)), float(error(interests, directions[::-1], noise))
-    assert own < 0.1  # The best constant prediction has an error of 0.26.
-    assert others > 2 * own
+    aligned_error, reversed_error = (
+        float(error(interests, directions, noise)),
+        float(error(interests, directions[::-1], noise)),
+    )
+    assert aligned_error < 0.1  # The best constant prediction has an error of 0.26.
+    assert reversed_error > 2 * aligned_error

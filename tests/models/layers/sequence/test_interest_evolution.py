@@ -65,13 +65,15 @@ def test_the_released_cell_updates_without_attention() -> None:
 def test_full_attention_is_the_gated_recurrent_unit_of_keras() -> None:
     """Keras's update gate keeps the state where the paper's renews it, so that its weights have the opposite sign."""
     layer = build_layer("augru")
-    own = keras.layers.GRU(D, reset_after=True)
-    own.build((None, None, D))
+    keras_gru = keras.layers.GRU(D, reset_after=True)
+    keras_gru.build((None, None, D))
     w, b = (np.asarray(weight) for weight in layer.projection.weights)
     u = np.asarray(layer.steps.cell.recurrent)
     sign = np.concatenate([-np.ones(D), np.ones(2 * D)])
-    own.set_weights([w * sign, u * sign, np.stack([b * sign, np.zeros(3 * D)])])
-    np.testing.assert_allclose(layer(inputs(), np.ones((B, T), np.float32), ALL), own(inputs()), rtol=1e-4, atol=1e-5)
+    keras_gru.set_weights([w * sign, u * sign, np.stack([b * sign, np.zeros(3 * D)])])
+    np.testing.assert_allclose(
+        layer(inputs(), np.ones((B, T), np.float32), ALL), keras_gru(inputs()), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_with_full_attention_agru_is_its_candidate() -> None:

@@ -57,10 +57,10 @@ def test_mean_aggregation_averages_the_points_before_the_heads() -> None:
     """Two points have the same result as their mean twice; a deviation lies between 0.1 and 1."""
     layer, observations = build_path("mean"), points(2)
     middle = np.repeat(observations.mean(axis=1, keepdims=True), 2, axis=1)
-    for some, others in zip(
+    for some, other_points in zip(
         layer(observations, np.ones((2, 2), bool)), layer(middle, np.ones((2, 2), bool)), strict=True
     ):
-        np.testing.assert_allclose(some, others, rtol=1e-5)
+        np.testing.assert_allclose(some, other_points, rtol=1e-5)
     deviation = np.asarray(layer(1000.0 * observations, np.ones((2, 2), bool))[1])
     assert 0.1 <= deviation.min() < 0.11 or 0.99 < deviation.max() <= 1.0
 

@@ -36,7 +36,7 @@ REMOTE = Pace(settle_seconds=10.0, patience_seconds=60.0)
 
 
 def play(
-    recording: Recording, asker: Asker, folders: Folders, pace: Pace, known: Collection[str] = ()
+    recording: Recording, asker: Asker, folders: Folders, pace: Pace, known_differences: Collection[str] = ()
 ) -> dict[str, str]:
     """Return, by case, where the server's answer differs from the recorded one.
 
@@ -52,7 +52,7 @@ def play(
         if case["api"] == "files":
             change_files(folders, case["do"])
             continue
-        seconds = pace.known_seconds if case["id"] in known else pace.patience_seconds
+        seconds = pace.known_seconds if case["id"] in known_differences else pace.patience_seconds
         mismatch = _ask_patiently(case, asker, pace, seconds)
         if mismatch is not None:
             differences[case["id"]] = mismatch
