@@ -95,8 +95,10 @@ class Step:
         ranker = build_ranker(model, inputs, {"tower_units": (200, 80)})
         ranker.compile(optimizer=keras.optimizers.Adagrad(0.05))
         ranker.optimizer.build(ranker.trainable_variables)
-        kept = (ranker.trainable_variables, ranker.non_trainable_variables, ranker.optimizer.variables)
-        self.state = tuple([variable.value for variable in each] for each in (*kept, ranker.metrics_variables))
+        model_variables = (ranker.trainable_variables, ranker.non_trainable_variables, ranker.optimizer.variables)
+        self.state = tuple(
+            [variable.value for variable in each] for each in (*model_variables, ranker.metrics_variables)
+        )
         names = {*inputs.tensors(), *inputs.training_tensors(), "label"}
         self.examples = {name: values for name, values in examples.items() if name in names}
         self.batch_size = batch_size
@@ -125,7 +127,7 @@ class Step:
         Raises:
             FloatingPointError: If the weights are not finite.
         """
-        total = float(sum(jnp.sum(jnp.abs(each)) for each in self.state[0]))
+        total = float(sum(jnp.sum(jnp.abs(value)) for value in self.state[0]))
         if not math.isfinite(total):
             raise FloatingPointError(f"weights should be finite, their sum is {total}")
 
@@ -133,8 +135,8 @@ class Step:
         """Yield the rows of each batch; every epoch has another order."""
         random, count = np.random.default_rng(17), len(self.examples["label"])
         in_epoch = count // self.batch_size
-        for number in range(batches):
-            position = number % in_epoch
+        for batch_index in range(batches):
+            position = batch_index % in_epoch
             if not position:
                 order = random.permutation(count)
             yield order[position * self.batch_size : (position + 1) * self.batch_size]
@@ -157,8 +159,8 @@ class Step:
 
 def run_model(step: Step, steps: int) -> None:
     """Train on batches that are on the device."""
-    for number in range(steps):
-        step.train(step.batches[number % len(step.batches)])
+    for step_index in range(steps):
+        step.train(step.batches[step_index % len(step.batches)])
     step.finish()
 
 

@@ -54,16 +54,16 @@ def write_examples(count: int, folder: Path) -> str:
         "history_category": random.integers(1, 20, (count, LENGTH)),
         "history_rating": random.integers(1, 7, (count, LENGTH)),
     }
-    single = {"item": random.integers(1, 4000, count), "category": random.integers(1, 20, count)}
+    single_values = {"item": random.integers(1, 4000, count), "category": random.integers(1, 20, count)}
     label = random.integers(0, 2, count).astype(np.float32)
-    for number in range(FILES):
-        name = str(folder / f"part-{number}.gz")
+    for file_index in range(FILES):
+        name = str(folder / f"part-{file_index}.gz")
         with tf.io.TFRecordWriter(name, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-            for row in range(number, count, FILES):
+            for row in range(file_index, count, FILES):
                 example = tf.train.Example()
                 for key, values in steps.items():
                     example.features.feature[key].int64_list.value.extend(values[row].tolist())
-                for key, values in single.items():
+                for key, values in single_values.items():
                     example.features.feature[key].int64_list.value.append(int(values[row]))
                 example.features.feature["label_like"].float_list.value.append(float(label[row]))
                 writer.write(example.SerializeToString())

@@ -78,15 +78,15 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
         new.replace(path)
 
 
-def expected_metrics(ranks: np.ndarray, others: int) -> tuple[float, float]:
+def expected_metrics(ranks: np.ndarray, other_count: int) -> tuple[float, float]:
     """Return mean HIT@10 and NDCG@10 over all draws of 99.
 
     Args:
         ranks: Number of items that rank before each target, `[R]`.
-        others: Number of items besides the target.
+        other_count: Number of items besides the target.
     """
     before = np.arange(CUTOFF)
-    probability = hypergeom.pmf(before[None, :], others, ranks[:, None], NEGATIVES)
+    probability = hypergeom.pmf(before[None, :], other_count, ranks[:, None], NEGATIVES)
     return float(probability.sum(axis=1).mean()), float((probability / np.log2(before + 2.0)).sum(axis=1).mean())
 
 
@@ -95,13 +95,13 @@ def among_sampled(config: PipelineConfig, model: str, examples: str) -> dict[str
     ranker = query_ranker(config.for_evaluation(), model, examples, ())
     shards = [(earlier, test) for earlier, test in shards_of(examples) if test is not None]
     counts = np.sum([ranker.counts(earlier) for earlier, _ in shards], axis=0)
-    others = len(ranker.candidates().ids) - 1
+    other_count = len(ranker.candidates().ids) - 1
     pairs = [ranker.rank(earlier, test, counts) for earlier, test in shards]
     result: dict[str, float] = {"targets": sum(len(model_ranked.ranks) for model_ranked, _ in pairs)}
     for name, position in (("", 0), ("popularity ", 1)):
         ranks = np.concatenate([pair[position].ranks for pair in pairs])
         # A target that is no candidate ranks last.
-        result[f"{name}hit"], result[f"{name}ndcg"] = expected_metrics(np.minimum(ranks, others), others)
+        result[f"{name}hit"], result[f"{name}ndcg"] = expected_metrics(np.minimum(ranks, other_count), other_count)
     return result
 
 
@@ -131,7 +131,7 @@ def main() -> int:
     for name in arguments.models:
         rate = trials.best_rate(name, arguments.rates, arguments.seeds[0], arguments.search_epochs)
         results = [trials.tested(name, rate, seed) for seed in arguments.seeds]
-        cells = [mean_and_spread([each[metric] for each in results]) for metric in ("hit", "ndcg")]
+        cells = [mean_and_spread([result[metric] for result in results]) for metric in ("hit", "ndcg")]
         table.add_row(name, f"{rate:g}", *cells, f"{results[0]['targets']:,.0f}")
     table.add_row("popularity", "", *(f"{results[0][f'popularity {metric}']:.4f}" for metric in ("hit", "ndcg")), "")
     for name, figures in PUBLISHED.items():

@@ -77,11 +77,11 @@ def main() -> None:
     print(f"{'':32}{columns}{'over the line':>13}{'bar':>6}")
     for model in arguments.models:
         time, memory = measure(model, arguments.steps, arguments.turns)
-        for what, values in ((f"{model}, CPU ms a step", time), (f"{model}, peak MB", memory)):
+        for label, values in ((f"{model}, CPU ms a step", time), (f"{model}, peak MB", memory)):
             ratio = ratio_to_line(values)
             figures = "".join(f"{value:9,.0f}" for value in values)
-            print(f"{what:32}{figures}{ratio:13.2f}{BAR:6.1f}{'  short' if ratio > BAR else ''}", flush=True)
-            missed += [what] * (ratio > BAR)
+            print(f"{label:32}{figures}{ratio:13.2f}{BAR:6.1f}{'  short' if ratio > BAR else ''}", flush=True)
+            missed += [label] * (ratio > BAR)
     sys.exit(f"short of the bar: {'; '.join(missed)}" if missed else 0)
 
 

@@ -65,7 +65,7 @@ Setting = dict[str, float]
 
 
 def model_config(data: RankerData, name: str, setting: Setting) -> ModelConfig:
-    """Return a model with those hyper-parameters of the configuration that it has, and with those of `setting`."""
+    """Return a model with the hyper-parameters of the configuration that it supports, and those of `setting`."""
     known = registry.spec(name).hyperparameters.model_fields
     configured = data.config.model.model_dump(exclude_unset=True) | setting
     return registry.parse_hyperparameters(name, {key: value for key, value in configured.items() if key in known})

@@ -1,4 +1,4 @@
-"""Matchers beside one another on a run's examples: each tuned on validation alone, then trained with several seeds.
+"""Benchmark of matchers on a run's examples: each is tuned on validation data only, then trained with several seeds.
 
     python benchmarks/retrieval_quality.py configs/movielens-100k-matcher.yaml --data-folder DATA
 
@@ -49,7 +49,7 @@ def on_test_window(config: PipelineConfig, model: str, examples: str) -> dict[st
         result = evaluate_matcher(config.for_evaluation(), model, examples, folder, PipelineOptions(BEAM_ARGUMENTS))
     assert result.popularity is not None
     evaluations = {"test": result.model, POPULARITY: result.popularity}
-    return {name: _figures(next(iter(each.tasks.values())).overall) for name, each in evaluations.items()}
+    return {name: _figures(next(iter(evaluation.tasks.values())).overall) for name, evaluation in evaluations.items()}
 
 
 def _figures(metrics: TaskMetrics) -> dict[str, float]:

@@ -71,9 +71,9 @@ class _SearchModule(tf.Module):
 def measure(items: int, requests: int) -> dict[str, float]:
     """Return latencies of search and product in ms, by percentile, their ratio, and the memory of the index in MB."""
     random = np.random.default_rng(7)
-    ids = np.array([f"i{number}".encode() for number in range(items)], object)
+    ids = np.array([f"i{index}".encode() for index in range(items)], object)
     vectors, users = clustered(random, items, requests)
-    seen = random.integers(0, items, (requests, 1, HISTORY))
+    histories = random.integers(0, items, (requests, 1, HISTORY))
     with tempfile.TemporaryDirectory() as folder:
         module = _SearchModule(ids, vectors)
         tf.saved_model.save(module, folder, signatures={"search": module.search})
@@ -85,15 +85,19 @@ def measure(items: int, requests: int) -> dict[str, float]:
         matrix = tf.Variable(np.ascontiguousarray(vectors.T))
         product = tf.function(lambda interests: tf.matmul(interests, matrix))
         times: dict[str, list[float]] = {"search": [], "product": []}
-        for number in range(-3, requests):  # the first few trace graphs and allocate memory, and are not counted
-            inputs = {"users": users[number], "history": ids[seen[number]], "k": np.array([COUNT], np.int32)}
-            interests = tf.constant(users[number])
+        for request_index in range(-3, requests):  # the first few trace graphs and allocate memory, and are not counted
+            inputs = {
+                "users": users[request_index],
+                "history": ids[histories[request_index]],
+                "k": np.array([COUNT], np.int32),
+            }
+            interests = tf.constant(users[request_index])
             began = time.perf_counter()
             search.run("search", inputs)
             between = time.perf_counter()
             product(interests[0])[0, 0].numpy()
             end = time.perf_counter()
-            if number >= 0:
+            if request_index >= 0:
                 times["search"].append((between - began) * 1e3)
                 times["product"].append((end - between) * 1e3)
     figures = {f"{name} p{share}": float(np.percentile(times[name], share)) for name in times for share in (50, 99)}

@@ -99,7 +99,7 @@ def statistics_seconds(examples: Any, folder: Path) -> float:
 
 
 def parts_seconds(config: IngestionConfig, folder: Path) -> dict[str, float]:
-    """Return the durations of four jobs over the training split, each with one part more than the one before."""
+    """Return the durations of four jobs over the training split, each with one more part than the one before."""
     spec = raw_feature_spec(config, with_labels=True)
     pattern = str(folder / "raw" / "Split-train" / "*.gz")
     source = tfxio.TFExampleRecord(pattern, schema=schema_utils.schema_from_feature_spec(spec))

@@ -1,6 +1,6 @@
 """Click-through rankers and multi-interest matchers for Keras 3, with their layers, losses and optimizers.
 
-Models are imported when they are first asked for, each with what it needs alone:
+Each model is imported on first use, with only the modules it needs:
 
     from interestflow.models import DIN, ModelInputs
 """

@@ -14,7 +14,7 @@ from interestflow.models.tensor import Shape
 
 
 class DescribedModel(LossesByReplica, keras.Model):
-    """Model whose weights and whose saved form follow from the description of its inputs and its hyper-parameters.
+    """Model whose weights and saved form are determined by the description of its inputs and its hyper-parameters.
 
     A subclass names the class of its hyper-parameters in `Hyperparameters`.
 

@@ -56,7 +56,7 @@ def _check_shape(name: str, values: np.ndarray, expected: tuple[int, ...]) -> No
 
 
 class CatalogueTensors(keras.layers.Layer):
-    """Catalogue as weights that are not trained, so that a saved model has it.
+    """Catalogue stored as non-trainable weights, so that a saved model contains it.
 
     Args:
         inputs: names, shapes and sizes of the input tensors.
@@ -97,6 +97,6 @@ class CatalogueTensors(keras.layers.Layer):
         return {"item": items, **{name: gather_rows(weight, items) for name, weight in named}}
 
     def probabilities(self, items: Tensor) -> Tensor:
-        """Return the share [N], float32, of the training positives whose target each item with ids [N] is."""
+        """Return the share of the training positives whose target is each item of `ids` [N]: float32 [N]."""
         total = ops.maximum(ops.sum(ops.convert_to_tensor(self.counts)), 1.0)
         return gather_rows(self.counts, items) / total

@@ -125,7 +125,7 @@ class ModelInputs:
         return frozenset({"item", *categories, *(n.name for n in self.numeric if n.side == "item")})
 
     def tensors(self) -> dict[str, tuple[tuple[int, ...], str]]:
-        """Return shape (without the batch axis) and dtype of each input tensor by name; labels and masks are none."""
+        """Return shape (without the batch axis) and dtype of each input tensor by name, without labels and masks."""
         history = (self.history_length,)
         tensors: dict[str, tuple[tuple[int, ...], str]] = {"item": ((), "int64")}
         if self.user_rows is not None:
@@ -137,8 +137,8 @@ class ModelInputs:
                 tensors[category.name] = (values, "int64")
             if category.in_history:
                 tensors[f"history_{category.name}"] = ((*history, *values), "int64")
-        for number in self.numeric:
-            tensors[number.name] = ((), "float32")
+        for numeric in self.numeric:
+            tensors[numeric.name] = ((), "float32")
         return tensors
 
     def rows(self) -> dict[str, int]:
@@ -181,5 +181,5 @@ class ModelInputs:
 
 
 def _with_layout(values: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return `values` with the layouts parsed that stand under `names`; older text has no layouts."""
+    """Return `values` with the layouts under the keys `names` parsed; older descriptions have no layouts."""
     return values | {name: QuotientRemainder(**values[name]) for name in names if values.get(name)}

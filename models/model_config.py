@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, InitErrorDetails, ValidationError, core_sc
 from interestflow.models import registry
 from interestflow.models.hyperparameters import ModelHyperparameters
 
-if TYPE_CHECKING:  # imports that take a tenth of a second
+if TYPE_CHECKING:  # these imports take a tenth of a second
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
@@ -26,7 +26,7 @@ class RegisteredModel:
         return core_schema.no_info_plain_validator_function(parse_model)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Return one alternative for each registered model, told apart by `name`."""
+        """Return one alternative for each registered model, distinguished by `name`."""
         alternatives = [handler(part) for part in _core_schemas()]
         return {"oneOf": alternatives, "discriminator": {"propertyName": "name"}}
 

@@ -1,8 +1,8 @@
 """Registry of models: finds a `ModelSpec` by the name that configurations use, and builds models. Imports no Keras.
 
 The models of this project are listed here. A package outside it registers a model by an entry point of the group
-`interestflow.models`, whose name is the model's and whose object is its `ModelSpec`. An entry point is loaded when its
-model is asked for, so that a package that cannot be imported never affects other models.
+`interestflow.models`, whose name is the model's and whose object is its `ModelSpec`. An entry point is loaded on first
+use of its model, so that a package that cannot be imported never affects other models.
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ def specs() -> tuple[ModelSpec, ...]:
 
     An outside model that cannot be loaded is left out with a `RuntimeWarning` that names its package.
     """
-    found = list(BUILT_IN.values())
+    registered = list(BUILT_IN.values())
     for name in sorted({point.name for point in _entry_points()}):
         try:
             outside = spec(name)
         except ModelRegistrationError as error:
             warnings.warn(str(error), RuntimeWarning, stacklevel=2)
         else:
-            found.append(outside)
-    return tuple(found)
+            registered.append(outside)
+    return tuple(registered)
 
 
 def spec(name: str) -> ModelSpec:

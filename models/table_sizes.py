@@ -48,5 +48,5 @@ def table_sizes(build: Callable[[], DescribedModel], config: OptimizerConfig) ->
 
 
 def _slot_bytes(table: DeclaredTable, config: OptimizerConfig) -> int:
-    """Return the memory of a table's slots: they have one value for each row or weight, so that one row's scale up."""
+    """Return the memory of a table's slots, scaled up from one row: slots have one value for each row or weight."""
     return table.rows * slot_bytes(build_optimizer(config), table.variable) if table.variable.trainable else 0

@@ -8,8 +8,8 @@ from typing import Any, Protocol, TypeAlias
 class Tensor(Protocol):
     """Array of numbers of any backend: what every function of `keras.ops` takes and returns.
 
-    TensorFlow, JAX and NumPy arrays fit, and so do Keras's symbolic tensors and variables. What shape and dtype an
-    argument has stands in the docstring of the function that takes it.
+    TensorFlow, JAX and NumPy arrays fit, and so do Keras's symbolic tensors and variables. The docstring of a function
+    states the shapes and dtypes of its arguments.
     """
 
     @property

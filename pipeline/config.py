@@ -77,15 +77,15 @@ class PipelineConfig(IngestionConfig):
     def _has_known_slices(self) -> PipelineConfig:
         attributes = {attribute.name: attribute for attribute in self.features.target_attributes()}
         known = {"history_length", "user", "item"} | attributes.keys()
-        for number, name in enumerate(self.evaluation.slices):
+        for index, name in enumerate(self.evaluation.slices):
             if name not in known:
                 raise ValueError(
-                    f"`evaluation.slices.{number}` should be one of {', '.join(sorted(known))}, received {name!r}"
+                    f"`evaluation.slices.{index}` should be one of {', '.join(sorted(known))}, received {name!r}"
                 )
             attribute = attributes.get(name)
             if attribute is not None and attribute.kind == "numeric" and attribute.boundaries is None:
                 raise ValueError(
-                    f"`evaluation.slices.{number}` {name!r} is a number, which can be sliced by its `boundaries` alone"
+                    f"`evaluation.slices.{index}` {name!r} is a number, which can be sliced by its `boundaries` alone"
                 )
         return self
 
@@ -109,7 +109,7 @@ class PipelineConfig(IngestionConfig):
 
     @model_validator(mode="after")
     def _has_metrics_of_its_family(self) -> PipelineConfig:
-        family, others = ("matcher", "rankers") if self.is_matcher else ("ranker", "matchers")
+        family, other_family = ("matcher", "rankers") if self.is_matcher else ("ranker", "matchers")
         known = self.metric_family.bounded
         gate = self.evaluation.gate
         bounds = {"at_least": gate.at_least, "at_most": gate.at_most, "champion_margin": gate.champion_margin or {}}
@@ -117,7 +117,7 @@ class PipelineConfig(IngestionConfig):
             for metric in metrics:
                 if metric not in known:
                     raise ValueError(
-                        f"`evaluation.gate.{key}.{metric}` is a metric of {others}, but {self.model.name} is a "
+                        f"`evaluation.gate.{key}.{metric}` is a metric of {other_family}, but {self.model.name} is a "
                         f"{family}, whose metrics are {', '.join(known)}"
                     )
         allowed = self.metric_family.stopping
@@ -212,7 +212,7 @@ class PipelineConfig(IngestionConfig):
         return self.model_copy(update=update)
 
     def for_training(self) -> PipelineConfig:
-        """Return a copy without what training does not depend on, so that only a new model has a new fingerprint."""
+        """Return a copy without settings that do not affect training: only a new model has a new fingerprint."""
         unused: dict[str, Any] = {
             "data_validation": DataValidationConfig(), "evaluation": EvaluationConfig(slices=()),
             "kubeflow": KubeflowConfig(), "serving": self.serving.for_export(), "deployment": DeploymentConfig(),
@@ -221,12 +221,12 @@ class PipelineConfig(IngestionConfig):
         return self.model_copy(update=unused)
 
     def for_baseline(self) -> PipelineConfig:
-        """Return the same for the baseline, which is trained on the same data."""
+        """Return the copy of `for_training` for the baseline, which is trained on the same data."""
         training = self.baseline_training or self.training
         return self.for_training().model_copy(update={"model": self.baseline or self.plain, "training": training})
 
     def for_evaluation(self) -> PipelineConfig:
-        """Return a copy without what evaluation does not depend on."""
+        """Return a copy without the settings that do not affect evaluation."""
         unused: dict[str, Any] = {
             "data_validation": DataValidationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
             "serving": ServingGateConfig(), "deployment": DeploymentConfig(),

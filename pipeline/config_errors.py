@@ -119,7 +119,7 @@ class _Document:
         return f"{text} ({self.path}, line {line_of(self.tree, location)})"
 
     def _suggestion(self, location: Location) -> str:
-        """Return the known key that is closest to the one at `location`, or else all that could stand there."""
+        """Return the known key that is closest to the one at `location`, or else all keys that are allowed there."""
         known = self._known_keys(location[:-1])
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
         if close:

@@ -48,20 +48,20 @@ RENAMED_VALUES = {
 """New value by key and old value."""
 
 
-def new_key(place: tuple[str | int, ...]) -> str | None:
-    """Return the new path of the key at `place`, or None if it was never renamed.
+def new_key(location: tuple[str | int, ...]) -> str | None:
+    """Return the new path of the key at `location`, or None if it was never renamed.
 
     Example:
         >>> new_key(("features", "attributes", 1, "minimum_count"))
         'features.attributes.1.min_count'
     """
-    path = ".".join("*" if isinstance(part, int) else part for part in place)
+    path = ".".join("*" if isinstance(part, int) else part for part in location)
     renamed = RENAMED_KEYS.get(path)
-    for position in (part for part in place if isinstance(part, int)):
+    for position in (part for part in location if isinstance(part, int)):
         renamed = renamed and renamed.replace("*", str(position), 1)
     return renamed
 
 
-def new_value(place: tuple[str | int, ...], value: object) -> str | None:
-    """Return the new name of `value`, given for the key at `place`, or None if it was never renamed."""
-    return RENAMED_VALUES.get((".".join(map(str, place)), str(value)))
+def new_value(location: tuple[str | int, ...], value: object) -> str | None:
+    """Return the new name of `value`, given for the key at `location`, or None if it was never renamed."""
+    return RENAMED_VALUES.get((".".join(map(str, location)), str(value)))

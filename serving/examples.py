@@ -42,8 +42,8 @@ def build_example(row: Row, inputs: Sequence[RawInput]) -> tf.train.Example:
     for raw in inputs:
         value = row.get(raw.name)
         if raw.kind == "value":
-            single = as_single(raw.name, value)
-            values = [] if is_missing(single) else [single]
+            single_value = as_single(raw.name, value)
+            values = [] if is_missing(single_value) else [single_value]
         else:
             values = as_list(value)
         if not values:

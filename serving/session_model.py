@@ -125,7 +125,7 @@ class SessionModel:
 
     def _restore(self, meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
         saver = meta_graph.saver_def
-        # Like TensorFlow Serving: a model whose variables are not there is loaded, and fails when it is asked.
+        # As in TensorFlow Serving, a model whose variables are missing is loaded, and fails at its first request.
         if not saver.restore_op_name or not tf.io.gfile.exists(f"{self.folder}/{VARIABLES}.index"):
             return
         self._session.run(

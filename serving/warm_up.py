@@ -66,7 +66,8 @@ def read_warm_up(folder: str | Path) -> Iterator[prediction_log_pb2.PredictionLo
     path = f"{folder}/{WARM_UP}"
     if not tf.io.gfile.exists(path):
         return
-    # Not by tf.data, which goes through all functions of this process first: seconds, where a model was just exported.
+    # Do not read with tf.data: it first goes through all functions of this process, which takes seconds where a model
+    # was just exported.
     for record in RecordIterator(path, ""):
         yield prediction_log_pb2.PredictionLog.FromString(record)
 

@@ -45,8 +45,8 @@ for name in names:
     module = importlib.import_module(name)
     assert "site-packages" in module.__file__, f"{name} was imported from {module.__file__}"
 print(len(names), "modules")
-for absent in sys.argv[3].split():
-    assert absent not in sys.modules, f"{absent} was imported"
+for forbidden in sys.argv[3].split():
+    assert forbidden not in sys.modules, f"{forbidden} was imported"
 """
 
 CONFIG = """
@@ -80,23 +80,23 @@ class Stage:
         extra: name of the extra that is installed, empty for the base.
         packages: packages whose modules are imported, all of them.
         exceptions: prefixes of modules that a later extra covers.
-        absent: modules that must not have been imported by then.
+        forbidden: modules that must not have been imported by then.
     """
 
     extra: str
     packages: tuple[str, ...]
     exceptions: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """Return what the stage installs, as pip spells it."""
+        """Return the requirement that the stage installs."""
         return f"{PACKAGE}[{self.extra}]" if self.extra else PACKAGE
 
 
 STAGES = (
-    Stage("", (f"{PACKAGE}.models",), absent=("tfx", "apache_beam", "grpc", f"{PACKAGE}.pipeline")),
-    Stage("client", (f"{PACKAGE}.serving.client",), absent=("tensorflow", "keras", "tfx")),
+    Stage("", (f"{PACKAGE}.models",), forbidden=("tfx", "apache_beam", "grpc", f"{PACKAGE}.pipeline")),
+    Stage("client", (f"{PACKAGE}.serving.client",), forbidden=("tensorflow", "keras", "tfx")),
     Stage("pipeline", (PACKAGE,), exceptions=(f"{PACKAGE}.configs", f"{PACKAGE}.kubeflow", COMPILE)),
     Stage("kubeflow", (f"{PACKAGE}.kubeflow", COMPILE)),
 )
@@ -108,9 +108,9 @@ def run(command: Sequence[str | Path], folder: Path, **variables: str) -> str:
     Raises:
         WheelCheckError: the command failed; the message has the end of what it printed.
     """
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     finished = subprocess.run(
-        [str(part) for part in command], cwd=folder, env=kept | variables, capture_output=True, text=True
+        [str(part) for part in command], cwd=folder, env=inherited | variables, capture_output=True, text=True
     )
     if finished.returncode:
         output = (finished.stdout + finished.stderr).strip()[-4000:]
@@ -196,7 +196,7 @@ class Environment:
 
     def import_modules(self, stage: Stage) -> str:
         """Import every module that a stage covers, and return how many there are."""
-        arguments = [" ".join(names) for names in (stage.packages, stage.exceptions, stage.absent)]
+        arguments = [" ".join(names) for names in (stage.packages, stage.exceptions, stage.forbidden)]
         return self.run("python", "-c", IMPORT_MODULES, *arguments).strip().splitlines()[-1]
 
 

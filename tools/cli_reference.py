@@ -26,7 +26,7 @@ def _cell(text: str) -> str:
 
 
 def _split_annotation(annotation: Any) -> tuple[Any, ParameterInfo | None]:
-    """Return the type of a parameter, and what typer is told about it if anything."""
+    """Return the type of a parameter, and its typer annotation if there is one."""
     if typing.get_origin(annotation) is typing.Annotated:
         kind, *notes = typing.get_args(annotation)
         return kind, next((note for note in notes if isinstance(note, ParameterInfo)), None)

@@ -88,21 +88,21 @@ def _objects(schema: JsonSchema, definitions: JsonSchema) -> Iterator[tuple[str,
 def sections(schema: JsonSchema) -> list[Section]:
     """Return the sections below the top level, in the order of the keys, each definition once."""
     definitions = schema.get("$defs", {})
-    found: dict[str, Section] = {}
+    sections_by_name: dict[str, Section] = {}
 
     def visit(path: str, parent: JsonSchema) -> None:
         for key, value in parent.get("properties", {}).items():
             for name, definition in _objects(value, definitions):
-                if name in found:
+                if name in sections_by_name:
                     continue
                 marker = "[]" if value.get("type") == "array" else ""
                 variant = _variant(definition)
                 below = f"{path}{key}{marker}" + (f": {variant}" if variant else "")
-                found[name] = Section(below, name, definition)
+                sections_by_name[name] = Section(below, name, definition)
                 visit(f"{path}{key}{marker}.", definition)
 
     visit("", schema)
-    return list(found.values())
+    return list(sections_by_name.values())
 
 
 def _anchor(definition: str) -> str:

@@ -108,10 +108,8 @@ class SharedObject:
             struct.unpack_from("<Q", self.content, 0x28)[0],
             *struct.unpack_from("<HH", self.content, 0x3A),
         )
-        for number in range(count):
-            _, kind, _, _, offset, size, link = struct.unpack_from(
-                "<IIQQQQI", self.content, table + number * entry_size
-            )
+        for index in range(count):
+            _, kind, _, _, offset, size, link = struct.unpack_from("<IIQQQQI", self.content, table + index * entry_size)
             yield SharedObjectSection(kind, offset, size, link)
 
     def _section(self, kind: int) -> SharedObjectSection:
@@ -142,28 +140,28 @@ class SharedObject:
 
     def undefined_symbols(self) -> Iterator[tuple[int, str, int]]:
         """Yield (index in .dynsym, name, version index) of each symbol that another library must provide."""
-        for number in range(self.symbols.size // 24):
-            name, _, _, section = struct.unpack_from("<IBBH", self.content, self.symbols.offset + number * 24)
+        for index in range(self.symbols.size // 24):
+            name, _, _, section = struct.unpack_from("<IBBH", self.content, self.symbols.offset + index * 24)
             if section == SHN_UNDEF and name:
-                version = struct.unpack_from("<H", self.content, self.versions.offset + number * 2)[0]
-                yield number, self.string(name), version & ~VERSYM_HIDDEN
+                version = struct.unpack_from("<H", self.content, self.versions.offset + index * 2)[0]
+                yield index, self.string(name), version & ~VERSYM_HIDDEN
 
-    def rename(self, number: int, name_offset: int) -> None:
-        """Let the symbol at index `number` have the name at an offset of .dynstr."""
-        struct.pack_into("<I", self.content, self.symbols.offset + number * 24, name_offset)
+    def rename(self, index: int, name_offset: int) -> None:
+        """Let the symbol at `index` have the name at an offset of .dynstr."""
+        struct.pack_into("<I", self.content, self.symbols.offset + index * 24, name_offset)
 
-    def name_offset(self, number: int) -> int:
-        """Return the offset in .dynstr of the name of the symbol at index `number`."""
-        return int(struct.unpack_from("<I", self.content, self.symbols.offset + number * 24)[0])
+    def name_offset(self, index: int) -> int:
+        """Return the offset in .dynstr of the name of the symbol at `index`."""
+        return int(struct.unpack_from("<I", self.content, self.symbols.offset + index * 24)[0])
 
-    def make_weak(self, number: int) -> None:
-        """Make the symbol at index `number` weak, so that it may stay undefined."""
-        position = self.symbols.offset + number * 24 + 4
+    def make_weak(self, index: int) -> None:
+        """Make the symbol at `index` weak, so that it may stay undefined."""
+        position = self.symbols.offset + index * 24 + 4
         self.content[position] = STB_WEAK << 4 | self.content[position] & 0xF
 
-    def set_version(self, number: int, index: int) -> None:
-        """Let the symbol at index `number` require the version with the given index."""
-        struct.pack_into("<H", self.content, self.versions.offset + number * 2, index)
+    def set_version(self, symbol_index: int, index: int) -> None:
+        """Let the symbol at `symbol_index` require the version with the given index."""
+        struct.pack_into("<H", self.content, self.versions.offset + symbol_index * 2, index)
 
     def retarget(self, need: VersionNeed, to: VersionNeed) -> None:
         """Let the entry `need` require the version of the entry `to`."""
@@ -196,20 +194,20 @@ def _backport_shared_object(content: bytes, name: str) -> bytes:
         if need.version.startswith(LOADER_FEATURE):
             raise BackportError(f"{name} needs {need.version}, a feature of the loader that an older glibc lacks")
     symbols = list(library.undefined_symbols())
-    for number, symbol, version in symbols:
+    for symbol_index, symbol, version in symbols:
         if version not in too_new:
             continue
         if symbol in ISOC23_SYMBOLS:
-            library.rename(number, library.name_offset(number) + len(ISOC23_PREFIX))
-            library.set_version(number, _oldest_glibc(library, too_new[version], needs).index)
+            library.rename(symbol_index, library.name_offset(symbol_index) + len(ISOC23_PREFIX))
+            library.set_version(symbol_index, _oldest_glibc(library, too_new[version], needs).index)
         elif symbol == IOSTREAM_MARKER:
-            library.make_weak(number)
+            library.make_weak(symbol_index)
         elif symbol == CALL_TERMINATE:
             abort = next(((n, v) for n, other, v in symbols if other == "abort"), None)
             if abort is None:
                 raise BackportError(f"{name} needs {symbol} and imports no abort to take its place")
-            library.rename(number, library.name_offset(abort[0]))
-            library.set_version(number, abort[1])
+            library.rename(symbol_index, library.name_offset(abort[0]))
+            library.set_version(symbol_index, abort[1])
         else:
             raise BackportError(
                 f"{name} needs {symbol} ({too_new[version].version}), for which no older equal is known; "

@@ -158,8 +158,8 @@ class IngestionConfig(Section):
 
     def conditions(self) -> tuple[tuple[str, Condition], ...]:
         """Return every condition with the path of its key."""
-        named = [(f"tasks.{number}.label", task.label) for number, task in enumerate(self.tasks)]
-        named += [(f"tasks.{number}.mask", task.mask) for number, task in enumerate(self.tasks) if task.mask]
+        named = [(f"tasks.{index}.label", task.label) for index, task in enumerate(self.tasks)]
+        named += [(f"tasks.{index}.mask", task.mask) for index, task in enumerate(self.tasks) if task.mask]
         return (*named, ("sequence.behaviours", self.sequence.behaviours))
 
     @model_validator(mode="after")
@@ -188,8 +188,8 @@ class IngestionConfig(Section):
                 column = condition and (self.data.events.event_type if condition.event_types else condition.column)
                 if column:
                     label_columns.add(column)
-        for number, attribute in enumerate(self.features.attributes):
-            where, column = f"features.attributes.{number}", attribute.source_column
+        for index, attribute in enumerate(self.features.attributes):
+            where, column = f"features.attributes.{index}", attribute.source_column
             if attribute.source != "events":
                 continue
             if column == self.data.events.true_probability:
@@ -205,8 +205,8 @@ class IngestionConfig(Section):
     def _names_are_unique(self) -> IngestionConfig:
         seen: set[str] = {"user", "item", "item_text", "timestamp", "sampling_probability", "true_probability"}
         tables = {"items": self.data.items, "users": self.data.users, "events": self.data.events}
-        for number, attribute in enumerate(self.features.attributes):
-            where = f"features.attributes.{number}"
+        for index, attribute in enumerate(self.features.attributes):
+            where = f"features.attributes.{index}"
             if attribute.name in seen:
                 raise ValueError(f"`{where}.name` {attribute.name!r} is taken; names of features should be unique")
             seen.add(attribute.name)
@@ -219,7 +219,7 @@ class IngestionConfig(Section):
             if tables[attribute.source] is None:
                 raise ValueError(f"`{where}.from` is {attribute.source!r}, but `data.{attribute.source}` is missing")
         names = [task.name for task in self.tasks]
-        for number, name in enumerate(names):
-            if name in names[:number]:
-                raise ValueError(f"`tasks.{number}.name` {name!r} is taken; names of tasks should be unique")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise ValueError(f"`tasks.{index}.name` {name!r} is taken; names of tasks should be unique")
         return self

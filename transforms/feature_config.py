@@ -44,7 +44,7 @@ class UserConfig(IdentityConfig):
 class AttributeConfig(IdentityConfig):
     """An attribute of the event, the item or the user.
 
-    What is known only after the event, such as its rating, may be used along the history alone.
+    An attribute that is known only after the event, such as its rating, may be used only along the history.
     """
 
     name: Name = Field(description="Name of the feature, in lower-case letters, digits and _.")

@@ -107,8 +107,8 @@ def _encode_attribute(
 ) -> Outputs:
     """Encode an attribute of the target, along the history, and of the items sampled for behaviours."""
     if attribute.is_number:
-        number = single_value(inputs[attribute.name], is_logged)
-        return {attribute.name: standardize(number.values, number.analyzed())}
+        numbers = single_value(inputs[attribute.name], is_logged)
+        return {attribute.name: standardize(numbers.values, numbers.analyzed())}
     length = config.sequence.max_length
     features = _category_features(attribute, inputs, is_logged, length)
     if attribute.is_bucketed:

@@ -1,1 +1,1 @@
-"""What several benchmarks share: data, processes that take turns, timing and cached results."""
+"""Data, processes that take turns, timing and cached results, shared by several benchmarks."""

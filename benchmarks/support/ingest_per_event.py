@@ -71,8 +71,8 @@ def ingest_per_event(config: IngestionConfig, folder: Path) -> dict[str, float]:
 
 
 def _rows(element: tuple[int, str], config: IngestionConfig) -> Iterator[dict[str, Any]]:
-    number, path = element
-    for table in read_events(path, number, config):
+    file_index, path = element
+    for table in read_events(path, file_index, config):
         yield from table.frame.iter_rows(named=True)
 
 
@@ -134,14 +134,18 @@ def _user_examples(
                 b"" if text is None else str(text).encode() for text in texts
             )
         for attribute in config.features.target_attributes():
-            own = value(event, attribute)
+            target_value = value(event, attribute)
             if attribute.kind == "numeric":
-                feature[attribute.name].float_list.value.append(float("nan") if own is None else float(own))
+                feature[attribute.name].float_list.value.append(
+                    float("nan") if target_value is None else float(target_value)
+                )
             elif attribute.kind == "categorical_list":
                 feature[attribute.name].bytes_list.value.extend(
-                    t.encode() for t in (own or "").split(attribute.separator)
+                    t.encode() for t in (target_value or "").split(attribute.separator)
                 )
             else:
-                feature[attribute.name].bytes_list.value.append(b"" if own is None else str(own).encode())
+                feature[attribute.name].bytes_list.value.append(
+                    b"" if target_value is None else str(target_value).encode()
+                )
         split = int(event["timestamp"] >= boundaries.validation) + int(event["timestamp"] >= boundaries.test)
         yield split, example.SerializeToString()

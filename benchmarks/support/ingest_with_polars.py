@@ -35,9 +35,11 @@ def ingest_with_polars(config: IngestionConfig, folder: Path) -> dict[str, float
         columns = [_texts(frame, a.source_column).alias(f"__{a.name}") for a in attributes]
         frame = frame.select("id", *columns)
         events = events.join(frame, left_on=name[:-1], right_on="id", how="left", maintain_order="left")
-    own = [_texts(events, a.source_column).alias(f"__{a.name}") for a in config.features.attributes_of("events")]
+    attribute_columns = [
+        _texts(events, a.source_column).alias(f"__{a.name}") for a in config.features.attributes_of("events")
+    ]
     events = events.with_columns(
-        *own,
+        *attribute_columns,
         pl.when(is_selected(task.label, config.data.events.event_type))
         .then(1.0)
         .otherwise(0.0)
@@ -62,10 +64,10 @@ def ingest_with_polars(config: IngestionConfig, folder: Path) -> dict[str, float
     in_training = events.filter(pl.col("timestamp") < boundaries.validation)
     known_items, known_users = in_training["item"].unique(), in_training["user"].unique()
     encoder = RecordBatchToExamplesEncoder()
-    for split, chosen in zip(SPLITS, _split_masks(events, boundaries), strict=True):
+    for split, mask in zip(SPLITS, _split_masks(events, boundaries), strict=True):
         (folder / f"Split-{split}").mkdir(parents=True, exist_ok=True)
         with ExampleFile(str(folder / f"Split-{split}" / "data_tfrecord-00000-of-00001.gz")) as file:
-            for chunk in events.filter(chosen).iter_slices(16_384):
+            for chunk in events.filter(mask).iter_slices(16_384):
                 file.write(encoder.encode(_polars_batch(chunk, behaviours, config, known_items, known_users)))
     return {}
 
@@ -90,7 +92,7 @@ def _polars_batch(
     for attribute in config.features.history_attributes():
         columns[f"history_{attribute.name}"] = _bytes(past[f"__{attribute.name}"].fill_null(""))
     columns = {name: pa.LargeListArray.from_arrays(offsets, values) for name, values in columns.items()}
-    single = {
+    single_columns = {
         "user": _bytes(chunk["user"]), "item": _bytes(chunk["item"]),
         "timestamp": pa.array(chunk["timestamp"].to_numpy()), "history_count": pa.array(chunk["__count"].to_numpy()),
         f"label_{task.name}": pa.array(chunk["__label"].to_numpy()),
@@ -98,13 +100,13 @@ def _polars_batch(
     }  # fmt: skip
     bounds = [limit for limit, _ in LENGTHS]
     names = pl.Series([name for _, name in LENGTHS])
-    single[SLICE_HISTORY] = _bytes(names.gather(np.searchsorted(bounds, chunk["__count"].to_numpy())))
+    single_columns[SLICE_HISTORY] = _bytes(names.gather(np.searchsorted(bounds, chunk["__count"].to_numpy())))
     for name, column, known, words in (
         (SLICE_USER, "user", users, ("known", "new")),
         (SLICE_ITEM, "item", items, ("known", "cold")),
     ):
         is_known = chunk[column].is_in(known.implode())
-        single[name] = _bytes(
+        single_columns[name] = _bytes(
             pl.select(pl.when(is_known).then(pl.lit(words[0])).otherwise(pl.lit(words[1]))).to_series()
         )
     for attribute in config.features.target_attributes():
@@ -113,11 +115,13 @@ def _polars_batch(
             lists = values.str.split(attribute.separator).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
             columns[attribute.name] = lists.cast(pa.large_list(pa.large_binary()))
         elif attribute.kind == "numeric":
-            single[attribute.name] = pa.array(values.cast(pl.Float32, strict=False).fill_null(float("nan")).to_numpy())
+            single_columns[attribute.name] = pa.array(
+                values.cast(pl.Float32, strict=False).fill_null(float("nan")).to_numpy()
+            )
         else:
-            single[attribute.name] = _bytes(values)
+            single_columns[attribute.name] = _bytes(values)
     one = pa.array(np.arange(chunk.height + 1))
-    columns |= {name: pa.LargeListArray.from_arrays(one, values) for name, values in single.items()}
+    columns |= {name: pa.LargeListArray.from_arrays(one, values) for name, values in single_columns.items()}
     return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
@@ -131,7 +135,7 @@ def _boundaries(times: np.ndarray, config: IngestionConfig) -> Boundaries:
 
 def _events(config: IngestionConfig) -> pl.DataFrame:
     files = list_files(config.data.events, config.data.folder)
-    return pl.concat([table.frame for number, path in enumerate(files) for table in read_events(path, number, config)])
+    return pl.concat([table.frame for index, path in enumerate(files) for table in read_events(path, index, config)])
 
 
 def _texts(frame: pl.DataFrame, name: str) -> pl.Expr:

@@ -30,8 +30,8 @@ class KeptResults:
         key = hashlib.sha256(json.dumps([parameters, self.dependencies], sort_keys=True).encode()).hexdigest()[:16]
         file = self.folder / f"{name.replace(' ', '-')}-{key}.json"
         if file.exists():
-            kept: dict[str, Any] = json.loads(file.read_text())
-            return kept
+            stored: dict[str, Any] = json.loads(file.read_text())
+            return stored
         result = parameters | compute()
         partial = file.with_suffix(".partial")
         partial.write_text(json.dumps(result, indent=1))

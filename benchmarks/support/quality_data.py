@@ -68,9 +68,9 @@ class RankerData:
         """Return the test split, transformed by the graph as in a served model."""
         spec = raw_feature_spec(self.config.ingestion(), with_labels=True)
         inputs = raw_feature_spec(self.config.ingestion(), with_labels=False).keys()
-        others = [feature_names.USER, feature_names.TRUE_PROBABILITY]
+        other_names = [feature_names.USER, feature_names.TRUE_PROBABILITY]
         for task in self.config.tasks:
-            others += [feature_names.label(task.name), feature_names.mask(task.name)]
+            other_names += [feature_names.label(task.name), feature_names.mask(task.name)]
         layer = self.transform_output.transform_features_layer()
         files = sorted(tf.io.gfile.glob(f"{self.raw}/Split-test/*"))
         chunks: list[dict[str, np.ndarray]] = []
@@ -78,16 +78,16 @@ class RankerData:
             raw = tf.io.parse_example(batch, spec)
             features = layer({name: raw[name] for name in inputs})
             transformed = {name: tensor.numpy() for name, tensor in features.items()}
-            untransformed = {f"raw {name}": raw[name].numpy() for name in others if name in raw}
+            untransformed = {f"raw {name}": raw[name].numpy() for name in other_names if name in raw}
             chunks.append(transformed | untransformed)
-        whole = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+        columns = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
         tasks = self.config.tasks
-        labels = {task.name: whole[f"raw {feature_names.label(task.name)}"] for task in tasks}
-        masks = {task.name: whole.get(f"raw {feature_names.mask(task.name)}") for task in tasks}
+        labels = {task.name: columns[f"raw {feature_names.label(task.name)}"] for task in tasks}
+        masks = {task.name: columns.get(f"raw {feature_names.mask(task.name)}") for task in tasks}
         return TestSplit(
-            features={name: values for name, values in whole.items() if not name.startswith("raw ")},
+            features={name: values for name, values in columns.items() if not name.startswith("raw ")},
             labels=labels,
             weights={name: np.ones_like(labels[name]) if mask is None else mask for name, mask in masks.items()},
-            users=np.unique(whole[f"raw {feature_names.USER}"], return_inverse=True)[1],
-            true_probability=whole.get(f"raw {feature_names.TRUE_PROBABILITY}"),
+            users=np.unique(columns[f"raw {feature_names.USER}"], return_inverse=True)[1],
+            true_probability=columns.get(f"raw {feature_names.TRUE_PROBABILITY}"),
         )

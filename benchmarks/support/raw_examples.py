@@ -46,9 +46,9 @@ def write_split(config: IngestionConfig, folder: Path, count: int, files: int, s
     random = np.random.default_rng(seed)
     weights = 1.0 / np.arange(1, ITEMS + 1)
     shares = np.cumsum(weights / weights.sum())
-    for number in range(files):
-        with ExampleFile(str(folder / f"data_tfrecord-{number:05d}-of-{files:05d}.gz")) as file:
-            for size in _blocks(count // files + (number < count % files)):
+    for file_index in range(files):
+        with ExampleFile(str(folder / f"data_tfrecord-{file_index:05d}-of-{files:05d}.gz")) as file:
+            for size in _blocks(count // files + (file_index < count % files)):
                 file.write(encoder.encode(_batch(config, random, shares, size)))
 
 
@@ -96,7 +96,7 @@ def _attribute(
 
 
 def _texts(prefix: str, numbers: np.ndarray) -> pa.Array:
-    names = pa.array([f"{prefix}{number}" for number in range(int(numbers.max()) + 1)])
+    names = pa.array([f"{prefix}{index}" for index in range(int(numbers.max()) + 1)])
     return names.take(pa.array(numbers))
 
 

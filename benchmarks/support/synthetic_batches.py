@@ -34,23 +34,23 @@ def make_batches(
         cumulative = np.cumsum(1.0 / np.arange(1, items + 1))
         ranks = np.searchsorted(cumulative / cumulative[-1], random.random((batches, batch_size, history + 1)))
         # Popular items are spread over the table, as they are in a real one.
-        drawn = random.permutation(items)[np.minimum(ranks, items - 1)] + 1
+        items_drawn = random.permutation(items)[np.minimum(ranks, items - 1)] + 1
     elif ids == "uniform":
-        drawn = random.integers(1, items + 1, (batches, batch_size, history + 1))
+        items_drawn = random.integers(1, items + 1, (batches, batch_size, history + 1))
     else:
         raise ValueError(f"`ids` should be zipf or uniform, received {ids!r}")
-    categories = drawn % CATEGORIES + 1
+    categories = items_drawn % CATEGORIES + 1
     sampled = {}
     if negatives:
         sampled = {
-            "history_negative_item": np.roll(drawn[..., 1:], 1, axis=1),
+            "history_negative_item": np.roll(items_drawn[..., 1:], 1, axis=1),
             "history_negative_category": np.roll(categories[..., 1:], 1, axis=1),
         }
     return {
         **sampled,
-        "item": drawn[..., 0],
+        "item": items_drawn[..., 0],
         "category": categories[..., 0],
-        "history_item": drawn[..., 1:],
+        "history_item": items_drawn[..., 1:],
         "history_category": categories[..., 1:],
         "user": random.integers(1, USERS + 1, (batches, batch_size)),
         "label": random.integers(0, 2, (batches, batch_size)).astype(np.float32),

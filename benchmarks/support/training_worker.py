@@ -42,7 +42,7 @@ def main() -> None:
         jit_compile=arguments.xla,
         steps_per_execution=arguments.steps_per_execution,
     )
-    model.optimizer.build(model.trainable_variables)  # as the pipeline does, so that slots are on huge pages
+    model.optimizer.build(model.trainable_variables)  # the pipeline does the same, so that slots are on huge pages
     batches = make_batches(
         arguments.items, arguments.steps, arguments.batch_size, ids=arguments.ids, negatives=inputs.history_negatives
     )

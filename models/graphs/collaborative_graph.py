@@ -32,7 +32,7 @@ class KnowledgeGraph:
 
     @classmethod
     def without_triples(cls, item_rows: int) -> KnowledgeGraph:
-        """Return a graph that knows nothing of any item."""
+        """Return a graph without triples, in which no item has an entity."""
         empty = np.zeros(0, np.int32)
         return cls(empty, empty, empty, 0, 0, np.full(item_rows, -1, np.int32))
 
@@ -54,8 +54,8 @@ class KnowledgeGraph:
 class CollaborativeGraph:
     """Users, items and entities in one graph: KGAT (arXiv 1905.07854), section 2.
 
-    Nodes are the users by id, then the items by id, then the entities that are no item. Relations are `INTERACT`, from
-    users to the items of their interactions in training, `INTERACTED_BY`, its inverse, and those of the knowledge
+    Nodes are the users by id, then the items by id, then the entities that are not items. Relations are `INTERACT`,
+    from users to the items of their interactions in training, `INTERACTED_BY`, its inverse, and those of the knowledge
     graph. Edges are distinct, and sorted by head.
 
     Attributes:
@@ -114,9 +114,9 @@ class CollaborativeGraph:
     @property
     def known_users(self) -> np.ndarray:
         """Bool [user_rows], true for users who have an interaction."""
-        known = np.zeros(self.user_rows, bool)
-        known[self.heads[self.relations == INTERACT]] = True
-        return known
+        mask = np.zeros(self.user_rows, bool)
+        mask[self.heads[self.relations == INTERACT]] = True
+        return mask
 
     @property
     def connected_items(self) -> np.ndarray:

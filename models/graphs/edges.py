@@ -62,8 +62,8 @@ class GraphEdges:
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Draw triples, and another tail for each.
 
-        As in the authors' code, heads are drawn uniformly whatever their number of edges, then one of the head's edges
-        is drawn. The other tail is any node.
+        As in the authors' code, heads are drawn uniformly regardless of their number of edges, then one of the head's
+        edges is drawn. The other tail is any node.
 
         Args:
             count: number of triples.
@@ -78,9 +78,9 @@ class GraphEdges:
         offsets = ops.cast(keras.random.uniform((count,), seed=seed) * ops.cast(counts, "float32"), counts.dtype)
         edges = starts + ops.minimum(offsets, counts - 1)
         heads, relations, tails = (ops.take(part, edges) for part in (self.heads, self.relations, self.tails))
-        others = keras.random.randint((count,), 0, self.graph.node_count, seed=seed)
-        is_negative = ops.logical_not(_contains(self._triples, self._triple_keys(heads, relations, others)))
-        return heads, relations, tails, others, is_negative
+        other_tails = keras.random.randint((count,), 0, self.graph.node_count, seed=seed)
+        is_negative = ops.logical_not(_contains(self._triples, self._triple_keys(heads, relations, other_tails)))
+        return heads, relations, tails, other_tails, is_negative
 
     def relation_chunks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield all edges in chunks of one relation: the relation, and the indices of at most `CHUNK` edges."""
@@ -100,7 +100,7 @@ class GraphEdges:
 
 
 def _sort_keys(keys: np.ndarray) -> Tensor:
-    """Return the keys in ascending order, after -1, which is no key, so that the tensor is never empty."""
+    """Return the keys in ascending order, preceded by -1, which is not a key, so that the tensor is never empty."""
     return ops.convert_to_tensor(np.concatenate([[-1], np.sort(keys)]).astype(np.int64))
 
 

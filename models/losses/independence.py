@@ -59,9 +59,9 @@ def independence_weights(
     """Compute sample weights that lower the dependence.
 
     `w = softmax(l)` minimizes `dependence(w) / dependence(1 / B) + penalty * (B * sum_b w_b^2 - 1)` by Adam from
-    `l = 0`, with a learning rate that falls to 0, so that a strong penalty is met closely. The first term is only
-    lowered to its value by chance, that of interests which each come from another row, so that independent interests
-    leave all weights equal. Weights are also equal if nothing is gained.
+    `l = 0`, with a learning rate that falls to 0, so that a strong penalty is met closely. The first term is lowered no
+    further than its chance value, that of interests taken from different rows, so independent interests leave all
+    weights equal. Weights are also equal if nothing is gained.
 
     Args:
         features: [B, K, D].
@@ -93,7 +93,7 @@ def independence_weights(
         weights = ops.softmax(logits)
         current, by_weight = dependence_and_gradient(features, weights)
         by_weight = ops.where(current > by_chance, by_weight / initial, 0.0) + 2.0 * penalty * size * weights
-        # Times the number of rows: each logit's part of the gradient is as small as its weight.
+        # Multiply by the number of rows, because the gradient of each logit is as small as its weight.
         gradient = size * weights * (by_weight - ops.sum(weights * by_weight))
         time = ops.cast(index, "float32")
         first = 0.9 * first + 0.1 * gradient

@@ -13,8 +13,8 @@ def info_nce(first: Tensor, second: Tensor, temperature: float, mask: Tensor, ma
     """Compute the InfoNCE loss of two views, whose negatives are the batch's other rows.
 
     Mean over channels and rows of `-log softmax_b(<f_b, s_b> / temperature)`, with vectors of unit norm. A batch of
-    more than `max_rows` rows is split into the fewest equal parts that are not larger, each contrasted by itself
-    (ours): contrasting all rows takes the square of the batch, 139 GiB at 65,536 rows.
+    more than `max_rows` rows is split into the fewest equal parts that are not larger, each contrasted on its own (our
+    choice): contrasting all rows takes the square of the batch, 139 GiB at 65,536 rows.
 
     Args:
         first: [B, c, d], one view of each channel.
@@ -37,7 +37,7 @@ def info_nce(first: Tensor, second: Tensor, temperature: float, mask: Tensor, ma
         van den Oord et al. (2018), arXiv 1807.03748, here with cosines.
     """
     rows = ops.shape(first)[0]
-    parts = 1 + abs(rows - 1) // max_rows  # One part even without rows.
+    parts = 1 + abs(rows - 1) // max_rows  # Use at least one part, even for an empty batch.
     size = -(-rows // parts)
 
     def split(values: Tensor) -> Tensor:

@@ -153,19 +153,20 @@ def _recommenders_task(temperature: float, hard_negatives: int | None) -> Callab
 
 
 def sampled_softmax(
-    positive: Tensor, negative: Tensor, own: Tensor, drawn: Tensor, expected: tuple[Tensor, Tensor] | None
+    positive: Tensor, negative: Tensor, targets: Tensor, sampled: Tensor, expected: tuple[Tensor, Tensor] | None
 ) -> Tensor:
-    """Compute the cross-entropy of each row's own item among items that were drawn for the whole batch.
+    """Compute the cross-entropy of each row's own item among items sampled for the whole batch.
 
-    With `expected`, the logarithm of each item's expected count among those drawn is subtracted from its score, as in
-    TensorFlow's sampled softmax. A drawn item that is the row's own does not count.
+    With `expected`, the logarithm of each item's expected count among the samples is subtracted from its score, as in
+    TensorFlow's sampled softmax. A sampled item that is the row's own does not count.
 
     Args:
         positive: scores [B] of each row's own item.
-        negative: scores [B, S] of the drawn items.
-        own: ids int [B].
-        drawn: ids int [S].
-        expected: (own [B], drawn [S]), the expected count of each item among those drawn; without it, no correction.
+        negative: scores [B, S] of the sampled items.
+        targets: ids int [B] of each row's own item.
+        sampled: ids int [S] of the sampled items.
+        expected: (targets [B], sampled [S]), expected count of each item among the samples; None for no
+            correction.
 
     Returns:
         float32 [B], in nats.
@@ -176,37 +177,37 @@ def sampled_softmax(
     if expected is not None:
         positive -= ops.log(ops.maximum(expected[0], MIN_PROBABILITY))
         negative -= ops.log(ops.maximum(expected[1], MIN_PROBABILITY))[None, :]
-    negative = mask_scores(negative, own[:, None] != drawn[None, :])
+    negative = mask_scores(negative, targets[:, None] != sampled[None, :])
     return ops.logsumexp(ops.concatenate([positive[:, None], negative], axis=1), axis=1) - positive
 
 
-def bpr(positive: Tensor, negative: Tensor, own: Tensor, history: Tensor, drawn: Tensor) -> Tensor:
-    """Compute the loss of Bayesian Personalized Ranking: the mean over drawn items of `-log sigmoid(s_own - s_drawn)`.
+def bpr(positive: Tensor, negative: Tensor, targets: Tensor, history: Tensor, sampled: Tensor) -> Tensor:
+    """Compute the loss of Bayesian Personalized Ranking: the mean over samples of `-log sigmoid(s_target - s_sampled)`.
 
-    The paper draws an item that the user never interacted with. Here items drawn for the whole batch count unless they
-    are the row's own or in its history. The paper's regularization is left out.
+    The paper samples an item that the user never interacted with. Here items sampled for the whole batch count unless
+    they are the row's own or in its history. The paper's regularization is left out.
 
     Args:
         positive: scores [B] of each row's own item.
-        negative: scores [B, S] of the drawn items.
-        own: ids int [B].
+        negative: scores [B, S] of the sampled items.
+        targets: ids int [B] of each row's own item.
         history: ids int [B, T], 0 where padded.
-        drawn: ids int [S].
+        sampled: ids int [S] of the sampled items.
 
     Returns:
-        float32 [B], in nats; 0 where no drawn item counts.
+        float32 [B], in nats; 0 where no sampled item counts.
 
     Reference:
         Rendle et al., UAI 2009, BPR-OPT.
     """
-    interacted = ops.concatenate([own[:, None], history], axis=1)
-    counts = ops.logical_not(ops.any(interacted[:, :, None] == drawn[None, None, :], axis=1))
+    interacted = ops.concatenate([targets[:, None], history], axis=1)
+    counts = ops.logical_not(ops.any(interacted[:, :, None] == sampled[None, None, :], axis=1))
     losses = ops.where(counts, ops.softplus(negative - positive[:, None]), 0.0)
     return ops.sum(losses, axis=1) / ops.maximum(ops.sum(ops.cast(counts, "float32"), axis=1), 1.0)
 
 
 def draw_negatives(
-    distribution: str, count: int, counts: keras.Variable, own: Tensor, seed: keras.random.SeedGenerator
+    distribution: str, count: int, counts: keras.Variable, targets: Tensor, seed: keras.random.SeedGenerator
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Draw items with replacement, never padding's row 0.
 
@@ -215,30 +216,32 @@ def draw_negatives(
             probability `log(1 + 1 / i) / log(R)`: Zipf's law, where ids are sorted by frequency.
         count: number of items to draw, S.
         counts: variable [rows], how often each item is the target.
-        own: ids int [B] whose expected counts are returned too.
+        targets: ids int [B] whose expected counts are returned too.
         seed: `keras.random.SeedGenerator`.
 
     Returns:
-        The ids [S], and the expected counts (own [B], drawn [S]) of each item among S.
+        The ids [S], and the expected counts (targets [B], sampled [S]) of each item among S.
     """
     counts = ops.convert_to_tensor(counts)
     rows = counts.shape[0]
     if distribution == "popularity":
-        return _draw_by_counts(count, counts, own, seed)
+        return _draw_by_counts(count, counts, targets, seed)
     uniform = keras.random.uniform((count,), seed=seed)
     if distribution == "uniform":
-        drawn = 1 + ops.cast(ops.floor(uniform * (rows - 1)), "int64")
-        return _with_expected_counts(drawn, own, lambda ids: ops.ones_like(ids, "float32") / (rows - 1), count, rows)
-    drawn = ops.cast(ops.floor(ops.exp(uniform * ops.log(float(rows)))), "int64")
+        sampled = 1 + ops.cast(ops.floor(uniform * (rows - 1)), "int64")
+        return _with_expected_counts(
+            sampled, targets, lambda ids: ops.ones_like(ids, "float32") / (rows - 1), count, rows
+        )
+    sampled = ops.cast(ops.floor(ops.exp(uniform * ops.log(float(rows)))), "int64")
 
     def probability(ids: Tensor) -> Tensor:
         return ops.log1p(1.0 / ops.maximum(ops.cast(ids, "float32"), 1.0)) / ops.log(float(rows))
 
-    return _with_expected_counts(drawn, own, probability, count, rows)
+    return _with_expected_counts(sampled, targets, probability, count, rows)
 
 
 def _draw_by_counts(
-    count: int, counts: Tensor, own: Tensor, seed: keras.random.SeedGenerator
+    count: int, counts: Tensor, targets: Tensor, seed: keras.random.SeedGenerator
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     # Integers: a cumulative sum in float32 loses rare items beyond some million positives.
     cumulative = ops.cumsum(ops.cast(counts[1:], "int64"))
@@ -247,18 +250,18 @@ def _draw_by_counts(
     uniform = keras.random.uniform((2, count), seed=seed)
     position = ops.cast(uniform[0], "float64") + ops.cast(uniform[1], "float64") * 2.0**-23
     position = ops.minimum(ops.cast(position * ops.cast(total, "float64"), "int64"), total - 1)
-    drawn = 1 + ops.searchsorted(cumulative, position, side="right")
+    sampled = 1 + ops.searchsorted(cumulative, position, side="right")
     probabilities = counts / ops.cast(total, "float32")
-    return _with_expected_counts(drawn, own, lambda ids: ops.take(probabilities, ids), count)
+    return _with_expected_counts(sampled, targets, lambda ids: ops.take(probabilities, ids), count)
 
 
 def _with_expected_counts(
-    drawn: Tensor, own: Tensor, probability: Callable[[Tensor], Tensor], count: int, rows: int | None = None
+    sampled: Tensor, targets: Tensor, probability: Callable[[Tensor], Tensor], count: int, rows: int | None = None
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    drawn = ops.cast(drawn, own.dtype)
+    sampled = ops.cast(sampled, targets.dtype)
     if rows is not None:
-        drawn = ops.clip(drawn, 1, rows - 1)  # A uniform number just below 1 may be rounded up.
-    return drawn, (count * probability(own), count * probability(drawn))
+        sampled = ops.clip(sampled, 1, rows - 1)  # A uniform number just below 1 may be rounded up.
+    return sampled, (count * probability(targets), count * probability(sampled))
 
 
 def _log_probability(probabilities: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from interestflow.models.tensor import Features, Tensor
 
 
 class Matcher(DescribedModel):
-    """Model whose user side and item side meet in inner products alone, so that items can be indexed beforehand.
+    """Model whose user side and item side meet only in inner products, so that items can be indexed beforehand.
 
     A user may have several vectors, one per interest. An item is scored by the interest that fits it best.
 
@@ -94,7 +94,7 @@ class Matcher(DescribedModel):
         """Prepare an epoch, counted from 0. Called outside of any graph and replica; does nothing by default."""
 
     def on_epoch_end(self, epoch: int) -> None:
-        """Finish an epoch before the model is evaluated or saved. Called as `on_epoch_begin` is."""
+        """Finish an epoch before the model is evaluated or saved. Called in the same context as `on_epoch_begin`."""
 
     def weighted_mean(self, losses: Tensor, weights: Tensor | None) -> Tensor:
         """Average row losses over the global batch, and add the losses that layers have added.

@@ -1,4 +1,4 @@
-"""Interest Dynamics via Neural Processes, reconstructed: after Du et al., WSDM 2023, arXiv 2208.04600."""
+"""Reconstruction of Interest Dynamics via Neural Processes: Du et al., WSDM 2023, arXiv 2208.04600."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Observations(NamedTuple):
         times: [B, C, w], encodings of the outcomes' times.
         outcomes: [B, C, d], the behaviour after each window.
         valid: bool [B, C], which windows have an outcome.
-        query: [B, d], encoding of the newest window, after which nothing has come yet.
+        query: [B, d], encoding of the newest window, which no behaviour follows yet.
         query_time: [B, w], encoding of the present.
     """
 
@@ -154,7 +154,7 @@ class IDNP(RetrievalMatcher):
         return self.item_vectors(self.space.item(features, training=training), features["item"])
 
     def observe(self, features: Features, training: bool | None = None) -> Observations:
-        """Encode the newest windows of the history and the behaviour after each; nothing of the target."""
+        """Encode the newest windows of the history and the behaviour after each, without the target."""
         h = self.hyperparameters
         history, mask = newest_features(features, self.steps)
         steps, _ = self.space.history(history, training=training)
@@ -217,7 +217,7 @@ class IDNP(RetrievalMatcher):
             return self.weighted_mean(losses, weights)
 
     def encode_for_training(self, features: Features) -> tuple[Tensor, Tensor]:
-        """Encode users with a z that is sampled from all windows and the target, beside a random context.
+        """Encode users with a z sampled from all windows and the target, and with a random context.
 
         Returns:
             Users [B, 1, d], and the divergence D of each row, [B].
@@ -241,6 +241,6 @@ class IDNP(RetrievalMatcher):
         return ops.logical_and(valid, ops.cast(ranks, "float32") < size)
 
     def uncertainty(self, features: Features) -> Tensor:
-        """Return the mean standard deviation of q(z | C), float32 [B]: how little the history says of the user."""
+        """Return the mean standard deviation of q(z | C), float32 [B]: how little the history reveals of the user."""
         observed = self.observe(features)
         return ops.mean(self.latent(self.points(observed), observed.valid)[1], axis=-1)

@@ -14,7 +14,7 @@ from interestflow.section import NonNegative, PositiveInt, Rate
 class IDNPHyperparameters(RetrievalHyperparameters):
     """Hyper-parameters of Interest Dynamics via Neural Processes; see `models/matchers/idnp.py`.
 
-    The sizes are ours but for the context's.
+    All sizes are ours, except for that of the context.
     """
 
     name: Literal["idnp"] = Field("idnp", description="Name of the model.")

@@ -29,7 +29,7 @@ from interestflow.models.tensor import Features, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class KGAT(Matcher):
-    """Knowledge Graph Attention Network: propagation over one graph of users, items and what is known of items.
+    """Knowledge Graph Attention Network: propagation over one graph of users, items and the items' entities.
 
     With the nodes' vectors `e_0`, the edges `(h, r, t)` of `CollaborativeGraph` and the attention
     `a = softmax of pi(h, r, t) over the edges of h` (`TransR`):
@@ -115,7 +115,7 @@ class KGAT(Matcher):
             for index, units in enumerate(h.layer_units)
         ]
         self.transr.build()
-        self.transr.trainable = False  # by `training_loss`, of which it is no part
+        self.transr.trainable = False  # `training_loss` does not use it; `train_on_graph` does
         for layer, width in zip(self.propagation, self.widths, strict=False):
             layer.build((None, width))
         self.nodes = self._table("nodes", nodes, self.widths[0], initializer="glorot_uniform", trainable=True)
@@ -123,12 +123,12 @@ class KGAT(Matcher):
         self.vectors = self._table("vectors", self.user_rows + self.item_rows, sum(self.widths))
         self.item_levels = self._table("item_levels", self.item_rows, sum(self.widths[:-1]))
         self._create_graph_optimizer()
-        if graph is not None and self.nodes.shape[0] == nodes:  # not where tables are only declared
+        if graph is not None and self.nodes.shape[0] == nodes:  # false inside `declare_tables`
             self.refresh()
 
     def _create_graph_optimizer(self) -> None:
         """Create the triples' optimizer, whose moments are weights of the model so that a backup holds them."""
-        from interestflow.models.optimizers.row_sparse import LazyAdam  # for TensorFlow alone, which others do without
+        from interestflow.models.optimizers.row_sparse import LazyAdam  # needs TensorFlow
 
         self.graph_weights = [self.nodes, self.transr.vectors, self.transr.projections]
         self.graph_optimizer = LazyAdam(self.hyperparameters.graph_learning_rate, name="graph_optimizer")
@@ -288,7 +288,7 @@ class KGAT(Matcher):
 
 
 def _checked_sizes(graph: CollaborativeGraph, user_rows: int, item_rows: int) -> tuple[int, int, int]:
-    """Return the graph's numbers of nodes, relations and edges, if its rows are those of the inputs."""
+    """Return the graph's numbers of nodes, relations and edges after checking its rows against the inputs."""
     if (graph.user_rows, graph.item_rows) != (user_rows, item_rows):
         expected, received = f"{user_rows} and {item_rows}", f"{graph.user_rows} and {graph.item_rows}"
         raise ValueError(f"`graph` should have rows of users and items {expected}, received {received}")

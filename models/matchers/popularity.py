@@ -13,7 +13,7 @@ from interestflow.models.tensor import Features, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class Popularity(Matcher):
-    """Matcher that ranks items by how often they are targets in training, for every user alike.
+    """Matcher that ranks items by how often they are targets in training, identically for every user.
 
     Every user is `[1]` and every item `[log(1 + count)]`. It has no trainable weights, and its loss is always 0.
 

@@ -101,7 +101,7 @@ class RetrievalMatcher(Matcher):
         return retrieval_losses.sampled_softmax(positive, negative, targets, sampled, correction)
 
     def select_interests(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return the vectors [B, K', d] that a row's loss is of: by default all of `users`, [B, K, d].
+        """Return the vectors [B, K', d] that enter a row's loss: by default all of `users`, [B, K, d].
 
         Args:
             users: [B, K, d].

@@ -43,7 +43,7 @@ def slot_bytes(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) 
     For a table of `rows` vectors of `width`, in float32: `rowwise_adagrad` keeps `4 * rows`; `sparse_adagrad` and
     `adagrad` `4 * rows * width`; `lazy_adam` and `adam` `8 * rows * width`; `sgd` nothing.
     """
-    own = {id(slot) for slot in optimizer.variables}
+    own_ids = {id(slot) for slot in optimizer.variables}
     optimizer.build([variable])
-    slots = [slot for slot in optimizer.variables if id(slot) not in own]
+    slots = [slot for slot in optimizer.variables if id(slot) not in own_ids]
     return sum(slot.value.dtype.size * math.prod(slot.shape) for slot in slots)

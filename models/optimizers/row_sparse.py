@@ -106,7 +106,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, without those that are not offered."""
+        """Return the constructor's arguments, without those of Keras that this class does not offer."""
         config = super().get_config() | {"for_xla": self.for_xla}
         for name in UNSUPPORTED:
             config.pop(name, None)

@@ -56,7 +56,7 @@ class RowwiseAdagrad(SparseAdagrad):
         """Create an accumulator for each variable."""
         if self.built:
             return
-        keras.optimizers.Optimizer.build(self, variables)  # Not Adagrad's, which creates its own accumulators.
+        keras.optimizers.Optimizer.build(self, variables)  # Skip Adagrad's `build`, which creates its own accumulators.
         self._accumulators = [self._accumulator(variable) for variable in variables]
 
     def _accumulator(self, variable: keras.Variable) -> keras.Variable:
@@ -79,7 +79,7 @@ class RowwiseAdagrad(SparseAdagrad):
         variable.scatter_update(tf.IndexedSlices(tf.gather(variable, ids) - change, ids))
 
     def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
-        """Update a variable, also a table whose gradient is dense since a loss uses every row."""
+        """Update a variable, including a table whose gradient is dense because a loss uses every row."""
         accumulator = self._accumulators[self._get_variable_index(variable)].value
         if isinstance(gradient, tf.IndexedSlices) or accumulator.shape == variable.shape:
             super().update_step(gradient, variable, learning_rate)

@@ -40,7 +40,7 @@ class Ranker(DescribedModel):
 
     @abstractmethod
     def encode_user(self, features: Features, training: bool | None = None) -> Features:
-        """Compute all that does not depend on the candidate.
+        """Compute everything that does not depend on the candidate.
 
         Args:
             features: input tensors, without `inputs.candidate_tensors`.

@@ -1,4 +1,4 @@
-"""Diffusion-driven Multi-Interest Network: arXiv 2508.15311, after the authors' code, which cannot run as it is."""
+"""Diffusion-driven Multi-Interest Network: arXiv 2508.15311, following the authors' code, which does not run."""
 
 from __future__ import annotations
 

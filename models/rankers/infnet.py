@@ -16,7 +16,7 @@ from interestflow.models.tensor import Features, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class INFNet(Ranker):
-    """Information Flow Network: fields, behaviours and tasks are tokens, and proxies carry news between the groups.
+    """Information Flow Network: fields, behaviours and tasks are tokens, and proxies carry information between groups.
 
     With the tokens of `FieldTokens` for fields `C` and steps (behaviours) `S`, and learned tokens `T`, one per task:
 
@@ -137,9 +137,9 @@ def _behaviour_type(inputs: ModelInputs, name: str) -> CategoricalInput:
         category.name: category for category in inputs.categorical if category.in_history and category.values is None
     }
     if name not in categories:
-        known = ", ".join(categories) or "none here"
+        names = ", ".join(categories) or "none here"
         raise ValueError(
-            f"`behaviour_type` should be a category along the history with one value a step ({known}), "
+            f"`behaviour_type` should be a category along the history with one value a step ({names}), "
             f"received {name!r}"
         )
     return categories[name]

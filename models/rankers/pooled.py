@@ -14,7 +14,7 @@ from interestflow.models.tensor import Features, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class PooledRanker(Ranker):
-    """Mean-pooling ranker, which summarizes the history alike for every candidate.
+    """Mean-pooling ranker, which summarizes the history in the same way for every candidate.
 
     With the target's vector `v`, the behaviours' `k_j` and the others `o` of `FeatureEncoder`:
 

@@ -21,8 +21,8 @@ app = typer.Typer(help="List the configurations that come with interestflow, or 
 def shipped_configs() -> Mapping[str, Traversable]:
     """Return the configurations in the installed package by their names, in alphabetical order."""
     folder = files("interestflow") / "configs"
-    found = {file.name.removesuffix(SUFFIX): file for file in folder.iterdir() if file.name.endswith(SUFFIX)}
-    return dict(sorted(found.items()))
+    files_by_name = {file.name.removesuffix(SUFFIX): file for file in folder.iterdir() if file.name.endswith(SUFFIX)}
+    return dict(sorted(files_by_name.items()))
 
 
 def summary(text: str) -> str:

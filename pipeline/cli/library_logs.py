@@ -1,4 +1,4 @@
-"""Redirects what the libraries print to a log file, so that the terminal shows only what a person wants to read."""
+"""Redirection of the libraries' output to a log file, so that the terminal shows only messages meant for the user."""
 
 from __future__ import annotations
 

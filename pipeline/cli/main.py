@@ -55,7 +55,7 @@ def interestflow(
 
 def main() -> None:
     """Run the command line."""
-    # Set before anything imports TensorFlow, whose start-up messages contain nothing that a person could act on.
+    # Set before anything imports TensorFlow, whose start-up messages contain nothing that a user could act on.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     app(prog_name=NAME)

@@ -1,4 +1,4 @@
-"""Finds the models that `interestflow serve` is asked to serve."""
+"""Finds the models that `interestflow serve` should serve."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NothingToServeError(Exception):
 
 
 class ModelSource(NamedTuple):
-    """The models to serve, and the `models.config` that they were read from, if they were."""
+    """Models to serve, and the `models.config` that lists them, if there is one."""
 
     models: model_server_config_pb2.ModelServerConfig
     path: str | None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QueryOptions:
-    """Arguments and options of the command; their help texts say what each is."""
+    """Arguments and options of the command, described by their help texts."""
 
     address: Annotated[str, typer.Argument(help="Address of the server's gRPC port, host:port.")]
     question: Annotated[

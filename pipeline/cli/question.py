@@ -90,9 +90,9 @@ def _tasks_table(title: str, first: str, names: Sequence[str], by_task: Mapping[
     return table
 
 
-def _table(title: str, first: str, others: list[str]) -> Table:
+def _table(title: str, first_heading: str, headings: list[str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for name in others:
+    table.add_column(first_heading)
+    for name in headings:
         table.add_column(name, justify="right")
     return table

@@ -21,7 +21,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """Arguments and options of the command; their help texts say what each is."""
+    """Arguments and options of the command, described by their help texts."""
 
     source: Annotated[
         Path,
@@ -92,7 +92,7 @@ def serve(options: ServeOptions) -> None:
     from interestflow.pipeline.cli.library_logs import redirect_library_output
 
     problem: str | None = None
-    # TensorFlow's start-up messages contain nothing that a person could act on.
+    # TensorFlow's start-up messages contain nothing that a user could act on.
     with redirect_library_output(Path(os.devnull)) as console:
         from interestflow.pipeline.cli.model_sources import NothingToServeError, find_models
         from interestflow.pipeline.config import ConfigurationError

@@ -45,7 +45,7 @@ class AtomicPusherExecutor(executor.Executor):
             return
         copied = pushed.get_string_custom_property(DESTINATION)
         version = posixpath.join(base, posixpath.basename(copied))
-        if not fileio.exists(version):  # as in TFX: a version of the same second is this one
+        if not fileio.exists(version):  # as in TFX, an existing version of the same second is taken for this one
             fileio.rename(copied, version)
         fileio.rmtree(incoming)
         pushed.set_string_custom_property(DESTINATION, version)

@@ -1,4 +1,4 @@
-"""Step that evaluates a model on the test split, and the champion where there is one."""
+"""Step that evaluates a model on the test split, and the champion too if there is one."""
 
 import apache_beam as beam
 from tfx.types import standard_artifacts

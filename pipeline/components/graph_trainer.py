@@ -1,4 +1,4 @@
-"""TFX's Trainer with a knowledge graph as a further input."""
+"""TFX's Trainer with a knowledge graph as an additional input."""
 
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ KNOWLEDGE_GRAPH = "knowledge_graph"
 
 
 class GraphTrainerSpec(TrainerSpec):
-    """Inputs, parameters and outputs of TFX's Trainer, with a `KnowledgeGraphArtifact` as a further input."""
+    """Inputs, parameters and outputs of TFX's Trainer, with a `KnowledgeGraphArtifact` as an additional input."""
 
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
         **TrainerSpec.INPUTS,

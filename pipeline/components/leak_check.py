@@ -1,4 +1,4 @@
-"""Step that stops a run whose examples hold what was not known before their events."""
+"""Step that stops a run whose examples contain information that was not known before their events."""
 
 import posixpath
 
@@ -17,7 +17,7 @@ REPORT_FILE = "leak_check.json"
 def LeakCheck(
     report: OutputArtifact[artifacts.LeakReportArtifact], examples: InputArtifact[Examples], config: Parameter[str]
 ) -> None:
-    """Derive the examples of some users again from the log, compare them, and write what was checked.
+    """Derive the examples of some users again from the log, compare them, and write the result.
 
     Args:
         report: folder to write `leak_check.json` to.

@@ -64,7 +64,7 @@ class ModelSteps:
         )
         pusher = AtomicPusher(
             model_blessing=gate.outputs["blessing"],
-            infra_blessing=serving.outputs["blessing"],  # holds the model to push, with its warm-up requests
+            infra_blessing=serving.outputs["blessing"],  # its folder holds the model to push, with warm-up requests
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=self.folders.serving)
             ),

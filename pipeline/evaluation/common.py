@@ -1,4 +1,4 @@
-"""What the evaluations of both model families share: their result, their inputs' checks and their files."""
+"""Result, input checks and files that the evaluations of both model families share."""
 
 from __future__ import annotations
 

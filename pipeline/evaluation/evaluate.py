@@ -1,4 +1,4 @@
-"""Evaluation of a model on the test split, beside the champion where there is one, whatever the model's family."""
+"""Evaluation of a model of either family on the test split, together with the champion if there is one."""
 
 from __future__ import annotations
 

@@ -55,13 +55,17 @@ class QueryMetrics:
         figures = dict(_target_figures(queries, all_rows)) | dict(_list_figures(queries, all_rows, counts, diversities))
         overall = _metrics(queries, all_rows, figures, queries.repeated)
         parts: list[SliceMetrics] = []
-        for each in (*self.slices, Slice(POPULARITY, "")):
-            members = sorted(each.parts(*queries.slices[each.name]), key=lambda part: each.sort_key(part[0]))
+        for partition in (*self.slices, Slice(POPULARITY, "")):
+            members = sorted(
+                partition.parts(*queries.slices[partition.name]), key=lambda part: partition.sort_key(part[0])
+            )
             for value, rows in members:
                 figures = dict(_target_figures(queries, rows))
-                if each.name not in self.target_slices:
+                if partition.name not in self.target_slices:
                     figures |= dict(_list_figures(queries, rows, counts, diversities))
-                parts.append(SliceMetrics(name=each.name, value=value, metrics=_metrics(queries, rows, figures, 0)))
+                parts.append(
+                    SliceMetrics(name=partition.name, value=value, metrics=_metrics(queries, rows, figures, 0))
+                )
         return TaskEvaluation(overall=overall, slices=tuple(parts))
 
 

@@ -88,14 +88,14 @@ class QueryRanker:
         is_query = (tested.get_column("first") == tested.get_column("timestamp")).to_numpy() & ~in_history
         queries, examples = tested.filter(pl.Series(is_query)), examples[is_query]
         histories = histories.select(np.flatnonzero(is_query), len(is_query))
-        seen = SeenItems.build(interactions, queries, histories, candidates)
+        seen_items = SeenItems.build(interactions, queries, histories, candidates)
         columns = queries.get_column("column").to_numpy()
         users = queries.get_column("user_index").to_numpy()
         slices = self._slices(examples, columns, counts)
         repeated = len(is_query) - len(queries)
 
         def ranked(scorer: Scorer) -> RankedQueries:
-            ranks, lists = _rank_targets(scorer, examples, columns, seen, len(candidates.ids))
+            ranks, lists = _rank_targets(scorer, examples, columns, seen_items, len(candidates.ids))
             return RankedQueries(users, ranks, lists, repeated, slices)
 
         return ranked(self._model_scorer(candidates)), ranked(_popularity_scorer(counts))
@@ -178,14 +178,14 @@ def _popularity_scorer(counts: np.ndarray) -> Scorer:
 
 
 def _rank_targets(
-    scorer: Scorer, examples: np.ndarray, targets: np.ndarray, seen: SeenItems, candidates: int
+    scorer: Scorer, examples: np.ndarray, targets: np.ndarray, seen_items: SeenItems, candidates: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the targets' ranks and the retrieved lists of all queries, computed for some queries at a time."""
     width = min(BATCH, max(1, MAX_SCORES // max(1, candidates)))
     ranks, lists = [np.zeros(0, np.int64)], [np.zeros((0, max(CUTOFFS)), np.int32)]
     for start in range(0, len(examples), width):
         scores = scorer(examples[start : start + width])
-        seen.mask(scores, start)
+        seen_items.mask(scores, start)
         ranks.append(ranks_of_targets(scores, targets[start : start + width]))
         lists.append(top_lists(scores, max(CUTOFFS)))
     return np.concatenate(ranks), np.concatenate(lists)

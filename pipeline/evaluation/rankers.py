@@ -132,8 +132,10 @@ def _read_tasks(output: str, tasks: Sequence[str], slices: Sequence[Slice]) -> d
         metrics[part] = {task: _ranking_metrics(values) for task, values in figures.items()}
     ordered = [
         part
-        for each in slices
-        for part in sorted((part for part in metrics if part[0] == each.name), key=lambda part: each.sort_key(part[1]))
+        for partition in slices
+        for part in sorted(
+            (part for part in metrics if part[0] == partition.name), key=lambda part: partition.sort_key(part[1])
+        )
     ]
     return {
         task: TaskEvaluation(

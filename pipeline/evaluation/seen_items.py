@@ -35,10 +35,10 @@ class QueryHistories:
         history = tf.io.parse_example(serialized, spec)[feature_names.HISTORY_ITEM]
         return cls(history.indices.numpy()[:, 0], history.values.numpy().astype(object))
 
-    def select(self, kept: np.ndarray, count: int) -> QueryHistories:
-        """Return the histories of the `kept` rows of `count` examples, renumbered from 0."""
+    def select(self, selected: np.ndarray, count: int) -> QueryHistories:
+        """Return the histories of the `selected` rows of `count` examples, renumbered from 0."""
         new_rows = np.full(count, -1, np.int64)
-        new_rows[kept] = np.arange(len(kept))
+        new_rows[selected] = np.arange(len(selected))
         rows = new_rows[self.rows]
         return QueryHistories(rows[rows >= 0], self.items[rows >= 0])
 

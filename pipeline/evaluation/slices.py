@@ -75,8 +75,8 @@ class Slice:
         """Return the key that sorts values: buckets and leading numbers as numbers, all else as text."""
         if value in self._labels:
             return float(self._labels.index(value)), value
-        number = re.match(r"\d+", value)
-        return (float(number[0]) if number else np.inf), value
+        match = re.match(r"\d+", value)
+        return (float(match[0]) if match else np.inf), value
 
     @property
     def _labels(self) -> list[str]:

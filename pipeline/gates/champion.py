@@ -1,4 +1,4 @@
-"""The champion: the newest pushed model that comes from something else than the candidate does."""
+"""The champion: the newest pushed model whose origin differs from that of the candidate."""
 
 from __future__ import annotations
 

@@ -47,9 +47,9 @@ def _describe(anomalies: anomalies_pb2.Anomalies) -> list[tuple[int, str]]:
     named = [(f"feature `{name}`", info) for name, info in sorted(anomalies.anomaly_info.items())]
     if anomalies.HasField("dataset_anomaly_info"):
         named.append(("the examples as a whole", anomalies.dataset_anomaly_info))
-    for what, info in named:
+    for subject, info in named:
         severity = anomalies_pb2.AnomalyInfo.Severity.Name(info.severity)
         reasons = [f"{reason.short_description}: {reason.description}".strip(": ") for reason in info.reason]
         text = "; ".join(reasons) or info.description
-        lines.append((SEVERITIES[severity], f"{what} ({severity.lower()}): {text}"))
+        lines.append((SEVERITIES[severity], f"{subject} ({severity.lower()}): {text}"))
     return lines

@@ -42,8 +42,8 @@ def retrieval_problems(client: Client, scorer: Scorer, rows: Sequence[Row], conf
     for row_index in range(0, len(rows), max(1, len(rows) // COMPARED_USERS)):
         user = split_row(rows[row_index], scorer.inputs)[0]
         scores = (scorer.encode_user([user])[0] @ vectors.T).max(axis=0)
-        seen = {item.decode() if isinstance(item, bytes) else item for item in user.get("history_item", ())}
-        scores[[column[item] for item in seen if item in column]] = -np.inf
+        history_items = {item.decode() if isinstance(item, bytes) else item for item in user.get("history_item", ())}
+        scores[[column[item] for item in history_items if item in column]] = -np.inf
         response = client.retrieve(user, config.candidates)
         expected = np.sort(scores[scores > -np.inf])[::-1][: config.candidates]
         exact = np.array([scores[column[item]] for item in response.items])

@@ -45,7 +45,7 @@ class ServingVerdict(JsonArtifact):
         examples: Examples that were compared.
         largest_difference: Largest difference between a score over gRPC and the offline one.
         candidates: Candidates, or retrieved items, of a timed request.
-        asked: What a timed request asks for, in words: "candidates ranked" or "items retrieved".
+        timed_results: What a timed request returns, in words: "candidates ranked" or "items retrieved".
         p50_milliseconds: Median latency of such a request, one at a time; None for models with neither signature.
         p99_milliseconds: 99th percentile of the latency.
         megabytes: Size of the exported model, in MB of 2^20 bytes.
@@ -60,7 +60,7 @@ class ServingVerdict(JsonArtifact):
     examples: int = 0
     largest_difference: float | None = None
     candidates: int = 0
-    asked: str = "candidates ranked"
+    timed_results: str = "candidates ranked"
     p50_milliseconds: float | None = None
     p99_milliseconds: float | None = None
     megabytes: float = 0.0
@@ -99,7 +99,7 @@ def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence
                 reasons += _rank_problems(client, expected, scorer.inputs, config.tolerance)
                 milliseconds = _rank_latencies(client, expected.rows, scorer.inputs, config)
             elif "retrieve" in scorer.metadata.signatures:
-                task, figures["asked"] = f"retrieving {config.candidates} items", "items retrieved"
+                task, figures["timed_results"] = f"retrieving {config.candidates} items", "items retrieved"
                 reasons += retrieval_problems(client, scorer, expected.rows, config)
                 milliseconds = retrieval_latencies(client, expected.rows, scorer.inputs, config)
             if milliseconds is not None:
@@ -148,7 +148,7 @@ def _too_large(config: ServingGateConfig, megabytes: float) -> Iterator[str]:
 
 def _too_different(config: ServingGateConfig, difference: float) -> Iterator[str]:
     """Yield a reason if scores over gRPC differ from the offline ones."""
-    # `not <=` rather than `>`, because a NaN is no agreement either.
+    # `not <=` rather than `>`, because NaN must not count as agreement.
     if not difference <= config.tolerance:
         yield (
             f"answers over gRPC should be within {config.tolerance:g} of the offline ones, "

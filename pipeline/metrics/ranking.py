@@ -54,12 +54,12 @@ def grouped_auc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> Gr
     # Ranks count from 1 within each user; equal scores share the mean of their ranks.
     ranks = np.repeat(ties + (tied + 1) / 2.0, tied) - np.repeat(first, impressions)
     clicks = np.add.reduceat(positives.astype(np.int64), first)
-    others = impressions - clicks
-    both = (clicks > 0) & (others > 0)
+    non_clicks = impressions - clicks
+    both = (clicks > 0) & (non_clicks > 0)
     if not both.any():
         return GroupedAUC(float("nan"), 0, len(first))
     above = np.add.reduceat(np.where(positives, ranks, 0.0), first) - clicks * (clicks + 1) / 2.0
-    by_user = above[both] / (clicks[both] * others[both])
+    by_user = above[both] / (clicks[both] * non_clicks[both])
     value = float(np.average(by_user, weights=impressions[both]))
     return GroupedAUC(value, int(both.sum()), int((~both).sum()))
 

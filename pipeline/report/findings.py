@@ -1,4 +1,4 @@
-"""What the steps of a finished run wrote, and the report that is made of it as JSON."""
+"""Documents that the steps of a finished run wrote, and the JSON report built from them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_findings(folders: Folders, results: Mapping[str, StepResult]) -> Findin
     serving = ServingVerdict.read(results["ServingValidator"].outputs["blessing"])
     baseline, graph = results.get("BaselineEvaluator"), results.get("KnowledgeGraphGen")
     trainings = {"model": "Trainer", BASELINE: "BaselineTrainer"}
-    # Pushed by this run, or by an earlier one whose result this run used again.
+    # Pushed by this run, or by an earlier one whose result this run reused.
     is_blessed = verdict.is_blessed and serving.is_blessed
     candidates = pushed_models(folders.serving) if is_blessed else []
     return Findings(

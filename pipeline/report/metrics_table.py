@@ -49,13 +49,13 @@ def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
     return table
 
 
-def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelEvaluation]) -> Table | None:
+def slices_table(model: ModelEvaluation, title: str, other_models: Mapping[str, ModelEvaluation]) -> Table | None:
     """Return a table with a row for each slice and task; None where the evaluation has no slices.
 
     Args:
         model: evaluation whose slices are shown.
         title: title of the table.
-        others: evaluations by name; the main metric of each is a further column.
+        other_models: evaluations by name; the main metric of each is a further column.
     """
     tasks = list(model.tasks)
     if not any(task.slices for task in model.tasks.values()):
@@ -64,13 +64,13 @@ def slices_table(model: ModelEvaluation, title: str, others: Mapping[str, ModelE
     headings, main = family.slice_headings, family.main
     table = _table(title, tasks)
     table.add_column("slice")
-    for column in ("examples", *headings.values(), *(f"{headings[main]} {name}" for name in others)):
+    for column in ("examples", *headings.values(), *(f"{headings[main]} {name}" for name in other_models)):
         table.add_column(column, justify="right")
     for task in tasks:
         slices = model.tasks[task].slices
         other_metrics = [
             {(part.name, part.value): part.metrics.value(main) for part in other.tasks[task].slices}
-            for other in others.values()
+            for other in other_models.values()
         ]
         for name in dict.fromkeys(part.name for part in slices):
             values = [part for part in slices if part.name == name]

@@ -71,8 +71,8 @@ def _parts(findings: Findings, folders: Folders, tasks: Sequence[str]) -> Iterat
     if len(tasks) > len(evaluation.model.tasks):
         used = next(iter(evaluation.model.tasks))
         yield Text(f"{evaluation.model.name} finds items for the first task, {used}, alone")
-    others = {BASELINE: findings.baseline} if findings.baseline else {}
-    slices = slices_table(evaluation.model, f"test split by slice, {evaluation.model.name}", others)
+    other_models = {BASELINE: findings.baseline} if findings.baseline else {}
+    slices = slices_table(evaluation.model, f"test split by slice, {evaluation.model.name}", other_models)
     if slices is not None:
         yield slices
     yield from _trainings(findings.trainings)
@@ -104,9 +104,9 @@ def _data_table(counts: IngestionCounts, graph: GraphCounts | None) -> Table:
     for split, examples in counts.examples.items():
         positives = ", ".join(f"{count:,} {task}" for task, count in counts.positives.get(split, {}).items())
         negatives = counts.sampled_negatives.get(split, 0)
-        drawn = f", {negatives:,} sampled negatives" if negatives else ""
+        sampled = f", {negatives:,} sampled negatives" if negatives else ""
         since = f", from {show_time(starts[split])}" if split in starts else ""
-        table.add_row(f"{split} examples", f"{examples:,}", f"{positives}{drawn}{since}")
+        table.add_row(f"{split} examples", f"{examples:,}", f"{positives}{sampled}{since}")
     table.add_row("users seen", f"{counts.users:,}", _missing_attributes(counts, "users"))
     table.add_row("items seen", f"{counts.items:,}", _missing_attributes(counts, "items"))
     for name, cells in counts.unreadable_numbers.items():
@@ -138,9 +138,9 @@ def _dead_letters(by_reason: Mapping[str, int]) -> Table:
     reasons = sorted(by_reason.items(), key=lambda reason: -reason[1])
     for reason, rows in reasons[:SHOWN_REASONS]:
         table.add_row(escape(reason), f"{rows:,}")
-    rest = reasons[SHOWN_REASONS:]
-    if rest:
-        table.add_row(f"{len(rest)} more reasons", f"{sum(rows for _, rows in rest):,}")
+    remaining = reasons[SHOWN_REASONS:]
+    if remaining:
+        table.add_row(f"{len(remaining)} more reasons", f"{sum(rows for _, rows in remaining):,}")
     return table
 
 
@@ -181,7 +181,7 @@ def _verdict(findings: Findings, folders: Folders) -> Iterator[RenderableType]:
     if serving.p50_milliseconds is not None:
         yield Text(
             f"served: {serving.examples:,} test examples over gRPC, largest difference from offline "
-            f"{serving.largest_difference or 0.0:.1e}; {serving.candidates} {serving.asked} in "
+            f"{serving.largest_difference or 0.0:.1e}; {serving.candidates} {serving.timed_results} in "
             f"{serving.p50_milliseconds:.1f} ms (p50), {serving.p99_milliseconds or 0.0:.1f} ms (p99); "
             f"{serving.megabytes:,.1f} MB"
         )

@@ -41,7 +41,7 @@ class Split:
         count: Number of examples.
         tensors: All examples, `[count, ...]` by name, with ids as int32 to halve the memory; None where they would not
             fit, and every epoch reads the files again.
-        positives_of: Task whose positives alone the split has; None for all examples.
+        positives_of: Task whose positives are the split's only examples; None for all examples.
         left_out: Number of examples in the files that are no positives of that task.
     """
 
@@ -79,8 +79,10 @@ class Split:
                 return cls._streamed(files, inputs, positives_of)
             chunks.append(chunk)
         if count == 0:
-            what = "examples" if positives_of is None else f"positives of {positives_of} among their {total:,} examples"
-            raise TrainingDataError(f"the files that match {', '.join(patterns)} hold no {what}")
+            description = (
+                "examples" if positives_of is None else f"positives of {positives_of} among their {total:,} examples"
+            )
+            raise TrainingDataError(f"the files that match {', '.join(patterns)} hold no {description}")
         with tf.device("CPU"):
             tensors = {
                 name: tf.constant(np.concatenate([chunk.pop(name) for chunk in chunks]))
@@ -159,12 +161,12 @@ class Split:
 
     @cached_property
     def history_lengths(self) -> np.ndarray:
-        """Number of behaviours in each example's history, `[count]`; for examples in memory alone."""
+        """Number of behaviours in each example's history, `[count]`; available only for examples in memory."""
         assert self.tensors is not None
         return np.count_nonzero(self.tensors[feature_names.HISTORY_ITEM].numpy(), axis=1)
 
     def _selected_records(self, files: Sequence[str]) -> tf.data.Dataset:
-        """Return the serialized examples that the split has."""
+        """Return the serialized examples of the split."""
         records = read_records(files)
         return records if self.positives_of is None else filter_positives(records, self.inputs, self.positives_of)
 
@@ -206,15 +208,15 @@ class Split:
 def _parsed_chunks(
     files: Sequence[str], inputs: ModelInputs, positives_of: str | None
 ) -> Iterator[tuple[dict[str, np.ndarray], int]]:
-    """Yield parsed examples by name, positives alone if a task is named, and the number of records they came from."""
+    """Yield parsed examples by name, only positives if a task is named, and the number of records they came from."""
     spec = parsing_spec(inputs)
     records = read_records(files).batch(PARSING_BATCH)
     for tensors in records.map(lambda batch: narrow(tf.io.parse_example(batch, spec)), tf.data.AUTOTUNE):
         chunk = {name: tensor.numpy() for name, tensor in tensors.items()}
         read = len(chunk[feature_names.ITEM])
         if positives_of is not None:
-            kept = is_positive(chunk, inputs, positives_of)
-            chunk = {name: array[kept] for name, array in chunk.items()}
+            mask = is_positive(chunk, inputs, positives_of)
+            chunk = {name: array[mask] for name, array in chunk.items()}
         yield chunk, read
 
 

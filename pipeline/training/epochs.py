@@ -64,7 +64,7 @@ class EpochLoop:
         training: Examples to train on.
         validation: Examples to stop early by.
         plan: Steps of an epoch.
-        backup: Where the training saves itself after each epoch.
+        backup: Backup that is written after each epoch.
         backup_steps: Steps between backups within an epoch; None for no backups within epochs.
         log: Metrics for TensorBoard.
     """

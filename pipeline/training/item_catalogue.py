@@ -52,10 +52,10 @@ class CatalogueItems:
         ]
         if not parts:
             raise TrainingDataError(f"the files that match {', '.join(patterns)} hold no items")
-        whole = {name: np.concatenate([part[name] for part in parts]) for name in spec}
-        order = np.lexsort((whole[ITEM_TEXT].astype("S"), whole[ITEM]))
-        ids = whole.pop(ITEM_TEXT)[order]
-        return cls(ids, {name: values[order] for name, values in whole.items()})
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in spec}
+        order = np.lexsort((columns[ITEM_TEXT].astype("S"), columns[ITEM]))
+        ids = columns.pop(ITEM_TEXT)[order]
+        return cls(ids, {name: values[order] for name, values in columns.items()})
 
     def catalogue(self, inputs: ModelInputs, counts: np.ndarray) -> Catalogue:
         """Return the catalogue for models, whose row i describes the item with the encoded id i.

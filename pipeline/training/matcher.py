@@ -66,9 +66,9 @@ class MatcherTraining(TrainingModel):
         """Return `recall_N` and `ndcg_N`, means over the positives of the split, each ranked among all items.
 
         Items in the history of an example are not ranked, and an example whose target is among them is ignored. Items
-        that share an id, such as all items unseen in training, tie: as one item, retrieving any of them would retrieve
-        each. A target whose id no item has is not retrieved. `pipeline/evaluation/matchers.py` measures what a user
-        receives; this is cheaper and as good for comparing two epochs.
+        that share an id, such as all items unseen in training, tie: if they counted as one item, retrieving any of them
+        would retrieve all of them. A target whose id no item has is not retrieved. `pipeline/evaluation/matchers.py`
+        measures what a user receives; this is cheaper and as good for comparing two epochs.
         """
         items = self._encode_all_items()
         rows = len(items)

@@ -32,11 +32,11 @@ from interestflow.transforms.feature_spec import raw_feature_spec
 
 @dataclass(frozen=True)
 class ExportInputs:
-    """Trained model and what else its export needs.
+    """Trained model and the other inputs of its export.
 
     Attributes:
         result: The model and its summary.
-        description: What clients learn of the model.
+        description: Description of the model for its clients.
         items: Items that a matcher retrieves from; None for a ranker.
     """
 
@@ -153,7 +153,7 @@ def _train_matcher(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, op
 
 
 def _description(config: PipelineConfig, training: Split) -> Description:
-    """Return what clients learn of the model, except for the lengths, which the exporter knows."""
+    """Return the description of the model for its clients, without the lengths, which the exporter adds."""
     return Description(
         candidate_sizes=config.serving.candidate_sizes,
         max_rows=config.serving.max_rows,

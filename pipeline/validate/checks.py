@@ -84,7 +84,7 @@ def _readable_config(report: ValidationReport) -> Iterator[PipelineConfig]:
 def _read(report: ValidationReport, read: Callable[[], Result]) -> Result | None:
     """Return what `read` returns; add its error to the report and return None where an input cannot be read.
 
-    One such input is no reason not to look at the others.
+    The other inputs are checked nevertheless.
     """
     try:
         return read()

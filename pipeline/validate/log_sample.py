@@ -55,9 +55,9 @@ def read_sample(config: IngestionConfig, whole_bytes: int = WHOLE_BYTES, rows: i
     numbered = list(enumerate(files))
     sampled = numbered if is_whole else numbered[:: -(-len(files) // FILES)]
     tables: list[Table] = []
-    for number, path in sampled:
+    for index, path in sampled:
         rows_of_file = 0
-        for table in read_events(path, number, config):
+        for table in read_events(path, index, config):
             tables.append(table)
             rows_of_file += table.rows
             if not is_whole and rows_of_file >= rows / len(sampled):

@@ -19,7 +19,7 @@ ORDER = ("events", "items", "users", "graph", "links")
 
 
 def render(report: ValidationReport) -> RenderableType:
-    """Return the report with the problems last, where the eye is. Print it with `soft_wrap`, for long sentences."""
+    """Return the report with the problems last, where users look. Print it with `soft_wrap`, for long sentences."""
     parts: list[RenderableType] = []
     if report.tables:
         parts.append(_inputs(report.tables))
@@ -42,8 +42,8 @@ def _sentence(word: str, style: str, text: str) -> Text:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     return table
 
 

@@ -30,10 +30,10 @@ _FIELDS: dict[int, tuple[str, str]] = {
 }
 """NumPy's dtype and the field of the values, by TensorFlow's dtype."""
 _NAMES = {
-    number: {"DT_HALF": "float16", "DT_FLOAT": "float32", "DT_DOUBLE": "float64"}.get(name, name[3:].lower())
-    for name, number in protocol_pb2.DataType.items()
+    dtype_number: {"DT_HALF": "float16", "DT_FLOAT": "float32", "DT_DOUBLE": "float64"}.get(name, name[3:].lower())
+    for name, dtype_number in protocol_pb2.DataType.items()
 }
-_NUMBERS = {np.dtype(name): number for number, (name, _) in _FIELDS.items()}
+_NUMBERS = {np.dtype(name): dtype_number for dtype_number, (name, _) in _FIELDS.items()}
 _PARTS: dict[np.dtype, np.dtype] = {
     np.dtype("complex64"): np.dtype("float32"),
     np.dtype("complex128"): np.dtype("float64"),
@@ -44,11 +44,11 @@ _REFERENCE = 100
 """Offset that TensorFlow adds to the number of a dtype for a reference to it."""
 
 
-def dtype_name(number: int) -> str:
+def dtype_name(dtype_number: int) -> str:
     """Return TensorFlow's name of a dtype, such as "float32" or "string"; "dtype 99" for a number without a name."""
-    if number > _REFERENCE and number - _REFERENCE in _NAMES:
-        return f"{_NAMES[number - _REFERENCE]}_ref"
-    return _NAMES.get(number, f"dtype {number}")
+    if dtype_number > _REFERENCE and dtype_number - _REFERENCE in _NAMES:
+        return f"{_NAMES[dtype_number - _REFERENCE]}_ref"
+    return _NAMES.get(dtype_number, f"dtype {dtype_number}")
 
 
 def fill_tensor_proto(proto: protocol_pb2.TensorProto, values: np.ndarray | Sequence[Any]) -> None:
@@ -63,18 +63,18 @@ def fill_tensor_proto(proto: protocol_pb2.TensorProto, values: np.ndarray | Sequ
         ClientError: for an array of another dtype.
     """
     array = _as_array(values)
-    number: int
+    dtype_number: int
     if array.dtype.kind in "USO":
-        number, flat = protocol_pb2.DT_STRING, _as_bytes(array)
+        dtype_number, flat = protocol_pb2.DT_STRING, _as_bytes(array)
     elif array.dtype in _NUMBERS:
-        number, flat = _NUMBERS[array.dtype], _as_numbers(array)
+        dtype_number, flat = _NUMBERS[array.dtype], _as_numbers(array)
     else:
         raise ClientError(f"an array should hold numbers, booleans or text, received one of dtype {array.dtype}")
-    proto.dtype = number  # type: ignore[assignment]  # any number of an enumeration is accepted
+    proto.dtype = dtype_number  # type: ignore[assignment]  # any number of an enumeration is accepted
     proto.tensor_shape.SetInParent()  # the shape of a scalar has no axes, but it is set
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    getattr(proto, _FIELDS[number][1]).extend(flat)
+    getattr(proto, _FIELDS[dtype_number][1]).extend(flat)
 
 
 def fill_inputs(request: protocol_pb2.PredictRequest, arrays: Mapping[str, np.ndarray]) -> None:
@@ -126,7 +126,7 @@ def to_array(name: str, proto: protocol_pb2.TensorProto) -> np.ndarray:
 def _as_array(values: Any) -> np.ndarray:
     if isinstance(values, np.ndarray | np.generic):
         return np.asarray(values)
-    # Text by itself would get a dtype of fixed width, which drops zero bytes at the end.
+    # Without a dtype, text would get one of fixed width, which drops zero bytes at the end.
     objects = np.array(values, object)
     if any(isinstance(value, str | bytes) for value in objects.ravel()[:1]):
         return objects

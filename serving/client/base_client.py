@@ -1,4 +1,4 @@
-"""What the blocking client and the asyncio client share: their arguments, and the core that they run."""
+"""Arguments and protocol core that the blocking client and the asyncio client share."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BaseClient:
         padding: bool = True,
         require_features: bool = False,
     ) -> None:
-        """Open the channel; the server is first asked by the first operation."""
+        """Open the channel; the server is contacted only by the first operation."""
         self.address = address
         self.model = model
         self._timeout = timeout

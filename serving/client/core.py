@@ -33,12 +33,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ModelTarget:
-    """The model that is asked.
+    """Model that requests are sent to.
 
     Attributes:
         name: name of the model.
         version: number of a version, or None.
-        label: label of a version, such as "stable", or None. The newest version is asked where both are None.
+        label: label of a version, such as "stable", or None. Where both are None, the newest version answers.
 
     Raises:
         ClientError: for a version together with a label.
@@ -49,7 +49,7 @@ class ModelTarget:
     label: str | None = None
 
     def __post_init__(self) -> None:
-        """Check that the version is given once."""
+        """Check that the version is not given twice, as `version` and as `label`."""
         if self.version is not None and self.label is not None:
             raise ClientError(
                 f"one of `version` and `label` should be given, received {self.version} and {self.label!r}"
@@ -58,9 +58,9 @@ class ModelTarget:
     def spec(self, signature: str = "", version: int | None = None) -> protocol_pb2.ModelSpec:
         """Return the ModelSpec of a request to a signature; `version` takes precedence over the target's own."""
         spec = protocol_pb2.ModelSpec(name=self.name, signature_name=signature)
-        number = self.version if version is None else version
-        if number is not None:
-            spec.version.value = number
+        version_number = self.version if version is None else version
+        if version_number is not None:
+            spec.version.value = version_number
         elif self.label is not None:
             spec.version_label = self.label
         return spec
@@ -82,7 +82,7 @@ class ClientCore:
     def __init__(
         self, target: ModelTarget, caller: RetryingCaller, padding: bool = True, require_features: bool = False
     ) -> None:
-        """Start without knowing any version."""
+        """Start with an empty cache of metadata."""
         self.target = target
         self._caller = caller
         self._padding, self._require_features = padding, require_features
@@ -193,7 +193,7 @@ class ClientCore:
         request = protocol_pb2.GetModelStatusRequest(model_spec=self.target.spec())
         content = yield from self._caller.call(GET_STATUS, request, deadline)
         statuses = _parse(protocol_pb2.GetModelStatusResponse, content).model_version_status
-        names = {number: name for name, number in protocol_pb2.ModelVersionStatus.State.items()}
+        names = {value: name for name, value in protocol_pb2.ModelVersionStatus.State.items()}
         return {status.version: names.get(status.state, str(status.state)) for status in statuses}
 
     def is_healthy(self, deadline: Deadline) -> RpcSteps[bool]:
@@ -244,10 +244,10 @@ class ClientCore:
         return metadata.with_description(replace(metadata.description, lengths={}, candidate_sizes=()))
 
     def _remember(self, metadata: Metadata) -> None:
-        others = {version: known for version, known in self._versions.items() if version != metadata.version}
-        newest = sorted(others)[-MAX_KNOWN_VERSIONS + 1 :]
+        other_versions = {version: known for version, known in self._versions.items() if version != metadata.version}
+        newest = sorted(other_versions)[-MAX_KNOWN_VERSIONS + 1 :]
         # One assignment, since several threads may use a client.
-        self._versions = {version: others[version] for version in newest} | {metadata.version: metadata}
+        self._versions = {version: other_versions[version] for version in newest} | {metadata.version: metadata}
         self._current = metadata
 
 

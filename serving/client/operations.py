@@ -203,12 +203,12 @@ class RetrieveOperation(Operation[RetrievedItems]):
         """
         packing.check_row("the user", user)
         try:
-            number = -1 if isinstance(count, bool) else operator.index(count)
+            item_count = -1 if isinstance(count, bool) else operator.index(count)
         except TypeError:
-            number = -1
-        if number < 0:
+            item_count = -1
+        if item_count < 0:
             raise ClientError(f"`count` should be a whole number from 0 on, received {count!r}")
-        return cls(user, number)
+        return cls(user, item_count)
 
     def missing_features(self, metadata: Metadata) -> tuple[str, ...]:
         """Return the features that training always had and that a row lacks."""
@@ -228,9 +228,9 @@ class RetrieveOperation(Operation[RetrievedItems]):
         # A server that batches returns as many columns as the largest request of the batch asked for.
         requested = self.count + len(truncated)
         items, scores = (_row(name, outputs[0])[:requested] for name in ("items", "scores"))
-        kept = [position for position, item in enumerate(items) if item and item not in truncated][: self.count]
+        positions = [position for position, item in enumerate(items) if item and item not in truncated][: self.count]
         return RetrievedItems(
-            tuple(to_text(items[position]) for position in kept), scores[kept], metadata.version, missing
+            tuple(to_text(items[position]) for position in positions), scores[positions], metadata.version, missing
         )
 
 

@@ -133,7 +133,7 @@ def as_rows(name: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def as_candidates(candidates: Sequence[Row | str]) -> list[Row]:
-    """Return candidates as rows; an id becomes a row of which nothing else is known.
+    """Return candidates as rows; an id becomes a row without other features.
 
     Raises:
         ClientError: for a candidate without an item.

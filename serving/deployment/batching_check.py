@@ -56,25 +56,27 @@ def check_batching(
                 )
     for key in sorted(signatures.keys() - {INIT_SIGNATURE}):
         for name, info in sorted(signatures[key].inputs.items()):
-            place = f"{folder}, signature {key!r}, input {name!r}"
-            _check_rows_axis(place, info.tensor_shape)
+            location = f"{folder}, signature {key!r}, input {name!r}"
+            _check_rows_axis(location, info.tensor_shape)
             free = sum(dimension.size < 0 for dimension in info.tensor_shape.dim[1:])
             if free > _described_axes(key, name, signatures, description):
                 raise ModelFolderError(
-                    f"{place} should have an entry in `lengths` of the model's description for `deployment.batching`, "
-                    "received none: requests of unequal lengths would fail one another"
+                    f"{location} should have an entry in `lengths` of the model's description for "
+                    "`deployment.batching`, received none: requests of unequal lengths would fail one another"
                 )
         for name, info in sorted(signatures[key].outputs.items()):
             if not info.tensor_shape.unknown_rank:
                 _check_rows_axis(f"{folder}, signature {key!r}, output {name!r}", info.tensor_shape)
 
 
-def _check_rows_axis(place: str, shape: tensor_shape_pb2.TensorShapeProto) -> None:
+def _check_rows_axis(location: str, shape: tensor_shape_pb2.TensorShapeProto) -> None:
     """Check that a tensor has a first axis of any size, along which batches are joined and split."""
     if shape.unknown_rank or not shape.dim or shape.dim[0].size >= 0:
         sizes = ["?" if dimension.size < 0 else str(dimension.size) for dimension in shape.dim]
         received = "an unknown shape" if shape.unknown_rank else f"the shape [{', '.join(sizes)}]"
-        raise ModelFolderError(f"{place} should have any number of rows for `deployment.batching`, received {received}")
+        raise ModelFolderError(
+            f"{location} should have any number of rows for `deployment.batching`, received {received}"
+        )
 
 
 def _described_axes(
@@ -83,9 +85,9 @@ def _described_axes(
     """Count the axes beyond the first whose sizes clients take from the description."""
     described = int(name in description.lengths)
     if key == RANK and description.candidate_sizes and PREDICT in signatures:
-        # What belongs to a candidate has one axis more than in `predict`, where each candidate is a row.
-        single = signatures[PREDICT].inputs
-        if name in single:
+        # A feature of candidates has one axis more here than in `predict`, where each candidate is a row.
+        predict_inputs = signatures[PREDICT].inputs
+        if name in predict_inputs:
             axes = len(signatures[key].inputs[name].tensor_shape.dim)
-            described += int(axes > len(single[name].tensor_shape.dim))
+            described += int(axes > len(predict_inputs[name].tensor_shape.dim))
     return described

@@ -28,7 +28,7 @@ def compose_file(name: str, config: DeploymentConfig, models: str) -> dict[str, 
     """
     mounts = {models: f"/models/{name}", "./config": CONFIG_FOLDER}
     if config.uses_tls:
-        # The file rather than its folder: Compose refuses to mount what is not there, where the server would abort.
+        # Mount the file rather than its folder: Compose refuses to mount a missing file; the server would abort.
         mounts[f"./tls/{SSL_CONFIG}"] = f"{TLS_FOLDER}/{SSL_CONFIG}"
     service: dict[str, Any] = {
         "image": server_image(config),
@@ -72,7 +72,7 @@ def _mount(source: str, target: str) -> dict[str, Any]:
         "source": _escape(source),
         "target": target,
         "read_only": True,
-        "bind": {"create_host_path": False},  # Compose would make an empty folder of what is not there
+        "bind": {"create_host_path": False},  # Compose would create an empty folder in place of a missing file
     }
 
 

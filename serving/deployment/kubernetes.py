@@ -183,8 +183,9 @@ def _container(name: str, config: DeploymentConfig, volumes: dict[str, tuple[str
 
 
 def _probes(name: str, config: DeploymentConfig) -> Manifest:
-    # REST, because gRPC's health service is off unless a flag of newer versions turns it on, and Kubernetes cannot ask
-    # it over TLS. The metadata, because the model's own path answers 200 even when no version of it is left.
+    # Probe REST, because gRPC's health service is off unless a flag of newer versions turns it on, and Kubernetes
+    # cannot ask it over TLS. Request the metadata, because the model's own path answers 200 even when no version of it
+    # is left.
     serves = {"httpGet": {"path": metadata_path(name), "port": "rest"}, "timeoutSeconds": 5}
     # A new process would not bring back a missing version, so the liveness probe only asks whether the server answers.
     answers = {"httpGet": {"path": f"/v1/models/{name}", "port": "rest"}, "timeoutSeconds": 5}
@@ -195,7 +196,7 @@ def _probes(name: str, config: DeploymentConfig) -> Manifest:
             "failureThreshold": -(-config.startup_seconds // PROBE_SECONDS),
         },
         "readinessProbe": {**serves, "periodSeconds": PROBE_SECONDS, "failureThreshold": 2},
-        # A minute: ending a server that is only busy would make the others busier.
+        # Wait a minute: ending a server that is only busy would make the others busier.
         "livenessProbe": {**answers, "periodSeconds": 10, "failureThreshold": 6},
     }
 

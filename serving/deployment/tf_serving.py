@@ -73,7 +73,7 @@ def server_flags(config: DeploymentConfig) -> list[str]:
         f"--grpc_channel_arguments={','.join(f'{key}={value}' for key, value in connections.items())}",
     ]
     if config.batching is not None:
-        # They need each other: a file without the flag ends the server at its start.
+        # Pass both flags or none: the file alone ends the server at its start.
         flags += ["--enable_batching=true", f"--batching_parameters_file={CONFIG_FOLDER}/{BATCHING_PARAMETERS}"]
     if config.uses_tls:
         flags.append(f"--ssl_config_file={TLS_FOLDER}/{SSL_CONFIG}")

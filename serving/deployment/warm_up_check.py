@@ -51,8 +51,8 @@ def check_warm_up(
         raise ModelFolderError(f"{path} should hold at most {MAX_REQUESTS} requests, received more")
     used = {
         signature
-        for number, log in enumerate(logs)
-        for signature in _check_request(f"{path}, request {number}", log, signatures, batching)
+        for index, log in enumerate(logs)
+        for signature in _check_request(f"{path}, request {index}", log, signatures, batching)
     }
     unused = sorted(signatures.keys() - used - {INIT_SIGNATURE})
     if unused:
@@ -60,50 +60,52 @@ def check_warm_up(
 
 
 def _check_request(
-    place: str,
+    location: str,
     log: prediction_log_pb2.PredictionLog,
     signatures: Mapping[str, meta_graph_pb2.SignatureDef],
     batching: BatchingConfig | None,
 ) -> Iterable[str]:
-    """Check one record, named `place` in messages, and return the signatures that it uses."""
+    """Check one record, named `location` in messages, and return the signatures that it uses."""
     kind = log.WhichOneof("log_type")
     if kind not in ("predict_log", "classify_log", "regress_log", "multi_inference_log"):
         raise ModelFolderError(
-            f"{place} should be one of Predict, Classify, Regress or MultiInference, received {kind}"
+            f"{location} should be one of Predict, Classify, Regress or MultiInference, received {kind}"
         )
     request = getattr(log, kind).request
     specs = [task.model_spec for task in request.tasks] if kind == "multi_inference_log" else [request.model_spec]
     used = [spec.signature_name or DEFAULT_SIGNATURE for spec in specs]
     for signature in used:
         if signature not in signatures:
-            raise ModelFolderError(f"{place} should use a signature of the model, received {signature!r}")
+            raise ModelFolderError(f"{location} should use a signature of the model, received {signature!r}")
     if kind == "predict_log":
-        _check_input_names(place, request, signatures[used[0]])
+        _check_input_names(location, request, signatures[used[0]])
     if batching is not None:
         rows = _rows_of_tensors(request) if kind == "predict_log" else {_rows_of_examples(request)}
-        _check_rows(place, rows, batching)
+        _check_rows(location, rows, batching)
     return used
 
 
-def _check_input_names(place: str, request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> None:
+def _check_input_names(
+    location: str, request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef
+) -> None:
     expected, received = sorted(signature.inputs), sorted(request.inputs)
     if expected != received:
         raise ModelFolderError(
-            f"{place} should have the inputs {', '.join(expected)}, received {', '.join(received) or 'none'}"
+            f"{location} should have the inputs {', '.join(expected)}, received {', '.join(received) or 'none'}"
         )
 
 
-def _check_rows(place: str, rows: set[int], batching: BatchingConfig) -> None:
+def _check_rows(location: str, rows: set[int], batching: BatchingConfig) -> None:
     if len(rows) > 1:
         counts = " and ".join(map(str, sorted(rows)))
         raise ModelFolderError(
-            f"{place} should have as many rows in each input for `deployment.batching`, received {counts}"
+            f"{location} should have as many rows in each input for `deployment.batching`, received {counts}"
         )
     for count in rows:
         if not 1 <= count <= batching.max_batch_size:
             raise ModelFolderError(
-                f"{place} should have from 1 to `deployment.batching.max_batch_size`, {batching.max_batch_size}, rows, "
-                f"received {count}"
+                f"{location} should have from 1 to `deployment.batching.max_batch_size`, {batching.max_batch_size}, "
+                f"rows, received {count}"
             )
 
 

@@ -120,8 +120,8 @@ class ServingModule(tf.Module):
 
     def _transform_users(self, tensors: Tensors, count: tf.Tensor) -> dict[str, tf.Tensor]:
         """Transform the features of `count` users, while those of candidates are missing."""
-        # One lookup encodes a category both of the target and along the history, so that neither side can be
-        # transformed without something in the other's place.
+        # One lookup encodes a category of both the target and the history, so neither side can be transformed without a
+        # stand-in for the other.
         raw = {
             **features_from_tensors(self._user_inputs, tensors),
             **missing_features(self._candidate_inputs, count),
@@ -151,7 +151,7 @@ class ServingModule(tf.Module):
 
 def trace_signature(function: Callable[..., dict[str, tf.Tensor]], specs: Iterable[tf.TensorSpec]) -> ConcreteFunction:
     """Return the concrete function of a signature with the inputs `specs`, passed by name."""
-    # Not converted by autograph: Keras 3 switches it off inside its models anyway.
+    # Skip autograph conversion, which Keras 3 switches off inside its models anyway.
     return tf.function(function, autograph=False).get_concrete_function(**{spec.name: spec for spec in specs})
 
 

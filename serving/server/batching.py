@@ -31,7 +31,7 @@ class Runner(Protocol):
 
 
 class UnbatchedRunner:
-    """Runs each request by itself."""
+    """Runs each request on its own."""
 
     def run(
         self, servable: Servable, key: str, inputs: Arrays, outputs: Sequence[str] | None = None
@@ -48,7 +48,7 @@ class UnbatchedRunner:
 
 
 class BatchKey(NamedTuple):
-    """What requests of the same batch have in common; each key has a queue of its own."""
+    """Key that the requests of a batch share; each key has a queue of its own."""
 
     servable: Servable
     key: str
@@ -78,8 +78,8 @@ class Batcher:
 
     A batch runs when it is full, or when its first request has waited for `batch_timeout_micros`. As in TensorFlow
     Serving, requests whose shapes do not fit, and one whose values the graph refuses, fail all others of their batch.
-    Unlike there, a request without rows runs by itself: TensorFlow Serving never runs a batch of such requests, and
-    ends where one of them is the last of a batch that is padded.
+    Unlike in TensorFlow Serving, a request without rows runs on its own: TensorFlow Serving never runs a batch of such
+    requests, and ends where one of them is the last of a batch that is padded.
 
     Args:
         batching: sizes and timeouts of batches.

@@ -230,9 +230,9 @@ def _batching_message() -> Message:
         )
         message = file.message_type.add(name="BatchingParameters")
         field = descriptor_pb2.FieldDescriptorProto
-        for key, (number, kind) in fields.items():
+        for key, (field_number, kind) in fields.items():
             message.field.add(
-                name=key, number=number, type=field.TYPE_MESSAGE, type_name=f".{kind}", label=field.LABEL_OPTIONAL
+                name=key, number=field_number, type=field.TYPE_MESSAGE, type_name=f".{kind}", label=field.LABEL_OPTIONAL
             )
         message.field.add(name="allowed_batch_sizes", number=6, type=field.TYPE_INT64, label=field.LABEL_REPEATED)
         message.field.add(name="pad_variable_length_inputs", number=7, type=field.TYPE_BOOL, label=field.LABEL_OPTIONAL)

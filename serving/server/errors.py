@@ -35,7 +35,7 @@ class ServerConfigurationError(Exception):
 
 
 def invalid(message: str) -> ServingError:
-    """Return the error of a request that cannot be right."""
+    """Return the error of an invalid request."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 

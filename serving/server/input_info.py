@@ -1,4 +1,4 @@
-"""What `assets.extra/interestflow.json` says of the inputs of an exported model; other models lack the file."""
+"""Facts about the inputs of an exported model from `assets.extra/interestflow.json`; other models lack the file."""
 
 from __future__ import annotations
 

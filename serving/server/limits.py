@@ -69,7 +69,7 @@ class RequestLimits:
             )
 
     def check_examples(self, name: str, examples: np.ndarray) -> None:
-        """Check the lists inside serialized `tf.Example`s, whatever else the strings may be.
+        """Check the lists inside strings that may be serialized `tf.Example`s.
 
         A value takes a byte at least, so only strings with more bytes than a list may have values are parsed.
 

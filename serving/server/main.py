@@ -36,7 +36,10 @@ def serve(options: ServerOptions, console: Console) -> None:
     server = Server(options)
     # Unlike a threading.Event, a SimpleQueue may be used inside a signal handler.
     events: queue.SimpleQueue[int] = queue.SimpleQueue()
-    handlers = {number: signal.signal(number, lambda received, _: events.put(received)) for number in STOP_SIGNALS}
+    handlers = {
+        signal_number: signal.signal(signal_number, lambda received, _: events.put(received))
+        for signal_number in STOP_SIGNALS
+    }
     try:
         server.listen()
         show(console, describe_ports(server))
@@ -48,8 +51,8 @@ def serve(options: ServerOptions, console: Console) -> None:
         show(console, ["stopping, when the running requests have ended"])
         has_ended = server.stop()
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for signal_number, handler in handlers.items():
+            signal.signal(signal_number, handler)
     if not has_ended:
         show(console, ["stopped; what still ran was given up"])
         console.file.flush()

@@ -55,13 +55,13 @@ class Manager:
         self.configure(options.models)
 
     def start(self) -> None:
-        """Load what there is and poll from then on; return after the first poll."""
+        """Load the versions that exist and poll from then on; return after the first poll."""
         self._thread.start()
         while not self._has_polled.wait(0.1) and not self._stopping.is_set():
             pass
 
     def stop(self, timeout: float | None = None) -> None:
-        """Stop polling, and wait at most `timeout` seconds for a load under way; what is loaded stays."""
+        """Stop polling, and wait at most `timeout` seconds for a load under way; loaded versions stay."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -99,7 +99,7 @@ class Manager:
                 return [versions[version]]
             if not versions:
                 raise not_found(f"Could not find any versions of model {name}")
-            return [versions[number] for number in sorted(versions, reverse=True)]
+            return [versions[version_number] for version_number in sorted(versions, reverse=True)]
 
     def available(self) -> dict[str, list[int]]:
         """Return the versions that answer, by model."""
@@ -110,7 +110,7 @@ class Manager:
         """Return the aspired versions of a model; none of a model that is not configured."""
         with self._changed:
             model = self._models.get(name)
-            return [model.versions[number] for number in model.aspired] if model is not None else []
+            return [model.versions[version_number] for version_number in model.aspired] if model is not None else []
 
     def in_use(self) -> bool:
         """Return whether any request is running."""
@@ -168,11 +168,12 @@ class Manager:
             version = labels[label]
         model = self._models.get(name)
         available = model.available() if model is not None else []
-        number = version if version is not None else available[-1] if available else None
-        if model is not None and number in available:
-            return model.versions[number]
+        version_number = version if version is not None else available[-1] if available else None
+        if model is not None and version_number in available:
+            return model.versions[version_number]
         shown = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-        # TensorFlow Serving does not listen before it has loaded what there is, which clients see as UNAVAILABLE.
+        # TensorFlow Serving does not listen before it has loaded the versions that exist, which clients see as
+        # UNAVAILABLE.
         if model is not None and not self._has_polled.is_set():
             raise ServingError(grpc.StatusCode.UNAVAILABLE, f"The server is starting: {shown}")
         raise not_found(f"Servable not found for request: {shown}")
@@ -188,8 +189,8 @@ class Manager:
                     self._loader.load(model, version, self._options.load_retries)
                     if version.state == State.LOADING:
                         break
-        for number in model.fallbacks():
-            self._load_fallback(model, number)
+        for version_number in model.fallbacks():
+            self._load_fallback(model, version_number)
         with self._changed:
             model.forget_ended()
 
@@ -199,8 +200,8 @@ class Manager:
         Until its retries end nothing else of the model is loaded or unloaded, as in TensorFlow Serving. They end at
         once where the folder or the model is gone.
         """
-        for number in model.versions_in_state(State.LOADING):
-            version = model.versions[number]
+        for version_number in model.versions_in_state(State.LOADING):
+            version = model.versions[version_number]
             if not model.configured or not has_folder(version.folder):
                 with self._changed:
                     version.state = State.END
@@ -216,24 +217,24 @@ class Manager:
             return
         numbers = aspired_versions(list(folders), model.policy)
         failed = {
-            number: model.versions[number].failed_as
-            for number in model.versions_in_state(State.END)
-            if number in numbers
+            version_number: model.versions[version_number].failed_as
+            for version_number in model.versions_in_state(State.END)
+            if version_number in numbers
         }
         changed = [n for n, state in failed.items() if state is not None and state != folder_state(folders[n])]
         with self._changed:
             model.folders = folders
-            for number in changed:  # completed or repaired since
-                model.versions[number] = Version(number, folders[number])
+            for version_number in changed:  # completed or repaired since
+                model.versions[version_number] = Version(version_number, folders[version_number])
             model.aspire(numbers)
 
-    def _load_fallback(self, model: Model, number: int) -> None:
+    def _load_fallback(self, model: Model, version_number: int) -> None:
         """Load an older version, unless another was loaded meanwhile, or this one has failed before."""
-        known = model.versions.get(number)
-        if model.available() or (known is not None and known.failed_as == folder_state(model.folders[number])):
+        known = model.versions.get(version_number)
+        if model.available() or (known is not None and known.failed_as == folder_state(model.folders[version_number])):
             return
         with self._changed:
-            version = model.versions[number] = Version(number, model.folders[number])
+            version = model.versions[version_number] = Version(version_number, model.folders[version_number])
         self._loader.load(model, version)
         if version.state == State.AVAILABLE:
-            log.warning("version %d of %s is served, since no newer one can be loaded", number, model.name)
+            log.warning("version %d of %s is served, since no newer one can be loaded", version_number, model.name)

@@ -74,7 +74,7 @@ class ServerMetrics:
             self._seconds.labels(counted, method).observe(time.perf_counter() - began)
 
     def missing_feature(self, model: str, feature: str) -> None:
-        """Count a request that lacks a feature of the model's own list."""
+        """Count a request that lacks a feature of the model's list of features that training always had."""
         self._missing.labels(model, feature).inc()
 
     def batch(self, model: str, rows: int) -> None:

@@ -85,17 +85,17 @@ class Model:
 
     def versions_in_state(self, state: int) -> list[int]:
         """Return the numbers of the versions in a state, ascending."""
-        return sorted(number for number, version in self.versions.items() if version.state == state)
+        return sorted(version_number for version_number, version in self.versions.items() if version.state == state)
 
     def aspire(self, numbers: list[int]) -> None:
         """Set the aspired versions: new ones start, and others that have not begun to load are dropped."""
-        for number in self.versions_in_state(State.START):
-            if number not in numbers:
-                del self.versions[number]
-        for number in numbers:
-            version, is_new = self.versions.get(number), number not in self.aspired
+        for version_number in self.versions_in_state(State.START):
+            if version_number not in numbers:
+                del self.versions[version_number]
+        for version_number in numbers:
+            version, is_new = self.versions.get(version_number), version_number not in self.aspired
             if version is None or (version.state == State.END and (is_new or not version.has_failed)):
-                self.versions[number] = Version(number, self.folders[number])
+                self.versions[version_number] = Version(version_number, self.folders[version_number])
         self.aspired = numbers
 
     def next_action(self) -> Action | None:
@@ -105,7 +105,7 @@ class Model:
         to load, the newest is first.
         """
         available = self.available()
-        leaving = [number for number in available if number not in self.aspired]
+        leaving = [version_number for version_number in available if version_number not in self.aspired]
         if leaving and (len(leaving) < len(available) or not self.aspired or len(leaving) > 1):
             return Action("unload", leaving[0])
         starting = self.versions_in_state(State.START)
@@ -119,12 +119,16 @@ class Model:
         by_age = self.policy.WhichOneof("policy_choice") in (None, "latest")
         if not (self.configured and by_age and self.aspired) or self.available():
             return []
-        if not all(self.versions[number].has_failed for number in self.aspired):
+        if not all(self.versions[version_number].has_failed for version_number in self.aspired):
             return []
-        return sorted((number for number in self.folders if number not in self.aspired), reverse=True)
+        return sorted(
+            (version_number for version_number in self.folders if version_number not in self.aspired), reverse=True
+        )
 
     def forget_ended(self) -> None:
         """Drop the oldest of the versions that have ended."""
-        ended = [number for number in self.versions_in_state(State.END) if number not in self.aspired]
-        for number in ended[:-MAX_ENDED]:
-            del self.versions[number]
+        ended = [
+            version_number for version_number in self.versions_in_state(State.END) if version_number not in self.aspired
+        ]
+        for version_number in ended[:-MAX_ENDED]:
+            del self.versions[version_number]

@@ -48,7 +48,7 @@ class ModelsFile:
                 log.info("%s is served as it is now", self._path)
             self._served, self._problem = content, ""
         except (ServerConfigurationError, ServingError) as error:
-            if str(error) != self._problem:  # say it once, not at each check
+            if str(error) != self._problem:  # log it once, not at each check
                 log.error("%s is not followed: %s", self._path, error)
             self._problem = str(error)
 

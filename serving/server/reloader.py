@@ -69,12 +69,14 @@ class Reloader:
         available = self._manager.available()
         for entry in config.model_config_list.config:
             known = self._manager.labels(entry.name)
-            for label, number in entry.version_labels.items():
-                is_moved = known.get(label, number) != number
-                if number not in available.get(entry.name, []) and (is_moved or not self._allow_unavailable_labels):
+            for label, version_number in entry.version_labels.items():
+                is_moved = known.get(label, version_number) != version_number
+                if version_number not in available.get(entry.name, []) and (
+                    is_moved or not self._allow_unavailable_labels
+                ):
                     raise ServingError(
                         grpc.StatusCode.FAILED_PRECONDITION,
-                        f"label {label} of {entry.name} should be of an available version, received {number}",
+                        f"label {label} of {entry.name} should be of an available version, received {version_number}",
                     )
 
     def _new_models(self, config: model_server_config_pb2.ModelServerConfig) -> list[str]:

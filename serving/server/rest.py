@@ -1,4 +1,4 @@
-"""The HTTP server of the REST API, which keeps answering whatever single clients do."""
+"""The HTTP server of the REST API, which keeps answering regardless of what single clients do."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class RestServer:
 
     def stop(self, grace: float) -> None:
         """Stop listening, let running requests end, and abort what is left once `grace` seconds are over."""
-        with contextlib.suppress(Exception):  # no connection should keep the server from its end
+        with contextlib.suppress(Exception):  # no connection should keep the server from stopping
             self._submit(self._drain(max(grace - CLOSE_SECONDS, 0.0))).result(grace + CLOSE_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -132,7 +132,7 @@ class RestServer:
             await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=self._ssl, **seconds)
         except BaseException as error:
             self._table.remove(connection)
-            if not isinstance(error, OSError):  # which is raised where TLS is not agreed on
+            if not isinstance(error, OSError):  # an OSError is a failed TLS handshake
                 raise
         finally:
             connection.opening = None
@@ -149,11 +149,11 @@ class RestServer:
             await asyncio.sleep(0.01)
         for connection in self._table:
             connection.abort()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        other_tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in other_tasks:
             task.cancel()
-        if others:
-            await asyncio.wait(others, timeout=CLOSE_SECONDS / 2)
+        if other_tasks:
+            await asyncio.wait(other_tasks, timeout=CLOSE_SECONDS / 2)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
@@ -173,14 +173,14 @@ class RestServer:
             response.force_close()
             return response
         connection.enter(Phase.RUNNING)
-        asked = Request(
+        api_request = Request(
             request.method, path, body,
             gzipped="gzip" in request.headers.get("Content-Encoding", ""),
             origin=request.headers.get("Origin", ""),
             deadline=time.monotonic() + (self._seconds or math.inf),
             reserve=partial(self._budget.add, held),
         )  # fmt: skip
-        answer = await self._answer(asked, held)
+        answer = await self._answer(api_request, held)
         self._hold_until_written(answer, connection)
         return _response(answer)
 

@@ -1,4 +1,4 @@
-"""Connections of HTTP clients, with a deadline for all that the server waits for, and a limit on their number."""
+"""Connections of HTTP clients, with a deadline for everything the server waits for, and a limit on their number."""
 
 from __future__ import annotations
 

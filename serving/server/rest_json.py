@@ -118,9 +118,9 @@ def to_doubles(numbers: Sequence[float]) -> np.ndarray:
     return array
 
 
-def format_error(value: Any, what: str) -> ServingError:
+def format_error(value: Any, problem: str) -> ServingError:
     """Return an INVALID_ARGUMENT error that shows the value and says what is wrong with it."""
-    return invalid(f"JSON Value: {show(value)} {what}")
+    return invalid(f"JSON Value: {show(value)} {problem}")
 
 
 def show(value: Any) -> str:

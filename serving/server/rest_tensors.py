@@ -122,7 +122,7 @@ def _read_rows(rows: list[Any], dtypes: Mapping[str, int]) -> dict[str, tensor_p
             raise MismatchError
         return {name: read_tensor([row[name] for row in rows], dtype) for name, dtype in dtypes.items()}
     except MismatchError as error:
-        # Columns are converted as a whole, which is fast. Only where that fails is the row found that is to blame.
+        # Columns are converted as a whole, which is fast. Only where that fails, the faulty row is searched for.
         for index, row in enumerate(rows):
             _check_row(index, row, rows[0], dtypes)
         raise invalid(f"Failed to process 'instances' list. Error: INVALID_ARGUMENT: {error}") from None
@@ -161,7 +161,7 @@ def _check_row(index: int, row: Any, first: Any, dtypes: Mapping[str, int]) -> N
 
 
 def _row_problem(value: Any, first: Any, dtype: int) -> str | None:
-    """Return what is wrong with the value of a row, by itself or beside that of the first row."""
+    """Return what is wrong with the value of a row, on its own or compared with that of the first row."""
     try:
         shape = [dim.size for dim in read_tensor(value, dtype).tensor_shape.dim]
     except MismatchError as error:

@@ -1,4 +1,4 @@
-"""JSON values as tensors, with TensorFlow Serving's rules for types and shapes and its words for what breaks them."""
+"""JSON values as tensors, with TensorFlow Serving's rules for types and shapes, and its messages for violations."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class Server:
                 ("grpc.max_allowed_incoming_connections", connection_limit(descriptors)),
                 ("grpc.server_handshake_timeout_ms", HANDSHAKE_MILLISECONDS),
                 ("grpc.max_connection_idle_ms", IDLE_MILLISECONDS),
-                ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared
+                ("grpc.so_reuseport", 0),  # an occupied port is an error; it is not shared
             ],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
@@ -222,7 +222,7 @@ class Server:
 
 
 def check_options(options: ServerOptions) -> None:
-    """Check that options can be followed together.
+    """Check that the options do not contradict one another.
 
     Raises:
         ServerConfigurationError: where they cannot.
@@ -262,7 +262,7 @@ def _run_until(parts: list[tuple[str, Callable[[], Any]]], end: float) -> bool:
     def run(name: str, part: Callable[[], Any]) -> None:
         try:
             part()
-        except Exception:  # the other parts stop all the same
+        except Exception:  # the other parts stop nevertheless
             log.exception("%s did not stop as it should", name)
 
     threads = [threading.Thread(target=run, args=part, name=f"stop {part[0]}", daemon=True) for part in parts]

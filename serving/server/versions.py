@@ -45,8 +45,8 @@ def version_folders(base_path: str, names: Iterable[str]) -> dict[int, str]:
     """
     names = sorted(name.rstrip("/") for name in names)
     numbers = {name: int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 100}
-    folders = {number: name for name, number in numbers.items() if number <= MAX_VERSION}
-    return {number: f"{base_path.rstrip('/')}/{folders[number]}" for number in sorted(folders)}
+    folders = {version: name for name, version in numbers.items() if version <= MAX_VERSION}
+    return {version: f"{base_path.rstrip('/')}/{folders[version]}" for version in sorted(folders)}
 
 
 def has_folder(path: str) -> bool:
@@ -60,7 +60,7 @@ def has_folder(path: str) -> bool:
 def complete_versions(base_path: str) -> list[int]:
     """Return the versions below `base_path` that have a saved model, rising."""
     folders = list_versions(base_path) or {}
-    return [number for number, folder in folders.items() if tf.io.gfile.exists(f"{folder}/{SAVED_MODEL}")]
+    return [version for version, folder in folders.items() if tf.io.gfile.exists(f"{folder}/{SAVED_MODEL}")]
 
 
 def aspired_versions(versions: list[int], policy: Any) -> list[int]:

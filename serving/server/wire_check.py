@@ -31,7 +31,7 @@ class Content(NamedTuple):
 def check_fields(content: bytes, descriptor: Descriptor, max_bytes: int) -> None:
     """Check that a message does not have more fields, or packed numbers, than parsing may take memory for.
 
-    Bytes that are no message are not refused here, but by the parser.
+    Bytes that are not a message are left for the parser to refuse.
 
     Args:
         content: the encoded message.

@@ -1,4 +1,4 @@
-"""Examples of the item catalogue, one an item, from which matchers retrieve; in the form of all other examples."""
+"""Examples of the item catalogue that matchers retrieve from: one per item, in the form of all other examples."""
 
 from __future__ import annotations
 

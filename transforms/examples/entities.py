@@ -25,7 +25,7 @@ class Entities:
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame | None, attributes: tuple[AttributeConfig, ...]) -> Entities:
-        """Return the entities of a table, as `read_entities` returns it; none at all if there is no table."""
+        """Return the entities of a table, as `read_entities` returns it; without rows if there is no table."""
         if frame is None:
             return cls(pl.Series([], dtype=pl.String), AttributeValues({}, {}, {}))
         return cls(frame.get_column(ENTITY), attribute_values(frame, attributes))

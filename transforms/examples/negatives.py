@@ -112,8 +112,8 @@ class NegativeSampler:
                 rows = np.flatnonzero(samples[:, column] < 0)
                 if len(rows) == 0:
                     break
-                number = np.uint64((self.seed * self.per_positive + column) * ATTEMPTS + attempt + 1)
-                target = _uniform_numbers(event_key[rows], number) * cumulative[-1]
+                draw_index = np.uint64((self.seed * self.per_positive + column) * ATTEMPTS + attempt + 1)
+                target = _uniform_numbers(event_key[rows], draw_index) * cumulative[-1]
                 item = np.minimum(np.searchsorted(cumulative, target, side="right"), len(cumulative) - 1)
                 is_rejected = positives.contains(user[rows] * len(cumulative) + item, time[rows])
                 is_rejected |= item == own_item[rows]
@@ -136,10 +136,10 @@ def combine_hashes(*keys: np.ndarray) -> np.ndarray:
     return combined
 
 
-def _uniform_numbers(key: np.ndarray, number: np.uint64) -> np.ndarray:
-    """Return float64 [N] in [0, 1): the `number`-th of the pseudo-random sequence that each key starts."""
+def _uniform_numbers(key: np.ndarray, index: np.uint64) -> np.ndarray:
+    """Return float64 [N] in [0, 1): the `index`-th of the pseudo-random sequence that each key starts."""
     with np.errstate(over="ignore"):
-        return (_splitmix64(key + number * GOLDEN) >> np.uint64(11)) * 2.0**-53
+        return (_splitmix64(key + index * GOLDEN) >> np.uint64(11)) * 2.0**-53
 
 
 def _splitmix64(key: np.ndarray) -> np.ndarray:

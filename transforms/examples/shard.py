@@ -60,7 +60,7 @@ class ShardExamples:
         self._shard = build_shard_data(events, config, items, users, boundaries, catalogue)
         self._rows = select_examples(self._shard)
         split = self._shard.split[self._rows.event]
-        self._rows_by_split = {name: self._rows[split == number] for number, name in enumerate(SPLITS)}
+        self._rows_by_split = {name: self._rows[split == index] for index, name in enumerate(SPLITS)}
         self._item_ids = to_arrow(events.get_column(ITEM))
         self._is_new_user = self._shard.is_new_user
         self._true_probabilities = self._shard.true_probabilities()

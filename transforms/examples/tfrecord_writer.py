@@ -84,7 +84,7 @@ class ExampleFile:
         self.write_seconds += time.perf_counter() - compressed_at
 
     def _wait(self) -> None:
-        """Wait until the thread has written what it was given."""
+        """Wait until the thread has written all data that was passed to it."""
         if self._pending is not None:
             self._pending.result()
 

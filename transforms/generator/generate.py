@@ -78,7 +78,7 @@ class GeneratedLog:
 
 
 class _Impressions(NamedTuple):
-    """What was shown in N impressions.
+    """Categories and items that were shown in N impressions.
 
     Attributes:
         interests: [N, interests], the user's interests on the day.
@@ -189,7 +189,7 @@ def _logit(
 
 def _names(prefix: str, count: int) -> pl.Series:
     """Return names numbered from 1."""
-    return pl.Series([f"{prefix}{number}" for number in range(1, count + 1)], dtype=pl.String)
+    return pl.Series([f"{prefix}{index}" for index in range(1, count + 1)], dtype=pl.String)
 
 
 def _with_kinds(events: pl.DataFrame, kinds: Kinds, click: np.ndarray) -> pl.DataFrame:

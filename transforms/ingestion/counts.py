@@ -1,4 +1,4 @@
-"""Counts of what ingestion read, left out and wrote."""
+"""Counts of the rows and examples that ingestion read, left out and wrote."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class IngestionError(Exception):
 
 
 class TableReport(NamedTuple):
-    """What one step read of a table: its name, the rows read, and the dead letters by kind of reason."""
+    """Counts of one step that reads a table: its name, the rows read, and the dead letters by kind of reason."""
 
     table: str
     rows: int

@@ -191,14 +191,14 @@ class WriteExamples(_TimedStep):
         self, element: tuple[Shard, str], boundaries: Boundaries, catalogue: CatalogueCounts
     ) -> Iterable[ShardCounts]:
         """Write the examples of a shard, given as its number and path."""
-        number, path = element
+        shard_index, path = element
         with self.timed("join"):
             events = decode_frame(read_bytes(path))
             shard = ShardExamples(
                 events, self._config, self._tables["items"], self._tables["users"], boundaries, catalogue
             )
         for split in SPLITS:
-            self._write(shard, split, number)
+            self._write(shard, split, shard_index)
         yield {
             "users": events.get_column(USER).n_unique(),
             "items": events.get_column(ITEM).unique(),
@@ -212,11 +212,11 @@ class WriteExamples(_TimedStep):
             "unreadable_in_tables": {k: v for t in self._tables.values() for k, v in t.values.unreadable.items()},
         }
 
-    def _write(self, shard: ShardExamples, split: str, number: Shard) -> None:
+    def _write(self, shard: ShardExamples, split: str, shard_index: Shard) -> None:
         """Write the examples of one split, if there are any."""
         if shard.example_count(split) == 0:
             return
-        path = f"{self._folder}/Split-{split}/data_tfrecord-{number:05}-of-{self._shards:05}.gz"
+        path = f"{self._folder}/Split-{split}/data_tfrecord-{shard_index:05}-of-{self._shards:05}.gz"
         with ExampleFile(path) as file:
             batches = shard.batches(split)
             while True:

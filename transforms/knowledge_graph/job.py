@@ -39,7 +39,7 @@ TABLE_KEYS = dict(zip(GRAPH_TABLES, ("data.knowledge_graph", "data.knowledge_gra
 
 
 class GraphCounts(BaseModel):
-    """Counts of what was read of a knowledge graph, left out and written.
+    """Counts of the rows of a knowledge graph that were read, left out and written.
 
     Attributes:
         tables: rows by table: `knowledge_graph` and, if the configuration has it, `links`.

@@ -124,9 +124,9 @@ def _link_checks(triples: pl.DataFrame, items: Collection[str] | None) -> Iterat
     reason = pl.format("entity {} is in no triple", pl.col(ENTITY))
     yield ~pl.col(ENTITY).is_in(in_graph.implode()), "entity is in no triple", reason
     if items is not None:
-        known = pl.Series(list(items), dtype=pl.String)
+        known_items = pl.Series(list(items), dtype=pl.String)
         reason = pl.format("item {} is not in the items table", pl.col(ITEM))
-        yield ~pl.col(ITEM).is_in(known.implode()), "item is not in the items table", reason
+        yield ~pl.col(ITEM).is_in(known_items.implode()), "item is not in the items table", reason
     for name in (ITEM, ENTITY):
         kind = f"{'an item' if name == ITEM else 'an entity'} is linked twice"
         reason = pl.format(f"{name} {{}} is linked twice; the first is used", pl.col(name))
@@ -162,7 +162,7 @@ def _ids(names: pl.Series, vocabulary: pl.Series) -> pl.Series:
 
 
 def _join_in_order(frames: Iterable[pl.DataFrame], names: Collection[str]) -> pl.DataFrame:
-    """Join frames by file and row, so that the first of two rows does not depend on who read them when."""
+    """Join frames by file and row, so that the first of two rows does not depend on which worker read them when."""
     empty = pl.DataFrame(schema={**dict.fromkeys(names, pl.String), FILE: pl.String, ROW: pl.Int64})
     return pl.concat([empty, *frames]).sort(FILE, ROW)
 

@@ -1,7 +1,7 @@
 """Check that examples hold what was known before their events, and nothing else.
 
-For a few hundred users, everything in their examples is derived again from the log, in another way, and compared. On
-all examples that are read, the AUC of each feature alone is measured.
+For a few hundred users, everything in their examples is derived again from the log, by a second implementation, and
+compared. On all examples that are read, the AUC of each feature alone is measured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compare the examples of a few users with what the log says they should be."""
+"""Compare the examples of a few users with those that the log implies."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ EXAMPLES_PER_USER = 50
 
 @dataclass(frozen=True)
 class UserLog:
-    """Everything that the log says of some users.
+    """All data about some users: their events, and the tables of items and users.
 
     Attributes:
         events: all their usable events, as `read_events` returns them.
         items: the items table, as `read_entities` returns it; None if there is none.
-        users: the users table, likewise.
+        users: the users table; None if there is none.
         first_seen: by item, the time of its first event in the whole log, in microseconds; needed if negatives are
             sampled.
     """
@@ -51,7 +51,7 @@ def compare(
     config: IngestionConfig,
     per_user: int = EXAMPLES_PER_USER,
 ) -> Comparison:
-    """Compare all examples of some users with what the log says.
+    """Compare all examples of some users with those that the log implies.
 
     Args:
         examples: by split, all examples of these users, with the features of raw examples.

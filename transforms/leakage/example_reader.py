@@ -72,10 +72,10 @@ def read_rows(path: str, rows: np.ndarray, spec: FeatureSpec) -> list[Features]:
     """
     decoder = _decoder(spec)
     examples: list[Features] = []
-    for number, records in enumerate(_record_batches(path)):
-        first, last = np.searchsorted(rows, (number * BATCH, (number + 1) * BATCH))
+    for batch_index, records in enumerate(_record_batches(path)):
+        first, last = np.searchsorted(rows, (batch_index * BATCH, (batch_index + 1) * BATCH))
         if first < last:
-            selected = [records[row - number * BATCH] for row in rows[first:last]]
+            selected = [records[row - batch_index * BATCH] for row in rows[first:last]]
             examples += _to_features(decoder.DecodeBatch(selected))
     return examples
 

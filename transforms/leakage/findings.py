@@ -1,4 +1,4 @@
-"""Findings of the leak check: values that examples should not have, as a person reads them."""
+"""Findings of the leak check: values that examples should not have, formatted for people."""
 
 from __future__ import annotations
 
@@ -77,26 +77,28 @@ class Comparison:
 def different_features(expected: Features, received: Features) -> Iterator[Finding]:
     """Yield a finding for every feature of `expected` that `received` has with other values, or lacks."""
     for name, values in expected.items():
-        others = received.get(name, [])
-        if not _is_same(values, others):
-            yield Finding.about(expected, name, _format_values(values, others), _format_values(others, values))
+        received_values = received.get(name, [])
+        if not _is_same(values, received_values):
+            yield Finding.about(
+                expected, name, _format_values(values, received_values), _format_values(received_values, values)
+            )
 
 
-def _is_same(values: list[Any], others: list[Any]) -> bool:
+def _is_same(values: list[Any], other_values: list[Any]) -> bool:
     """Return whether two lists are equal; NaN equals NaN."""
-    return len(values) == len(others) and all(
-        value == other or (value != value and other != other) for value, other in zip(values, others, strict=True)
+    return len(values) == len(other_values) and all(
+        value == other or (value != value and other != other) for value, other in zip(values, other_values, strict=True)
     )
 
 
-def _format_values(values: list[Any], others: list[Any]) -> str:
-    """Return the values around the first that differs from `others`."""
-    if len(values) == len(others) == 1:
+def _format_values(values: list[Any], other_values: list[Any]) -> str:
+    """Return the values around the first that differs from `other_values`."""
+    if len(values) == len(other_values) == 1:
         return str(values[0]) if values[0] != "" else '""'
-    pairs = zip(values, others, strict=False)
+    pairs = zip(values, other_values, strict=False)
     position = next((index for index, pair in enumerate(pairs) if not _is_same([pair[0]], [pair[1]])), None)
     if position is None:
-        position = min(len(values), len(others))
+        position = min(len(values), len(other_values))
     start = max(0, min(position - SHOWN_VALUES // 2, len(values) - SHOWN_VALUES))
     stop = start + SHOWN_VALUES
     inner = ", ".join(str(value) for value in values[start:stop])

@@ -42,7 +42,8 @@ def compare_negatives(
     count = Counter(example[TIMESTAMP][0] for example in received)
     for example in spread(received, per_user):
         item, time = example[ITEM][0], example[TIMESTAMP][0]
-        # Nobody knew the user's other positives of the same instant, so they may be sampled; the event's own item not.
+        # Nobody knew the user's other positives of the same instant, so they may be sampled; the event's own item may
+        # not.
         candidates = [reference.features(event, item) for event in positives[time] if event[ITEM] != item]
         allowed = len(positives[time]) * per_positive
         if count[time] > allowed:

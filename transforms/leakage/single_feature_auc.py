@@ -1,4 +1,4 @@
-"""AUC of each feature alone: a feature that predicts the label nearly always was derived from it."""
+"""AUC of each feature alone: a feature that predicts the label nearly perfectly was derived from it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def single_feature_aucs(
     """Return the AUC of every attribute of the target, for every task.
 
     A category is scored by the rate of the label among training examples with the same value, a list by the mean of
-    its values' rates, a number by the rate of its bin (missing is a bin too) or by itself, whichever AUC is higher.
+    its values' rates, a number by the rate of its bin (missing is a bin too) or by its own value, whichever AUC is
+    higher.
 
     Args:
         training: columns named like the raw features: text, numbers, lists of text; labels and masks.
@@ -89,11 +90,11 @@ def _label_rates(training: pl.Series, validation: pl.Series, is_positive: np.nda
         is_positive: bool [N], the label of the training examples.
     """
     mean = float(is_positive.mean())
-    known = pl.DataFrame({"value": training, "rate": is_positive})
+    rated = pl.DataFrame({"value": training, "rate": is_positive})
     scored = pl.DataFrame({"value": validation}).with_row_index("row")
     if isinstance(training.dtype, pl.List):
-        known, scored = (frame.explode("value", empty_as_null=True) for frame in (known, scored))
+        rated, scored = (frame.explode("value", empty_as_null=True) for frame in (rated, scored))
     smoothed = (pl.col("rate").sum() + PRIOR_EXAMPLES * mean) / (pl.len() + PRIOR_EXAMPLES)
-    rates = known.group_by("value").agg(smoothed)
+    rates = rated.group_by("value").agg(smoothed)
     joined = scored.join(rates, on="value", how="left", nulls_equal=True, maintain_order="left")
     return joined.group_by("row", maintain_order=True).agg(pl.col("rate").fill_null(mean).mean())["rate"].to_numpy()

@@ -88,7 +88,7 @@ class DelimitedTextParser:
             names = _split(chunk[:end], separator, is_quoted)
         except csv.Error as error:
             raise TableError(f"{self.path} should begin with the names of its columns: {error}") from None
-        return [name or f"column_{number}" for number, name in enumerate(names, start=1)], chunk[end:]
+        return [name or f"column_{index}" for index, name in enumerate(names, start=1)], chunk[end:]
 
     def _check_columns(self, names: list[str]) -> list[str]:
         """Return the columns to read, after checking that the file has each of them once."""
@@ -169,7 +169,7 @@ def _parse_line_by_line(chunk: bytes, layout: _Layout) -> ParsedBlock:
         else:
             rows.append([fields[index] or None for index in indices])
             positions.append(position)
-    schema = {str(number): pl.String for number in range(len(indices))}
+    schema = {str(index): pl.String for index in range(len(indices))}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return ParsedBlock(frame.rename(dict(zip(frame.columns, layout.wanted, strict=True))), positions, malformed)
 

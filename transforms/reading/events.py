@@ -39,7 +39,7 @@ def read_events(path: str, file_index: int, config: IngestionConfig, block_bytes
     """
     events = config.data.events
     columns = event_columns(config)
-    kept = [USER, ITEM, TIMESTAMP, ORDER, *extra_columns(config).values()]
+    row_columns = [USER, ITEM, TIMESTAMP, ORDER, *extra_columns(config).values()]
     checks = event_checks(config, columns)
     for block in read_blocks(path, events, list(columns), block_bytes):
         timestamps = parse_timestamps(block.frame.get_column(events.timestamp), events.timestamp_unit)
@@ -50,4 +50,4 @@ def read_events(path: str, file_index: int, config: IngestionConfig, block_bytes
             (block.rows - 1 + (file_index << FILE_SHIFT)).alias(ORDER),
             *(pl.col(column).alias(name) for column, name in columns.items()),
         )
-        yield split_rows(frame, block, checks, path, kept)
+        yield split_rows(frame, block, checks, path, row_columns)

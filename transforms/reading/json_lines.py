@@ -1,4 +1,4 @@
-"""Parse JSON Lines: one object a line, its values as text."""
+"""Parse JSON Lines: one object per line, its values as text."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _parse_line_by_line(chunk: bytes, schema: Schema) -> ParsedBlock:
 
 
 def _parse_by_halves(lines: NumberedLines, schema: Schema) -> tuple[list[pl.DataFrame], list[MalformedRow]]:
-    """Halve what Polars rejects down to single lines: those that it parses differently from Python's parser."""
+    """Parse lines, halving a group with errors down to the lines that Polars, unlike Python's parser, rejects."""
     try:
         return [pl.read_ndjson(io.BytesIO(b"\n".join(line for _, line in lines)), schema=schema)], []
     except pl.exceptions.PolarsError as error:

@@ -30,19 +30,19 @@ def whole_lines(file: IO[bytes], path: str, chunk_bytes: int, quoted: bool) -> I
     Raises:
         TableError: if no line ends within `MAX_LINE_BYTES`.
     """
-    rest = b""
+    remainder = b""
     while read := file.read(chunk_bytes):
-        data = rest + read if rest else read
+        data = remainder + read if remainder else read
         cut = _last_line_end(data, quoted)
         if cut:
             yield data[:cut]
-        rest = data[cut:]
-        if len(rest) > MAX_LINE_BYTES:
+        remainder = data[cut:]
+        if len(remainder) > MAX_LINE_BYTES:
             raise TableError(
                 f"{path} should be lines of text, received more than {MAX_LINE_BYTES:,} bytes without an end"
             )
-    if rest.strip(b"\r\n"):
-        yield rest
+    if remainder.strip(b"\r\n"):
+        yield remainder
 
 
 def _last_line_end(data: bytes, quoted: bool) -> int:

@@ -29,7 +29,7 @@ class MalformedRow(NamedTuple):
 
 
 class ParsedBlock(NamedTuple):
-    """What a parser returns for one block of a file.
+    """Result of parsing one block of a file.
 
     Attributes:
         frame: the rows that could be parsed.

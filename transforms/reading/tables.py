@@ -19,7 +19,7 @@ FILE, ROW = "__file", "__row"
 
 @dataclass(frozen=True)
 class Table:
-    """The usable rows of a table, or of a part of it, and the others.
+    """Usable rows of a table, or of a part of it, and the dead letters of the others.
 
     Attributes:
         frame: the usable rows.

@@ -1,4 +1,4 @@
-"""Read times in the forms in which logs have them."""
+"""Parse timestamps in the formats that logs use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ISO_8601 = (
 
 
 def parse_timestamps(times: pl.Series, unit: TimestampUnit) -> pl.Series:
-    """Convert times to int64 microseconds since 1970 UTC; null for a value that is no time from -6000 to 9999.
+    """Convert times to int64 microseconds since 1970 UTC; null for a value outside the years -6000 to 9999.
 
     Args:
         times: numbers or their text in `unit`; text if that is `iso8601`; dates and datetimes with any unit.
@@ -46,15 +46,15 @@ def parse_timestamps(times: pl.Series, unit: TimestampUnit) -> pl.Series:
 def _scale(numbers: pl.Series, unit: TimestampUnit) -> pl.Series:
     """Convert integers or floats in `unit`; null beyond the year 9999, where the product might overflow."""
     name = numbers.name
-    number = pl.col(name)
+    column = pl.col(name)
     if unit == "ns":
-        time = number // 1_000 if numbers.dtype.is_integer() else (number / 1_000).floor()
+        time = column // 1_000 if numbers.dtype.is_integer() else (column / 1_000).floor()
         limit = MAX_MICROSECONDS * 1_000
     else:
         factor = MICROSECONDS[unit]
-        time = (number * factor).round() if numbers.dtype.is_float() else number * factor
+        time = (column * factor).round() if numbers.dtype.is_float() else column * factor
         limit = MAX_MICROSECONDS // factor
-    is_in_range = (number < limit) & (number > -limit)
+    is_in_range = (column < limit) & (column > -limit)
     scaled = pl.when(is_in_range).then(time).cast(pl.Int64, strict=False)
     return numbers.to_frame().select(scaled).to_series().alias(name)
 

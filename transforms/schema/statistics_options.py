@@ -1,4 +1,4 @@
-"""Options of the statistics of raw examples, so that they never cost more than the transform."""
+"""Options that keep the statistics of raw examples cheaper than the transform."""
 
 from __future__ import annotations
 

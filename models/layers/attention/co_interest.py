@@ -50,23 +50,26 @@ class CoInterest(keras.layers.Layer):
         self.projection.build((None, None, self.width))
         self.gate.build((None, None, 2 * self.width))
 
-    def call(self, own: Tensor, other: Tensor, used: Tensor) -> Tensor:
+    def call(self, interests: Tensor, other_interests: Tensor, used: Tensor) -> Tensor:
         """Mix interests with the interests of the other horizon that they attend to.
 
         Args:
-            own: interests [B, K, d] of this horizon.
-            other: interests [B, L, d] of the other horizon.
+            interests: interests [B, K, d] of this horizon.
+            other_interests: interests [B, L, d] of the other horizon.
             used: bool [B, L], which interests of the other horizon are used.
 
         Returns:
             [B, K, d].
         """
-        scores = ops.cast(ops.einsum("bkd,bld->bkl", self.projection(own), other), "float32") / self.width**0.5
+        scores = (
+            ops.cast(ops.einsum("bkd,bld->bkl", self.projection(interests), other_interests), "float32")
+            / self.width**0.5
+        )
         weights = masked_softmax(scores, ops.broadcast_to(used[:, None, :], ops.shape(scores)))
-        attended = ops.einsum("bkl,bld->bkd", ops.cast(weights, other.dtype), other)
-        gate = self.gate(ops.concatenate([own, attended], axis=-1))
-        mixed = gate * own + (1.0 - gate) * attended
-        return ops.where(ops.any(used, axis=1)[:, None, None], mixed, own)
+        attended = ops.einsum("bkl,bld->bkd", ops.cast(weights, other_interests.dtype), other_interests)
+        gate = self.gate(ops.concatenate([interests, attended], axis=-1))
+        mixed = gate * interests + (1.0 - gate) * attended
+        return ops.where(ops.any(used, axis=1)[:, None, None], mixed, interests)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -71,7 +71,7 @@ class CrossAttention(keras.layers.Layer):
         return ops.matmul(ops.cast(weights, tokens.dtype), self.values(tokens))
 
     def compute_mask(self, *_: Any, **__: Any) -> None:
-        """Return None: the outputs are as many as the queries, none of which is padding."""
+        """Return None: there is one output for each query, and no query is padding."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

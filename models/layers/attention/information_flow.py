@@ -85,7 +85,7 @@ class InformationFlow(keras.layers.Layer):
         }
         norms = [*(f"{name}_attended" for name in names), *(f"{group}_gated" for group in self.groups)]
         self.norms = {name: keras.layers.LayerNormalization(name=name) for name in norms}
-        # Keras does not track layers that are in a dictionary within a dictionary alone.
+        # Keras does not track layers that only a dictionary within a dictionary holds.
         self.all_flows = [flow for by_source in self.flows.values() for flow in by_source.values()]
 
     def call(

@@ -1,4 +1,4 @@
-"""Transformer block on a few tokens, of which one is read."""
+"""Transformer block over a few tokens that computes the output of only one of them."""
 
 from __future__ import annotations
 

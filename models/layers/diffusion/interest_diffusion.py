@@ -47,7 +47,7 @@ def linear_schedule() -> Schedule:
 
 
 class DenoisingContext(NamedTuple):
-    """Condition of the denoiser for each channel, whatever the noise and its level.
+    """Condition of the denoiser for each channel, independent of the noise and its level.
 
     `N = c B` rows are those of the channels, one channel after the other.
 
@@ -76,8 +76,8 @@ class InterestDenoiser(keras.layers.Layer):
 
     Tokens are the interests [B, c, d], with one of them replaced by its noisy version plus an embedding of the noise
     level. Two transformer blocks are conditioned on the channel's direction, and the result is read at the noisy token.
-    The denoiser predicts the original rather than the noise, in training and in sampling alike: so the authors' code
-    trains, while it samples otherwise.
+    The denoiser predicts the original rather than the noise, in training and in sampling alike: the authors' code
+    trains this way, but samples differently.
 
     Along the chain of noise levels only one token of `c` changes, so `context` computes once what depends on the others
     alone. In the first block, with `o` the noisy token, `j` one of the others, and `s` the scores:
@@ -131,7 +131,7 @@ class InterestDenoiser(keras.layers.Layer):
             layer.build((None, self.width))
 
     def context(self, interests: Tensor, directions: Tensor) -> DenoisingContext:
-        """Compute what does not depend on the noise, from the channels' interests and directions, [B, c, d] each."""
+        """Compute inputs that are independent of the noise, from channels' interests and directions, [B, c, d] each."""
         interests = ops.transpose(interests, (1, 0, 2))
         queries, (keys, values) = self.first.queries(interests), self.first.keys_values(interests)
         queries, keys, values = (_gather_others(tokens) for tokens in (queries, keys, values))
@@ -200,21 +200,21 @@ class InterestDenoiser(keras.layers.Layer):
 
     def _predict(self, noisy: Tensor, context: DenoisingContext, level: Tensor) -> Tensor:
         """Predict originals [N, d] of noisy vectors [N, d] from the embeddings of their levels, [N, d] or [d]."""
-        own = ops.expand_dims(noisy + level, 0)
-        query, (key, value) = self.first.queries(own), self.first.keys_values(own)
+        noisy_token = ops.expand_dims(noisy + level, 0)
+        query, (key, value) = self.first.queries(noisy_token), self.first.keys_values(noisy_token)
         scores = ops.cast(ops.sum(context.queries * key, axis=-1, keepdims=True), "float32")
         # The context may be in the layer's precision: Keras casts the arguments of a layer.
         share = ops.cast(ops.sigmoid(scores - ops.cast(context.weight, "float32")), value.dtype)
         others_attended = context.attended + share * (value - context.attended)
         keys, values = ops.concatenate([key, context.keys], axis=0), ops.concatenate([value, context.values], axis=0)
         own_attended = ops.expand_dims(attend(query[0], keys, values), 0)
-        tokens = ops.concatenate([own, context.others], axis=0)
+        tokens = ops.concatenate([noisy_token, context.others], axis=0)
         attended = ops.concatenate([own_attended, others_attended], axis=0)
         tokens = self.first.after_attention(tokens, attended, context.conditions[0])
         # The gradient of a split is a concatenation; that of an index is padded with zeros.
-        own = ops.split(tokens, [1], axis=0)[0][0]
-        own_attended = attend(self.second.queries(own), *self.second.keys_values(tokens))
-        return self.result(self.second.after_attention(own, own_attended, context.conditions[1]))
+        noisy_token = ops.split(tokens, [1], axis=0)[0][0]
+        own_attended = attend(self.second.queries(noisy_token), *self.second.keys_values(tokens))
+        return self.result(self.second.after_attention(noisy_token, own_attended, context.conditions[1]))
 
     def _flatten(self, vectors: Tensor) -> Tensor:
         """Reshape [B, c, d] to [c B, d]."""

@@ -1,4 +1,4 @@
-"""Orthogonal directions that a candidate queries a long history in, and the behaviours routed to each."""
+"""Orthogonal directions in which a candidate queries a long history, and the behaviours routed to each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OrthogonalChannels(keras.layers.Layer):
     `O` is Gram-Schmidt of `reshape(Dense(v))`. The authors' code takes a QR decomposition, whose signs are arbitrary
     and whose gradient explodes where columns are nearly parallel; Gram-Schmidt fixes the signs. The initialization is
     ours: the first channel queries what is similar to the candidate, the others random rotations of it, and a bias
-    tells them apart where there is no candidate. With a random first channel, training would have to discover what
+    distinguishes them where there is no candidate. With a random first channel, training would have to discover what
     similarity is.
 
     Args:
@@ -106,10 +106,10 @@ def route(scores: Tensor, mask: Tensor, top_k: int, share: float = 1.0) -> Tenso
         return routed
     else:
         count = min(top_k, steps)
-    own = mask_scores(scores, routed)
-    highest = ops.top_k(ops.transpose(own, (0, 2, 1)), count)[0]
+    channel_scores = mask_scores(scores, routed)
+    highest = ops.top_k(ops.transpose(channel_scores, (0, 2, 1)), count)[0]
     # Rounding may leave a whole number slightly above itself.
     share_count = ops.ceil(share * ops.sum(ops.cast(routed, "float32"), axis=1) - 1e-4)
     last = ops.clip(ops.cast(share_count, "int32") - 1, 0, count - 1)
     lowest = ops.take_along_axis(highest, ops.expand_dims(last, -1), axis=-1)[..., 0]
-    return ops.logical_and(routed, own >= ops.expand_dims(lowest, 1))
+    return ops.logical_and(routed, channel_scores >= ops.expand_dims(lowest, 1))

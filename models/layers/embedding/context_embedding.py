@@ -17,8 +17,8 @@ from interestflow.models.tensor import Features, Shape, Tensor
 class ContextEmbedding(keras.layers.Layer):
     """Embeddings of the user, `inputs.other_categories`, `inputs.behaviour_attributes` and the age of each behaviour.
 
-    Numbers are concatenated as they are. A category that comes both with the target and along the history has one
-    table. Each method returns None where there is nothing to embed.
+    Numbers are concatenated as they are. A category of both the target and the history has one shared table. Each
+    method returns None where there is nothing to embed.
 
     Args:
         inputs: description of the input tensors.
@@ -57,8 +57,8 @@ class ContextEmbedding(keras.layers.Layer):
         self.user_categories = {category.name for category in inputs.other_categories if category.side != "item"}
         self.age = EmbeddingTable(inputs.history_age_buckets + 1, dimension, l2, name="age") if history_age else None
         self.oldest = inputs.history_age_buckets
-        self.user_numbers = [number.name for number in inputs.numeric if number.side != "item"]
-        self.candidate_numbers = [number.name for number in inputs.numeric if number.side == "item"]
+        self.user_numbers = [numeric.name for numeric in inputs.numeric if numeric.side != "item"]
+        self.candidate_numbers = [numeric.name for numeric in inputs.numeric if numeric.side == "item"]
         self.build()
 
     def build(self, *_: Shape) -> None:
@@ -78,7 +78,7 @@ class ContextEmbedding(keras.layers.Layer):
         return _concatenate(self._embed(features, self.candidate_categories, self.candidate_numbers, training))
 
     def history(self, features: Features, training: bool | None = None) -> Tensor | None:
-        """Embed what is known of each behaviour besides its item: [B, T, h]."""
+        """Embed the attributes and the age of each behaviour, without its item: [B, T, h]."""
         vectors = [
             embed_values(table, features[f"history_{table.name}"], 2, training)
             for table in self.tables

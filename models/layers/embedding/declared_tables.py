@@ -45,12 +45,12 @@ def declare_tables() -> Iterator[list[DeclaredTable]]:
 
 
 def rows_to_allocate(rows: int) -> int:
-    """Return how many rows a table of `rows` is built with: all, or 1 inside `declare_tables`."""
+    """Return the number of rows to allocate for a table of `rows`: all of them, or 1 inside `declare_tables`."""
     return rows if _declared is None else 1
 
 
 def declare_table(name: str, rows: int, table: keras.Variable) -> None:
-    """Inside `declare_tables`, record that `table` [1, d] stands for a table of `rows`; elsewhere do nothing."""
+    """Record inside `declare_tables` that `table` [1, d] stands for a table of `rows`; do nothing elsewhere."""
     if _declared is not None:
         _declared.append(DeclaredTable(name, rows, table.shape[1], table))
 
@@ -58,7 +58,7 @@ def declare_table(name: str, rows: int, table: keras.Variable) -> None:
 def mark_as_table(variable: keras.Variable) -> keras.Variable:
     """Mark `variable` [rows, d] as an embedding table, of which a step uses few rows, and return it.
 
-    Optimizers ask for the mark by `is_table`.
+    Optimizers check the mark with `is_table`.
     """
     variable.is_table = True
     return variable

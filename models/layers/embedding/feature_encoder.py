@@ -17,11 +17,11 @@ from interestflow.models.tensor import Features, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class FeatureEncoder(keras.layers.Layer):
-    """Vectors of the target and of the behaviours, and the other features beside them.
+    """Vectors of the target and of the behaviours, and one vector of all other features.
 
         v   = e_target         the target: the embedding of its id, joined with those of its attributes
         k_j = e_j + W a_j      a behaviour: its item, and its rating, age, ... a
-        o   = [o_u; o_i]       others: the user, profile, context and numbers o_u, and what else is known of the target
+        o   = [o_u; o_i]       others: the user, profile, context and numbers o_u, and the target's other features
 
     Target and behaviours share the tables. `W a_j` is ours: in the papers a behaviour is its item alone.
 
@@ -61,7 +61,7 @@ class FeatureEncoder(keras.layers.Layer):
         self.context = ContextEmbedding(inputs, dimension, l2, history_age, name="context")
         self.width = self.items.width
         self.behaviour = keras.layers.Dense(self.width, use_bias=False, name="behaviour")
-        # Its methods are called rather than the layer, which Keras therefore never builds.
+        # Callers use the methods and never call the layer itself, so Keras never builds it.
         self.built = True
 
     def target(self, features: Features, training: bool | None = None) -> Tensor:
@@ -87,7 +87,7 @@ class FeatureEncoder(keras.layers.Layer):
         items, mask = self.history_items(features, training)
         context = self.context.history(features, training=training)
         mean = masked_mean(items, mask)
-        # The mean and the projection are both linear, and of a mean the projection is cheaper.
+        # The mean and the projection are both linear, and projecting only the mean is cheaper.
         return mean if context is None else mean + self.behaviour(masked_mean(context, mask))
 
     def user(self, features: Features, training: bool | None = None) -> Features:

@@ -18,8 +18,8 @@ class FieldTokens(keras.layers.Layer):
     """Tokens of width `d` for a transformer-like ranker.
 
     Every id, category and number is a field with a token of its own: an embedding, or a linear map of a number. A
-    behaviour is one token, a linear map of its item joined with its categories and, if asked for, its age. A category
-    that comes both with the target and along the history has one table.
+    behaviour is one token, a linear map of its item joined with its categories and, if configured, its age. A category
+    of both the target and the history has one shared table.
 
     Args:
         inputs: description of the input tensors.
@@ -59,12 +59,12 @@ class FieldTokens(keras.layers.Layer):
         self.item_fields = ["item", *(category.name for category in target_categories if category.side == "item")]
         self.behaviour_fields = [category.name for category in inputs.categorical if category.in_history]
         self.numbers = {
-            number.name: keras.layers.Dense(width, name=f"number_{number.name}") for number in inputs.numeric
+            numeric.name: keras.layers.Dense(width, name=f"number_{numeric.name}") for numeric in inputs.numeric
         }
-        self.user_numbers = [number.name for number in inputs.numeric if number.side != "item"]
-        self.item_numbers = [number.name for number in inputs.numeric if number.side == "item"]
+        self.user_numbers = [numeric.name for numeric in inputs.numeric if numeric.side != "item"]
+        self.item_numbers = [numeric.name for numeric in inputs.numeric if numeric.side == "item"]
         self.behaviour = keras.layers.Dense(width, name="behaviour")
-        # Its methods are called rather than the layer, which Keras therefore never builds.
+        # Callers use the methods and never call the layer itself, so Keras never builds it.
         self.built = True
 
     @property

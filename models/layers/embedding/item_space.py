@@ -15,7 +15,7 @@ from interestflow.models.tensor import Features, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class ItemSpace(keras.layers.Layer):
-    """Vectors of width `d = dimension * (1 + attributes)`: those of `ItemEmbedding`, to which all else is added.
+    """Vectors of width `d = dimension * (1 + attributes)`: those of `ItemEmbedding` plus projected other features.
 
         y_i = e_i + W_y c_i      item: id and attributes e, other attributes c
         x_j = e_j + W_x a_j      behaviour: its item e, and its rating, age, ... a

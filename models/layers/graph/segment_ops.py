@@ -27,8 +27,8 @@ def segment_sum(values: Tensor, heads: Tensor, count: int) -> Tensor:
 
     # TensorFlow's sum for sorted segments takes a third of the time, but ends at the last head.
     sums = tf.math.segment_sum(values, heads)
-    rest = tf.zeros(tf.concat([[count - tf.shape(sums)[0]], tf.shape(sums)[1:]], axis=0), sums.dtype)
-    return tf.ensure_shape(tf.concat([sums, rest], axis=0), (count, *values.shape[1:]))
+    empty_segments = tf.zeros(tf.concat([[count - tf.shape(sums)[0]], tf.shape(sums)[1:]], axis=0), sums.dtype)
+    return tf.ensure_shape(tf.concat([sums, empty_segments], axis=0), (count, *values.shape[1:]))
 
 
 def segment_softmax(scores: Tensor, heads: Tensor, count: int) -> Tensor:

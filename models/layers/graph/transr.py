@@ -18,7 +18,7 @@ BLOCK = 32
 class TransR(keras.layers.Layer):
     """Relations `r` as vectors `e_r` in spaces of their own, into which `W_r` projects the vectors of nodes.
 
-    A triple is the less likely the larger its distance, and a neighbour the more important the higher its score:
+    The larger its distance, the less likely is a triple; the higher its score, the more important is a neighbour:
 
         g(h, r, t)  = | W_r e_h + e_r - W_r e_t |^2
         pi(h, r, t) = (W_r e_t)' tanh(W_r e_h + e_r)

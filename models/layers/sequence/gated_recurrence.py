@@ -23,7 +23,7 @@ def gated_recurrence(
     slope: Tensor | None = None,
     return_sequences: bool = False,
 ) -> Tensor:
-    """Compute the states of a gated recurrent unit, of which a step of the input `x` renews a share:
+    """Compute the states of a gated recurrent unit. Each step of the input `x` renews a share of the state:
 
         z = sigmoid(W_z x + b_z + U_z h),  r = sigmoid(W_r x + b_r + U_r h),  c = tanh(W_c x + b_c + r * (U_c h + d))
         share = base + slope * z
@@ -102,7 +102,7 @@ def _forward(
 ) -> tuple[Tensor, dict[str, tf.TensorArray]]:
     """Compute the states, and record what `_backward` needs of each step.
 
-    That is the state before it, the gates, `U_c h + d` and `c`.
+    These are the state before the step, the gates, `U_c h + d` and `c`.
 
     Args:
         step_inputs: [T, B, ...] each: projected inputs of each gate, `base` and `slope`.

@@ -76,9 +76,9 @@ class EvolutionCell(keras.layers.Layer):
         (state,) = states if isinstance(states, list | tuple) else (states,)
         count = self.recurrent.shape[1]
         projected, first, last = inputs[:, :count], inputs[:, count : count + 1], inputs[:, -1:]
-        own = ops.matmul(state, ops.cast(self.recurrent, state.dtype))
+        state_products = ops.matmul(state, ops.cast(self.recurrent, state.dtype))
         *gates, candidate = ops.split(projected, projected.shape[-1] // self.units, axis=-1)
-        *own_gates, own_candidate = ops.split(own, own.shape[-1] // self.units, axis=-1)
+        *own_gates, own_candidate = ops.split(state_products, state_products.shape[-1] // self.units, axis=-1)
         reset = ops.sigmoid(gates[-1] + own_gates[-1])
         candidate = ops.tanh(candidate + reset * own_candidate)
         if self.cell == "agru":

@@ -50,8 +50,8 @@ class InterestExtractor(keras.layers.GRU):
 
         if tf.config.list_logical_devices("GPU"):
             return super().call(sequences, training=training)
-        # Keras's update gate keeps the state, the other's renews it: its sign is flipped. Within a gate Keras's two
-        # biases add up to one.
+        # Keras's update gate keeps the state and that of `gated_recurrence` renews it, so its sign is flipped. Within a
+        # gate Keras's two biases add up to one.
         sign, is_gate = np.repeat([-1.0, 1.0, 1.0], self.units), np.repeat([1.0, 1.0, 0.0], self.units)
         weights = (self.cell.kernel, self.cell.recurrent_kernel, *ops.unstack(self.cell.bias))
         kernel, recurrent, bias, own_bias = (

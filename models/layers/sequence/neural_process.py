@@ -18,8 +18,8 @@ MIN_DEVIATION, MAX_DEVIATION = 0.1, 1.0
 class LatentPath(keras.layers.Layer):
     """Gaussian `q(z | C)` given the points c_j [B, N, d] of a context, invariant to their order.
 
-    `mean`: `s = mean_j c_j`, then a hidden layer and two heads. A mean does not tell how many points there are, so that
-    the deviation falls with their number only as far as training brings that about.
+    `mean`: `s = mean_j c_j`, then a hidden layer and two heads. A mean does not reveal the number of points, so the
+    deviation falls with that number only as far as the model learns it.
 
     `precision`: each point has a mean and a deviation of its own, and they are multiplied with a standard normal prior:
     `1 / d^2 = 1 + sum_j 1 / d_j^2`, `m = d^2 sum_j m_j / d_j^2`. The deviation falls with every point by construction;

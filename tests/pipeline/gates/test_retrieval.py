@@ -16,7 +16,7 @@ from tests.pipeline.support.serving_gate import Exported, verdict
 def test_a_matcher_that_retrieves_as_an_exact_search_is_blessed(matcher: Exported, tmp_path: Path) -> None:
     result = verdict(matcher, tmp_path / "served")
     assert result.is_blessed, result.reasons
-    assert (result.asked, result.candidates) == ("items retrieved", 7)
+    assert (result.timed_results, result.candidates) == ("items retrieved", 7)
     assert result.p50_milliseconds is not None
     requests = [log.predict_log.request for log in read_warm_up(tmp_path / "served")]
     signatures = [request.model_spec.signature_name for request in requests]
