@@ -1,1 +1,1 @@
-"""Benchmarks of throughput, latency, memory and quality; each prints its figures beside their bars."""
+"""Benchmarks of throughput, latency, memory and quality; each prints its figures and the bars they should reach."""

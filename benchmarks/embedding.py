@@ -1,4 +1,4 @@
-"""Benchmark of embedding tables: a training step should cost what its batch costs, whatever the tables' size.
+"""Benchmark of embedding tables: the cost of a training step should depend on its batch, not on the size of the tables.
 
     python benchmarks/embedding.py [--optimizer sparse_adagrad] [--items 100000 1000000 10000000] [--turns 15]
 

@@ -56,7 +56,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def iterate_equations(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
-    """Yield every equation of `jaxpr` and of what it calls, and how often loops run it."""
+    """Yield every equation of `jaxpr` and of the functions that it calls, and how often loops run it."""
     for equation in jaxpr.eqns:
         yield equation, times
         turns = equation.params["length"] if equation.primitive.name == "scan" else 1
@@ -97,7 +97,7 @@ class Step:
         ranker.optimizer.build(ranker.trainable_variables)
         model_variables = (ranker.trainable_variables, ranker.non_trainable_variables, ranker.optimizer.variables)
         self.state = tuple(
-            [variable.value for variable in each] for each in (*model_variables, ranker.metrics_variables)
+            [variable.value for variable in variables] for variables in (*model_variables, ranker.metrics_variables)
         )
         names = {*inputs.tensors(), *inputs.training_tensors(), "label"}
         self.examples = {name: values for name, values in examples.items() if name in names}
@@ -217,7 +217,7 @@ def peak_traffic(count: int) -> float:
 
 
 def measure(step: Step, readers: ThreadPoolExecutor, ahead: int, seconds: float) -> tuple[float, float, float]:
-    """Return the examples per second of the model alone, of the input alone, and of both."""
+    """Return the examples per second of only the model, of only the input, and of both."""
     runs: tuple[Callable[[int], None], ...] = (
         lambda steps: run_model(step, steps),
         lambda steps: run_input(step, readers, steps, ahead),

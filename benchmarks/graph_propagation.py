@@ -56,7 +56,7 @@ def measure(edges: int) -> dict[str, float]:
     from interestflow.models.matchers.kgat_spec import KGATHyperparameters
 
     random = np.random.default_rng(0)
-    # Half of the edges are interactions, half triples, each beside its inverse.
+    # Half of the edges are interactions, half triples, each with its inverse.
     users = items = entities = max(edges // EDGES_PER_NODE // 3, 100)
     heads, tails = random.integers(0, entities, (2, edges // 4))
     kinds = random.integers(0, 10, edges // 4)

@@ -61,7 +61,7 @@ def measure(megabytes: int) -> list[float]:
 
 
 def main() -> int:
-    """Print the shares beside the bar and return the exit code."""
+    """Print the shares and the bar, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=int, default=64, help="Size of the table, at least 32 MB.")
     arguments = parser.parse_args()

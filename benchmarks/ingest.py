@@ -1,4 +1,4 @@
-"""Benchmark of ingestion: its speed beside two other implementations, where its time goes, and how it scales.
+"""Benchmark of ingestion: its speed compared with two other implementations, where its time goes, and how it scales.
 
     python benchmarks/ingest.py --data-folder DATA
 
@@ -7,7 +7,7 @@
    Polars alone (bar: at most 1.5 times its time). A check first compares the examples of all three.
 2. On generated logs of 0.2, 0.8 and 3.2 million events: events per second and peak memory. Bars: time per
    event at the largest at most 1.3 times that at the middle; from the middle to the largest, memory grows by less than
-   twice what the log itself grows by (its columns in memory). Libraries and buffers do not grow.
+   twice as much as the log itself grows (its columns in memory). Libraries and buffers do not grow.
 
 Each figure comes from a process of its own, without imports. The shortest of `--turns` is reported, since other load
 on the machine can only add to it.

@@ -78,10 +78,10 @@ def reading_speed(split: Split, config: TrainingConfig) -> float:
     return split.count / (time.perf_counter() - began)
 
 
-def epoch(split: Split, config: TrainingConfig, number: int) -> tf.data.Dataset:
+def epoch(split: Split, config: TrainingConfig, epoch_index: int) -> tf.data.Dataset:
     """Return the batches of one epoch."""
     return split.epoch(
-        config.batch_size, seed=1, epoch=number, shuffle_buffer=config.shuffle_buffer, drop_remainder=True
+        config.batch_size, seed=1, epoch=epoch_index, shuffle_buffer=config.shuffle_buffer, drop_remainder=True
     )
 
 

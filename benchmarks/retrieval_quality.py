@@ -4,12 +4,12 @@
 
 The pipeline's own steps make the examples and transform them, once for all. Each matcher then gets the same budget: one
 training of `--search-epochs` with the first seed for each of `--rates`, of which the best by NDCG@50 on validation is
-kept. With it the model is trained once a seed, for `--epochs` at most (by itself the configuration's), stopped by the
-same metric. What is printed is the mean over seeds on the test split, all items ranked, and the spread (the standard
-deviation). `kgat without graph` is KGAT that knows what users took alone. Exits with 1 where a matcher is below
-popularity, or below two_tower by more than the noise: twice the standard error of the difference of both means. Every
-training's figures are kept under the runs folder, and a second call, or one that was stopped, goes on from there as
-long as code and data are the same.
+kept. With it the model is trained once a seed, for `--epochs` at most (by default those of the configuration), stopped
+by the same metric. What is printed is the mean over seeds on the test split, all items ranked, and the spread (the
+standard deviation). `kgat without graph` is KGAT trained only on users' interactions. Exits with 1 where a matcher is
+below popularity, or below two_tower by more than the noise: twice the standard error of the difference of both means.
+Every training's figures are kept under the runs folder, and a second call, or one that was stopped, goes on from there
+as long as code and data are the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Benchmark of exact retrieval: latency beside the matrix product that it needs at least, and beside ScaNN.
+"""Benchmark of exact retrieval: latency compared with the matrix product that it needs at least, and with ScaNN.
 
     benchmarks/peers/setup.sh
     python benchmarks/retrieval_serving.py

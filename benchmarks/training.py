@@ -1,4 +1,4 @@
-"""Benchmark of training throughput: our rankers beside DeepCTR's DIN and DIEN and FuxiCTR's DIN, on equal batches.
+"""Benchmark of training throughput: our rankers, DeepCTR's DIN and DIEN, and FuxiCTR's DIN, on equal batches.
 
     benchmarks/peers/setup.sh
     python benchmarks/training.py [--model all] [--items 100000 1000000] [--turns 5]

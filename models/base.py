@@ -39,7 +39,7 @@ class DescribedModel(LossesByReplica, keras.Model):
         self.hyperparameters = hyperparameters
 
     def build(self, input_shape: Shape | None = None) -> None:
-        """Build all weights, whose shapes follow from the description of the inputs alone."""
+        """Build all weights, whose shapes depend only on the description of the inputs."""
         tensors = self.inputs_description.tensors().items()
         self.call({name: ops.zeros((1, *shape), dtype) for name, (shape, dtype) in tensors}, training=False)
         self.built = True

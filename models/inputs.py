@@ -1,6 +1,6 @@
 """Description of a model's input: the names, shapes and sizes of its tensors.
 
-A model never reads the configuration of the logs: it is built from these descriptions alone. Ids start at 1, and 0 is
+A model never reads the configuration of the logs: it is built only from these descriptions. Ids start at 1, and 0 is
 padding. Histories run from oldest to newest and are padded at the end.
 
 | tensor | shape | dtype |
@@ -62,7 +62,7 @@ class CategoricalInput:
 
 @dataclass(frozen=True)
 class NumericInput:
-    """Numeric input of the target; `side` says what it describes."""
+    """Numeric input of the target; `side` says whether it describes the item, the user or the event."""
 
     name: str
     side: Side

@@ -161,7 +161,7 @@ def build_matcher(
         inputs: names, shapes and sizes of the input tensors.
         hyperparameters: an instance of the class in the model's spec, or a mapping of its keys.
         catalogue: all items.
-        graph: of users, items and what is known of items; for models whose spec has `needs_graph` alone.
+        graph: graph of users, items and the items' entities; only for models whose spec has `needs_graph`.
 
     Raises:
         ValueError: if there is no such matcher, or the catalogue does not fit `inputs`.
@@ -204,7 +204,7 @@ def _load(point: EntryPoint) -> ModelSpec:
     origin = f"the model {point.name!r} of the package {_distribution(point)} ({point.value})"
     try:
         loaded = point.load()
-    except Exception as error:  # whatever the import of somebody else's package raises
+    except Exception as error:  # the import of an outside package may raise anything
         raise ModelRegistrationError(f"{origin} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(loaded, ModelSpec):
         raise ModelRegistrationError(f"{origin} should be a ModelSpec, received {type(loaded).__name__}")

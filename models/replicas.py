@@ -58,7 +58,7 @@ class LossesByReplica:
 
     @contextmanager
     def collect_losses(self) -> Iterator[None]:
-        """Collect in `losses` what the parts of this layer add, and nothing older, as within a call of the layer.
+        """Collect in `losses` only what the parts of this layer add in the context, as a call of the layer does.
 
         Called one by one outside of any call, each part would drop the losses that were added before.
         """

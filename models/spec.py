@@ -1,4 +1,4 @@
-"""Declaration of a model: what it is, and what it needs. Imports no Keras."""
+"""Declaration of a model and of everything that it needs. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Family = Literal["ranker", "matcher"]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """Everything that the project knows about one model, declared beside the model.
+    """Everything that the project knows about one model, declared next to the model.
 
     Configuration, registry, pipeline and documentation read it; none of them knows a model by its name. A package
     outside this project registers a model by an entry point of the group `interestflow.models` that names such an

@@ -57,7 +57,7 @@ class PipelineConfig(IngestionConfig):
         DataValidationConfig(), description="Validation of the data, by their statistics and schema."
     )
     evaluation: EvaluationConfig = Field(
-        EvaluationConfig(), description="How the model is evaluated, and what it must reach to be pushed."
+        EvaluationConfig(), description="Evaluation of the model, and the bounds that it must reach to be pushed."
     )
     serving: ServingGateConfig = Field(
         ServingGateConfig(), description="How clients call the model, and what it must do on a server to be pushed."
@@ -176,7 +176,7 @@ class PipelineConfig(IngestionConfig):
 
     @property
     def model_spec(self) -> ModelSpec:
-        """Declaration of the model: what it is and what it needs."""
+        """Declaration of the model and of everything that it needs."""
         return registry.spec(self.model.name)
 
     @property

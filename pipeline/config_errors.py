@@ -212,7 +212,7 @@ def line_of(node: yaml.Node | None, location: Location) -> int:
 
 
 def repeated_keys(node: yaml.Node | None, prefix: str = "") -> list[tuple[str, int]]:
-    """Return path and line of each key that a mapping has twice, of which YAML would silently keep the last."""
+    """Return path and line of each key that a mapping has twice; YAML would silently keep the last one."""
     repeated: list[tuple[str, int]] = []
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()

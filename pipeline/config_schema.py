@@ -13,7 +13,7 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON schema of a configuration file.
 
     Every key has a description and, unless it is required, its default. The sections `model` and `baseline` are a
-    `oneOf` over the registered models, told apart by `name`.
+    `oneOf` over the registered models, distinguished by `name`.
     """
     schema = PipelineConfig.model_json_schema(by_alias=True)
     return {"$schema": DIALECT, **schema, "title": "interestflow configuration"}

@@ -1,6 +1,6 @@
 """Export of trained models, clients of a model server, and a local server in TensorFlow Serving's protocol.
 
-`Client`, `AsyncClient` and `Scorer` can be imported from here. Each is loaded when it is first asked for, so that
+`Client`, `AsyncClient` and `Scorer` can be imported from here. Each is loaded on first use, so that
 `from interestflow.serving import Client` needs gRPC, protobuf and NumPy but not TensorFlow.
 
 Example:

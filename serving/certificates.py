@@ -94,7 +94,7 @@ def _read_authority(path: Path) -> list[x509.Certificate]:
                 f"the client authority {path} should hold certificates of authorities, received one that may not sign "
                 f"others ({_subject(authority)})"
             )
-    # A bundle may well have old roots beside the one in use; it is useless only where none is valid.
+    # A bundle may hold expired roots besides the one in use; it is useless only where none is valid.
     problems = [_validity_problem(authority) for authority in authorities]
     if all(problems):
         raise CertificateError(
@@ -106,7 +106,7 @@ def _read_authority(path: Path) -> list[x509.Certificate]:
 def _parse_certificates(path: Path, role: str) -> list[x509.Certificate]:
     def load(content: bytes) -> list[x509.Certificate]:
         certificates = x509.load_pem_x509_certificates(content)
-        for certificate in certificates:  # these are parsed when they are first asked for
+        for certificate in certificates:  # these are parsed on first use
             _ = certificate.public_key(), certificate.subject, certificate.issuer, certificate.extensions
         return certificates
 

@@ -28,7 +28,7 @@ def publish_version(source: str, base: str, version: int) -> None:
     """Copy the model in `source` to where a server looks for its versions, which never sees an incomplete one.
 
     TensorFlow Serving takes any folder named by a number for a version, complete or not. Without retries, as it is
-    deployed here, it gives a version up for good that is incomplete when it looks.
+    deployed here, it permanently gives up a version that is incomplete when it looks.
 
     Args:
         source: folder of the model.

@@ -31,7 +31,7 @@ class RawInput:
         dtype: TensorFlow's name of its dtype.
         kind: a single value, a list without order in time, or a list along the history.
         default: value of a missing single value; None for lists, which are then empty.
-        side: whether it describes a candidate, or the user and whatever all candidates of a request share.
+        side: whether it describes a candidate, or the user and everything that all candidates of a request share.
     """
 
     name: str
@@ -98,7 +98,7 @@ def features_from_tensors(inputs: Collection[RawInput], tensors: Mapping[str, tf
     """Convert padded named tensors to features as `tf.io.parse_example` returns them.
 
     Lists become sparse, without their padding. Along the history, a step exists where its `history_item` is not empty,
-    whatever its other features hold; all of these should have the same length, or the request fails. Another list
+    regardless of its other features; all of these should have the same length, or the request fails. Another list
     holds the values that are not the empty string (or, for numbers, not NaN).
     """
     features: Features = {}

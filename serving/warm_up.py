@@ -1,4 +1,4 @@
-"""Warm-up requests beside a model: a new version answers them before it serves, as TensorFlow Serving prescribes."""
+"""Warm-up requests stored with a model: as in TensorFlow Serving, a version answers them before it serves."""
 
 from __future__ import annotations
 

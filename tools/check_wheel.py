@@ -216,7 +216,7 @@ def check_client_alone(uv: Path, folder: Path, wheel: Path) -> None:
 
 
 def check_stages(uv: Path, folder: Path, wheel: Path) -> None:
-    """Install one extra after another, import what each covers, and train a model beside the Kubeflow SDK."""
+    """Install one extra after another, import the modules of each, and train a model next to the Kubeflow SDK."""
     environment = Environment(uv, folder, "environment")
     for stage in STAGES:
         began = time.monotonic()

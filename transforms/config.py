@@ -147,7 +147,7 @@ class IngestionConfig(Section):
 
     data: DataConfig = Field(description="Input files.")
     tasks: Annotated[tuple[TaskConfig, ...], Field(min_length=1)] = Field(
-        description="Labels to predict; a matcher learns from the first one alone."
+        description="Labels to predict; a matcher learns only from the first one."
     )
     sequence: SequenceConfig = Field(SequenceConfig(), description="History that an example has.")
     features: FeaturesConfig = Field(

@@ -109,7 +109,7 @@ class FeaturesConfig(Section):
     attributes: tuple[AttributeConfig, ...] = Field((), description="Attributes of events, items and users.")
     max_single_feature_auc: Share = Field(
         0.95,
-        description="Largest AUC on the validation split that an attribute may reach for a label by itself; above it, "
+        description="Largest AUC on the validation split that a single attribute may reach for a label; above it, "
         "the attribute counts as a leak and the run fails.",
     )
 

@@ -33,7 +33,7 @@ Outputs: TypeAlias = dict[str, tf.Tensor]
 def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:
     """Return the splits that Transform learns from, and those that it writes.
 
-    The test split stays raw: the exported model is evaluated on what it is served with.
+    The test split stays raw: the exported model is evaluated on the same features as in serving.
 
     Args:
         with_items: whether there is the split of items, for matchers.

@@ -60,7 +60,7 @@ def _hour_starts(times: np.ndarray) -> np.ndarray:
 
 
 def deciding_hours(hours: Instants, split: SplitConfig, events: EventsConfig) -> np.ndarray:
-    """Return the hours of which every instant must be known for `find_boundaries` to be exact.
+    """Return the hours whose every instant must be known for `find_boundaries` to be exact.
 
     These are the hours in which a boundary falls, and the first and the last two, where a boundary may have to move.
     For all other hours the first instant is enough.
@@ -87,7 +87,7 @@ def deciding_hours(hours: Instants, split: SplitConfig, events: EventsConfig) ->
 
 
 def replace_hours(hours: Instants, instants: Instants) -> Instants:
-    """Replace those hours of which every instant is known by these instants.
+    """Replace the hours whose every instant is known by these instants.
 
     Args:
         hours: the hours of the whole log.

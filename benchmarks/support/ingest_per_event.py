@@ -134,18 +134,14 @@ def _user_examples(
                 b"" if text is None else str(text).encode() for text in texts
             )
         for attribute in config.features.target_attributes():
-            target_value = value(event, attribute)
+            target = value(event, attribute)
             if attribute.kind == "numeric":
-                feature[attribute.name].float_list.value.append(
-                    float("nan") if target_value is None else float(target_value)
-                )
+                feature[attribute.name].float_list.value.append(float("nan") if target is None else float(target))
             elif attribute.kind == "categorical_list":
                 feature[attribute.name].bytes_list.value.extend(
-                    t.encode() for t in (target_value or "").split(attribute.separator)
+                    t.encode() for t in (target or "").split(attribute.separator)
                 )
             else:
-                feature[attribute.name].bytes_list.value.append(
-                    b"" if target_value is None else str(target_value).encode()
-                )
+                feature[attribute.name].bytes_list.value.append(b"" if target is None else str(target).encode())
         split = int(event["timestamp"] >= boundaries.validation) + int(event["timestamp"] >= boundaries.test)
         yield split, example.SerializeToString()

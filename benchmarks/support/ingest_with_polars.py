@@ -1,4 +1,4 @@
-"""The ingestion job in Polars alone, without Beam, with the same encoder and the same kind of files."""
+"""The ingestion job in Polars only, without Beam, with the same encoder and the same kind of files."""
 
 from __future__ import annotations
 

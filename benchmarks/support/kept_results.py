@@ -1,4 +1,4 @@
-"""Cache of results that take long, each kept under a digest of all that it depends on."""
+"""Cache of expensive results, each kept under a digest of everything that it depends on."""
 
 from __future__ import annotations
 

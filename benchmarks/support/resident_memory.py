@@ -1,4 +1,4 @@
-"""Resident memory of a process, with the standard library alone, for any environment."""
+"""Resident memory of a process, using only the standard library, for any environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-side batching under load: whether requests of all sizes get the scores that they get alone."""
+"""Server-side batching under load: whether requests of all sizes get the same scores as without batching."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def mixed_rankings(model: str, rows: Sequence[Row]) -> list[Ranking]:
 
 
 def check_batching(model: str, base: Path, rows: Sequence[Row]) -> bool:
-    """Compare rankings on a server that batches with the same rankings alone on one that does not.
+    """Compare rankings on a server that batches with the same rankings on a server that does not.
 
     Returns:
         Whether no request fails, and all scores agree within `PARITY`.

@@ -1,4 +1,4 @@
-"""Synthetic batches, equal for all programs that a benchmark compares; NumPy alone, for any environment."""
+"""Synthetic batches, equal for all programs that a benchmark compares; needs only NumPy, for any environment."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def serve_windows(model: Any, batches: Mapping[str, np.ndarray], labels: Any) ->
     Args:
         model: Compiled model, of Keras 2 or 3.
         batches: Features by name, `[steps, batch size, ...]`; a window is all of them once.
-        labels: Labels, likewise, in the structure that the model takes.
+        labels: Labels of the same shape, in the structure that the model takes.
     """
     import tensorflow as tf
 

@@ -86,7 +86,7 @@ class CollaborativeGraph:
             user_rows: number of user ids, including 0 for padding.
             users: int [P], ids of the training split's positives. Pairs may repeat; padding, id 0, is left out.
             items: int [P], ids of the same positives.
-            knowledge: what is known of the items.
+            knowledge: knowledge graph of the items.
 
         Raises:
             ValueError: if an id is beyond its rows.

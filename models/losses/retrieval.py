@@ -269,5 +269,5 @@ def _log_probability(probabilities: Tensor) -> Tensor:
 
 
 def _minimum(count: int, columns: Any) -> Any:
-    """Return the smaller of two sizes, of which `columns` may be a tensor."""
+    """Return the smaller of two sizes; `columns` may be a tensor."""
     return min(count, columns) if isinstance(columns, int) else ops.minimum(count, columns)

@@ -57,14 +57,14 @@ class Matcher(DescribedModel):
 
     @abstractmethod
     def encode_items(self, features: Features, training: bool | None = None) -> Tensor:
-        """Compute the vectors of items, [N, d], from `inputs.candidate_tensors` alone, each [N, ...]."""
+        """Compute the vectors of items, [N, d], from only `inputs.candidate_tensors`, each [N, ...]."""
 
     @abstractmethod
     def training_loss(self, features: Features, weights: Tensor | None = None) -> Tensor:
         """Compute this replica's share of the loss of a batch of positives; the shares add up to the loss.
 
         Args:
-            features: input tensors, [B, ...]; `item` is what the user with this history took next.
+            features: input tensors, [B, ...]; `item` is the item that the user with this history interacted with next.
             weights: weights of the rows, [B], at least 0, of which only the ratios count; None is ones. A row of weight
                 0 is still among the other rows' negatives.
 

@@ -18,7 +18,7 @@ from interestflow.models.tensor import Features, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class ComiRec(RetrievalMatcher):
-    """ComiRec-style matcher: K interests by self-attention, the best of which scores an item.
+    """ComiRec-style matcher: K interests by self-attention; the best one scores an item.
 
     With the behaviours' `x_j`, the item's `y` and the user's `p` of `ItemSpace`:
 
@@ -26,8 +26,8 @@ class ComiRec(RetrievalMatcher):
         score = max_k <u_k, y>
 
     The paper's training (equation 11) scores all items by the interest that fits the target best. That interest is
-    chosen by the target, which serving does not have, so an interest may serve some items alone and be right whenever
-    it is asked for one of them. That is `readout: target`. By default training scores as serving does, each item by its
+    chosen by the target, which serving does not have, so an interest may specialize in some items and be right whenever
+    the target is one of them. That is `readout: target`. By default training scores as serving does, each item by its
     best interest; on MovieLens-100K, a quarter more of the next items are then among the first 50.
 
     Ours: attributes, the user's own vector, and the loss, which in the paper is a sampled softmax.
@@ -67,7 +67,7 @@ class ComiRec(RetrievalMatcher):
         )
 
     def interests(self, features: Features, training: bool | None = None) -> Tensor:
-        """Return the interests of the history alone, [B, K, d]."""
+        """Return the interests of the history, without the user's own vector, [B, K, d]."""
         history, mask = self.space.history(features, training=training)
         return self.attention(history, mask)
 

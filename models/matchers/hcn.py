@@ -77,7 +77,7 @@ class HCN(RetrievalMatcher):
         )
 
     def interests(self, features: Features, training: bool | None = None) -> tuple[Tensor, Tensor]:
-        """Return the interests of the history alone, [B, 2K, d], and which of them are used, bool [B, 2K]."""
+        """Return the interests without the user's own vector, [B, 2K, d], and which of them are used, bool [B, 2K]."""
         return self.horizons(*self.space.history(features, training=training))
 
     def encode_user(self, features: Features, training: bool | None = None) -> Tensor:

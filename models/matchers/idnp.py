@@ -22,7 +22,7 @@ from interestflow.models.tensor import Features, Tensor
 
 
 class Observations(NamedTuple):
-    """Observed values of B users' interests as functions of time, from histories alone.
+    """Observed values of B users' interests as functions of time, from histories only.
 
     Attributes:
         windows: [B, C, d], encodings of the behaviours before each outcome.

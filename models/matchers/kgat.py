@@ -42,14 +42,14 @@ class KGAT(Matcher):
     Three phases take turns, as in the authors' code. Batches of positives, by `training_loss`: BPR against an item that
     others took in training and the user did not, through the whole graph. After each epoch, by `on_epoch_end`: batches
     of triples, `TransR.losses`, by an optimizer of its own, whose moments are not those of the first; then the
-    attention is computed anew from the current `e_0`. It is a weight, without gradient, that all layers and all batches
-    read, so that what is refreshed is what is used: the released TF1 code goes on with its first attention.
+    attention is recomputed from the current `e_0`. It is a weight, without gradient, that all layers and all batches
+    read, so that training uses the refreshed attention: the released TF1 code keeps using its first attention.
 
     Certain, from the paper and its code: all of the above. Ours: the attention is also computed once before the first
     epoch, where the code begins with a sum of normalized adjacencies; rows whose sampled item, or whose sampled tail,
-    is true all the same do not count, where the code samples again; items that nobody took are no negatives, of which
-    the authors' data has none: as negatives they would all be learned to be unwanted, whatever the graph knows of them;
-    the triples' optimizer is `LazyAdam`, whose step costs what the batch costs; all is computed in float32.
+    is a true one nevertheless do not count, where the code samples again; items that nobody interacted with, which the
+    authors' data does not have, are not sampled as negatives: training would push all of them down, regardless of the
+    graph; the triples' optimizer is `LazyAdam`, whose step costs what the batch costs; all is computed in float32.
 
     What a user did since training is not in the graph, and a user who was not in training has no edges. Users are
     therefore folded in, which is ours: a user's vector is the one of a node that has the user's own `e_0`, or the mean
@@ -208,7 +208,7 @@ class KGAT(Matcher):
         return self.weighted_mean(losses + 0.5 * self.hyperparameters.embedding_l2 * squares, weights)
 
     def on_epoch_end(self, epoch: int) -> None:
-        """Train on the graph's triples, then compute the attention and the vectors to serve anew."""
+        """Train on the graph's triples, then recompute the attention and the vectors to serve."""
         self.train_on_graph()
         self.refresh()
 

@@ -1,4 +1,4 @@
-"""Optimizers whose step costs what the batch costs, not what the embedding tables cost.
+"""Optimizers whose cost per step depends on the batch, not on the size of the embedding tables.
 
 The gradient of a table names the few rows that a batch used. Keras's own optimizers on TensorFlow turn it into one of
 the whole table, and update every row and every slot. Here such gradients stay sparse: duplicates are summed, and only

@@ -68,7 +68,7 @@ class Ranker(DescribedModel):
         return self.score_candidates(self.encode_user(features, training=training), features, training=training)
 
     def rank(self, features: Features) -> dict[str, Tensor]:
-        """Score several candidates per user, computing what depends on the user alone once.
+        """Score several candidates per user, computing only once what does not depend on the candidate.
 
         Args:
             features: as for `call`, but `inputs.candidate_tensors` are [B, N] or [B, N, V].

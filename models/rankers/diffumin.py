@@ -39,10 +39,10 @@ class DiffuMIN(Ranker):
     Training adds the denoiser's squared error at random noise levels, and a contrastive loss between projections of
     `r` at unit norm and of `r*`.
 
-    Certain, from the authors' code: all of the above but what follows. Ours, where the code is silent or contradicts
-    itself: the denoiser predicts the original both in training and in sampling; the chain starts at the noise level of
-    its first step; padding is left out, and means are over what is kept; a channel without behaviours is zeros; no
-    gradient goes through the target of the squared error; in serving the chain is without noise.
+    Certain, from the authors' code: all of the above except for the points below. Ours, where the code is silent or
+    contradicts itself: the denoiser predicts the original both in training and in sampling; the chain starts at the
+    noise level of its first step; padding is left out of all means; a channel without behaviours is zeros; no gradient
+    goes through the target of the squared error; in serving the chain is without noise.
 
     Args:
         inputs: description of the input tensors.

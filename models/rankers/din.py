@@ -89,7 +89,7 @@ class DIN(Ranker):
         return self._score_interest(interest, target, user, features, training)
 
     def rank(self, features: Features) -> dict[str, Tensor]:
-        """Return the logits [B, N] by task, computing the activation unit's terms of a behaviour alone once."""
+        """Return the logits [B, N] by task, computing the activation unit's terms of each behaviour only once."""
         user, candidates, count = self.encode_request(features)
         target = self.encoder.target(candidates)
         targets = ops.reshape(target, (-1, count, self.encoder.width))

@@ -16,7 +16,7 @@ from interestflow.models.tensor import Features, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class HCNRanker(Ranker):
-    """HCN-style coarse ranker: user and item meet in 2K inner products alone.
+    """HCN-style coarse ranker: user and item meet only in 2K inner products.
 
     Thousands of candidates per request therefore cost little. With the behaviours' `x_j`, the item's `y` and the
     user's `p` of `ItemSpace`:
@@ -77,7 +77,7 @@ class HCNRanker(Ranker):
         self.readout_temperature = h.readout_temperature
 
     def encode_user(self, features: Features, training: bool | None = None) -> Features:
-        """Return `interests`, [B, 2K, d], and `logits`, [B, tasks], of the user alone, where the inputs have users."""
+        """Return `interests`, [B, 2K, d], and `logits`, [B, tasks], of the user only, if the inputs have users."""
         interests = replace_unused(*self.horizons(*self.space.history(features, training=training)))
         user = self.space.user(features, training=training)
         logits = {} if self.user_score is None else {"logits": self.user_score(user)}

@@ -73,7 +73,7 @@ class INFNet(Ranker):
         self.task_tokens = self.add_weight(name="task_tokens", shape=task_count, initializer="glorot_uniform")
         self.task_proxies = self.add_weight(name="task_proxies", shape=task_proxies, initializer="glorot_uniform")
         counts = {"fields": self.tokens.field_count, "steps": None, "tasks": len(inputs.tasks)}
-        # The last block updates the tasks alone, whose tokens are all that the heads read.
+        # The last block updates only the tasks, whose tokens are the only input of the heads.
         groups = [GROUPS] * (h.blocks - 1) + [("tasks",)]
         self.blocks = [
             InformationFlow(width, h.gate_units, h.variant, counts, groups[index], name=f"block_{index}")
@@ -101,7 +101,7 @@ class INFNet(Ranker):
 
         tokens = {"fields": fields, "steps": user["steps"], "tasks": for_all_rows(self.task_tokens)}
         proxies = {"tasks": for_all_rows(self.task_proxies)}
-        if len(self.blocks) > 1:  # a single block updates the tasks alone
+        if len(self.blocks) > 1:  # a single block updates only the tasks
             flat = ops.reshape(fields, (-1, fields.shape[1] * self.width))
             proxies["fields"] = ops.reshape(self.field_proxies(flat), (-1, self.field_proxy_count, self.width))
             proxies["steps"] = self._step_proxies(user["steps"], user["mask"], user.get("types"))

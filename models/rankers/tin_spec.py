@@ -21,7 +21,7 @@ from interestflow.models.spec import ModelSpec
 class TINHyperparameters(RankerHyperparameters):
     """Hyper-parameters of Temporal Interest Network; see `models/rankers/tin.py`.
 
-    The MLP is DIN's, so that the two models differ in their mechanism alone; the authors' code has 80 and 40 units with
+    The MLP is DIN's, so that the two models differ only in their mechanism; the authors' code has 80 and 40 units with
     sigmoids.
     """
 

@@ -1,1 +1,1 @@
-"""The command line `interestflow`: a file for each command, and what the commands share."""
+"""The command line `interestflow`: a file for each command, and helpers that commands share."""

@@ -34,7 +34,7 @@ class ServeOptions:
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1"
     port: Annotated[int, typer.Option(min=0, help="Port of gRPC; 0 takes a free one.")] = 8500
     rest_port: Annotated[int, typer.Option(min=0, help="Port of REST and metrics; 0 takes a free one.")] = 8501
-    no_rest: Annotated[bool, typer.Option("--no-rest", help="Serve gRPC alone, without REST and metrics.")] = False
+    no_rest: Annotated[bool, typer.Option("--no-rest", help="Serve only gRPC, without REST and metrics.")] = False
     batching: Annotated[
         Path | None, typer.Option("--batching-parameters", help="A batching_parameters.txt; no batching without it.")
     ] = None

@@ -21,7 +21,7 @@ def Evaluator(
     champion: InputArtifact[artifacts.ChampionArtifact] = None,
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Write `evaluation.json`, and TFMA's own results to the folders `model` and `champion` beside it.
+    """Write `evaluation.json`, and TFMA's own results to the folders `model` and `champion` next to it.
 
     Args:
         evaluation: folder to write to.

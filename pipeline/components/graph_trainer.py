@@ -36,7 +36,7 @@ class GraphTrainerExecutor(executor.GenericExecutor):
 
 
 class GraphTrainer(base_component.BaseComponent):
-    """Trainer with a knowledge graph. TFX's own constructor accepts no further inputs.
+    """Trainer with a knowledge graph. TFX's own constructor accepts no additional inputs.
 
     Args:
         knowledge_graph: channel of a `KnowledgeGraph`.

@@ -24,7 +24,7 @@ def KnowledgeGraphGen(
         report: folder to write the counts, `GraphCounts`, and the unusable rows to.
         config: an `IngestionConfig` as JSON, with `data.knowledge_graph`.
         input_fingerprint: digest of the input files; an earlier result is reused while it is the same.
-        code_fingerprint: digest of the code, likewise.
+        code_fingerprint: digest of the code, used in the same way.
         beam_pipeline: Beam pipeline, given by TFX.
     """
     del input_fingerprint, code_fingerprint  # TFX compares them

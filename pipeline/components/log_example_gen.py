@@ -33,7 +33,7 @@ def LogExampleGen(
         report: folder to write the counts and the unusable rows to.
         config: an `IngestionConfig` as JSON.
         input_fingerprint: digest of the input files; an earlier result is reused while it is the same.
-        code_fingerprint: digest of the code, likewise.
+        code_fingerprint: digest of the code, used in the same way.
         with_items: 1 to write the split of items too, which matchers retrieve from.
         beam_pipeline: Beam pipeline, given by TFX.
     """

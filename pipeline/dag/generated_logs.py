@@ -34,5 +34,5 @@ def has_generated_logs(config: PipelineConfig) -> bool:
 
 
 def _marker(config: PipelineConfig) -> Path:
-    """Return the file that holds the settings of the log beside it."""
+    """Return the file next to the log that holds the log's settings."""
     return Path(str(config.data.folder)) / "generated.json"

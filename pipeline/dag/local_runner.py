@@ -71,7 +71,7 @@ def run(
 
     Args:
         config: the whole configuration.
-        folders: where everything is stored. A run that was stopped continues from what it finds there.
+        folders: where everything is stored. A run that was stopped continues from the results there.
         started: called with a step's name as it starts.
         finished: called with its result as it ends, also where it failed.
         until: name of a step; with it, only that step and those that it depends on are run.
@@ -94,7 +94,7 @@ def run(
         start = time.monotonic()
         try:
             outputs, is_cached = _launch(pipeline, node.pipeline_node, connection)
-        except Exception as error:  # whatever a step raises ends the run with its reason; the log has the rest
+        except Exception as error:  # any error of a step ends the run with its reason; the log has the details
             finished(StepResult(name, "failed", time.monotonic() - start, {}))
             raise StepFailedError(name, readable_reason(error)) from error
         results[name] = StepResult(name, "cached" if is_cached else "done", time.monotonic() - start, outputs)
@@ -148,7 +148,7 @@ def _launch(
 
 
 def _with_dependencies(components: list[BaseNode], name: str) -> list[BaseNode]:
-    """Return the component called `name` and all that it depends on, in their order."""
+    """Return the component called `name` and all its dependencies, in their order."""
     by_name = {component.id: component for component in components}
     needed, waiting = set(), [name]
     while waiting:

@@ -25,7 +25,7 @@ def evaluate(
     """Evaluate a model, and the champion on the same examples, and write `evaluation.json` into `output`.
 
     Args:
-        config: Tasks, features and slices; `PipelineConfig.for_evaluation` has all that matters.
+        config: Tasks, features and slices; `PipelineConfig.for_evaluation` is enough.
         model: Folder of the exported model.
         champion: Folder of the model to compare with; None for none.
         examples: Folder of raw examples. Rankers need the split test; matchers train, validation, test and items.

@@ -32,8 +32,8 @@ class QueryMetrics:
 
     Attributes:
         slices: Slices as configured; the slice by the target's popularity comes last.
-        target_slices: Names of the slices that partition queries by their target. The lists of such a part are chosen
-            by what was to be found, so list metrics say nothing about them and are left out.
+        target_slices: Names of the slices that partition queries by their target. The queries of such a part are
+            selected by their targets, so list metrics say nothing about it and are left out.
         kinds: Integer code of each candidate in which lists should be diverse, `[N]`; None where there is none.
     """
 

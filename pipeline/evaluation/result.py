@@ -22,7 +22,7 @@ class Result(BaseModel):
 
 
 class TaskMetrics(Result):
-    """Metrics of one task on some examples, whatever the model's family.
+    """Metrics of one task on some examples, for models of either family.
 
     Attributes:
         FAMILY: Metrics that this class holds.
@@ -171,7 +171,7 @@ class ModelEvaluation(Result):
 
     Attributes:
         name: Name of its kind of model, such as din.
-        fingerprint: Fingerprint of all that the model comes from.
+        fingerprint: Fingerprint of everything that the model was made from.
         folder: Folder of the exported model.
         tasks: Metrics by task.
     """
@@ -183,14 +183,14 @@ class ModelEvaluation(Result):
 
 
 class Evaluation(JsonArtifact):
-    """Metrics of a model, and of what it is compared with.
+    """Metrics of a model, and of the models that it is compared with.
 
     Attributes:
         model: Metrics of the model.
         champion: Metrics of the champion on the same examples; None where there is none.
         champion_problem: Why there is a champion that could not be evaluated.
         examples: Number of test examples or queries.
-        popularity: What the most popular items reach, without any training; None for rankers.
+        popularity: Metrics of recommending the most popular items, without any training; None for rankers.
     """
 
     FILE = "evaluation.json"

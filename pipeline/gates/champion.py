@@ -24,7 +24,7 @@ class Champion(JsonArtifact):
     Attributes:
         folder: Folder of the exported model.
         version: Version that it was pushed as.
-        fingerprint: Fingerprint of all that it comes from.
+        fingerprint: Fingerprint of everything that it was made from.
     """
 
     FILE = "champion.json"

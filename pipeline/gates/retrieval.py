@@ -1,4 +1,4 @@
-"""Check of a served matcher: what it retrieves, compared with an exact search over its vectors, and its latency."""
+"""Check of a served matcher: its retrieved items, compared with an exact search over its vectors, and its latency."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def retrieval_latencies(
 
     Args:
         client: Client of the server.
-        rows: Rows whose users are asked for in turn.
+        rows: Rows whose users are requested in turn.
         inputs: Raw inputs of the model.
         config: How many requests to time, and how many items each asks for.
     """

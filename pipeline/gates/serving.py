@@ -41,7 +41,7 @@ class ServingVerdict(JsonArtifact):
     Attributes:
         is_blessed: Whether the model may be served.
         reasons: Reasons against serving the model; empty where it is blessed.
-        server: What served the model.
+        server: Server that served the model, in words.
         examples: Examples that were compared.
         largest_difference: Largest difference between a score over gRPC and the offline one.
         candidates: Candidates, or retrieved items, of a timed request.
@@ -70,7 +70,7 @@ class ServingVerdict(JsonArtifact):
 def validate_serving(config: ServingGateConfig, model: str, test_files: Sequence[str], output: str) -> ServingVerdict:
     """Serve the model in `model` and query it as an application would.
 
-    The model is copied into `output` with warm-up requests beside it, so that what is pushed is what was served.
+    The model is copied into `output` with warm-up requests next to it, so that exactly the served model is pushed.
 
     Args:
         config: What is requested and which limits apply.

@@ -73,7 +73,7 @@ class TFMARankerMetric(tfma.metrics.Metric):
 
 
 class LabelledExampleCount(TFMARankerMetric):
-    """Counts: `example_count` of labelled examples, `positives` among them, and further `unlabelled` examples."""
+    """Counts: `example_count` of labelled examples, `positives` among them, and additional `unlabelled` examples."""
 
     names = ("example_count", "positives", "unlabelled")
 

@@ -1,4 +1,4 @@
-"""Metrics of the validation split during training, from what a model of either family predicts for it."""
+"""Metrics of the validation split during training, from the predictions of a model of either family."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Findings:
 
 
 def read_findings(folders: Folders, results: Mapping[str, StepResult]) -> Findings:
-    """Read what the steps of a run wrote.
+    """Read the documents that the steps of a run wrote.
 
     Args:
         folders: folders of the run.

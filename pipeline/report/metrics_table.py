@@ -21,8 +21,8 @@ MANY_COLUMNS = 8
 def metrics_table(models: Mapping[str, ModelEvaluation]) -> Table:
     """Return a table with a row for each model and task.
 
-    Where the log has true click probabilities, a further row has the best possible metrics, and a column each model's
-    share of the headroom between chance and the best possible.
+    Where the log has true click probabilities, an additional row has the best possible metrics, and a column has each
+    model's share of the headroom between chance and the best possible.
 
     Args:
         models: evaluations by the name to show; all of one family, rankers or matchers.

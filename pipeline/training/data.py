@@ -113,7 +113,7 @@ class Split:
         drop_remainder: bool = False,
         by_length: bool = False,
     ) -> tf.data.Dataset:
-        """Return one epoch of batches in an order that follows from `seed` and `epoch` alone.
+        """Return one epoch of batches in an order that depends only on `seed` and `epoch`.
 
         Args:
             batch_size: Examples in a (global) batch.

@@ -30,7 +30,7 @@ class CatalogueItems:
 
     @classmethod
     def read(cls, train_patterns: Sequence[str], inputs: ModelInputs) -> CatalogueItems:
-        """Read the split of items from beside the training split.
+        """Read the split of items from the folder next to that of the training split.
 
         Args:
             train_patterns: Patterns of the files of the training split, such as `.../Split-train/*`.

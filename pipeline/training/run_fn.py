@@ -52,9 +52,9 @@ def run_fn(fn_args: Any) -> None:
         fn_args: TFX's `FnArgs`. `train_files`, `eval_files` and `transform_output` are what to train on,
             `serving_model_dir` and `model_run_dir` the folders of the model and of its logs. `custom_config` holds
             `config`, a `PipelineConfig` as JSON, narrowed to the model to train; `role`, the model's name while
-            training; `fingerprint`, of all that the model comes from; `backup_folder`, where an interrupted training is
-            resumed from (a second attempt gets new folders for all else), or nothing for no backup; and, for a model of
-            graphs, the folder of the `knowledge_graph`, where there is one.
+            training; `fingerprint`, of everything that the model is made from; `backup_folder`, where an interrupted
+            training is resumed from (a second attempt gets new folders for all else), or nothing for no backup; and,
+            for a model of graphs, the folder of the `knowledge_graph`, where there is one.
 
     Raises:
         TrainingError: If the training cannot continue.
@@ -123,7 +123,7 @@ def _train_ranker(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, opt
 
 
 def _train_matcher(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]) -> ExportInputs:
-    """Train a matcher on the positives of the first task alone."""
+    """Train a matcher on only the positives of the first task."""
     task, limit = inputs.tasks[0], config.training.cache_limit_mb
     training = Split.read(fn_args.train_files, inputs, limit, positives_of=task)
     validation = Split.read(fn_args.eval_files, inputs, limit, positives_of=task)

@@ -41,7 +41,7 @@ Result = TypeVar("Result")
 
 
 def validate(config: PipelineConfig) -> ValidationReport:
-    """Read the files that a configuration names and report what a run would fail on. Nothing is written beside them."""
+    """Read the files that a configuration names and report what a run would fail on. Their folders stay unchanged."""
     report = ValidationReport(config)
     with _readable_config(report) as config:
         ingestion = config.ingestion()

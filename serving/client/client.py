@@ -70,7 +70,7 @@ class Client(BaseClient):
         return self._perform(RankOperation.build(user, candidates), timeout)
 
     def score(self, rows: Sequence[Row], timeout: float | None = None) -> Scores:
-        """Score rows, each with its own user and item. For no rows the server is not asked.
+        """Score rows, each with its own user and item. For no rows no request is sent.
 
         Raises:
             ClientError: as `rank`.

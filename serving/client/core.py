@@ -27,7 +27,7 @@ ATTEMPTS = 5
 MAX_KNOWN_VERSIONS = 8
 OUTDATED = (None, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
 """Codes of refusals that a new version may explain: it may accept other features than were packed. None is a refusal by
-the client itself, from what it knows of the model."""
+the client itself, based on its metadata of the model."""
 Result = TypeVar("Result")
 
 

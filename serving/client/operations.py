@@ -164,7 +164,7 @@ class RankOperation(Operation[Ranking]):
     def pack_requests(self, metadata: Metadata) -> list[Arrays]:
         """Pack the user with as many candidates in each request as the largest of the model's sizes."""
         if not self.candidates:
-            packing.pack_rank(metadata, self.user, [])  # refuses a user with wrong features all the same
+            packing.pack_rank(metadata, self.user, [])  # still refuses a user with wrong features
             return []
         return [
             packing.pack_rank(metadata, self.user, part)

@@ -19,7 +19,7 @@ from interestflow.serving.deployment.tf_serving import (
 
 
 def compose_file(name: str, config: DeploymentConfig, models: str) -> dict[str, Any]:
-    """Return the content of `compose.yaml`, which mounts the folders `config` and `tls` beside it.
+    """Return the content of `compose.yaml`, which mounts the folders `config` and `tls` next to it.
 
     Args:
         name: the model's name.

@@ -84,7 +84,7 @@ class DeploymentConfig(Section):
     memory: str = Field("4Gi", description="Memory of a pod, as a Kubernetes quantity; two versions must fit.")
     gpus: NonNegativeInt = Field(0, description="GPUs of a pod.")
     batching: BatchingConfig | None = Field(
-        None, description="Batching of requests; without it, each request is computed by itself."
+        None, description="Batching of requests; without it, each request is computed separately."
     )
     grpc_threads: PositiveInt | None = Field(
         None,

@@ -102,7 +102,7 @@ def _check_weights(folder: str, graph: meta_graph_pb2.MetaGraphDef) -> None:
 
 
 def _read_description(folder: str) -> Description | None:
-    """Return the description in the JSON file beside the model; None where there is none that can be read."""
+    """Return the description in the JSON file next to the model; None where no readable one exists."""
     try:
         return parse_description(read_provenance_file(folder) or {})
     except (ValueError, KeyError, TypeError, AttributeError):

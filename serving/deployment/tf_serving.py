@@ -98,7 +98,7 @@ def _load_retries(config: DeploymentConfig) -> list[str]:
 
     With the default, five retries a minute apart, a broken version keeps newer ones from being loaded for minutes. A
     folder needs no retries, since complete versions are moved into it. In a bucket a version appears file by file:
-    without retries, the server would give up for good a version that is incomplete when it looks.
+    without retries, the server would permanently give up a version that is incomplete when it looks.
     """
     if config.model_path.startswith("/"):
         return ["--max_num_load_retries=0"]

@@ -1,4 +1,4 @@
-"""Checks of the warm-up requests that lie beside a model.
+"""Checks of the warm-up requests that are stored with a model.
 
 A version that answered no request may become AVAILABLE although it cannot answer any, and one request that it cannot
 answer keeps TensorFlow Serving from starting. So the warm-up file has to use every signature, and each request is

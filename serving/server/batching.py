@@ -184,7 +184,7 @@ class Batcher:
             self._observe(key.servable.name, batch.rows)
         try:
             answers = self._run_joined(key, batch)
-        except Exception as error:  # every request of the batch gets the error, whatever it is
+        except Exception as error:  # every request of the batch gets the error, of any kind
             for task in batch.tasks:
                 task.future.set_exception(error)
             return

@@ -60,11 +60,10 @@ class ServerOptions:
             nothing else of its model is loaded. TensorFlow Serving's default is 5; a local server has 0, so that an
             error shows at once.
         load_retry_seconds: seconds between two attempts to load a version.
-        allow_labels_for_unavailable_versions: whether a new label may name a version that is not loaded. A label that
-            exists moves to loaded versions alone, whatever this says. TensorFlow Serving's default is no; what this
-            project renders for it says yes.
-        allow_reload: who may send HandleReloadConfigRequest: nobody, clients with a certificate that
-            `tls.client_authority` signed, or anyone.
+        allow_labels_for_unavailable_versions: whether a new label may name a version that is not loaded. An existing
+        label moves only to loaded versions in any case. TensorFlow Serving's default is no; the flags that this project
+        renders for it say yes. allow_reload: who may send HandleReloadConfigRequest: nobody, clients with a certificate
+        that `tls.client_authority` signed, or anyone.
 
     Network:
         host, port: address of gRPC; port 0 takes a free one.
@@ -93,7 +92,7 @@ class ServerOptions:
         drain_seconds: longest time that running requests have to end when the server stops.
 
     Answers:
-        batching: parameters of batching; None runs each request by itself.
+        batching: parameters of batching; None runs each request on its own.
         serialize_as_tensor_content: whether tensors in answers are bytes rather than values.
         check_method_name: whether Classify and Regress refuse signatures of other methods.
     """

@@ -77,7 +77,7 @@ def run_signature(
 def get_model_metadata(
     manager: Manager, request: get_model_metadata_pb2.GetModelMetadataRequest
 ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """Answer GetModelMetadata, of which TensorFlow Serving has one field, `signature_def`.
+    """Answer GetModelMetadata, for which TensorFlow Serving has one field, `signature_def`.
 
     Raises:
         ServingError: for an unknown field, model or version.

@@ -82,7 +82,7 @@ class Loader:
         began = time.perf_counter()
         try:
             servable = self._open(model, version)
-        except Exception as error:  # whatever is wrong with one version, the others go on answering
+        except Exception as error:  # an error of any kind in one version must not stop the others
             code, message = describe_failure(version, error)
             then = "is not served" if version.attempts >= retries else f"is tried again in {self._retry_seconds:g} s"
             log.error("version %d of %s %s: %s", version.number, model.name, then, message)

@@ -1,4 +1,4 @@
-"""The gRPC service for the state of models and for changes of which are served."""
+"""The gRPC service that reports the state of models and changes which models are served."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class RestServer:
                 connection.opening = self._spawn(self._open(connection, accepted))
             else:
                 _reject(accepted, in_plain_text=self._ssl is None)
-            await asyncio.sleep(0)  # open connections take precedence over further ones
+            await asyncio.sleep(0)  # open connections take precedence over new ones
 
     async def _open(self, connection: Connection, accepted: socket.socket) -> None:
         connection.accepted = None

@@ -124,7 +124,7 @@ class RestApi:
         self._large_body = threading.Lock()
 
     def has_path(self, path: str) -> bool:
-        """Return whether the API or the metrics have `path`; other paths are 404, whatever the body."""
+        """Return whether the API or the metrics have `path`; other paths are 404, regardless of the body."""
         return API_PATH.fullmatch(path) is not None or path == "/v1/models" or self._is_metrics(path)
 
     def answer(self, request: Request) -> Answer:

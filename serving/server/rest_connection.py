@@ -45,7 +45,7 @@ class Phase(Enum):
 
 
 class ConnectionTable:
-    """The open connections, of which there are `limit` at most."""
+    """The open connections, at most `limit`."""
 
     def __init__(self, limit: int) -> None:
         """Start without connections."""

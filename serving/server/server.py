@@ -135,7 +135,7 @@ class Server:
 
         Args:
             grace: seconds that running requests have to end; the options' `drain_seconds` where None. Two seconds later
-                this returns, whatever still runs.
+                this returns, even if some are still running.
 
         Returns:
             Whether all of them have ended.

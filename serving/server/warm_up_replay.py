@@ -29,7 +29,7 @@ ANSWER: dict[str, Callable[..., Any]] = {
 
 
 class SingleServable:
-    """Stands in for a manager, and gives one version to every request, whatever model, version or label it names."""
+    """Stands in for a manager, and gives one version to every request, ignoring the model and version it names."""
 
     def __init__(self, servable: Servable) -> None:
         """Store the version."""
@@ -42,7 +42,7 @@ class SingleServable:
 
 
 def replay_warm_up(servable: Servable, runner: Runner) -> None:
-    """Answer the requests of the warm-up file beside a model.
+    """Answer the requests of the warm-up file that is stored with a model.
 
     A missing file, an empty one and one that is not a TFRecord file are tolerated, and so are requests for other
     models.

@@ -85,7 +85,7 @@ def single_value(values: tf.Tensor, is_analyzed: tf.Tensor | None) -> FlatValues
 
 
 def first_of_list(lists: tf.SparseTensor, is_analyzed: tf.Tensor | None, size: int) -> FlatValues:
-    """Return the values of a feature with any number of texts, of which the first `size` are used.
+    """Return the values of a feature with any number of texts; the first `size` are used.
 
     The ids are `[B, size]`, padded with 0.
     """
@@ -100,7 +100,7 @@ def first_of_list(lists: tf.SparseTensor, is_analyzed: tf.Tensor | None, size: i
 
 
 def newest_of_history(history: tf.SparseTensor, is_analyzed: tf.Tensor | None, length: int) -> FlatValues:
-    """Return the values of a feature along the history, of which the newest `length` behaviours are used.
+    """Return the values of a feature along the history; the newest `length` behaviours are used.
 
     The ids are `[B, length]`, oldest to newest, padded with 0. Only the newest behaviour of each history is analyzed:
     every behaviour is the newest one in its user's next example, so it counts once, and not once for every example

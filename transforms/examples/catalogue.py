@@ -64,7 +64,7 @@ def item_batches(
 
 
 def _batch(config: IngestionConfig, items: Entities, ids: pl.Series, is_cold: np.ndarray, start: int) -> pa.RecordBatch:
-    """Build the examples of consecutive items, of which the first is item `start`."""
+    """Build the examples of consecutive items, starting with item `start`."""
     count = len(ids)
     item_row = pa.array(np.minimum(np.arange(start, start + count), len(items.ids)))
     values: dict[str, pa.Array] = {

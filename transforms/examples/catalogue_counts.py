@@ -25,6 +25,6 @@ class CatalogueCounts:
 
 
 def count_catalogue(events: pl.DataFrame, boundaries: Boundaries) -> CatalogueCounts:
-    """Count the items of the events before validation begins, all of which are in `events`."""
+    """Count the items of the events before validation begins; `events` holds all of these events."""
     training = events.filter(pl.col(TIMESTAMP) < boundaries.validation).group_by(ITEM).len().sort(ITEM)
     return CatalogueCounts(training.get_column(ITEM), training.get_column("len").to_numpy())

@@ -1,4 +1,4 @@
-"""Sampling of items that a user has no positive event of, for logs that hold positive events only."""
+"""Sampling of items for which a user has no positive event, for logs that hold only positive events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True)
 class UserPositives:
-    """The items of which each user has a positive event, and the time of the first one.
+    """Items for which each user has a positive event, and the time of the first one.
 
     Attributes:
         pair: int64 [P] ascending, `user index * number of items + item index`.

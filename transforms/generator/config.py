@@ -12,7 +12,7 @@ from interestflow.section import Positive, PositiveInt, Section, Share
 class LogGeneratorConfig(Section):
     """Size and effects of a generated log; `transforms/generator/generate.py` says how clicks come about.
 
-    Effects are in logits: what is added to an impression's logit where the effect is at its strongest.
+    Effects are in logits: the largest value that the effect adds to an impression's logit.
     """
 
     events: Annotated[int, Field(ge=100)] = Field(200_000, description="Impressions of the log.")

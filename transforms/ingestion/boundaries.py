@@ -35,7 +35,7 @@ def decide_boundaries(
         config: the configuration of the log.
         hours: the hours of each shard, as `count_by_hour` returns them.
         shards: the sorted shards with their paths; the few hours that decide are read again from there.
-        reports: what was read of every table.
+        reports: counts of the rows read of every table.
 
     Raises:
         IngestionError: if a table has too many dead letters, or a split would be empty.

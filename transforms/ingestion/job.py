@@ -58,8 +58,8 @@ def ingest(
         config: what to read and to write.
         pipeline: the pipeline.
         examples_folder: folder of the examples, local or on any file system that Beam writes to.
-        report_folder: folder of the report, likewise.
-        with_items: whether to write the split of items too, one example an item, from which matchers retrieve.
+        report_folder: folder of the report, on any such file system.
+        with_items: whether to write the split of items too, one example per item, from which matchers retrieve.
 
     Returns:
         The scratch folder, which the caller removes after the pipeline has run.

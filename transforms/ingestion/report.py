@@ -52,7 +52,7 @@ def write_report(
     Args:
         folder: folder of the report.
         boundaries: where validation and test begin.
-        reports: what was read of every table.
+        reports: counts of the rows read of every table.
         letters: encoded frames of dead letters.
         shards: counts of the examples of each shard.
         catalogue: the items of the training window.

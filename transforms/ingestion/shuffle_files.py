@@ -68,5 +68,5 @@ def read_bytes(path: str) -> bytes:
 
 
 def create_file(path: str) -> IO[bytes]:
-    """Open a file for writing; what is written is not compressed, whatever the name of the file."""
+    """Open a file for writing; the written bytes are not compressed, regardless of the file's name."""
     return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)

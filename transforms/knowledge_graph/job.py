@@ -100,7 +100,7 @@ def ingest_graph(config: IngestionConfig, pipeline: beam.Pipeline, graph_folder:
         config: a configuration with `data.knowledge_graph`.
         pipeline: the pipeline.
         graph_folder: folder of the graph, local or on any file system that Beam writes to.
-        report_folder: folder of the report, likewise.
+        report_folder: folder of the report, on any such file system.
 
     Raises:
         TableError: if there is no graph to read.

@@ -29,7 +29,7 @@ class NumberedGraph:
         triples: `head`, `relation`, `tail`, int32, inverse triples included.
         links: `item`, text, and `entity`, int32; an item has at most one entity, and an entity at most one item.
         entities: names, sorted; the position of a name is its id.
-        relations: names, likewise: the sorted ones of the file, then their inverses.
+        relations: names by id: the sorted ones of the file, then their inverses.
     """
 
     triples: pl.DataFrame

@@ -1,1 +1,1 @@
-"""Leak check: examples compared with what the log says, and the AUC that each feature reaches alone."""
+"""Leak check: examples compared with those that the log implies, and the AUC that each single feature reaches."""

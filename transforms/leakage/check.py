@@ -35,7 +35,7 @@ SHARDS = 2
 
 
 class LeakError(Exception):
-    """Examples that hold what they should not; the message has the first findings and counts the rest."""
+    """Examples that hold values they should not; the message has the first findings and counts the rest."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def compare(
 
     Args:
         examples: by split, all examples of these users, with the features of raw examples.
-        log: what the log says of these users.
+        log: the log's data about these users.
         config: which examples there should be.
         per_user: examples of a user that are compared value by value, evenly spread; all of them are counted.
     """

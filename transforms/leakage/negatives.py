@@ -27,7 +27,7 @@ def compare_negatives(
     """Check that each negative equals its positive but for item and label, and has an item without earlier positive.
 
     Args:
-        reference: what the log says of the user.
+        reference: reference implementation of the user's examples.
         received: the user's sampled negatives.
         per_positive: negatives for each positive, at most.
         per_user: negatives that are compared, evenly spread.

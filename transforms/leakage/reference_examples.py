@@ -57,7 +57,7 @@ class ReferenceExamples:
         events: all usable events of the user, as `distinct_events` returns them.
         config: which examples to build.
         items: rows of the items table by id; those that the user's events and examples name.
-        users: rows of the users table, likewise.
+        users: rows of the users table by id, selected in the same way.
     """
 
     def __init__(

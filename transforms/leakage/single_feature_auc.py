@@ -39,7 +39,7 @@ def single_feature_aucs(
 
     Args:
         training: columns named like the raw features: text, numbers, lists of text; labels and masks.
-        validation: likewise.
+        validation: the same columns of the validation split.
         config: the attributes and tasks.
     """
     aucs = []

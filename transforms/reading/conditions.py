@@ -24,9 +24,9 @@ def is_selected(condition: Condition, event_type: str | None) -> pl.Expr:
     if condition.one_of is not None:
         return _is_one_of(str(condition.column), condition.one_of)
     if condition.at_least is not None:
-        return (_number(condition) >= condition.at_least).fill_null(False)
+        return (_as_number(condition) >= condition.at_least).fill_null(False)
     if condition.at_most is not None:
-        return (_number(condition) <= condition.at_most).fill_null(False)
+        return (_as_number(condition) <= condition.at_most).fill_null(False)
     return (_truth_value(condition) == 1.0).fill_null(False)
 
 
@@ -37,7 +37,7 @@ def is_readable(condition: Condition) -> pl.Expr:
     if condition.one_of is not None:
         return pl.col(frame_column(condition.column)).is_not_null()
     is_truth_value = condition.at_least is None and condition.at_most is None
-    value = _truth_value(condition) if is_truth_value else _number(condition)
+    value = _truth_value(condition) if is_truth_value else _as_number(condition)
     return value.is_not_null()
 
 
@@ -59,7 +59,7 @@ def _text(column: str) -> pl.Expr:
     return pl.col(frame_column(column)).cast(pl.String)
 
 
-def _number(condition: Condition) -> pl.Expr:
+def _as_number(condition: Condition) -> pl.Expr:
     """Return the condition's column as numbers, with null for anything else, including NaN."""
     return pl.col(frame_column(str(condition.column))).cast(pl.Float64, strict=False).fill_nan(None)
 

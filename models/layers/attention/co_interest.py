@@ -46,7 +46,7 @@ class CoInterest(keras.layers.Layer):
         self.gate = keras.layers.Dense(width, activation="sigmoid", name="gate")
 
     def build(self, *_: Shape) -> None:
-        """Build the projection and the gate, whose shapes follow from `width` alone."""
+        """Build the projection and the gate, whose shapes depend only on `width`."""
         self.projection.build((None, None, self.width))
         self.gate.build((None, None, 2 * self.width))
 

@@ -20,8 +20,8 @@ class CrossAttention(keras.layers.Layer):
 
     Args:
         width: size `d` of an output.
-        single_token: whether there is only ever one token. Its weight is 1 whatever the score, which is then not
-            computed: no gradient would reach its weights.
+        single_token: whether there is always exactly one token. Its weight is 1 for any score, which is then not
+        computed: no gradient would reach its weights.
 
     Example:
 

@@ -38,7 +38,7 @@ class InformationFlow(keras.layers.Layer):
         hidden: width of the gates' hidden layer.
         variant: `v1` or `v2`.
         counts: number of tokens by group; None where it varies.
-        groups: groups that are updated; in the last block `tasks` alone, whose tokens are all that is read.
+        groups: groups that are updated; in the last block only `tasks`, since nothing else is read.
 
     Example:
 

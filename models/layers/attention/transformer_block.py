@@ -140,5 +140,5 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = 
 
 
 def _reshape_sizes(shape: Shape) -> list[int]:
-    """Return a shape as `ops.reshape` takes it: -1 for the size that is unknown, of which there is at most one."""
+    """Return a shape as `ops.reshape` takes it: -1 for the unknown size, if there is one."""
     return [-1 if size is None else size for size in shape]

@@ -1,4 +1,4 @@
-"""Sum, mean and softmax along an axis of which only some positions are valid. Masks are boolean, or 0 and 1."""
+"""Sum, mean and softmax along an axis with only some valid positions. Masks are boolean, or 0 and 1."""
 
 from __future__ import annotations
 

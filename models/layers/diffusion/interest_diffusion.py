@@ -86,8 +86,8 @@ class InterestDenoiser(keras.layers.Layer):
         w_j = exp(s_jo) / (exp(s_jo) + sum_{k /= o} exp(s_jk)) = sigmoid(s_jo - weight_j)
 
     where `attended_j` is the mean of the other tokens' values without `o`. In the second block only the output of `o`
-    is read, so that the other tokens are attended to and nothing more. The direction is one token: attention to it has
-    weight 1 whatever the scores, and reduces to its projection. Tokens have no positions, as their order does not
+    is read, so the other tokens serve only as keys and values. The direction is one token: attention to it has
+    weight 1 for any scores, and reduces to its projection. Tokens have no positions, as their order does not
     matter.
 
     Args:

@@ -17,7 +17,7 @@ from interestflow.models.tensor import Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class EmbeddingTable(LossesByReplica, keras.layers.Layer):
-    """Embedding table of `rows` ids, of which id 0 is padding and has the zero vector.
+    """Embedding table of `rows` ids; id 0 is padding and has the zero vector.
 
     The table is kept in float32, and embeddings come in the layer's compute dtype. If the layer is called several times
     in a step, the optimizer receives the rows of all calls together.

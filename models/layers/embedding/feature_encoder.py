@@ -74,7 +74,7 @@ class FeatureEncoder(keras.layers.Layer):
         return self.add_behaviour_context(items, features, training), mask
 
     def history_items(self, features: Features, training: bool | None = None) -> tuple[Tensor, Tensor]:
-        """Return the vectors e of the behaviours' items alone, [B, T, d], and their mask, bool [B, T]."""
+        """Return the vectors e of only the behaviours' items, [B, T, d], and their mask, bool [B, T]."""
         return self.items.history(features, training=training)
 
     def add_behaviour_context(self, items: Tensor, features: Features, training: bool | None = None) -> Tensor:

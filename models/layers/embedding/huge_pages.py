@@ -24,7 +24,7 @@ MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25  # From linux/mman.h; MADV_COLLAPSE exists
 def advise_huge_pages(variable: keras.Variable) -> keras.Variable:
     """Ask Linux to move the values of `variable`, which do not change, to pages of 2 MB.
 
-    This is advice. Nothing happens for small variables, on other systems, on other devices than the CPU, or if Linux
+    This is advice. Nothing happens for small variables, on other systems, on devices other than the CPU, or if Linux
     has no free huge page. Values that are later assigned as a whole lie elsewhere, on whatever pages there are, and so
     do optimizer slots that are created while a step is traced rather than by `optimizer.build` before.
 

@@ -16,7 +16,7 @@ INITIAL_DEVIATION = 0.05
 
 @keras.saving.register_keras_serializable(package="interestflow")
 class TemporalEncoding(keras.layers.Layer):
-    """Learned table of embeddings, of which row 0 is the target's own and row `t` that of behaviours at distance `t`.
+    """Learned table of embeddings: row 0 is that of the target, row `t` that of behaviours at distance `t`.
 
     Padding has distance 0 too; the mask distinguishes it from the target. Table and gradient are kept in float32: all
     behaviours of a batch add to few rows, more than half precision can sum, and a GPU would take a hundred times as
