@@ -20,7 +20,7 @@ setup: .venv/.ready  ## Create .venv with all pinned dependencies and the projec
 	@$(RUN)/python -m tools.backport_wheels --requirements requirements.txt --folder .wheels
 	@echo "installing the packages that requirements.txt pins, about 3 GB"
 	@$(RUN)/uv pip install --quiet --python $(RUN)/python --find-links .wheels --requirement requirements.txt
-	@$(RUN)/uv pip install --quiet --python $(RUN)/python --no-deps --editable .
+	@$(RUN)/uv pip install --quiet --compile-bytecode --python $(RUN)/python --no-deps --editable .
 	@touch $@
 
 demo: setup  ## Run the whole pipeline on a generated log, up to a pushed model.
