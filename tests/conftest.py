@@ -1,8 +1,8 @@
-"""Loaded before any test's module, one of which imports TFX before our own packages."""
+"""Settings that must be in place before any test module imports TensorFlow or TFX."""
 
 import os
 
-# Files run beside one another: TensorFlow's threads would only wait for each other's processor.
+# Test files run in parallel, so more TensorFlow threads would only compete for processors.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import interestflow.pipeline  # noqa: F401  sets what TF Recommenders needs before TFX asks for `tf.keras`

@@ -1,4 +1,4 @@
-"""Where the project's own files are, for tests that start a process of their own."""
+"""Paths of the clone, for tests that start a process of their own."""
 
 from __future__ import annotations
 

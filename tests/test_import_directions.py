@@ -68,7 +68,7 @@ def later():
 
 @pytest.mark.parametrize("package", sorted(ALLOWED))
 def test_a_package_imports_only_what_stands_below_it(package: str) -> None:
-    assert {name for name in IMPORTS if name.partition(".")[0] == package}  # the package is there
+    assert {name for name in IMPORTS if name.partition(".")[0] == package}  # the package exists
     for module, imported in IMPORTS.items():
         if module.partition(".")[0] == package:
             for name in imported - {""}:

@@ -1,4 +1,4 @@
-"""What the project says of itself in several places agrees: version, licence, dependencies."""
+"""Version, licence and dependencies agree wherever the project states them."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""`interestflow` as a person calls it."""
+"""Helpers that call the `interestflow` command in a process or in this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each of the nine models from logs to an answer over gRPC, by one command and a configuration whose model changes."""
+"""Run each of the nine models from logs to an answer over gRPC; only `model` in the configuration differs."""
 
 import json
 import subprocess
@@ -48,7 +48,7 @@ SMALL = {"embedding_dimension": 4, "relation_dimension": 4, "layer_units": [4], 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the generated log, and a graph that says which category an item is of."""
+    """Return a folder with the generated log and a graph that links each item to its category."""
     folder = tmp_path_factory.mktemp("tiny")
     sizes = ["--events", "4000", "--users", "150", "--items", "200", "--categories", "10", "--days", "10"]
     subprocess.run([INTERESTFLOW, "generate-logs", str(folder / "logs"), *sizes], check=True, timeout=300)
@@ -66,7 +66,7 @@ def test_it_answers_over_grpc(folder: Path, model: str, capfd: pytest.CaptureFix
     values = {"name": model, **{name: value for name, value in SMALL.items() if name in keys}}
     text = CONFIG.replace("FOLDER", str(folder)).replace("MODEL", json.dumps(values))
     config, runs = folder / "tiny.yaml", folder / ("matchers" if is_matcher else "rankers")
-    # Whatever was pushed before is no champion to beat: on so small a log every model is as good as chance.
+    # Earlier models must not become champions to beat: on so small a log every model is as good as chance.
     config.write_text(text.replace("METRIC", "recall_50" if is_matcher else "auc"))
     code, printed = run_here(config, runs, capfd)
     assert code == 0, printed

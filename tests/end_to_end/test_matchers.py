@@ -1,4 +1,4 @@
-"""What a run of a matcher says at its end, and of a configuration that asks it for a ranker's metric."""
+"""A run of a matcher ends with its report, and a ranker's metric in its configuration is rejected."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`interestflow run` as a person calls it: logs to a pushed model, again from the cache, and a gate that refuses."""
+"""`interestflow run` pushes a model trained from logs, reuses the cache, and stops at a gate that refuses."""
 
 import json
 import subprocess

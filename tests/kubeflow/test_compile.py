@@ -1,4 +1,4 @@
-"""What is made of a built pipeline: image, accelerators, environment and caching of each step."""
+"""Compiling a built pipeline sets image, accelerators, environment and caching of each step."""
 
 from __future__ import annotations
 

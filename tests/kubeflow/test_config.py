@@ -1,4 +1,4 @@
-"""The section `kubeflow`."""
+"""The configuration section `kubeflow`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All items there are, as weights of a matcher."""
+"""The item catalogue, stored as weights of a matcher."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training by length needs: a graph traced once, for histories of any length, trains as the whole padding does."""
+"""A graph traced once for any history length trains as one with full padding, as batching by length requires."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ ROWS, PADDED = 9, 6
 
 @pytest.mark.parametrize("name", names("ranker"))
 def test_one_trace_takes_histories_of_any_length(name: str) -> None:
-    ranker = battery.shaken(lambda: build_ranker(name, RICH, {"embedding_dimension": 4}))
+    ranker = battery.randomized(lambda: build_ranker(name, RICH, {"embedding_dimension": 4}))
     along = RICH.history_tensors()
     features = make_features(RICH, ROWS)
     longer = with_longer_padding(features, PADDED)

@@ -1,4 +1,4 @@
-"""What every model's hyper-parameters have."""
+"""Hyper-parameters that every model has."""
 
 from __future__ import annotations
 

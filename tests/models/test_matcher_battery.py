@@ -18,7 +18,7 @@ from interestflow.models.matchers.two_tower_spec import TwoTowerHyperparameters
 from interestflow.models.registry import build_matcher, names, spec
 from tests.models.support.random_features import PLAIN, RICH, make_catalogue, random_graph
 
-# Beside each matcher's defaults, which run by themselves on both inputs.
+# Cases in addition to each matcher's defaults, which run on both inputs.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "two_tower": [
         {"tower_units": (32,), "normalize": True, "temperature": 0.1, "history_age": True, "hard_negatives": 5},
@@ -46,16 +46,16 @@ LINEAR = "its vectors are means of the history's: 20 items have not the freedom 
 EXEMPT = {
     ("popularity", "every_input_counts"): "it knows how often an item is taken and nothing else",
     ("popularity", "it_learns_what_goes_together"): "it learns nothing",
-    ("popularity", "it_learns_64_rows_by_heart"): "it learns nothing",
+    ("popularity", "it_overfits_64_rows"): "it learns nothing",
     ("bpr_mf", "every_input_counts"): "it knows ids alone",
     ("bpr_mf", "it_learns_what_goes_together"): "it does not see the history",
-    ("bpr_mf", "it_learns_64_rows_by_heart"): "64 rows of 8 users: whoever has two targets finds one of them first",
+    ("bpr_mf", "it_overfits_64_rows"): "64 rows of 8 users: whoever has two targets finds one of them first",
     ("kgat", "every_input_counts"): "it knows ids alone",
     ("kgat", "it_learns_what_goes_together"): "training does not see the history",
-    ("kgat", "it_learns_64_rows_by_heart"): "as bpr_mf; and what it encodes changes between epochs alone",
-    ("two_tower", "it_learns_64_rows_by_heart"): LINEAR,
-    ("comirec", "it_learns_64_rows_by_heart"): LINEAR,
-    ("desmil", "it_learns_64_rows_by_heart"): LINEAR,
+    ("kgat", "it_overfits_64_rows"): "as bpr_mf; and what it encodes changes between epochs alone",
+    ("two_tower", "it_overfits_64_rows"): LINEAR,
+    ("comirec", "it_overfits_64_rows"): LINEAR,
+    ("desmil", "it_overfits_64_rows"): LINEAR,
 }
 CASES = [
     pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{index}")
@@ -68,7 +68,7 @@ CASES = [
 
 
 def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.Build:
-    """Return a function that builds the model: the same function for the same case, whose model `shaken` shares."""
+    """Return a function that builds the model: the same function for the same case, whose model `randomized` shares."""
     return _builder(name, inputs, tuple(sorted(changes.items())))
 
 
@@ -93,7 +93,7 @@ def test_matcher(
 
 
 class Sound(TwoTower):
-    """What the broken ones break, in `pool`."""
+    """Matcher that passes every check; the broken ones override `pool` or another method."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -135,7 +135,7 @@ class LooksAtItsMates(Sound):
 
 
 class ForgetsOnSaving(Sound):
-    """A part of it is neither a weight nor in its configuration."""
+    """Model with state that is neither a weight nor in its configuration."""
 
     instances = 0
 
@@ -149,7 +149,7 @@ class ForgetsOnSaving(Sound):
 
 
 class ForgetsItsCatalogue(Sound):
-    """What it draws and corrects by is gone once it is reloaded."""
+    """Matcher whose sampling probabilities are lost when it is reloaded."""
 
     def __init__(self, inputs: Any, hyperparameters: Any, catalogue: Any = None, name: Any = None) -> None:
         super().__init__(inputs, hyperparameters, None, name)
@@ -217,7 +217,7 @@ def broken(kind: type[Sound]) -> battery.Build:
         (SkipsAnInput, battery.every_input_counts, "`history_item` should change a score"),
         (HasADeadWeight, battery.every_weight_learns, "/kernel"),
         (OverflowsInHalfPrecision, battery.half_precision_stays_finite, "should be finite"),
-        (SeesNoHistory, battery.it_learns_64_rows_by_heart, "should find their target first"),
+        (SeesNoHistory, battery.it_overfits_64_rows, "should find their target first"),
         (ThrowsDice, battery.inference_is_not_random, "random"),
         (LearnsAtInference, battery.inference_is_not_random, "moving_mean"),
     ],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.models.support.two_replicas import found_by
+from tests.models.support.two_replicas import run_program
 
 
 @pytest.fixture(scope="module")
 def arrays(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    return found_by("matcher_replicas_program", tmp_path_factory.mktemp("replicas"))
+    return run_program("matcher_replicas_program", tmp_path_factory.mktemp("replicas"))
 
 
 @pytest.mark.parametrize("case", ["in_batch", "soft", "sampled", "bpr"])

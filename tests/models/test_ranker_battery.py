@@ -19,7 +19,7 @@ from interestflow.models.registry import build_ranker, names, spec
 from tests.models.support import ranker_battery as battery
 from tests.models.support.random_features import COMPACT, PLAIN, RICH
 
-# Beside each ranker's defaults, which run by themselves on both inputs.
+# Cases in addition to each ranker's defaults, which run on both inputs.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "pooled": [{"activation": "dice", "history_age": True, "embedding_l2": 0.01}],
     "din": [
@@ -51,10 +51,10 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"temporal_encoding": "gap", "item_bias": False, "activation": "prelu", "embedding_l2": 0.01},
     ],
 }
-# Those that make their tables in different places.
+# Models that build their tables in different places.
 IN_COMPACT_TABLES = ("pooled", "infnet")
 SMALL = {"embedding_dimension": 4, "tower_units": (16, 8), "denoising_steps": 2}
-# It has no tower: what it learns by heart has to fit into its vectors.
+# The model has no tower: what it overfits has to fit into its vectors.
 WIDER = {"hcn_ranker": {"embedding_dimension": 8}}
 CASES = [
     pytest.param(name, inputs, changes, id=f"{name}-{'rich' if inputs is RICH else 'plain'}-{index}")
@@ -66,7 +66,7 @@ CASES = [
 
 
 def builder(name: str, inputs: ModelInputs, changes: dict[str, Any]) -> battery.Build:
-    """Return a function that builds the model: the same function for the same case, whose model `shaken` shares."""
+    """Return a function that builds the model: the same function for the same case, whose model `randomized` shares."""
     return _builder(name, inputs, tuple(sorted(changes.items())))
 
 
@@ -88,7 +88,7 @@ def test_ranker(
 
 
 class Sound(PooledRanker):
-    """What the broken ones break; `pool` and `finish` are where they do it."""
+    """Ranker that passes every check; the broken ones override `pool` or `finish`."""
 
     def __init__(self, inputs: ModelInputs, hyperparameters: Any, item_counts: Any = None, name: Any = None) -> None:
         super().__init__(inputs, hyperparameters, item_counts, name)
@@ -124,14 +124,14 @@ class DividesByNothing(Sound):
 
 
 class LooksAtItsMates(Sound):
-    """Statistics of the batch at inference."""
+    """Ranker that uses statistics of the batch at inference."""
 
     def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
         return scores - ops.mean(scores, axis=0, keepdims=True)
 
 
 class ForgetsOnSaving(Sound):
-    """A part of it is neither a weight nor in its configuration."""
+    """Model with state that is neither a weight nor in its configuration."""
 
     instances = 0
 
@@ -145,7 +145,7 @@ class ForgetsOnSaving(Sound):
 
 
 class AsksPython(Sound):
-    """Its graph needs this process, which no server has."""
+    """Ranker whose graph calls Python, which no server can run."""
 
     def finish(self, scores: Any, features: dict[str, Any], training: bool | None) -> Any:
         return tf.ensure_shape(tf.numpy_function(lambda values: values, [scores], tf.float32), scores.shape)
@@ -196,7 +196,7 @@ class LearnsAtInference(Sound):
 
 
 class RanksByPosition(Sound):
-    """Its one shortcut for many candidates is not what it gives one by one."""
+    """Ranker whose scores for several candidates differ from its scores one by one."""
 
     def rank(self, features: dict[str, Any]) -> Any:
         return {task: ops.flip(values, axis=1) for task, values in super().rank(features).items()}
@@ -224,7 +224,7 @@ def broken(kind: type[Sound]) -> battery.Build:
         (SkipsAnInput, battery.every_input_counts, "`history_item` should change a logit"),
         (HasADeadWeight, battery.every_weight_learns, "behaviour/kernel"),
         (OverflowsInHalfPrecision, battery.half_precision_stays_finite, "should be finite"),
-        (SeesTheTargetAlone, battery.it_learns_64_rows_by_heart, "should fall below"),
+        (SeesTheTargetAlone, battery.it_overfits_64_rows, "should fall below"),
         (AsksForTheLabel, battery.inference_needs_features_alone, "label_click"),
         (ThrowsDice, battery.inference_needs_features_alone, "random"),
         (RanksByPosition, battery.ranking_is_scoring_one_by_one, "ranked together"),

@@ -19,7 +19,7 @@ ROWS, BATCH = 240, 40
 
 
 def split() -> Split:
-    """Few rows and many epochs: what is learned by heart shows that every step counts."""
+    """Return few rows, which many epochs overfit only if every step counts."""
     labels, masks = make_labels(PLAIN, ROWS)
     tensors = make_features(PLAIN, ROWS)
     tensors |= {feature_names.label(task): values for task, values in labels.items()}

@@ -1,4 +1,4 @@
-"""Sizes of tables are known before they are made, and are those that are made."""
+"""Table sizes are known before the tables are allocated, and equal the allocated sizes."""
 
 from __future__ import annotations
 

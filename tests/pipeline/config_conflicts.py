@@ -1,4 +1,4 @@
-"""Configurations whose parts do not fit together: the text that is replaced, what replaces it, and the sentence."""
+"""Configurations with conflicting parts: the text to replace, its replacement, and the expected message."""
 
 from __future__ import annotations
 

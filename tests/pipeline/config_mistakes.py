@@ -1,4 +1,4 @@
-"""Mistakes in a configuration: the text that is replaced, what replaces it, and the one sentence that results."""
+"""Mistakes in a configuration: the text to replace, its replacement, and the expected message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small configuration file, whose mistakes the tests make."""
+"""A small configuration file, into which tests introduce mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading a configuration: where data are, what its sections demand of one another, and what each step depends on."""
+"""Loading a configuration: paths of data, constraints between sections, and the dependencies of each step."""
 
 import datetime
 from collections.abc import Callable

@@ -22,7 +22,7 @@ def models_with(key: str) -> list[str]:
 
 
 def document_with(path: str, value: Any, model: str | None) -> dict[str, Any]:
-    """The base configuration with `value` at `path`; `model` is put in the section that `path` begins with."""
+    """Return the base configuration with `value` at `path`, and `model` in the section that `path` begins with."""
     document: dict[str, Any] = yaml.safe_load(BASE)
     section, (*inner, last) = document, path.split(".")
     for part in inner:

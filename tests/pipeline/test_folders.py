@@ -1,4 +1,4 @@
-"""The folders of a run lie below the first of option, environment and current folder."""
+"""The folder of runs is taken from the option, the environment or the current folder, in this order."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder that the package is installed to, by its own build."""
+    """Return the folder to which the package is installed by its own build."""
     folder = tmp_path_factory.mktemp("outside")
     for name, text in FILES.items():
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The package can be imported during the test, and not after it."""
+    """Make the package importable during the test, and not after it."""
     monkeypatch.syspath_prepend(str(site))
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "dot_product"]:

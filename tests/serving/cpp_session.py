@@ -1,4 +1,4 @@
-"""Loads and runs a SavedModel by TensorFlow's C++ `LoadSavedModel`, which is what TensorFlow Serving calls.
+"""Load and run a SavedModel with TensorFlow's C++ `LoadSavedModel`, which is what TensorFlow Serving calls.
 
 No Python of TensorFlow takes part: `TF_LoadSessionFromSavedModel` of the C API, in the library that the wheel brings,
 reads the folder, restores the variables and runs the initialisation. Whether a model loads here says more of
@@ -31,7 +31,7 @@ class Output(ctypes.Structure):
 
 
 Sizes, Outputs, Pointers = ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(Output), ctypes.POINTER(Pointer)
-# Of each function of the C API: what it returns and takes.
+# Return type and argument types of each function of the C API.
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "TF_NewStatus": (Pointer,),
     "TF_GetCode": (ctypes.c_int, Pointer),

@@ -1,4 +1,4 @@
-"""A ranker for the tests of serving, in which every input shows."""
+"""A ranker for the tests of serving, whose scores depend on every input."""
 
 from __future__ import annotations
 

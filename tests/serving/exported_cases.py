@@ -75,7 +75,7 @@ def catalogue_of(inputs: ModelInputs) -> Catalogue:
     return Catalogue(tensors, np.ones(inputs.item_rows, np.float32))
 
 
-def shake(model: Any) -> None:
+def randomize(model: Any) -> None:
     """Change the weights as training would: initial weights are nearly the same everywhere."""
     random = np.random.default_rng(1)
     for weight in model.trainable_variables:
@@ -103,12 +103,12 @@ class Case:
         tasks = ("click", "like") if name in ("shared_bottom", "infnet") else ("click",)
         inputs = replace(self.inputs, tasks=tasks)
         ranker = build_ranker(name, inputs, known_values(name))
-        shake(ranker)
+        randomize(ranker)
         logits = ranker({key: features[key] for key in inputs.tensors()}, training=False)
         scores = {task: tf.sigmoid(logits[task]).numpy() for task in inputs.tasks}
         users, candidates = arrays, {key: arrays[key] for key in CANDIDATE}
         self.requests["predict"] = arrays
-        # Row by row its own candidate and the one before it.
+        # Each row has its own candidate and that of the row before.
         paired = {key: np.stack([values, np.roll(values, 1, axis=0)], axis=1) for key, values in candidates.items()}
         self.requests["rank"] = {**users, **paired}
         described = {key: values for key, values in columns(ROWS, described=True).items() if key in arrays}
@@ -131,7 +131,7 @@ class Case:
     def _matcher(self, name: str, output: Any, spec: Any, arrays: Any, features: Any) -> MatcherModule:
         extra = {"graph": graph_of(self.inputs)} if model_spec(name).needs_graph else {}
         matcher = build_matcher(name, self.inputs, known_values(name), catalogue_of(self.inputs), **extra)
-        shake(matcher)
+        randomize(matcher)
         matcher.on_epoch_begin(1)
         tensors = {key: features[key] for key in self.inputs.tensors()}
         rows = [{"item": item, "category": f"c{index % 3}", "price": 1.0} for index, item in enumerate(IDS)]
@@ -160,7 +160,7 @@ def known_values(name: str) -> dict[str, Any]:
 
 
 def graph_of(inputs: ModelInputs) -> CollaborativeGraph:
-    """Return every user took two items; every item is linked to one of three entities."""
+    """Return a graph in which every user took two items and every item is linked to one of three entities."""
     count = inputs.item_rows - 1
     items, entities = np.arange(count), count + np.arange(count) % 3
     knowledge = KnowledgeGraph(

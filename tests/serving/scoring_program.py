@@ -1,4 +1,4 @@
-"""Scores rows in a fresh process that has TensorFlow alone, and names operations that it does not have.
+"""Score rows in a fresh process that has TensorFlow alone, and list operations that it lacks.
 
 Arguments: the model's folder, a JSON file of rows, the JSON file to write.
 """

@@ -1,4 +1,4 @@
-"""Runs every signature of exported models in a process that has TensorFlow and NumPy alone, by the loader of servers.
+"""Run every signature of exported models with the server's loader, in a process that has TensorFlow and NumPy alone.
 
 Arguments: a folder with one folder a model, in which are `model` (the SavedModel) and `SIGNATURE.npz` (its inputs).
 Writes `SIGNATURE.answers.npz` beside each, and prints which of the project's libraries were imported.

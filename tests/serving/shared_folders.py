@@ -1,4 +1,4 @@
-"""Folders that are written once and read by many tests, also by those of the other processes of pytest-xdist."""
+"""Folders that are written once and read by many tests, across the workers of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shared_folder(factory: pytest.TempPathFactory, name: str, write: Callable[[P
         write: function that writes the folder; it is called by the first process that needs it.
     """
     base = factory.getbasetemp()
-    # The workers of pytest-xdist have folders of their own beside one another.
+    # Each worker of pytest-xdist has its own folder below a common one.
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     root.mkdir(exist_ok=True)
     folder, complete = root / name, root / f"{name}.complete"

@@ -23,7 +23,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def files(authority: trustme.CA, tmp_path: Path) -> dict[str, Path]:
-    """Good files by name: certificate and key of localhost, its authority, another certificate and its key."""
+    """Return valid files by name: certificate and key of localhost, its authority, another certificate and key."""
     localhost, other = authority.issue_cert("localhost"), authority.issue_cert("elsewhere")
     contents = {
         "certificate": localhost.cert_chain_pems[0].bytes(),

@@ -1,4 +1,4 @@
-"""The section `serving`."""
+"""The configuration section `serving`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description that a model gives its clients."""
+"""The description of an exported model, which clients read."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_session_answers_as_keras_does(
                 answer[output] / size, expected / size, rtol=0, atol=TOLERANCE, err_msg=signature
             )
     first = model.expected["serving_default"]
-    if name != "popularity":  # whose vectors are what they are counted
+    if name != "popularity":  # the vectors of this model are the counts
         assert all(np.std(values) > 1e-3 for values in first.values())  # answers that do not vary would prove nothing
 
 
@@ -88,7 +88,7 @@ def test_nothing_tells_where_it_was_built(models: dict[str, ExportedModel], name
             assert b"/tmp" not in file.read_bytes(), file
             assert str(PROJECT).encode() not in file.read_bytes(), file
             assert str(folder.parents[2]).encode() not in file.read_bytes(), file
-    assert not (folder / "fingerprint.pb").exists()  # it would be that of the file as TensorFlow wrote it
+    assert not (folder / "fingerprint.pb").exists()  # this would be the fingerprint of the file as TensorFlow wrote it
 
 
 def test_it_describes_itself(models: dict[str, ExportedModel], answers: dict[str, Answers]) -> None:

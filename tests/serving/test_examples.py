@@ -1,4 +1,4 @@
-"""Rows and serialized examples, both ways."""
+"""Conversion of rows to serialized examples and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON file beside an exported model."""
+"""The provenance file beside an exported model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models are copied whole, and a version is there at once or not at all."""
+"""Publishing copies whole models, and a version appears atomically."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def watched(base: Path, publish: threading.Thread) -> set[tuple[bool, int]]:
-    """For each look at version 7 while it is published: whether it has its graph, and how many weights."""
+    """Return, for each poll of version 7 during publishing, whether it has its graph and how many weights."""
     observed = set()
     publish.start()
     while publish.is_alive():

@@ -1,4 +1,4 @@
-"""Raw features: how they are described, and how padded tensors become what parsing returns."""
+"""Raw features: their description, and the conversion of padded tensors to what parsing returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models loaded through a session: what loads, what does not, and what only fails when it is asked."""
+"""Models loaded through a session: which load, which do not, and which fail only when they are run."""
 
 from __future__ import annotations
 

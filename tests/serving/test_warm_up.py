@@ -62,7 +62,7 @@ MATCHER = Metadata(
 
 
 def shapes(metadata: Metadata) -> list[tuple[str, dict[str, list[int]]]]:
-    """Signature and shapes of each warm-up request."""
+    """Return the signature and shapes of each warm-up request."""
     return [
         (
             request.model_spec.signature_name,

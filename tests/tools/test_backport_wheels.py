@@ -25,7 +25,7 @@ def tag(glibc: str) -> str:
 
 
 def make_wheel(folder: Path, library: bytes, tags: tuple[str, ...] | None = None) -> Path:
-    """A wheel whose package parses numbers with the library; one of its files has a comma in the name."""
+    """Make a wheel whose package parses numbers with the library; one of its file names has a comma."""
     tags = tags or (tag("39"),)
     files = {
         "small/__init__.py": b"import ctypes, pathlib\n"

@@ -1,4 +1,4 @@
-"""What a machine lacks is said in one sentence that names what to install."""
+"""What a machine lacks is reported in one sentence that names what to install."""
 
 import subprocess
 import sys

@@ -34,7 +34,7 @@ def write_wheel(path: Path, files: Mapping[str, str]) -> Path:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A package, part of which is a link to a folder elsewhere."""
+    """Return a package, part of which is a link to a folder elsewhere."""
     package, elsewhere = tmp_path / "src" / "package", tmp_path / "models"
     (elsewhere / "optimizers").mkdir(parents=True)
     (package / "configs").mkdir(parents=True)

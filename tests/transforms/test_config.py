@@ -1,4 +1,4 @@
-"""Sections of ingestion that decide over time, and what they demand of one another."""
+"""Sections of ingestion that concern time, and the constraints between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A configuration in, the features of its raw examples out."""
+"""The features of raw examples that a configuration defines."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_items_are_sampled_by_frequency_and_never_the_behaviours_own() -> None:
     assert len(pairs) == 200 * 45  # 0 + 1 + ... + 9 behaviours a user
     assert all(behaviour != negative for behaviour, negative in pairs)
     share = {item: count / log.height for item, count in log.get_column("item").value_counts().iter_rows()}
-    # Drawn again where it was the own item, each has its share of what is left.
+    # A draw of the behaviour's own item is repeated, so each other item has its share of the rest.
     expected = dict.fromkeys(share, 0.0)
     for behaviour, _ in pairs:
         for item in share.keys() - {behaviour}:

@@ -1,4 +1,4 @@
-"""Rows of raw features in, exact model inputs out."""
+"""Exact model inputs, computed from rows of raw features."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> Learned:
 
 
 def test_sampled_negatives_do_not_count(sampled: Learned) -> None:
-    # Counted, i2 would be there four times and come first; as it is, it is rarer than `min_count`.
+    # If histories counted, i2 would occur four times and come first; it is rarer than `min_count`.
     assert sampled.output.vocabulary_by_name("item") == [b"i1"]
     assert sampled.output.vocabulary_by_name("category") == [b"c1"]
     assert sampled.output.vocabulary_by_name("tags") == [b"t1"]

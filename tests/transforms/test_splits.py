@@ -1,4 +1,4 @@
-"""Instants and shares in, boundaries out."""
+"""Boundaries of splits, computed from instants and shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples drawn from a graph: triples that are in it, and negatives that are not."""
+"""Sampled triples belong to the graph, and sampled negatives do not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_only_edges_are_drawn_and_heads_are_equally_likely(edges: GraphEdges) ->
         zip(graph.heads, graph.relations, graph.tails, strict=True)
     )
     counts = np.bincount(heads, minlength=9)
-    assert counts[[0, 3]].tolist() == [0, 0]  # User and item of padding.
+    assert counts[[0, 3]].tolist() == [0, 0]  # the padding user and the padding item
     np.testing.assert_allclose(counts[counts > 0], 1000, atol=5 * 29)
 
 

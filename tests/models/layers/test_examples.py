@@ -35,7 +35,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def definitions() -> Iterator[tuple[ModuleType, Any]]:
-    """Public classes and functions, each with the module that defines it."""
+    """Return public classes and functions, each with the module that defines it."""
     for module in modules():
         for name, value in vars(module).items():
             is_own = getattr(value, "__module__", None) == module.__name__

@@ -1,4 +1,4 @@
-"""Dependence by hand, and weights that lower it."""
+"""The dependence measure computed by hand, and sample weights that lower it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The auxiliary loss by hand."""
+"""The next-step auxiliary loss, computed by hand."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_rare_items_are_drawn_too() -> None:
     negatives, _ = draw_negatives(
         "popularity", 4096, keras.Variable(counts), np.array([1]), keras.random.SeedGenerator(3)
     )
-    assert 20 < np.sum(np.asarray(negatives) == 3) < 120  # 64 are expected, with a deviation of 8.
+    assert 20 < np.sum(np.asarray(negatives) == 3) < 120  # 64 are expected, with a standard deviation of 8.
 
 
 def matcher(name: str = "two_tower", **hyperparameters: Any) -> Matcher:

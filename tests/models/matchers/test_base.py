@@ -33,7 +33,7 @@ class FirstAndLast(Matcher):
 
 @pytest.fixture
 def matcher() -> FirstAndLast:
-    """Items 1, 2, 3 are (1, 0), (0, 1), (2, -1)."""
+    """Return a matcher in which items 1, 2, 3 are (1, 0), (0, 1), (2, -1)."""
     matcher = FirstAndLast()
     matcher.items.build()
     matcher.items.table.assign([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [2.0, -1.0]])

@@ -1,4 +1,4 @@
-"""ComiRec: the interest that training scores by."""
+"""ComiRec: which interest the training loss uses."""
 
 from __future__ import annotations
 

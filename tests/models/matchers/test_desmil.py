@@ -1,4 +1,4 @@
-"""DESMIL-style weights in training, and what they are for: interests that part ways after training."""
+"""DESMIL-style sample weights: their gradients, and their benefit where correlated interests become independent."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ SIZES = {"embedding_dimension": 16, "interests": 2, "item_bias": False, "readout
 
 
 def log(count: int, seed: int, together: float) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Users of two groups of items each, of which the target is one; whether the two are a pair.
+    """Return users of two item groups each, one of which has the target, and whether the two groups are a pair.
 
     Groups go in pairs; a share `together` of users have a pair, the others any two.
     """

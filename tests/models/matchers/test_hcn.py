@@ -1,4 +1,4 @@
-"""HCN-style: two horizons, interests that compete, and the soft maximum that all of them learn by."""
+"""HCN-style matcher: two horizons, competing interests, and the soft maximum through which all of them learn."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_without_a_long_history_all_is_the_short_paths() -> None:
     short, used = model.horizons.short_term(*model.space.history(features))
     interests = np.asarray(model.encode_user(features))[:, :, :-1]
     np.testing.assert_allclose(interests[:, :3][np.asarray(used)], np.asarray(short)[np.asarray(used)], atol=1e-6)
-    # The others, the long three among them, repeat one that is used.
+    # The other interests, the long-term three among them, repeat one that is used.
     first = np.take_along_axis(np.asarray(short), np.argmax(used, axis=1)[:, None, None], axis=1)
     np.testing.assert_allclose(interests[:, 3:], np.repeat(first, 3, axis=1), atol=1e-6)
 
@@ -88,7 +88,7 @@ INPUTS = ModelInputs(tasks=("click",), item_rows=GROUPS * PER_GROUP + 1, history
 
 
 def log(count: int, seed: int, groups: int) -> dict[str, np.ndarray]:
-    """Users who take items of as many groups, and next one of those."""
+    """Return users who interact with items of `groups` groups, and whose target is in one of these."""
     random = np.random.default_rng(seed)
     user_groups = np.argsort(random.random((count, GROUPS)), axis=1)[:, :groups]
     which = random.integers(0, groups, (count, LENGTH + 1))
@@ -113,7 +113,7 @@ def test_interests_are_told_apart_that_training_had_no_need_to() -> None:
             model: Any = train(name, INPUTS, sizes | options, training, epochs=4, batch_size=250, seed=seed)
             interests = model.interests(crowded_log)[0] if isinstance(model, HCN) else model.interests(crowded_log)
             interests, history = (np.asarray(unit_norm(x)) for x in (interests, model.space.history(crowded_log)[0]))
-            interests = interests[:, :4]  # HCN's others are of before what is recent: of nothing
+            interests = interests[:, :4]  # HCN's other interests are of the long-term window, which is empty here
             pairs = np.einsum("bkd,bld->bkl", interests, interests)[:, ~np.eye(4, dtype=bool)]
             coverage = np.einsum("bkd,btd->bkt", interests, history).max(axis=1)
             figures.append((float(pairs.mean()), float(coverage.mean()), recall(model, crowded_log, 15)))

@@ -1,4 +1,4 @@
-"""What matchers' hyper-parameters say of loss and item bias."""
+"""Hyper-parameters of matchers: loss and item bias."""
 
 from __future__ import annotations
 

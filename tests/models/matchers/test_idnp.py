@@ -1,4 +1,4 @@
-"""IDNP: what it may see, what the order of a context is worth, and what it learns from few behaviours."""
+"""IDNP: what it must not see, the effect of behaviour order, and learning from few behaviours."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ INPUTS = ModelInputs(("click",), CATEGORIES * EACH + 1, LENGTH, AGES)
 
 
 def cycling(count: int, seed: int, behaviours: int | None = None) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Users whose interest moves on by one category with each step of time, and where it is now, [count].
+    """Return users whose interest moves by one category per time step, and its current category, [count].
 
     A behaviour of age a is an item of category `now + a`, modulo six, four times of five; else of any. Which category
     it is says nothing without its age.
@@ -214,7 +214,7 @@ def scores(model: Matcher, users: Any) -> np.ndarray:
 
 
 def found_now(model: Matcher, behaviours: int) -> float:
-    """Which share of the first five items is of the category where the user's interest is: a sixth by chance."""
+    """Return the share of the first five items in the category of the user's current interest: a sixth by chance."""
     features, now = cycling(1000, seed=9, behaviours=behaviours)
     first = np.argsort(-scores(model, model.encode_user(features)), axis=1)[:, :EACH]
     return float(np.mean(first // EACH == now[:, None]))

@@ -1,4 +1,4 @@
-"""KGAT by hand on small graphs, what it learns from a graph, and whom it serves."""
+"""KGAT computed by hand on small graphs, what it learns from a graph, and which users it can serve."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from interestflow.models.matchers import kgat
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.matchers.kgat import KGAT
 from interestflow.models.matchers.kgat_spec import KGATHyperparameters
-from tests.models.support.two_replicas import found_by
+from tests.models.support.two_replicas import run_program
 
 USERS, ITEMS, STEPS = 5, 6, 4
 INPUTS = ModelInputs(tasks=("click",), item_rows=ITEMS, history_length=STEPS, history_age_buckets=4, user_rows=USERS)
@@ -45,7 +45,7 @@ def build(over: CollaborativeGraph, **changes: Any) -> KGAT:
 
 
 def scores(model: Matcher, history: Any = None) -> np.ndarray:
-    """[USERS, ITEMS], of every user for every item."""
+    """Return scores [USERS, ITEMS] of every user for every item."""
     histories = np.zeros((USERS, STEPS), np.int64) if history is None else np.tile(history, (USERS, 1))
     users = model.encode_user({"user": np.arange(USERS), "history_item": histories})
     return np.asarray(model.score(users, model.encode_items({"item": np.arange(ITEMS)})))
@@ -100,7 +100,7 @@ def test_vectors_are_those_of_the_dense_product() -> None:
         expected.append(vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True) + 1e-12))
     embeddings = kgat._join_levels(model.propagate())
     np.testing.assert_allclose(embeddings, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-6)
-    # What is served is that of users and of items that have edges.
+    # Serving uses the embeddings of users, and of items that have edges.
     users, items = embeddings[1:4], embeddings[USERS + 1 : USERS + 5]
     np.testing.assert_allclose(scores(model)[1:4, 1:5], users @ tf.transpose(items), rtol=1e-5, atol=1e-6)
 
@@ -118,7 +118,10 @@ def test_one_triple_changes_what_is_two_steps_away_and_nothing_that_is_not_conne
 def test_what_is_refreshed_is_what_is_used() -> None:
     """The relations' vectors reach scores and the training's loss through the attention alone, and not before."""
     model = build(graph(users=(1, 1, 2), items=(1, 2, 3)))
-    features = {"user": np.tile([1, 2], 8), "item": np.tile([2, 3], 8)}  # against 16 drawn items, some of them untaken
+    features = {
+        "user": np.tile([1, 2], 8),
+        "item": np.tile([2, 3], 8),
+    }  # against 16 sampled items, some of them without interactions
 
     def loss() -> float:
         model.random.state.assign([1, 2])
@@ -188,7 +191,7 @@ def test_true_triples_come_closer_than_corrupted_ones() -> None:
 
     assert share_closer() < 0.7
     model.train_on_graph()
-    assert share_closer() > 0.85  # 0.94 came out
+    assert share_closer() > 0.85  # 0.94 was measured
 
 
 def test_a_node_without_edges_stays_finite() -> None:
@@ -204,11 +207,11 @@ def test_a_user_is_what_the_history_makes_of_the_node() -> None:
     model = build(graph(users=(1, 1, 2, 3), items=(1, 2, 3, 4)))
     node = scores(model)[1]
     np.testing.assert_allclose(scores(model, [2, 1, 0, 0])[1], node, rtol=1e-4, atol=1e-6)
-    # What was taken since counts, however it is ordered.
+    # Later interactions count, in any order.
     results = scores(model, [1, 3, 2, 0])[1]
     assert np.abs(results - node).max() > 1e-3
     np.testing.assert_allclose(scores(model, [3, 2, 1, 0])[1], results, rtol=1e-5, atol=1e-6)
-    # Of users who took nothing in training each has the mean of the others'.
+    # A user without interactions in training has the mean embedding of the other users.
     np.testing.assert_allclose(model.nodes[4], model.nodes.numpy()[1:4].mean(axis=0), rtol=1e-6)
     assert np.abs(scores(model, [2, 1, 0, 0])[4] - node).max() > 1e-3
     assert np.abs(scores(model, [3, 0, 0, 0])[4] - scores(model)[4]).max() > 1e-3
@@ -240,7 +243,7 @@ def test_reloaded_it_serves_the_same_and_says_that_it_cannot_learn(tmp_path: Pat
 
 def test_two_replicas_end_as_one(tmp_path: Path) -> None:
     """Both phases of two epochs; each replica is given the batch of the one, and draws the same triples."""
-    arrays = found_by("graph_replicas_program", tmp_path)
+    arrays = run_program("graph_replicas_program", tmp_path)
     names = [name.removeprefix("1 ") for name in arrays if name.startswith("1 ")]
     assert any(name.endswith("attention") for name in names)
     for name in names:

@@ -1,4 +1,4 @@
-"""What KGAT's graph is for: items that nobody has taken, told apart by what is known of them."""
+"""KGAT ranks items without interactions by their knowledge-graph neighbours."""
 
 from __future__ import annotations
 

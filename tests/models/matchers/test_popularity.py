@@ -1,4 +1,4 @@
-"""Popularity: the same items for everybody, by their counts."""
+"""Popularity: every user gets the same items, ordered by their counts."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_a_dense_optimizer_for_the_other_weights(xla: bool) -> None:
     assert isinstance(optimizer, Decoupled)
     assert (type(optimizer.tables), type(optimizer.dense)) == (LazyAdam, keras.optimizers.Adam)
     assert (float(optimizer.tables.learning_rate), float(optimizer.dense.learning_rate)) == (0.25, pytest.approx(0.01))
-    # The norm of all gradients is limited once.
+    # The global norm of all gradients is clipped once.
     assert (optimizer.global_clipnorm, optimizer.tables.global_clipnorm, optimizer.dense.global_clipnorm) == (
         2.0,
         None,

@@ -1,4 +1,4 @@
-"""Tables by one optimizer, other weights by another: each as if it were alone."""
+"""Embedding tables and other weights have separate optimizers, and each behaves as it does alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row-sparse optimizers compared with Keras's own, and the rows that they must leave alone."""
+"""Row-sparse optimizers equal Keras's own on the rows of the gradient, and change no other row."""
 
 from __future__ import annotations
 

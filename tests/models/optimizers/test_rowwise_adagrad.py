@@ -1,4 +1,4 @@
-"""One accumulator for each row: the equation by hand, and where it equals Adagrad."""
+"""Row-wise Adagrad: one accumulator per row, computed by hand, and the case in which it equals Adagrad."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deep Interest Evolution Network: states, their evolution, and the loss that only the extractor hears."""
+"""Deep Interest Evolution Network: interest states, their evolution, and the auxiliary loss on the extractor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.models.support.random_features import PLAIN, RICH, make_features
 
 
 def dien(inputs: ModelInputs, **hyperparameters: Any) -> DIEN:
-    """With weights as after some training."""
+    """Build the model with randomized weights, as after some training."""
     ranker = build_ranker("dien", inputs, {"embedding_dimension": 4, "tower_units": (8,), **hyperparameters})
     random = np.random.default_rng(1)
     for weight in ranker.trainable_variables:
@@ -40,7 +40,7 @@ def test_the_order_matters(evolution: str) -> None:
 
 
 def auxiliary(ranker: DIEN, features: dict[str, np.ndarray]) -> tuple[float, dict[str, float]]:
-    """The added loss, and the size of its gradient by weight."""
+    """Return the added loss, and the size of its gradient by weight."""
     with tf.GradientTape() as tape:
         ranker({name: tf.constant(values) for name, values in features.items()}, training=True)
         loss = tf.add_n([tf.cast(value, tf.float32) for value in ranker.losses])
@@ -87,7 +87,7 @@ def test_negatives_are_other_items_of_the_same_step() -> None:
 
 
 def with_negatives(inputs: ModelInputs, count: int) -> tuple[ModelInputs, dict[str, np.ndarray]]:
-    """Inputs and features with items drawn beside the behaviours: those of the history of the row before."""
+    """Return inputs and features with sampled negatives of behaviours, which are the previous row's history."""
     inputs = dataclasses.replace(inputs, history_negatives=True)
     features = make_features(inputs, count, full=True)
     names = [name.removeprefix("history_negative_") for name in inputs.training_tensors()]
@@ -172,7 +172,7 @@ def learned_auc(name: str, **hyperparameters: Any) -> float:
     keras.utils.set_random_seed(11)
     ranker = build_ranker(name, EVOLVING, {"embedding_dimension": 8, "tower_units": (16,), **hyperparameters})
     random = np.random.default_rng(11)
-    for weight in ranker.trainable_variables:  # from tiny vectors, training may stay where it began
+    for weight in ranker.trainable_variables:  # training may not leave the start if vectors are tiny
         weight.assign(weight.numpy() + random.normal(0.0, 0.3, weight.shape))
     ranker.compile(optimizer=LazyAdam(0.01))
     features, label = drifted_or_not(6000, 1)

@@ -1,4 +1,4 @@
-"""What DIEN needs, by its hyper-parameters."""
+"""What the `ModelSpec` of DIEN needs, depending on its hyper-parameters."""
 
 from __future__ import annotations
 

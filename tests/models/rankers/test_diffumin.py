@@ -1,4 +1,4 @@
-"""Diffusion-driven Multi-Interest Network: channels, losses that are really added, and long noisy histories."""
+"""Diffusion-driven Multi-Interest Network: channels, added losses and their gradients, and long noisy histories."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.models.support.random_features import PLAIN, RICH, make_features, mov
 
 
 def diffumin(inputs: ModelInputs, **hyperparameters: Any) -> DiffuMIN:
-    """With weights as after some training."""
+    """Build the model with randomized weights, as after some training."""
     keras.utils.set_random_seed(1)
     small = {"embedding_dimension": 4, "tower_units": (8,), "denoising_steps": 3}
     ranker = build_ranker("diffumin", inputs, {**small, **hyperparameters})
@@ -65,7 +65,7 @@ def test_the_newest_are_taken_from_each_rows_own_end() -> None:
 
 
 def added(ranker: DiffuMIN, features: dict[str, np.ndarray]) -> dict[str, float]:
-    """The size of the added losses' gradient by weight."""
+    """Return the size of the added losses' gradient by weight."""
     with tf.GradientTape() as tape:
         ranker(features, training=True)
         loss = tf.add_n([tf.zeros(()), *(tf.cast(value, tf.float32) for value in ranker.losses)])
@@ -145,7 +145,7 @@ NOISY = ModelInputs(
 
 
 def long_histories(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """A hundred behaviours, of which four are of the target's group (1) or none is (0); all others are noise."""
+    """Return histories of 100 behaviours, four of the target's group (label 1) or none (0); all others are noise."""
     random = np.random.default_rng(seed)
     group = random.integers(1, GROUPS + 1, count)
     history = random.integers(1, GROUPS, (count, LENGTH))

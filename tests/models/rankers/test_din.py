@@ -1,4 +1,4 @@
-"""Deep Interest Network: what sets it apart from the pooled baseline."""
+"""Deep Interest Network: attention to the target, which the pooled baseline lacks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.models.support.random_features import PLAIN, RICH, make_features, mov
 
 
 def din(inputs: ModelInputs, **hyperparameters: Any) -> DIN:
-    """With attention weights that are far from equal, as fresh ones of tiny vectors are not."""
+    """Build DIN with attention weights that are far from equal, unlike initial ones."""
     ranker = build_ranker("din", inputs, {"embedding_dimension": 4, "tower_units": (8,), **hyperparameters})
     move_weights(ranker)
     return ranker
 
 
 def interest(ranker: DIN, features: dict[str, np.ndarray]) -> np.ndarray:
-    """`u` [B, d], the weighted sum over the history."""
+    """Return `u` [B, d], the weighted sum over the history."""
     target, (history, mask) = ranker.encoder.target(features), ranker.encoder.history_items(features)
     return np.asarray(ranker.activation_unit(target, history, mask=mask))
 
@@ -92,7 +92,7 @@ MATCHES = ModelInputs(
 
 
 def category_is_in_history(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """A click, exactly where the target's category is among those of the history; for 70% of the examples it is."""
+    """Return examples clicked exactly where the target's category is in the history, as it is for 70% of them."""
     random = np.random.default_rng(seed)
     history = random.integers(1, CATEGORIES * PER_CATEGORY + 1, (count, LENGTH))
     past_items = history[np.arange(count), random.integers(0, LENGTH, count)]

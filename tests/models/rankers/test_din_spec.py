@@ -1,4 +1,4 @@
-"""What DIN needs, by its hyper-parameters."""
+"""What the `ModelSpec` of DIN needs, depending on its hyper-parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HCN-style interests as a coarse ranker: products alone, and labels of impressions."""
+"""HCN-style interests as a coarse ranker: scores are inner products, and labels are of impressions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Task-aware Information Flow Network: tokens, tasks that keep apart, a cost that grows with the steps."""
+"""Task-aware Information Flow Network: tokens, separate tasks, and a cost linear in the number of steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.models.support.random_features import PLAIN, RICH, make_features, mov
 
 
 def infnet(inputs: ModelInputs, **hyperparameters: Any) -> INFNet:
-    """With weights as after some training."""
+    """Build the model with randomized weights, as after some training."""
     keras.utils.set_random_seed(1)
     ranker = build_ranker("infnet", inputs, {"embedding_dimension": 4, "tower_units": (8,), **hyperparameters})
     move_weights(ranker)
@@ -92,7 +92,7 @@ def test_tasks_keep_apart_through_the_blocks() -> None:
 
 
 class SelfAttention(keras.Model):
-    """All steps look at all steps: what the count must be able to tell apart."""
+    """Self-attention over all steps, whose quadratic cost the count must detect."""
 
     def call(self, features: dict[str, Any], training: bool | None = None) -> Any:
         steps = ops.one_hot(features["history_item"], 8)

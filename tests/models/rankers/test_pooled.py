@@ -1,4 +1,4 @@
-"""The pooled baseline: a mean over the history that knows nothing of the target."""
+"""The pooled baseline: a mean over the history that does not depend on the target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.models.support.random_features import PLAIN, RICH, make_features
 
 
 def scores(inputs: ModelInputs, changes: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """With and without the changes, of the same ranker."""
+    """Return the scores of one ranker with and without the changes."""
     keras.utils.set_random_seed(2)
     ranker = build_ranker("pooled", inputs, {"tower_units": (8,), "history_age": True})
     features = make_features(inputs, 9, full=True)
@@ -24,9 +24,9 @@ def test_the_order_of_the_history_does_not_matter() -> None:
     turned = {name: values[:, ::-1] for name, values in features.items() if name.startswith("history_")}
     actual, expected = scores(RICH, turned)
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
-    # Turning one of them alone gives other behaviours.
+    # Rolling one of the features alone gives other behaviours.
     actual, expected = scores(RICH, {"history_rating": turned["history_rating"]})
-    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)  # the mean still does not see it
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)  # the mean is still the same
     actual, expected = scores(RICH, {"history_rating": features["history_rating"] % 5 + 1})
     assert np.all(actual != expected)
 

@@ -1,4 +1,4 @@
-"""The shared-bottom baseline: tasks share the lower layers, and nothing above them."""
+"""The shared-bottom baseline: tasks share the lower layers only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temporal Interest Network: order and time matter, for each candidate in its own way."""
+"""Temporal Interest Network: order and time of behaviours affect each candidate differently."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.models.support.random_features import PLAIN, RICH, make_features, mov
 
 
 def tin(inputs: ModelInputs, **hyperparameters: Any) -> TIN:
-    """With weights as after some training."""
+    """Build the model with randomized weights, as after some training."""
     ranker = build_ranker("tin", inputs, {"embedding_dimension": 4, "tower_units": (8,), **hyperparameters})
     move_weights(ranker, scale=1.0)
     return ranker
@@ -93,14 +93,14 @@ ORDERED = ModelInputs(
 
 
 def recent_or_not(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The label: the target's category is once in the history, among the last two (1) or somewhere before (0).
+    """Return histories with the target's category once, among the last two behaviours (label 1) or before (0).
 
     How often it occurs says nothing, so that a sum over the history cannot tell, whatever its weights.
     """
     random = np.random.default_rng(seed)
     target = random.integers(1, CATEGORIES + 1, count)
     history = random.integers(1, CATEGORIES, (count, LENGTH))
-    history += history >= target[:, None]  # never the target's, but for the one that is put there
+    history += history >= target[:, None]  # never the target's category, except for the one assigned below
     label = random.integers(0, 2, count)
     positions = np.where(label == 1, random.integers(LENGTH - 2, LENGTH, count), random.integers(0, LENGTH - 2, count))
     history[np.arange(count), positions] = target
@@ -109,7 +109,7 @@ def recent_or_not(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndar
 
 
 def learned_auc(name: str, seed: int) -> float:
-    """Begun far from zero: from tiny vectors, nothing tells the labels apart at first and training may stay there."""
+    """Train from large initial vectors: from tiny ones, training may stay where no label is distinguished."""
     keras.utils.set_random_seed(seed)
     ranker = build_ranker(name, ORDERED, {"embedding_dimension": 16, "tower_units": (16,), "activation": "relu"})
     move_weights(ranker, seed=seed)

@@ -12,7 +12,7 @@ from interestflow.models.graphs.collaborative_graph import CollaborativeGraph, K
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.matchers.kgat import KGAT
 from interestflow.models.matchers.kgat_spec import KGATHyperparameters
-from tests.models.support.two_replicas import save_of_one_and_two
+from tests.models.support.two_replicas import save_replica_results
 
 USERS, ITEMS = 5, 6
 INPUTS = ModelInputs(("click",), ITEMS, history_length=4, history_age_buckets=4, user_rows=USERS)
@@ -47,4 +47,4 @@ def trained(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    save_of_one_and_two(trained)
+    save_replica_results(trained)

@@ -1,8 +1,8 @@
-"""What every matcher must pass, whatever its mechanism.
+"""Checks that every matcher must pass, whatever its mechanism.
 
 Each check takes `build`, which makes the matcher with all its weights, and a folder to write to; it raises
-AssertionError with what it found. Weights are shaken first, as in `ranker_battery.py`; those of the catalogue stay
-as they are.
+AssertionError with a description of the failure. Weights are randomized first, as in
+`ranker_battery.py`; those of the catalogue stay as they are.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Build = Callable[[], Matcher]
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers of size 1, in another order
 
 
-def newly_shaken(build: Build) -> Matcher:
-    """Build a matcher with every trainable weight as after some training, in the second epoch."""
+def build_randomized(build: Build) -> Matcher:
+    """Build a matcher in its second epoch with randomized trainable weights, as after some training."""
     matcher = build()
     random = np.random.default_rng(3)
     for variable in matcher.trainable_variables:
@@ -36,7 +36,7 @@ def newly_shaken(build: Build) -> Matcher:
     return matcher
 
 
-shaken = SharedModel(newly_shaken)
+randomized = SharedModel(build_randomized)
 """The same matcher for checks that follow one another with the same `build`."""
 
 
@@ -50,7 +50,7 @@ def of_the_item(matcher: Matcher, features: dict[str, Any]) -> dict[str, Any]:
 
 
 def encoded(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Both sides, each from its own tensors, and the scores."""
+    """Return the vectors of both sides, each encoded from its own tensors, and the scores."""
     return {
         "users": np.asarray(matcher.encode_user(of_the_user(matcher, features), training=False)),
         "items": np.asarray(matcher.encode_items(of_the_item(matcher, features), training=False)),
@@ -64,7 +64,7 @@ def assert_same(actual: dict[str, Any], expected: dict[str, Any], description: s
 
 
 def gradients(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Of the loss in training, by the weight's path; a weight that the loss does not depend on has zeros."""
+    """Return gradients of the training loss by the weight's path, zeros where the loss does not depend on it."""
     with tf.GradientTape() as tape:
         loss = matcher.training_loss(features)
     weights = matcher.trainable_variables
@@ -76,8 +76,8 @@ def gradients(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarra
 
 
 def longer_padding_changes_nothing(build: Build, folder: Path) -> None:
-    """Neither at inference nor in the loss of the same draws."""
-    matcher = shaken(build)
+    """Longer padding changes neither inference nor the loss with the same random draws."""
+    matcher = randomized(build)
     features = make_features(matcher.inputs_description, ROWS)
     longer = with_longer_padding(features, LONGER)
     assert_same(encoded(matcher, longer), encoded(matcher, features), "with longer padding")
@@ -87,8 +87,8 @@ def longer_padding_changes_nothing(build: Build, folder: Path) -> None:
 
 
 def an_empty_history_is_encoded(build: Build, folder: Path) -> None:
-    """Alone, among others and in a batch of its kind; its gradients are finite too."""
-    matcher = shaken(build)
+    """An empty history is handled alone, among others and in a batch of its kind, with finite gradients."""
+    matcher = randomized(build)
     features = make_features(matcher.inputs_description, ROWS)
     assert not features["history_item"][0].any()
     empty = without_history(features)
@@ -101,8 +101,8 @@ def an_empty_history_is_encoded(build: Build, folder: Path) -> None:
 
 
 def each_side_is_alone(build: Build, folder: Path) -> None:
-    """Shapes; the sides meet in `score` alone, of which `call` is the diagonal."""
-    matcher = shaken(build)
+    """Each side depends on its own tensors only; the sides meet in `score`, of which `call` is the diagonal."""
+    matcher = randomized(build)
     features = make_features(matcher.inputs_description, ROWS)
     try:
         actual = encoded(matcher, features)
@@ -119,7 +119,7 @@ def each_side_is_alone(build: Build, folder: Path) -> None:
 
 def rows_are_independent(build: Build, folder: Path) -> None:
     """At inference a row is encoded the same alone, in another order and among others."""
-    matcher = shaken(build)
+    matcher = randomized(build)
     features = make_features(matcher.inputs_description, ROWS)
     expected = encoded(matcher, features)
     order = np.random.default_rng(4).permutation(ROWS)
@@ -131,8 +131,8 @@ def rows_are_independent(build: Build, folder: Path) -> None:
 
 
 def saved_and_reloaded_it_is_the_same(build: Build, folder: Path) -> None:
-    """As a whole model, its catalogue with it, and by its weights."""
-    matcher = shaken(build)
+    """Saving and reloading keeps all outputs, as a whole model with its catalogue and by weights alone."""
+    matcher = randomized(build)
     features = make_features(matcher.inputs_description, ROWS)
     expected = encoded(matcher, features)
     matcher.save(folder / "matcher.keras")
@@ -149,8 +149,8 @@ def saved_and_reloaded_it_is_the_same(build: Build, folder: Path) -> None:
 
 
 def exported_it_is_the_same(build: Build, folder: Path) -> None:
-    """As a SavedModel that a session runs."""
-    matcher = shaken(build)
+    """The exported SavedModel gives the same outputs in a session."""
+    matcher = randomized(build)
     features = make_features(matcher.inputs_description, ROWS)
     sides = {"encode_user": of_the_user(matcher, features), "encode_items": of_the_item(matcher, features)}
     signatures = {}
@@ -171,8 +171,8 @@ def exported_it_is_the_same(build: Build, folder: Path) -> None:
 
 
 def every_input_counts(build: Build, folder: Path) -> None:
-    """Each tensor changes some score; the age of behaviours where it is asked for."""
-    matcher = shaken(build)
+    """Each input tensor changes some score; the age of behaviours does if the model uses it."""
+    matcher = randomized(build)
     inputs = matcher.inputs_description
     features = make_features(inputs, ROWS, full=True)
     other_features = make_features(inputs, ROWS, seed=8, full=True)
@@ -186,8 +186,8 @@ def every_input_counts(build: Build, folder: Path) -> None:
 
 
 def every_weight_learns(build: Build, folder: Path) -> None:
-    """Every trainable weight gets a gradient on some batch, and no gradient is anything but finite."""
-    matcher = shaken(build)
+    """Every trainable weight gets a gradient on some batch, and every gradient is finite."""
+    matcher = randomized(build)
     idle = {weight.path for weight in matcher.trainable_variables}
     for seed in range(3):
         for path, gradient in gradients(matcher, make_features(matcher.inputs_description, ROWS, seed)).items():
@@ -198,11 +198,11 @@ def every_weight_learns(build: Build, folder: Path) -> None:
 
 
 def half_precision_stays_finite(build: Build, folder: Path) -> None:
-    """Vectors, scores and gradients in mixed_float16, whose largest number is 65,504."""
+    """Vectors, scores and gradients stay finite in mixed_float16, whose largest number is 65,504."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        matcher = newly_shaken(build)
+        matcher = build_randomized(build)
     finally:
         keras.config.set_dtype_policy(before)
     assert {weight.dtype for weight in matcher.trainable_variables} <= {"float32"}
@@ -224,8 +224,8 @@ def it_learns_what_goes_together(build: Build, folder: Path) -> None:
     _learns(build, features)
 
 
-def it_learns_64_rows_by_heart(build: Build, folder: Path) -> None:
-    """Random histories and targets."""
+def it_overfits_64_rows(build: Build, folder: Path) -> None:
+    """The matcher overfits random histories and targets."""
     _learns(build, make_features(build().inputs_description, 64, full=True))
 
 
@@ -268,8 +268,8 @@ def _learns(build: Build, features: dict[str, Any]) -> None:
 
 
 def inference_is_not_random(build: Build, folder: Path) -> None:
-    """It draws nothing and leaves all as it was."""
-    matcher = shaken(build)
+    """Inference draws no random numbers and changes no variable."""
+    matcher = randomized(build)
     features = make_features(matcher.inputs_description, ROWS)
     before = [variable.numpy() for variable in matcher.variables]
     keras.utils.set_random_seed(6)
@@ -292,6 +292,6 @@ CHECKS: tuple[Callable[[Build, Path], None], ...] = (
     every_weight_learns,
     half_precision_stays_finite,
     it_learns_what_goes_together,
-    it_learns_64_rows_by_heart,
+    it_overfits_64_rows,
     inference_is_not_random,
 )

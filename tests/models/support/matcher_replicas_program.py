@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from interestflow.models.registry import build_matcher
 from tests.models.support.random_features import RICH, make_catalogue, make_features
-from tests.models.support.two_replicas import save_of_one_and_two
+from tests.models.support.two_replicas import save_replica_results
 
 ROWS = 24
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -22,7 +22,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def measured(strategy: tf.distribute.Strategy, name: str, hyperparameters: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The sum over replicas of each one's share of the loss, and of its gradients."""
+    """Return the sums over replicas of their shares of the loss and of its gradients."""
     keras.utils.set_random_seed(4)
     features, weights = make_features(RICH, ROWS), np.arange(ROWS, dtype=np.float32) % 5
     share = ROWS // strategy.num_replicas_in_sync
@@ -60,4 +60,4 @@ def of_every_case(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    save_of_one_and_two(of_every_case)
+    save_replica_results(of_every_case)

@@ -1,4 +1,4 @@
-"""Trains matchers on logs made for a test, and says how many targets they find."""
+"""Helpers that train matchers on synthetic logs and measure their recall."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def train(
     learning_rate: float = 0.01,
     seed: int = 1,
 ) -> Matcher:
-    """The matcher `name` after `epochs` over the positives `features`, of items without attributes."""
+    """Return the matcher `name` after `epochs` over the positives `features`, of items without attributes."""
     keras.utils.set_random_seed(seed)
     counts = np.bincount(features["item"], minlength=inputs.item_rows)
     matcher = build_matcher(name, inputs, hyperparameters, Catalogue.from_ids(inputs, counts))
@@ -51,7 +51,7 @@ def train(
 
 
 def recall(matcher: Matcher, features: dict[str, np.ndarray], among: int) -> float:
-    """The share of targets that are among the first items, padding left out."""
+    """Return the share of targets that are among the first items, padding left out."""
     ids = np.arange(1, matcher.inputs_description.item_rows)
     scores = matcher.score(matcher.encode_user(features), matcher.encode_items(matcher.catalogue.features(ids)))
     first = 1 + np.argsort(-np.asarray(scores), axis=1)[:, :among]
@@ -65,7 +65,7 @@ LIKED_GROUPS = ModelInputs(
 
 
 def liked_groups(seed: int) -> dict[str, np.ndarray]:
-    """Ten positives of each user, all of the group that the user likes; some groups are liked by more users."""
+    """Return ten positives of each user, all of one liked group; some groups are liked by more users."""
     user = np.repeat(np.arange(1, USERS + 1), 10)
     liked = np.minimum(np.random.default_rng(0).geometric(0.3, USERS + 1), GROUPS) - 1
     random = np.random.default_rng(seed)
@@ -75,6 +75,6 @@ def liked_groups(seed: int) -> dict[str, np.ndarray]:
 
 
 def recall_of_liked_groups(name: str, hyperparameters: dict[str, Any], epochs: int) -> float:
-    """The share of targets among as many items as a group has, after training on `liked_groups`."""
+    """Return the share of targets among as many items as a group has, after training on `liked_groups`."""
     matcher = train(name, LIKED_GROUPS, hyperparameters, liked_groups(1), epochs=epochs, learning_rate=0.03)
     return recall(matcher, liked_groups(2), PER_GROUP)

@@ -1,4 +1,4 @@
-"""How much work a ranker's scores are, counted rather than timed."""
+"""The cost of a ranker's inference, counted in operations rather than timed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def growth(build: Callable[[ModelInputs], keras.Model]) -> float:
 
 
 def _operations(build: Callable[[ModelInputs], keras.Model], length: int) -> float:
-    """Floating-point operations of one inference over four rows."""
+    """Return the floating-point operations of one inference over four rows."""
     inputs = ModelInputs(tasks=("click", "like"), item_rows=21, history_length=length, history_age_buckets=8)
     model = build(inputs)
     specs = {name: tf.TensorSpec((4, *shape), dtype) for name, (shape, dtype) in inputs.tensors().items()}

@@ -42,7 +42,7 @@ COMPACT = replace(
 
 
 def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = False) -> dict[str, np.ndarray]:
-    """Features by name, each [count, ...]. Histories have every length from none to all, or with `full` all steps.
+    """Return features [count, ...] by name. Histories have every length from zero up, or with `full` all steps.
 
     Ids are from 1; among the values of a list the last may be missing.
     """
@@ -66,7 +66,7 @@ def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = F
 
 
 def with_longer_padding(features: dict[str, np.ndarray], steps: int) -> dict[str, np.ndarray]:
-    """The same, with so many more steps of padding after each history."""
+    """Return the features with `steps` more steps of padding after each history."""
     return {
         name: np.pad(values, [(0, 0), (0, steps)] + [(0, 0)] * (values.ndim - 2))
         if name.startswith("history_")
@@ -76,19 +76,19 @@ def with_longer_padding(features: dict[str, np.ndarray], steps: int) -> dict[str
 
 
 def without_history(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same, of users who did nothing."""
+    """Return the features with empty histories."""
     return {name: np.zeros_like(values) if name.startswith("history_") else values for name, values in features.items()}
 
 
 def make_labels(inputs: ModelInputs, count: int, seed: int = 2) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Random labels by task, and masks by masked task under which some labels do not count: float32 [count]."""
+    """Return random labels by task, and masks by masked task that exclude some labels: float32 [count]."""
     random = np.random.default_rng(seed)
     labels = {task: random.integers(0, 2, count).astype(np.float32) for task in inputs.tasks}
     return labels, {task: random.integers(0, 2, count).astype(np.float32) for task in inputs.masked_tasks}
 
 
 def make_catalogue(inputs: ModelInputs, seed: int = 3) -> Catalogue:
-    """Items with random attributes and counts of 1 to 9; 0 for padding."""
+    """Return a catalogue with random attributes and counts of 1 to 9; the count of padding is 0."""
     features = make_features(inputs, inputs.item_rows, seed)
     tensors = {name: features[name] for name in inputs.candidate_tensors} | {"item": np.arange(inputs.item_rows)}
     counts = np.random.default_rng(seed).integers(1, 10, inputs.item_rows).astype(np.float32)
@@ -97,7 +97,7 @@ def make_catalogue(inputs: ModelInputs, seed: int = 3) -> Catalogue:
 
 
 def random_graph(inputs: ModelInputs) -> CollaborativeGraph:
-    """Every item is linked to one of three entities, every user took two items."""
+    """Return a graph in which every item is linked to one of three entities and every user took two items."""
     items = np.arange(inputs.item_rows - 1)
     entities = inputs.item_rows - 1 + items % 3
     knowledge = KnowledgeGraph(
@@ -113,7 +113,7 @@ def random_graph(inputs: ModelInputs) -> CollaborativeGraph:
 
 
 def move_weights(model: Any, scale: float = 0.3, seed: int = 1) -> None:
-    """Weights as after some training: what is fresh, of tiny vectors, is nearly the same everywhere."""
+    """Randomize weights as training would: initial vectors are tiny, so outputs are nearly equal everywhere."""
     random = np.random.default_rng(seed)
     for weight in model.trainable_variables:
         weight.assign(weight.numpy() + random.normal(0.0, scale, weight.shape))

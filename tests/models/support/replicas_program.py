@@ -16,7 +16,7 @@ from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import TrainingResult, train
 from interestflow.transforms import feature_names
 from tests.models.support.random_features import RICH, make_features, make_labels
-from tests.models.support.two_replicas import save_of_one_and_two
+from tests.models.support.two_replicas import save_replica_results
 
 ROWS, BATCH = 288, 48
 DIN = {
@@ -61,7 +61,7 @@ def rowwise_beside_adam() -> keras.optimizers.Optimizer:
 
 
 def step_table(strategy: tf.distribute.Strategy, make: Callable[[], keras.optimizers.Optimizer]) -> np.ndarray:
-    """A table of 6 rows, and a weight that its rows are multiplied by, after three steps.
+    """Return a table of 6 rows, and a weight that its rows are multiplied by, after three steps.
 
     Each replica gets its share of the same eight gradient rows.
     """
@@ -97,4 +97,4 @@ def train_on(strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    save_of_one_and_two(train_on)
+    save_replica_results(train_on)

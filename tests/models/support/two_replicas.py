@@ -1,7 +1,7 @@
-"""What is computed on one replica and on two, logical devices of one CPU.
+"""Run a program on one replica and on two, which are logical devices of one CPU.
 
 Logical devices are fixed when TensorFlow starts, hence a process of its own: a test runs a program of this folder,
-which ends in `save_of_one_and_two`.
+which ends in `save_replica_results`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import tensorflow as tf
 from tests.paths import PYTHON_PATH
 
 
-def found_by(program: str, folder: Path) -> dict[str, np.ndarray]:
-    """What a program of this folder saved, by name after `1 ` or `2 `, the number of replicas.
+def run_program(program: str, folder: Path) -> dict[str, np.ndarray]:
+    """Run a program of this folder and return its arrays; names begin with the number of replicas, `1 ` or `2 `.
 
     Args:
         program: name of its file.
         folder: where it may write.
     """
-    path = folder / "found.npz"
+    path = folder / "results.npz"
     finished = subprocess.run(
         [sys.executable, "-m", f"tests.models.support.{program}", str(path)],
         env={**os.environ, "PYTHONPATH": PYTHON_PATH, "TF_CPP_MIN_LOG_LEVEL": "2"},
@@ -36,8 +36,8 @@ def found_by(program: str, folder: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def save_of_one_and_two(measured: Callable[[tf.distribute.Strategy], Mapping[str, np.ndarray]]) -> None:
-    """Writes what `measured` gives by name to the file that the command line names."""
+def save_replica_results(measured: Callable[[tf.distribute.Strategy], Mapping[str, np.ndarray]]) -> None:
+    """Write the arrays of `measured` on one and on two replicas to the file named on the command line."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -1,4 +1,4 @@
-"""A served model that `interestflow query` is asked about."""
+"""A served model for the tests of `interestflow query`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.serving.client.described_models import DescribedRanker, serve
 
 @pytest.fixture(scope="module")
 def ranker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server of the described ranker."""
+    """Return the address of a server of the described ranker."""
     base = tmp_path_factory.mktemp("ranker")
     DescribedRanker().write(base)
     with serve(base) as address:

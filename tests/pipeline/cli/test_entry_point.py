@@ -1,4 +1,4 @@
-"""The command `interestflow` where not all is installed."""
+"""The command `interestflow` reports packages that are not installed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ CONFIG = small.config(evaluation={"slices": ["user"]})
 
 
 def end_a_run(runs: Path, examples: Path) -> Path:
-    """Leaves the report of a run; returns where it pushes models."""
+    """Write the report of a run, and return the folder to which it pushes models."""
     folder = runs / CONFIG.name
     folder.mkdir(parents=True)
     (folder / "report.json").write_text(json.dumps({"examples": str(examples)}))

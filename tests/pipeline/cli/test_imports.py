@@ -1,4 +1,4 @@
-"""A mistake in a configuration is told before anything slow is imported."""
+"""A mistake in a configuration is reported before any slow import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What libraries print ends in the log, what we print on the terminal; tried on a real process."""
+"""Output of libraries goes to the log and our own to the terminal, checked in a real process."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What `interestflow serve` finds to serve."""
+"""Sources of models that `interestflow serve` accepts."""
 
 from __future__ import annotations
 

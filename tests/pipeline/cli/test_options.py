@@ -1,4 +1,4 @@
-"""What commands share: options from a data class, and configurations whose mistakes end a command."""
+"""Shared parts of commands: options from a data class, and configurations whose mistakes end a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`interestflow query`: the answer on standard output, warnings and errors on the other."""
+"""`interestflow query` prints the answer to stdout, and warnings and errors to stderr."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ CANDIDATES = [{"item": f"c{index}", "price": index} for index in (3, 1, 2, 1)]
 
 
 def lines(answer: QueryAnswer) -> list[list[str]]:
-    """The cells of each row, the heading first."""
+    """Return the cells of each row, the heading first."""
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(answer.table)
     text = console.export_text().replace("┃", "│")

@@ -1,4 +1,4 @@
-"""`interestflow render-serving` says what it wrote, or in one sentence why it did not."""
+"""`interestflow render-serving` prints the files it wrote, or one sentence why it wrote none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`interestflow run`: each step with its outcome, a reason where one fails, and an exit code for what came of it."""
+"""`interestflow run` prints each step with its outcome or failure reason, and returns an exit code for the result."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Ingested(NamedTuple):
 
 @pytest.fixture(scope="session")
 def ingested(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
-    """The log of seed 1, ingested once for all tests that read its examples."""
+    """Return the log of seed 1, ingested once for all tests that read its examples."""
     folder = tmp_path_factory.mktemp("ingested")
     return ingest_log(folder, write_log(folder / "log", seed=1))
 

@@ -1,4 +1,4 @@
-"""Statistics, schema and validation of a few rows, each as TFX executes it, one after the other."""
+"""Run statistics, schema inference and validation on a few rows as TFX executes them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def serialized(row: dict[str, Any]) -> bytes:
 
 
 def examine(folder: Path, validation: list[dict[str, Any]], curated: str = "") -> tuple[Artifact, Artifact]:
-    """Schema and anomalies, the training split being `ROWS`."""
+    """Return schema and anomalies, with `ROWS` as the training split."""
     examples = make_artifact(folder / "examples", standard_artifacts.Examples)
     examples.split_names = json_utils.dumps(["train", "validation"])
     for split, rows in (("train", ROWS), ("validation", validation)):

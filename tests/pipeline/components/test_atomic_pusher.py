@@ -1,4 +1,4 @@
-"""Pushing a model while a server looks at the folder."""
+"""Pushing a model is atomic for a server that polls the folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = 400
 
 @pytest.fixture
 def model(tmp_path: Path) -> Artifact:
-    """A model of many files, so that copying takes a while."""
+    """Return a model of many files, so that copying takes a while."""
     folder = tmp_path / "model" / "Format-Serving"
     (folder / "variables").mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(b"graph")

@@ -1,4 +1,4 @@
-"""Data like those of the training split pass the gate, and others stop the run."""
+"""Data like the training split pass the gate; other data stop the run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_data_that_are_as_before_pass(tmp_path: Path) -> None:
 
 
 def test_a_column_that_holds_something_else_stops_the_run(tmp_path: Path) -> None:
-    # A third of the devices of the training split are still there, fewer than the half that is asked for.
+    # A third of the devices of the training split are still present, fewer than the required half.
     changed = [row | {"device": "12.5"} if index % 3 else row for index, row in enumerate(ROWS)]
     _, anomalies = examine(tmp_path, [*changed, {"item": "i1", "label_click": 3.0}])
     with pytest.raises(DataGateError) as error:

@@ -19,7 +19,7 @@ from tests.pipeline.components.step_execution import execute, make_artifact
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact, Artifact]:
-    """The folder of all, the model and its evaluation beside a champion that was pushed before."""
+    """Return the common folder, the model, and its evaluation with a champion that was pushed before."""
     folder = tmp_path_factory.mktemp("steps")
     small.write_examples(small.make_rows(200), folder / "examples")
     small.export_model(folder / "model" / "Format-Serving")

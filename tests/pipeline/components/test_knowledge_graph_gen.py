@@ -1,4 +1,4 @@
-"""Triples in, distinct triples of ids out, each in both directions."""
+"""Triples become distinct triples of ids, each in both directions."""
 
 from __future__ import annotations
 

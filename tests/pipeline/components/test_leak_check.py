@@ -1,4 +1,4 @@
-"""Examples that follow from their log pass, and others stop the run."""
+"""Examples that agree with their log pass the leak check; others stop the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs in, examples by split and counts out."""
+"""Logs become examples by split, with counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model is blessed or refused, with the marks by which TFX's Pusher knows which."""
+"""A model is blessed or refused, with the artifact properties that TFX's Pusher reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.pipeline.components.step_execution import execute, make_artifact
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact, Artifact]:
-    """A folder, a model of one file and an evaluation of it, with an AUC of 0.7."""
+    """Return a folder, a model of one file and an evaluation of it, with an AUC of 0.7."""
     folder = tmp_path_factory.mktemp("steps")
     (folder / "model" / "Format-Serving").mkdir(parents=True)
     (folder / "model" / "Format-Serving" / "saved_model.pb").touch()

@@ -1,4 +1,4 @@
-"""The verdict is written with the properties by which TFX's Pusher knows it."""
+"""The verdict is written with the artifact properties that TFX's Pusher reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compiled is read back with kfp's own classes and holds nothing that the open-source backend refuses."""
+"""kfp's own classes can read the compiled pipeline, which has nothing that the open-source backend rejects."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The steps before training, their wiring, and what a matcher and a graph change of them."""
+"""The steps before training, their wiring, and how a matcher or a knowledge graph changes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fingerprint changes exactly when what it stands for changes."""
+"""A fingerprint changes exactly when its inputs change."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A curated schema is read as text, or named where it cannot be read."""
+"""A curated schema is read as text; a file that cannot be read is named in the error."""
 
 from __future__ import annotations
 

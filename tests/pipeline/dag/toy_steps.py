@@ -1,4 +1,4 @@
-"""Two steps that a runner can run in no time: one writes a number, the other doubles it or fails."""
+"""Two trivial steps for tests of the runner: one writes a number, the other doubles it or fails."""
 
 from pathlib import Path
 

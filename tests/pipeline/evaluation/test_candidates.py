@@ -28,7 +28,7 @@ def test_items_have_ids_vectors_and_kinds(files: tuple[str, ...], model: str) ->
     candidates = load_candidates(model, files, "category")
     assert candidates.ids.to_list() == [f"i{index}".encode() for index in range(exported_matchers.ITEMS)]
     np.testing.assert_array_equal(candidates.vectors, exported_matchers.VECTORS[: exported_matchers.ITEMS])
-    assert candidates.kinds is not None  # the category is the last digit of the item
+    assert candidates.kinds is not None  # the category is the item's last digit
     np.testing.assert_array_equal(candidates.kinds, np.arange(exported_matchers.ITEMS) % 10)
     assert load_candidates(model, files, None).kinds is None
 

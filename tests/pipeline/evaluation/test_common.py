@@ -1,4 +1,4 @@
-"""What the evaluations of both families share: the champion, a model's inputs and the test files."""
+"""Parts that the evaluations of both families share: the champion, a model's inputs and the test files."""
 
 from __future__ import annotations
 

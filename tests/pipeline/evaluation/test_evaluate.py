@@ -1,4 +1,4 @@
-"""The one entry: the family's evaluator is asked for the model and for the champion, and the result is written."""
+"""The entry point calls the family's evaluator for the model and the champion, and writes the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of evaluations: what they say of their metrics, and how they are kept."""
+"""Results of evaluations: descriptions of their metrics, and their file format."""
 
 from __future__ import annotations
 

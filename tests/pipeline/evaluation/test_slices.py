@@ -1,4 +1,4 @@
-"""Slices of raw features: which rows belong to which part, and in which order the parts stand."""
+"""Slices of raw features: which rows belong to which slice, and the order of the slices."""
 
 from __future__ import annotations
 

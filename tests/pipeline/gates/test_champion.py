@@ -1,4 +1,4 @@
-"""Tests of finding the champion among pushed models, and of the state that tells when it changes."""
+"""Tests of finding the champion among pushed models, and of the state that detects a change of it."""
 
 from __future__ import annotations
 

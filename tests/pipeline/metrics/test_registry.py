@@ -1,4 +1,4 @@
-"""The registry of metrics: what it declares is what the configuration, the gate and the tables use."""
+"""The configuration, the gate and the tables use the metrics that the registry declares."""
 
 from __future__ import annotations
 

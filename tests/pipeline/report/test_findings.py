@@ -1,4 +1,4 @@
-"""A model passes where both gates let it pass, and models are told apart by name."""
+"""A model passes if both gates let it pass, and models of equal name are distinguished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics as tables: a row for each model and task, and of a slice the values with the most examples."""
+"""Tables of metrics have a row for each model and task, and show the slice values with the most examples."""
 
 from __future__ import annotations
 

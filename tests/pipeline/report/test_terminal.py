@@ -1,4 +1,4 @@
-"""The closing report of folders as the steps leave them."""
+"""The closing report, built from the folders that the steps of a run write."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ TRAINING = {
 
 
 class Step(NamedTuple):
-    """Of a step's result, what the report reads; the class itself would import TFX."""
+    """The part of a step's result that the report reads; the class itself would import TFX."""
 
     outputs: dict[str, str]
 
@@ -189,7 +189,7 @@ def test_the_json_has_the_metrics_by_model(folders: Folders) -> None:
 
 
 def test_a_refusal_is_shown_with_its_reasons(folders: Folders) -> None:
-    push(folders, 4, "f0")  # by an earlier run, whose gate asked for less
+    push(folders, 4, "f0")  # by an earlier run, whose gate had lower bounds
     reason = "auc of task click is 0.7400, should be at least 0.999"
     findings = report(folders, model("din", 0.74), None, Verdict(is_blessed=False, reasons=(reason,)))
     assert not findings.is_blessed

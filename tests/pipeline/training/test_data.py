@@ -1,4 +1,4 @@
-"""Batches from files: what they hold, their order, and that both ways of reading agree."""
+"""Batches read from files: their content and order, and the equality of in-memory and streamed reading."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ IN_MEMORY, STREAMED = 100, 0
 @pytest.fixture(scope="module")
 def pattern(tmp_path_factory: pytest.TempPathFactory) -> str:
     rows = training_examples.make_rows(COUNT)
-    rows["price"] = np.arange(COUNT, dtype=np.float32)  # tells the rows apart
+    rows["price"] = np.arange(COUNT, dtype=np.float32)  # identifies the rows
     return training_examples.write(rows, tmp_path_factory.mktemp("examples"))
 
 

@@ -1,4 +1,4 @@
-"""What training shows: a bar on a terminal, one line an epoch elsewhere."""
+"""Training progress is a bar on a terminal, and one line per epoch elsewhere."""
 
 import io
 
@@ -10,7 +10,7 @@ from interestflow.pipeline.training.progress import TrainingProgress, show_train
 
 
 def fit(console: Console, epochs: int = 2, steps: int = 25) -> TrainingProgress:
-    """Fits a line to 100 points in batches of 4."""
+    """Fit a line to 100 points in batches of 4."""
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     data = np.linspace(0.0, 1.0, 100, dtype=np.float32)[:, None]

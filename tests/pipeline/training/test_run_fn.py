@@ -26,7 +26,7 @@ SUMMARY = {"epochs": 2, "best_epoch": 1, "validation": {"auc": 0.7}, "examples":
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Arguments of training and export, which are replaced."""
+    """Return the arguments of training and export, which are replaced."""
     calls: dict[str, Any] = {}
 
     def train(config: Any, build: Callable[[], Any], training: Any, validation: Any, **options: Any) -> TrainingResult:

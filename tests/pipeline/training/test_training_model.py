@@ -1,4 +1,4 @@
-"""What models of both families have in common while they are trained."""
+"""Behaviour that models of both families share during training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files and a configuration in, what the pipeline would read out: every problem in a sentence."""
+"""Validation reads files as the pipeline would, and reports each problem in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong or surprising in a log is said in a sentence."""
+"""Errors and surprises in a log are reported in one sentence each."""
 
 from __future__ import annotations
 

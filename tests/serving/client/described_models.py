@@ -1,4 +1,4 @@
-"""Small models that describe themselves, as exported ones do, and that show the shapes they are asked with."""
+"""Small models with a description, as exported ones have, whose outputs show the shapes of the request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _user(device: bool = True) -> dict[str, tf.TensorSpec]:
 
 
 def _item(axes: int, size: int | None = None) -> dict[str, tf.TensorSpec]:
-    """`size`: of the last axis before that of lists."""
+    """Return specs of the item's features; `size` is that of the last axis before the axis of lists."""
     shape = [*[None] * (axes - 1), size]
     return {
         "item": tf.TensorSpec(shape, tf.string, name="item"),

@@ -1,4 +1,4 @@
-"""What a real TensorFlow Serving was asked and answered; see `tests/serving/conformance`."""
+"""Recorded requests and answers of a real TensorFlow Serving; see `tests/serving/conformance`."""
 
 from __future__ import annotations
 

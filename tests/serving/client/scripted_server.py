@@ -1,4 +1,4 @@
-"""A gRPC server on a socket that answers as a test says, for what no model server can be made to do at will."""
+"""A gRPC server whose answers a test scripts, for behaviour that a model server cannot be made to show at will."""
 
 from __future__ import annotations
 

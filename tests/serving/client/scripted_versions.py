@@ -1,4 +1,4 @@
-"""A model whose versions come and go as a test says, for `ScriptedServer`."""
+"""A model whose versions a test adds and removes, for `ScriptedServer`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def text(value: Description) -> bytes:
 
 
 class Versions:
-    """Versions of a model that takes rows of `inputs`, and answers with how many rows and steps it was sent.
+    """Versions of a model that takes rows of `inputs` and answers with the counts of rows and steps it received.
 
     `descriptions` and `inputs` are by version. `newest` is asked for where a request names no version. `before` is
     called with each request, so that a test can change something just then.
@@ -56,7 +56,7 @@ class Versions:
 
 
 def received_calls(server: ScriptedServer) -> list[tuple[str, int | None]]:
-    """Return the signature of each prediction, and the version that it was asked of."""
+    """Return the signature of each prediction, and the version that it was sent to."""
     return [
         (request.model_spec.signature_name, request.model_spec.version.value or None)
         for request in server.predictions()

@@ -1,4 +1,4 @@
-"""The client that is awaited answers as the one that waits."""
+"""The asynchronous client answers as the synchronous one does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CANDIDATES = [{"item": f"i{index}", "price": index / 3} for index in range(11)]
 
 
 def assert_equal(answer: Any, expected: Any) -> None:
-    """Answers are equal, their arrays number by number."""
+    """Check that two answers are equal, with every number of their arrays."""
     assert type(answer) is type(expected)
     if isinstance(expected, np.ndarray):
         np.testing.assert_array_equal(answer, expected)

@@ -1,4 +1,4 @@
-"""What both clients do with their arguments."""
+"""Validation of arguments that both clients share."""
 
 from __future__ import annotations
 

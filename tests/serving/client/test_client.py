@@ -1,4 +1,4 @@
-"""The client that waits, on a server of an exported ranker."""
+"""The synchronous client, on a server of an exported ranker."""
 
 from __future__ import annotations
 

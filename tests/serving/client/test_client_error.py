@@ -1,4 +1,4 @@
-"""gRPC errors become errors of one sentence."""
+"""gRPC errors become client errors of one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client does where versions of the model come and go."""
+"""The client adapts to versions of the model that come and go."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_servers_of_two_versions_in_turn_are_each_asked_in_their_own() -> None:
             assert scores.version == newest
             np.testing.assert_array_equal(scores.by_task["steps"], [length] * 3)
         kinds = [type(request).__name__ for request in server.requests]
-        assert kinds.count("GetModelMetadataRequest") == 2  # what was said once of a version is kept
+        assert kinds.count("GetModelMetadataRequest") == 2  # the metadata of a version are cached
 
 
 def test_a_new_version_that_takes_other_features_is_asked_with_them() -> None:

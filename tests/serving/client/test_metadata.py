@@ -1,4 +1,4 @@
-"""What models say of themselves, as the real TensorFlow Serving passes it on."""
+"""Metadata of models, as the real TensorFlow Serving returns them."""
 
 from __future__ import annotations
 

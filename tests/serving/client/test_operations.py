@@ -102,7 +102,7 @@ def test_requests_of_any_size_meet_in_batches(tmp_path: Path) -> None:
         expected = [click(user, candidate) for candidate in candidates]
         np.testing.assert_array_equal(ranking.by_task["click"], expected)
         np.testing.assert_array_equal(scored.by_task["click"], [expected[0]] * 3)
-    # Some did meet: a batch of `rank` has a row for each user.
+    # Some requests did share a batch: a batch of `rank` has a row for each user.
     assert max(ranking.by_task["rows"].max() for ranking in rankings) > 1
 
 

@@ -88,7 +88,7 @@ def outputs_of(case: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def rows_of(arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Rows as an application has them."""
+    """Return rows as an application has them."""
     count = len(next(iter(arrays.values())))
     rows: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, array in arrays.items():

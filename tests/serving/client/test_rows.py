@@ -1,4 +1,4 @@
-"""Rows become the arrays that signatures take, padded where the model says to what."""
+"""Rows become the arrays that signatures take, padded to the sizes that the model describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a server in a process where no part of TensorFlow or TFX can be imported.
+"""Query a server from a process in which no part of TensorFlow or TFX can be imported.
 
     python -m tests.serving.client.without_tensorflow HOST:PORT MODEL USER CANDIDATES
 

@@ -31,7 +31,7 @@ import pytest
 from interestflow.serving.server.configuration import ServerOptions, read_models
 from interestflow.serving.server.server import Server
 from tests.serving.conformance.prepare import PLAIN, folders_below
-from tests.serving.conformance.replay.asking import Asker, connect
+from tests.serving.conformance.replay.connection import Connection, connect
 from tests.serving.conformance.replay.local_server import serve_recording
 from tests.serving.conformance.replay.player import LOCAL, REMOTE, Pace
 from tests.serving.conformance.replay.recordings import Folders, Recording
@@ -78,27 +78,27 @@ def channel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def connect_to_server(
     request: pytest.FixtureRequest, tmp_path: Path
-) -> Callable[[Recording], AbstractContextManager[tuple[Asker, Folders]]]:
+) -> Callable[[Recording], AbstractContextManager[tuple[Connection, Folders]]]:
     """Return a function that connects to a server of a recording: the target, or one that it starts."""
     option = request.config.getoption
     target, rest_target, played = option("--target"), option("--rest-target"), option("--recording")
 
     @contextmanager
-    def connect_to(recording: Recording) -> Iterator[tuple[Asker, Folders]]:
+    def connect_to(recording: Recording) -> Iterator[tuple[Connection, Folders]]:
         if target is None:
             folders = folders_below(tmp_path)
             with (
                 serve_recording(recording, folders) as server,
-                connect(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folders) as asker,
+                connect(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folders) as connection,
             ):
-                yield asker, folders
+                yield connection, folders
             return
         if rest_target is None:
             pytest.skip("recordings ask over REST too, which needs --rest-target")
         if recording.name != played and not (played is None and recording.name in PLAIN):
             pytest.skip(f"needs a server of its own: prepare.py FOLDER --recording {recording.name}")
         folders = folders_below(Path(option("--folder") or tmp_path))
-        with connect(target, rest_target, folders) as asker:
-            yield asker, folders
+        with connect(target, rest_target, folders) as connection:
+            yield connection, folders
 
     return connect_to

@@ -1,4 +1,4 @@
-"""Writes what a server needs for the conformance tests, and prints the flags for TensorFlow Serving.
+"""Write the files that a server needs for the conformance tests, and print the flags for TensorFlow Serving.
 
 python -m tests.serving.conformance.prepare FOLDER                        # for the tests that share a server
 python -m tests.serving.conformance.prepare FOLDER --batching             # for batches of exported models
@@ -75,7 +75,7 @@ def write_shared(folder: Path, exported: Mapping[str, str]) -> list[str]:
     for name, base_path in exported.items():
         config.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
     path.write_text(text_format.MessageToString(config))
-    # A version that is broken on purpose is to end at once, rather than be tried again for minutes.
+    # A version that is broken on purpose should fail at once instead of being retried for minutes.
     return [*flags, "--max_num_load_retries=0"]
 
 

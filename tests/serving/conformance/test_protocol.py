@@ -1,4 +1,4 @@
-"""What any server of TF Serving's protocol answers; details of its sentences are its own."""
+"""Answers that any server of TensorFlow Serving's protocol gives; the wording of its messages is not compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every recorded answer of TensorFlow Serving, asked of the local server or of `--target`."""
+"""Replay every recorded request to TensorFlow Serving on the local server or on `--target`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.conformance.replay.asking import Asker
+from tests.serving.conformance.replay.connection import Connection
 from tests.serving.conformance.replay.differences import MAX_SHARE, known_cases, load_differences
 from tests.serving.conformance.replay.player import Pace, play
 from tests.serving.conformance.replay.recordings import NAMES, Folders, Recording, load_recording
 
 DOCS = Path(__file__).parents[3] / "docs" / "serve.md"
-Connect = Callable[[Recording], AbstractContextManager[tuple[Asker, Folders]]]
+Connect = Callable[[Recording], AbstractContextManager[tuple[Connection, Folders]]]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -23,8 +23,8 @@ def test_answers_are_as_recorded(name: str, connect_to_server: Connect, pace: Pa
     """The local server differs in the cases of `differences.json` and in no others; the real one in none."""
     recording = load_recording(name)
     known = known_cases(load_differences(), name) if is_local else []
-    with connect_to_server(recording) as (asker, folders):
-        differences = play(recording, asker, folders, pace, known)
+    with connect_to_server(recording) as (connection, folders):
+        differences = play(recording, connection, folders, pace, known)
     report = [f"{case}: {text}" for case, text in differences.items() if case not in known]
     report += [
         f"{case}: is listed in differences.json and does not differ" for case in known if case not in differences

@@ -1,4 +1,4 @@
-"""The replay itself: what counts as a difference, how requests are built, and what its files say."""
+"""The replay of recordings: what counts as a difference, how requests are built, and the content of its files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from tests.serving.conformance import prepare
-from tests.serving.conformance.replay.asking import connect
 from tests.serving.conformance.replay.comparison import difference, metric_names
+from tests.serving.conformance.replay.connection import connect
 from tests.serving.conformance.replay.local_server import serve_recording, server_options
 from tests.serving.conformance.replay.messages import request_bytes
 from tests.serving.conformance.replay.player import LOCAL, play
@@ -58,7 +58,7 @@ def test_each_of_several_answers_is_compared() -> None:
     right, wrong = predict_answer([1.0, 2.0]), predict_answer([0.0, 2.0])
     assert difference(case, {"answers": [right, right]}) is None
     assert str(difference(case, {"answers": [right, wrong]})).startswith("request 1:")
-    assert difference({**case, "timing": True}, {"answers": [right, wrong]}) is None  # chance: codes are counted
+    assert difference({**case, "timing": True}, {"answers": [right, wrong]}) is None  # only codes are counted
     assert difference({**case, "timing": True}, {"answers": [right, {"code": "UNAVAILABLE"}]}) is not None
 
 
@@ -126,9 +126,9 @@ def test_playing_a_recording_reports_the_cases_that_are_answered_otherwise(tmp_p
     cases = [{**case, "answer": wrong.get(case["id"], case["answer"])} for case in recording.cases]
     with (
         serve_recording(recording, folders) as server,
-        connect(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folders) as asker,
+        connect(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.rest_port}", folders) as connection,
     ):
-        differences = play(dataclasses.replace(recording, cases=cases), asker, folders, LOCAL)
+        differences = play(dataclasses.replace(recording, cases=cases), connection, folders, LOCAL)
     assert differences == {
         "health/all": "recorded code 'OK', status 'NOT_SERVING', received code 'OK', status 'SERVING'",
         "classify/ranker": differences["classify/ranker"],

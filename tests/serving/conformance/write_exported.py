@@ -1,4 +1,4 @@
-"""Writes exported models of every family, how each signature is asked, and what Keras answers."""
+"""Write exported models of every family, requests for each signature, and the outputs of Keras for them."""
 
 from __future__ import annotations
 

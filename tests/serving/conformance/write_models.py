@@ -1,4 +1,4 @@
-"""Writes the models that the protocol's tests ask, and TF Serving's configuration of them.
+"""Write the models that the protocol's tests query, and TensorFlow Serving's configuration of them.
 
 python -m tests.serving.conformance.write_models FOLDER
 """
@@ -26,7 +26,7 @@ model_config_list {
 
 
 def write(folder: Path) -> Path:
-    """Return the models below `folder`; returns the path of `models.config`."""
+    """Write the models below `folder`, and return the path of `models.config`."""
     for version in (2, 3):
         write_scaled(folder / "scaled", version)
     write_labelled(folder / "labelled")

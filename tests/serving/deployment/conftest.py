@@ -1,4 +1,4 @@
-"""Model folders that several tests of this folder check, or spoil and then check."""
+"""Model folders that tests of this folder check, as they are or after breaking them."""
 
 from __future__ import annotations
 

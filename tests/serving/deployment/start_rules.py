@@ -1,4 +1,4 @@
-"""What TensorFlow Serving does at its start with given flags and files, as `starts.json` recorded it."""
+"""Rules by which TensorFlow Serving starts or fails with given flags and files, as recorded in `starts.json`."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _check_rest(values: Mapping[str, Any], files: Mapping[str, str]) -> None:
 
 
 def batching_parameters_message() -> Any:
-    """TensorFlow Serving's message BatchingParameters, which its Python package leaves out."""
+    """Build TensorFlow Serving's message BatchingParameters, which its Python package leaves out."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="test/batching.proto", package="test", syntax="proto3")
     file.dependency.append("google/protobuf/wrappers.proto")
@@ -177,7 +177,7 @@ def batching_parameters_message() -> Any:
 
 
 def ssl_config_message() -> Any:
-    """TensorFlow Serving's message SSLConfig (ssl_config.proto), which its Python package leaves out."""
+    """Build TensorFlow Serving's message SSLConfig (ssl_config.proto), which its Python package leaves out."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="test/ssl_config.proto", package="test", syntax="proto3")
     message = file.message_type.add(name="SSLConfig")
@@ -188,7 +188,7 @@ def ssl_config_message() -> Any:
 
 
 def monitoring_config_message() -> Any:
-    """TensorFlow Serving's message MonitoringConfig (monitoring_config.proto), which its Python package leaves out."""
+    """Build TensorFlow Serving's message MonitoringConfig, which its Python package leaves out."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="test/monitoring.proto", package="test", syntax="proto3")
     prometheus = file.message_type.add(name="PrometheusConfig")

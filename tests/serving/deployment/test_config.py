@@ -1,4 +1,4 @@
-"""What the section `deployment` may hold, and the message for what it may not."""
+"""The configuration section `deployment`: accepted values, and the messages for others."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_the_autoscaler_alone_says_how_many() -> None:
     assert autoscaler["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
     assert "replicas" not in manifests["Deployment"]["spec"]
     _, container = pod_of("volume")
-    assert container["resources"]["requests"]["cpu"] == "2"  # what the utilisation is a part of
+    assert container["resources"]["requests"]["cpu"] == "2"  # the utilisation is a share of this request
 
 
 def test_what_the_arguments_name_is_mounted_there() -> None:
@@ -134,7 +134,7 @@ def test_probes_ask_over_rest() -> None:
     (longer,) = build_manifests("shop", DeploymentConfig(startup_seconds=301))[1]["spec"]["template"]["spec"][
         "containers"
     ]
-    assert longer["startupProbe"]["failureThreshold"] == 61  # never less than what was asked for
+    assert longer["startupProbe"]["failureThreshold"] == 61  # never less than the configured time
 
 
 def test_the_secret_of_tls() -> None:

@@ -1,4 +1,4 @@
-"""The local server answers from what is rendered, on a real socket."""
+"""The local server answers from the rendered files, on a real socket."""
 
 from __future__ import annotations
 

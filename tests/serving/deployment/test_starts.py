@@ -1,4 +1,4 @@
-"""Nothing that is rendered is among the flags and files with which TensorFlow Serving would not start.
+"""The rendered flags and files are never ones with which TensorFlow Serving fails to start.
 
 `starts.json` has 59 starts of the real server. The rules in `start_rules` are first shown to tell these apart, and then
 applied to what is rendered.

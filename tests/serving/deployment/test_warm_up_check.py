@@ -1,4 +1,4 @@
-"""Warm-up requests that would keep a version from loading, or let a broken one pass, are refused by name."""
+"""Warm-up requests that would keep a version from loading, or let a broken one pass, are rejected by name."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def tls(tmp_path: Path) -> TLSConfig:
 
 
 def render(tmp_path: Path, deployment: str, *options: object) -> tuple[int, str, Path]:
-    """Call the command; return its exit code, what it said, and the folder that it should write."""
+    """Call the command; return its exit code, its output, and the folder that it should write."""
     path, output = tmp_path / "shop.yaml", tmp_path / "deployment"
     path.write_text(f"{CONFIG}deployment: {deployment}\nserving: {{max_rows: 7}}\n")
     result = CliRunner().invoke(app, ["render-serving", str(path), "-o", str(output), *map(str, options)])

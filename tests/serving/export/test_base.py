@@ -1,4 +1,4 @@
-"""What rankers and matchers have in common once they are exported."""
+"""Behaviour that exported rankers and matchers share."""
 
 from __future__ import annotations
 

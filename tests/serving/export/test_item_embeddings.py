@@ -1,4 +1,4 @@
-"""Vectors of items as files, which other programs read."""
+"""Files of item vectors, which other programs can read."""
 
 from __future__ import annotations
 

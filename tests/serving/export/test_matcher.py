@@ -1,4 +1,4 @@
-"""An exported matcher: what is retrieved is what an exact search finds, without what was seen, each item once."""
+"""An exported matcher retrieves what an exact search finds, without seen items and each item once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 class Exported:
-    """The model in `folder` and its signatures, asked with rows."""
+    """The exported model in `folder`, whose signatures take rows."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

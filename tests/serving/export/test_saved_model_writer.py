@@ -1,4 +1,4 @@
-"""What is written: each variable once, tables with their files, and nothing of the machine."""
+"""A written SavedModel has each variable once, tables with their files, and no paths of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exporter refuses: models that a session cannot restore or run, or that answer otherwise than in memory."""
+"""The exporter refuses models that a session cannot restore or run, or whose answers differ from those in memory."""
 
 from __future__ import annotations
 

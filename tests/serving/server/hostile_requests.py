@@ -1,4 +1,4 @@
-"""Requests that nobody should send, by what is wrong with them, and random ones."""
+"""Malformed and hostile requests by their defect, and random ones."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def classification(example: bytes) -> bytes:
 
 
 def random_request(random: np.random.Generator) -> bytes:
-    """Return a request with something wrong, or bytes that are none."""
+    """Return a malformed request, or bytes that are no request."""
     message = request(name="double", signature="only", x=np.float32([1.0, 2.0]))
     proto = message.inputs["x"]
     kind = random.integers(0, 9)

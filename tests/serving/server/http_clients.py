@@ -1,4 +1,4 @@
-"""HTTP clients over bare sockets, which send what no HTTP library would, and servers for them."""
+"""HTTP clients over bare sockets, which send what no HTTP library would, and servers to test them against."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that load in a moment, and servers of them on real sockets."""
+"""Small models that load quickly, and servers of them on real sockets."""
 
 from __future__ import annotations
 
@@ -68,18 +68,18 @@ def options(base: Path, **changes: Any) -> ServerOptions:
     return ServerOptions(**{"models": one_model("scaled", str(base)), "poll_seconds": 0.05, **changes})
 
 
-__all__ = ["Asking", "Server", "options", "request", "write_labelled", "write_scaled"]
+__all__ = ["Server", "Stubs", "options", "request", "write_labelled", "write_scaled"]
 
 
-class Asking:
-    """The stubs of one server."""
+class Stubs:
+    """gRPC stubs of one server."""
 
     def __init__(self, port: int) -> None:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.max_receive_message_length", -1)])
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
 
-    def __enter__(self) -> Asking:
+    def __enter__(self) -> Stubs:
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Requests that run together: each gets its own rows, and all fail where one of them does."""
+"""Batched requests each get their own rows, and all fail if one of them does."""
 
 from __future__ import annotations
 
@@ -217,8 +217,8 @@ def test_over_a_socket(tmp_path: Path) -> None:
     batching = Batching(max_batch_size=8, batch_timeout_micros=2000, num_batch_threads=2, max_enqueued_batches=100)
     with (
         small_models.Server(small_models.options(tmp_path, batching=batching)) as server,
-        small_models.Asking(server.port) as asking,
+        small_models.Stubs(server.port) as stubs,
         ThreadPoolExecutor(8) as pool,
     ):
-        answers = list(pool.map(lambda index: asking.scaled([index, 1.0]), range(64)))
+        answers = list(pool.map(lambda index: stubs.scaled([index, 1.0]), range(64)))
     assert answers == [[2.0 * index, 2.0] for index in range(64)]

@@ -1,4 +1,4 @@
-"""Calls without a message do not keep others from being answered."""
+"""Calls that never send a message do not block others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from interestflow.serving.server.call_guard import MAX_STREAMS
 from tests.serving.server import small_models
-from tests.serving.server.small_models import Asking, Server, options, request
+from tests.serving.server.small_models import Server, Stubs, options, request
 from tests.serving.server.test_manager import eventually
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -34,9 +34,9 @@ def silence(left: threading.Event) -> Iterator[bytes]:
     yield from ()
 
 
-def is_refused(asking: Asking) -> bool:
+def is_refused(stubs: Stubs) -> bool:
     try:
-        return asking.scaled([1.0]) != [1.0]
+        return stubs.scaled([1.0]) != [1.0]
     except grpc.RpcError as error:
         return bool(error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED)
 
@@ -45,36 +45,36 @@ def test_calls_whose_request_does_not_come_are_ended(base: Path) -> None:
     left = threading.Event()
     with (
         Server(options(base, grpc_max_threads=5, grpc_request_seconds=1.0)) as server,
-        Asking(server.port) as asking,
-        Asking(server.port) as hostile,
+        Stubs(server.port) as stubs,
+        Stubs(server.port) as hostile,
     ):
         stalled = [hostile.channel.stream_unary(PREDICT).future(silence(left)) for _ in range(4)]
-        assert eventually(lambda: is_refused(asking))
+        assert eventually(lambda: is_refused(stubs))
         assert {call.code() for call in stalled} == {grpc.StatusCode.CANCELLED}
-        assert eventually(lambda: not is_refused(asking))
+        assert eventually(lambda: not is_refused(stubs))
         left.set()
 
 
 def test_a_call_without_a_request_is_refused(base: Path) -> None:
-    with Server(options(base)) as server, Asking(server.port) as asking:
+    with Server(options(base)) as server, Stubs(server.port) as stubs:
         with pytest.raises(grpc.RpcError) as raised:
-            asking.channel.stream_unary(PREDICT)(iter(()), timeout=60)
+            stubs.channel.stream_unary(PREDICT)(iter(()), timeout=60)
         assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert raised.value.details() == "the call should have a request, received none"
-        assert asking.scaled([1.0]) == [1.0]
+        assert stubs.scaled([1.0]) == [1.0]
 
 
 def test_a_request_that_is_no_message_is_an_error_of_its_own(base: Path) -> None:
-    with Server(options(base)) as server, Asking(server.port) as asking:
+    with Server(options(base)) as server, Stubs(server.port) as stubs:
         with pytest.raises(grpc.RpcError):
-            asking.channel.unary_unary(PREDICT)(b"\xff\xff\xff", timeout=60)
-        assert asking.scaled([1.0]) == [1.0]
+            stubs.channel.unary_unary(PREDICT)(b"\xff\xff\xff", timeout=60)
+        assert stubs.scaled([1.0]) == [1.0]
 
 
 def test_a_request_may_take_longer_to_answer_than_to_send(base: Path) -> None:
-    with Server(options(base, grpc_request_seconds=0.2)) as server, Asking(server.port) as asking:
-        with server.manager._changed:  # holds the request where it looks for its version
-            call = asking.prediction.Predict.future(request(x=np.float32([1])))
+    with Server(options(base, grpc_request_seconds=0.2)) as server, Stubs(server.port) as stubs:
+        with server.manager._changed:  # blocks the request while it looks up its version
+            call = stubs.prediction.Predict.future(request(x=np.float32([1])))
             threading.Event().wait(1.0)
         assert call.result(20).outputs["y"].float_val[:] == [1.0]
 
@@ -86,23 +86,23 @@ def test_streams_leave_threads_to_requests(base: Path) -> None:
         yield reflection_pb2.ServerReflectionRequest(list_services="")
         left.wait(60)
 
-    with Server(options(base)) as server, Asking(server.port) as asking:
-        reflection = reflection_pb2_grpc.ServerReflectionStub(asking.channel)
+    with Server(options(base)) as server, Stubs(server.port) as stubs:
+        reflection = reflection_pb2_grpc.ServerReflectionStub(stubs.channel)
         streams = [reflection.ServerReflectionInfo(keep_open()) for _ in range(MAX_STREAMS)]
         for stream in streams:
             assert next(stream).list_services_response.service
-        watch = health_pb2_grpc.HealthStub(asking.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+        watch = health_pb2_grpc.HealthStub(stubs.channel).Watch(health_pb2.HealthCheckRequest(service=""))
         with pytest.raises(grpc.RpcError) as raised:
             next(watch)
         assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert asking.scaled([1.0]) == [1.0]
+        assert stubs.scaled([1.0]) == [1.0]
         left.set()
         for stream in streams:
             assert list(stream) == []
 
         def watched() -> int | None:
             try:
-                statuses = health_pb2_grpc.HealthStub(asking.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+                statuses = health_pb2_grpc.HealthStub(stubs.channel).Watch(health_pb2.HealthCheckRequest(service=""))
                 return int(next(statuses).status)
             except grpc.RpcError:
                 return None

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's own files, read as it reads them."""
+"""TensorFlow Serving's configuration files, read as it reads them."""
 
 from __future__ import annotations
 

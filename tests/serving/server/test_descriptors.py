@@ -1,4 +1,4 @@
-"""Descriptors are shared between HTTP and gRPC."""
+"""The limit of file descriptors is shared between HTTP and gRPC."""
 
 from __future__ import annotations
 

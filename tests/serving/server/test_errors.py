@@ -1,4 +1,4 @@
-"""Errors of requests: what of TensorFlow's own message reaches the client."""
+"""Errors of requests: which part of TensorFlow's message reaches the client."""
 
 from __future__ import annotations
 

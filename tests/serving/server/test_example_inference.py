@@ -1,4 +1,4 @@
-"""Examples of a request, and outputs that are no classes or values."""
+"""Classify and regress: decoding of examples, and outputs that are neither classes nor values."""
 
 from __future__ import annotations
 

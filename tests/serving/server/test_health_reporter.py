@@ -14,43 +14,43 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from interestflow.serving.server.health_reporter import CHECK_SECONDS
 from tests.serving.server import small_models
-from tests.serving.server.small_models import Asking, Server, options
+from tests.serving.server.small_models import Server, Stubs, options
 from tests.serving.server.test_manager import eventually
 
 Status = health_pb2.HealthCheckResponse
 
 
-def check(asking: Asking, service: str) -> int:
-    stub = health_pb2_grpc.HealthStub(asking.channel)
+def check(stubs: Stubs, service: str) -> int:
+    stub = health_pb2_grpc.HealthStub(stubs.channel)
     return int(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status)
 
 
 def test_a_server_is_healthy_once_its_models_answer(tmp_path: Path) -> None:
-    with Server(options(tmp_path / "scaled")) as server, Asking(server.port) as asking:
-        assert {check(asking, name) for name in ("", "PredictionService", "ModelService")} == {Status.NOT_SERVING}
+    with Server(options(tmp_path / "scaled")) as server, Stubs(server.port) as stubs:
+        assert {check(stubs, name) for name in ("", "PredictionService", "ModelService")} == {Status.NOT_SERVING}
         for name in ("tensorflow.serving.PredictionService", "scaled"):
             with pytest.raises(grpc.RpcError) as raised:
-                check(asking, name)
+                check(stubs, name)
             assert raised.value.code() == grpc.StatusCode.NOT_FOUND
         small_models.write_scaled(tmp_path / "coming", 1).rename(tmp_path / "version")
         (tmp_path / "scaled").mkdir()
         (tmp_path / "version").rename(tmp_path / "scaled" / "1")
-        assert eventually(lambda: check(asking, "") == Status.SERVING)
-        assert check(asking, "PredictionService") == Status.SERVING
+        assert eventually(lambda: check(stubs, "") == Status.SERVING)
+        assert check(stubs, "PredictionService") == Status.SERVING
 
 
 def test_the_service_can_be_left_out(tmp_path: Path) -> None:
-    with Server(options(tmp_path, health_service=False)) as server, Asking(server.port) as asking:
+    with Server(options(tmp_path, health_service=False)) as server, Stubs(server.port) as stubs:
         with pytest.raises(grpc.RpcError) as raised:
-            check(asking, "")
+            check(stubs, "")
         assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_who_watches_is_told_of_changes_alone(tmp_path: Path) -> None:
     small_models.write_scaled(tmp_path, 1)
     statuses: list[int] = []
-    with Server(options(tmp_path)) as server, Asking(server.port) as asking:
-        watch = health_pb2_grpc.HealthStub(asking.channel).Watch(health_pb2.HealthCheckRequest(service=""))
+    with Server(options(tmp_path)) as server, Stubs(server.port) as stubs:
+        watch = health_pb2_grpc.HealthStub(stubs.channel).Watch(health_pb2.HealthCheckRequest(service=""))
 
         def read() -> None:
             with contextlib.suppress(grpc.RpcError):

@@ -1,4 +1,4 @@
-"""Requests that nobody should send, to a server in a process of its own: each gets a status, and memory is bounded."""
+"""Hostile requests to a server in its own process: each gets a status, and memory stays bounded."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class HostileClient:
         """Return the memory that the server has taken beyond that of the idle one since it was last noted."""
         peak = self.megabytes("VmHWM") - self.idle_megabytes
         self.peaks[name] = peak
-        Path(f"/proc/{self._process.process.pid}/clear_refs").write_text("5")  # the peak is counted anew
+        Path(f"/proc/{self._process.process.pid}/clear_refs").write_text("5")  # resets the peak
         return peak
 
     def megabytes(self, kind: str) -> float:

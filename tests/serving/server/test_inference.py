@@ -1,4 +1,4 @@
-"""Answers to requests that come from anywhere, and what they observe."""
+"""Inference for requests of gRPC and REST, and what it reports to observers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.serving.server.small_models import request
 
 
 class OneModel:
-    """Hands out one version, as the manager does."""
+    """A manager that returns one fixed version."""
 
     def __init__(self, servable: Servable) -> None:
         self._servable = servable
@@ -65,8 +65,8 @@ def test_missing_features_are_observed_once_a_request(models: Any) -> None:
 def test_a_server_counts_them(models: Any, tmp_path: Path) -> None:
     folder = Path(models._servable.folder)
     options = small_models.options(folder.parent, poll_seconds=0)
-    with small_models.Server(options) as server, small_models.Asking(server.port) as asking:
-        asking.scaled([float("nan")])
-        asking.scaled([1.0])
+    with small_models.Server(options) as server, small_models.Stubs(server.port) as stubs:
+        stubs.scaled([float("nan")])
+        stubs.scaled([1.0])
         counted = 'interestflow_requests_missing_feature_total{feature="x",model="scaled"} 1.0'
         assert counted in server.metrics.text().decode()

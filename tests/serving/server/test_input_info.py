@@ -1,4 +1,4 @@
-"""What a model folder says of the model's inputs."""
+"""Descriptions of a model's inputs, read from its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading of one version: states, retries, observers and the words of failures."""
+"""Loading of one version: states, retries, observers and failure messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.serving.server.small_models import write_scaled
 
 
 class Recorder:
-    """An observer that remembers what it is told."""
+    """An observer that records its events."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str, int]] = []

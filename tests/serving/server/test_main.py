@@ -1,4 +1,4 @@
-"""`interestflow serve` ends within its grace period, whatever its clients do, and says why it cannot start."""
+"""`interestflow serve` ends within its grace period whatever its clients do, and reports why it cannot start."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stall_grpc_upload(process: ServeProcess) -> Callable[[], None]:
         left.wait(CLIENT_SECONDS)
         yield b""
 
-    call = channel.stream_unary(PREDICT).future(requests())  # a call that nobody holds is cancelled
+    call = channel.stream_unary(PREDICT).future(requests())  # a call without a reference would be cancelled
     time.sleep(0.5)
 
     def leave() -> None:

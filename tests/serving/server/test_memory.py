@@ -1,4 +1,4 @@
-"""Versions that leave give back their memory and their file descriptors."""
+"""Unloaded versions release their memory and their file descriptors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from interestflow.serving.server.configuration import one_model
 from interestflow.serving.server.model_state import MAX_ENDED
-from tests.serving.server.small_models import Asking, Server, options
+from tests.serving.server.small_models import Server, Stubs, options
 from tests.serving.server.test_manager import eventually
 
 RANKER = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "ranker" / "1"
@@ -69,11 +69,11 @@ def test_twenty_versions_take_the_memory_of_two(tmp_path: Path) -> None:
 
     push(1)
     memory: list[float] = []
-    with Server(options(base)) as server, Asking(server.port) as asking:
+    with Server(options(base)) as server, Stubs(server.port) as stubs:
         for version in range(2, SWAPS + 2):
             push(version)
             assert eventually(lambda version=version: server.manager.available() == {"scaled": [version]})
-            assert asking.scaled([1.0]) == [1.0]
+            assert stubs.scaled([1.0]) == [1.0]
             memory.append(resident_megabytes())
             if version == 4:
                 descriptors_before = descriptors()

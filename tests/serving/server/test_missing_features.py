@@ -1,4 +1,4 @@
-"""Features that training always had: which requests lack one."""
+"""Which requests lack a feature that was present in every training example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status of models over gRPC, and who may change which there are."""
+"""The status of models over gRPC, and which clients may change the configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, 
 from interestflow.serving.server.configuration import TLS, one_model
 from interestflow.serving.server.errors import ServerConfigurationError
 from tests.serving.server import small_models
-from tests.serving.server.small_models import Asking, Server, options
+from tests.serving.server.small_models import Server, Stubs, options
 
 State = get_model_status_pb2.ModelVersionStatus
 
@@ -40,48 +40,48 @@ def reload_request(base: Path, *names: str) -> model_management_pb2.ReloadConfig
 
 
 def test_status(base: Path) -> None:
-    with Server(options(base, allow_reload="anyone")) as server, Asking(server.port) as asking:
+    with Server(options(base, allow_reload="anyone")) as server, Stubs(server.port) as stubs:
         request = get_model_status_pb2.GetModelStatusRequest()
-        code, message = refused(lambda: asking.models.GetModelStatus(request))
+        code, message = refused(lambda: stubs.models.GetModelStatus(request))
         assert (code, message) == (grpc.StatusCode.INVALID_ARGUMENT, "`model_spec` should be given, received none")
         request.model_spec.name = "scaled"
-        (version,) = asking.models.GetModelStatus(request).model_version_status
+        (version,) = stubs.models.GetModelStatus(request).model_version_status
         assert (version.version, version.state, version.HasField("status")) == (1, State.AVAILABLE, True)
         assert (version.status.error_code, version.status.error_message) == (0, "")
-        request.model_spec.version_label = "nobody"  # status knows no labels
-        assert len(asking.models.GetModelStatus(request).model_version_status) == 1
+        request.model_spec.version_label = "nobody"  # the status service has no labels
+        assert len(stubs.models.GetModelStatus(request).model_version_status) == 1
         request.model_spec.version.value = 9
-        code, message = refused(lambda: asking.models.GetModelStatus(request))
+        code, message = refused(lambda: stubs.models.GetModelStatus(request))
         assert (code, message) == (grpc.StatusCode.NOT_FOUND, "Could not find version 9 of model scaled")
-        asking.models.HandleReloadConfigRequest(reload_request(base))
+        stubs.models.HandleReloadConfigRequest(reload_request(base))
         request.model_spec.version.value = 1
-        (version,) = asking.models.GetModelStatus(request).model_version_status
+        (version,) = stubs.models.GetModelStatus(request).model_version_status
         assert version.state == State.END
         request.model_spec.name = "nobody"
         request.model_spec.ClearField("version")
-        code, message = refused(lambda: asking.models.GetModelStatus(request))
+        code, message = refused(lambda: stubs.models.GetModelStatus(request))
         assert (code, message) == (grpc.StatusCode.NOT_FOUND, "Could not find any versions of model nobody")
 
 
 def test_a_reload_is_refused_unless_it_was_allowed(base: Path) -> None:
-    with Server(options(base)) as server, Asking(server.port) as asking:
-        code, message = refused(lambda: asking.models.HandleReloadConfigRequest(reload_request(base)))
+    with Server(options(base)) as server, Stubs(server.port) as stubs:
+        code, message = refused(lambda: stubs.models.HandleReloadConfigRequest(reload_request(base)))
         assert code == grpc.StatusCode.PERMISSION_DENIED
         assert message == (
             "nobody may change this server's models by HandleReloadConfigRequest; `--allow-reload` says who may"
         )
-        assert asking.scaled([1.0]) == [1.0]
+        assert stubs.scaled([1.0]) == [1.0]
         assert server.manager.available() == {"scaled": [1]}
 
 
 def test_a_reload_is_answered_where_anyone_may(base: Path) -> None:
-    with Server(options(base, allow_reload="anyone")) as server, Asking(server.port) as asking:
-        response = asking.models.HandleReloadConfigRequest(reload_request(base, "scaled", "twin"))
+    with Server(options(base, allow_reload="anyone")) as server, Stubs(server.port) as stubs:
+        response = stubs.models.HandleReloadConfigRequest(reload_request(base, "scaled", "twin"))
         assert response.HasField("status")
         assert response.status.error_code == 0
-        assert asking.scaled([1.0], name="twin") == [1.0]
+        assert stubs.scaled([1.0], name="twin") == [1.0]
         twice = reload_request(base, "scaled", "scaled")
-        code, message = refused(lambda: asking.models.HandleReloadConfigRequest(twice))
+        code, message = refused(lambda: stubs.models.HandleReloadConfigRequest(twice))
         assert (code, message) == (
             grpc.StatusCode.INVALID_ARGUMENT,
             "`name` should be given once, received 'scaled' twice",

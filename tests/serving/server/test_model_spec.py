@@ -1,4 +1,4 @@
-"""Which model a request names."""
+"""The model, version or label that a request names."""
 
 from __future__ import annotations
 

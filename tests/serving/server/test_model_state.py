@@ -1,4 +1,4 @@
-"""What is to be done next with the versions of a model."""
+"""Which action is next for the versions of a model."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_older_versions_stand_in_where_the_newest_has_failed_and_none_answers() 
     shop.versions[3].state, shop.versions[3].failed_as = State.END, ()
     assert shop.fallbacks() == [2, 1]
     shop.policy = Policy(specific=Policy.Specific(versions=[3]))
-    assert shop.fallbacks() == []  # whoever asks for one version wants no other
+    assert shop.fallbacks() == []  # a request for one version wants no other
     shop.policy, shop.configured = Policy(), False
     assert shop.fallbacks() == []
     shop.configured, shop.versions[1] = True, Version(1, "/m/1", State.AVAILABLE)

@@ -1,4 +1,4 @@
-"""Changes of `models.config` are followed where that was asked for."""
+"""Changes of `models.config` are followed if the option is set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_changed_file_is_served(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         path.write_text(ENTRY.format("twin", tmp_path / "nowhere"))
         assert eventually(lambda: "the new model twin should have a version in" in caplog.text)
         assert server.manager.available() == {"scaled": [1]}
-        small_models.write_scaled(tmp_path / "nowhere", 5)  # what the file says is there now
+        small_models.write_scaled(tmp_path / "nowhere", 5)  # the configured folder has a version now
         assert eventually(lambda: server.manager.available() == {"twin": [5]})
 
 

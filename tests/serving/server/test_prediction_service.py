@@ -1,4 +1,4 @@
-"""Every call of the prediction service, on a real server and a real socket, and what it answers where it cannot."""
+"""Every call of the prediction service on a real server and socket, errors included."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from interestflow.serving.server.metrics import ServerMetrics
 from interestflow.serving.server.prediction_service import answer_call
 from interestflow.serving.server.server import Server
 from tests.serving.server import small_models
-from tests.serving.server.small_models import Asking, options, request
+from tests.serving.server.small_models import Stubs, options, request
 
 INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
@@ -52,9 +52,9 @@ def models(base: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def asking(base: Path, models: Any) -> Iterator[Asking]:
-    with Server(options(base, models=models)) as server, Asking(server.port) as asking:
-        yield asking
+def stubs(base: Path, models: Any) -> Iterator[Stubs]:
+    with Server(options(base, models=models)) as server, Stubs(server.port) as stubs:
+        yield stubs
 
 
 def error_of(call: Any) -> tuple[grpc.StatusCode, str]:
@@ -72,39 +72,39 @@ def examples(kind: Any, *values: float, name: str = "labelled", signature: str =
     return message
 
 
-def test_the_newest_version_answers_unless_another_is_asked_for(asking: Asking) -> None:
-    assert asking.scaled([1.0, 2.0]) == [3.0, 6.0]
-    assert asking.scaled([1.0], version=2) == [2.0]
-    assert asking.scaled([1.0], label="stable") == [2.0]
-    assert asking.scaled([1.0], label="canary") == [3.0]
+def test_the_newest_version_answers_unless_another_is_asked_for(stubs: Stubs) -> None:
+    assert stubs.scaled([1.0, 2.0]) == [3.0, 6.0]
+    assert stubs.scaled([1.0], version=2) == [2.0]
+    assert stubs.scaled([1.0], label="stable") == [2.0]
+    assert stubs.scaled([1.0], label="canary") == [3.0]
 
 
-def test_an_answer_says_what_gave_it_and_holds_what_was_asked_for(asking: Asking) -> None:
-    response = asking.prediction.Predict(request(x=np.float32([1.0]), outputs=("factor",)))
+def test_an_answer_says_what_gave_it_and_holds_what_was_asked_for(stubs: Stubs) -> None:
+    response = stubs.prediction.Predict(request(x=np.float32([1.0]), outputs=("factor",)))
     assert list(response.outputs) == ["factor"]
     spec = response.model_spec
     assert (spec.name, spec.version.value, spec.signature_name) == ("scaled", 3, "serving_default")
 
 
-def test_text_and_empty_tensors(asking: Asking) -> None:
+def test_text_and_empty_tensors(stubs: Stubs) -> None:
     texts = np.array([[b"a", "東京".encode()], [b"", b"abc"]], object)
-    response = asking.prediction.Predict(request(signature="lengths", texts=texts))
+    response = stubs.prediction.Predict(request(signature="lengths", texts=texts))
     np.testing.assert_array_equal(tf.make_ndarray(response.outputs["lengths"]), [[1, 6], [0, 3]])
     np.testing.assert_array_equal(tf.make_ndarray(response.outputs["texts"]), texts)
-    assert asking.scaled([]) == []
+    assert stubs.scaled([]) == []
 
 
-def test_the_graph_says_which_ranks_it_takes(asking: Asking) -> None:
+def test_the_graph_says_which_ranks_it_takes(stubs: Stubs) -> None:
     for x in (np.float32(1.0), np.float32([[1.0, 2.0]])):
-        response = asking.prediction.Predict(request(x=x))
+        response = stubs.prediction.Predict(request(x=x))
         np.testing.assert_array_equal(tf.make_ndarray(response.outputs["y"]), 3 * x)
 
 
-def test_answers_hold_values_unless_bytes_are_asked_for(asking: Asking, base: Path, models: Any) -> None:
-    as_values = asking.prediction.Predict(request(x=X)).outputs["y"]
+def test_answers_hold_values_unless_bytes_are_asked_for(stubs: Stubs, base: Path, models: Any) -> None:
+    as_values = stubs.prediction.Predict(request(x=X)).outputs["y"]
     assert (list(as_values.float_val), as_values.tensor_content) == ([3.0, 6.0], b"")
     changed = options(base, models=models, serialize_as_tensor_content=True)
-    with Server(changed) as server, Asking(server.port) as other:
+    with Server(changed) as server, Stubs(server.port) as other:
         as_bytes = other.prediction.Predict(request(x=X)).outputs["y"]
     assert (list(as_bytes.float_val), as_bytes.tensor_content) == ([], np.float32([3, 6]).tobytes())
 
@@ -134,50 +134,50 @@ def test_answers_hold_values_unless_bytes_are_asked_for(asking: Asking, base: Pa
         "assertion", "operation",
     ],
 )  # fmt: skip
-def test_what_cannot_be_answered_is_named(asking: Asking, message: Any, code: grpc.StatusCode, words: str) -> None:
-    received, details = error_of(lambda: asking.prediction.Predict(message))
+def test_what_cannot_be_answered_is_named(stubs: Stubs, message: Any, code: grpc.StatusCode, words: str) -> None:
+    received, details = error_of(lambda: stubs.prediction.Predict(message))
     assert received == code
     assert words in details
-    assert asking.scaled([1.0]) == [3.0]
+    assert stubs.scaled([1.0]) == [3.0]
 
 
-def test_an_empty_label_is_no_label(asking: Asking) -> None:
+def test_an_empty_label_is_no_label(stubs: Stubs) -> None:
     message = request(x=X)
     message.model_spec.version_label = ""
-    assert error_of(lambda: asking.prediction.Predict(message)) == (INVALID, "Unrecognized servable version label: ")
+    assert error_of(lambda: stubs.prediction.Predict(message)) == (INVALID, "Unrecognized servable version label: ")
 
 
-def test_classify_and_regress(asking: Asking) -> None:
-    answer = asking.prediction.Classify(examples(classification_pb2.ClassificationRequest, 0.25, 0.75))
+def test_classify_and_regress(stubs: Stubs) -> None:
+    answer = stubs.prediction.Classify(examples(classification_pb2.ClassificationRequest, 0.25, 0.75))
     assert [[(c.label, c.score) for c in row.classes] for row in answer.result.classifications] == [
         [("yes", 0.25), ("no", 0.75)], [("yes", 0.75), ("no", 0.25)],
     ]  # fmt: skip
     assert answer.model_spec.signature_name == "serving_default"
-    answer = asking.prediction.Regress(examples(regression_pb2.RegressionRequest, 0.25, signature="value"))
+    answer = stubs.prediction.Regress(examples(regression_pb2.RegressionRequest, 0.25, signature="value"))
     assert [row.value for row in answer.result.regressions] == [2.5]
     assert answer.model_spec.signature_name == "value"
 
 
-def test_a_context_is_part_of_every_example(asking: Asking) -> None:
+def test_a_context_is_part_of_every_example(stubs: Stubs) -> None:
     message = regression_pb2.RegressionRequest()
     message.model_spec.name, message.model_spec.signature_name = "labelled", "value"
     listed = message.input.example_list_with_context
     listed.context.features.feature["x"].float_list.value.append(0.5)
     listed.examples.add()
     listed.examples.add().features.feature["x"].float_list.value.append(1.0)
-    assert [row.value for row in asking.prediction.Regress(message).result.regressions] == [5.0, 10.0]
+    assert [row.value for row in stubs.prediction.Regress(message).result.regressions] == [5.0, 10.0]
 
 
-def test_what_cannot_be_classified_or_regressed_is_named(asking: Asking) -> None:
+def test_what_cannot_be_classified_or_regressed_is_named(stubs: Stubs) -> None:
     classify, regress = classification_pb2.ClassificationRequest, regression_pb2.RegressionRequest
     calls = {
-        "No classification inputs found in SignatureDef": lambda: asking.prediction.Classify(
+        "No classification inputs found in SignatureDef": lambda: stubs.prediction.Classify(
             examples(classify, 1.0, name="scaled")
         ),
-        "to contain at least one of": lambda: asking.prediction.Classify(examples(classify, 1.0, signature="value")),
-        "Expected one output Tensor.": lambda: asking.prediction.Regress(examples(regress, 1.0)),
-        "Input is empty.": lambda: asking.prediction.Classify(examples(classify)),
-        "No signature was found with the name: none": lambda: asking.prediction.Regress(
+        "to contain at least one of": lambda: stubs.prediction.Classify(examples(classify, 1.0, signature="value")),
+        "Expected one output Tensor.": lambda: stubs.prediction.Regress(examples(regress, 1.0)),
+        "Input is empty.": lambda: stubs.prediction.Classify(examples(classify)),
+        "No signature was found with the name: none": lambda: stubs.prediction.Regress(
             examples(regress, 1.0, signature="none")
         ),
     }
@@ -188,13 +188,13 @@ def test_what_cannot_be_classified_or_regressed_is_named(asking: Asking) -> None
 
 
 def test_the_method_of_a_signature_counts_where_it_is_checked(base: Path, models: Any) -> None:
-    with Server(options(base, models=models, check_method_name=True)) as server, Asking(server.port) as asking:
+    with Server(options(base, models=models, check_method_name=True)) as server, Stubs(server.port) as stubs:
         message = examples(classification_pb2.ClassificationRequest, 0.25, signature="value")
-        code, details = error_of(lambda: asking.prediction.Classify(message))
+        code, details = error_of(lambda: stubs.prediction.Classify(message))
         assert code == INVALID
         assert "method_name to be tensorflow/serving/classify. Was: tensorflow/serving/regress" in details
         message = examples(regression_pb2.RegressionRequest, 0.25, signature="value")
-        assert [row.value for row in asking.prediction.Regress(message).result.regressions] == [2.5]
+        assert [row.value for row in stubs.prediction.Regress(message).result.regressions] == [2.5]
 
 
 def tasks(*pairs: tuple[str, str], name: str = "labelled") -> inference_pb2.MultiInferenceRequest:
@@ -207,9 +207,9 @@ def tasks(*pairs: tuple[str, str], name: str = "labelled") -> inference_pb2.Mult
     return message
 
 
-def test_several_tasks_on_the_same_examples(asking: Asking) -> None:
+def test_several_tasks_on_the_same_examples(stubs: Stubs) -> None:
     message = tasks(("serving_default", "classify"), ("value", "regress"))
-    first, second = asking.prediction.MultiInference(message).results
+    first, second = stubs.prediction.MultiInference(message).results
     assert [c.label for c in first.classification_result.classifications[0].classes] == ["yes", "no"]
     assert second.regression_result.regressions[0].value == 5.0
     assert (first.model_spec.signature_name, second.model_spec.signature_name) == ("serving_default", "value")
@@ -226,15 +226,15 @@ def test_several_tasks_on_the_same_examples(asking: Asking) -> None:
     ],
     ids=["none", "twice", "signature", "method", "model"],
 )
-def test_wrong_tasks(asking: Asking, message: Any, code: grpc.StatusCode, words: str) -> None:
-    received, details = error_of(lambda: asking.prediction.MultiInference(message))
+def test_wrong_tasks(stubs: Stubs, message: Any, code: grpc.StatusCode, words: str) -> None:
+    received, details = error_of(lambda: stubs.prediction.MultiInference(message))
     assert (received, words in details) == (code, True), details
 
 
-def test_tasks_of_two_models_are_refused(asking: Asking) -> None:
+def test_tasks_of_two_models_are_refused(stubs: Stubs) -> None:
     message = tasks(("value", "regress"), ("serving_default", "classify"))
     message.tasks[1].model_spec.name = "scaled"
-    assert error_of(lambda: asking.prediction.MultiInference(message)) == (
+    assert error_of(lambda: stubs.prediction.MultiInference(message)) == (
         INVALID,
         "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
     )
@@ -246,8 +246,8 @@ def metadata_request(*fields: str, name: str = "scaled") -> get_model_metadata_p
     return message
 
 
-def test_metadata_has_all_signatures_and_names_none(asking: Asking) -> None:
-    response = asking.prediction.GetModelMetadata(metadata_request("signature_def"))
+def test_metadata_has_all_signatures_and_names_none(stubs: Stubs) -> None:
+    response = stubs.prediction.GetModelMetadata(metadata_request("signature_def"))
     assert (response.model_spec.version.value, response.model_spec.signature_name) == (3, "")
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(signatures)
@@ -255,16 +255,16 @@ def test_metadata_has_all_signatures_and_names_none(asking: Asking) -> None:
     assert signatures.signature_def["serving_default"].inputs["x"].dtype == tf.float32.as_datatype_enum
 
 
-def test_metadata_that_is_not_there(asking: Asking) -> None:
-    assert error_of(lambda: asking.prediction.GetModelMetadata(metadata_request("graph"))) == (
+def test_metadata_that_is_not_there(stubs: Stubs) -> None:
+    assert error_of(lambda: stubs.prediction.GetModelMetadata(metadata_request("graph"))) == (
         INVALID, "Metadata field graph is not supported",
     )  # fmt: skip
-    assert error_of(lambda: asking.prediction.GetModelMetadata(metadata_request())) == (
+    assert error_of(lambda: stubs.prediction.GetModelMetadata(metadata_request())) == (
         INVALID, "GetModelMetadataRequest must specify at least one metadata_field",
     )  # fmt: skip
-    assert error_of(lambda: asking.prediction.GetModelMetadata(metadata_request("signature_def", name="nobody")))[
-        0
-    ] == (NOT_FOUND)
+    assert error_of(lambda: stubs.prediction.GetModelMetadata(metadata_request("signature_def", name="nobody")))[0] == (
+        NOT_FOUND
+    )
 
 
 class ExpiredContext:
@@ -291,10 +291,10 @@ def test_a_request_whose_deadline_has_passed_is_not_run() -> None:
 
 
 def test_a_failure_on_the_server_s_side_tells_no_client_its_kind(base: Path, models: Any) -> None:
-    with Server(options(base, models=models)) as server, Asking(server.port) as asking:
+    with Server(options(base, models=models)) as server, Stubs(server.port) as stubs:
         with server.manager.use("scaled") as servable:
             servable._inputs.clear()
-        code, details = error_of(lambda: asking.prediction.Predict(request(x=X)))
+        code, details = error_of(lambda: stubs.prediction.Predict(request(x=X)))
     assert (code, details) == (
         grpc.StatusCode.INTERNAL, "Predict failed on the server's side; its log says why",
     )  # fmt: skip

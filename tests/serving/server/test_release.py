@@ -11,7 +11,7 @@ from tensorflow_serving.apis import model_management_pb2
 from interestflow.serving.deployment.config import DeploymentConfig
 from interestflow.serving.deployment.tf_serving import server_files
 from interestflow.serving.server.configuration import read_models
-from tests.serving.server.small_models import Asking, Server, options, write_scaled
+from tests.serving.server.small_models import Server, Stubs, options, write_scaled
 
 RELEASE = [
     DeploymentConfig(labels={"stable": 3}),
@@ -35,7 +35,7 @@ def test_a_release_moves_labels_to_versions_that_answer_already(last: Deployment
     path.write_text(models_config(before, base))
     with (
         Server(options(base, models=read_models(path), allow_reload="anyone")) as server,
-        Asking(server.port) as asking,
+        Stubs(server.port) as stubs,
     ):
         for step in following:
             # TensorFlow Serving refuses a whole configuration that moves a label to a version that it has not loaded.
@@ -43,7 +43,7 @@ def test_a_release_moves_labels_to_versions_that_answer_already(last: Deployment
             assert all(step.labels[label] in loaded for label in step.labels.keys() & before.labels.keys())
             request = model_management_pb2.ReloadConfigRequest()
             text_format.Parse(models_config(step, base), request.config)
-            asking.models.HandleReloadConfigRequest(request, timeout=60)
-            answers = {label: asking.scaled([1.0], label=label) for label in step.labels}
+            stubs.models.HandleReloadConfigRequest(request, timeout=60)
+            answers = {label: stubs.scaled([1.0], label=label) for label in step.labels}
             assert answers == {label: [float(version)] for label, version in step.labels.items()}
             before = step

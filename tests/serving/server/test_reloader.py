@@ -1,4 +1,4 @@
-"""Which models there are changes while the server runs."""
+"""Reloading changes the configured models while the server runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.manager import Manager
 from interestflow.serving.server.reloader import Reloader
 from tests.serving.server import small_models
-from tests.serving.server.small_models import Asking, options
+from tests.serving.server.small_models import Stubs, options
 
 INVALID, PRECONDITION = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION
 Config = model_server_config_pb2.ModelServerConfig
@@ -79,7 +79,7 @@ def test_the_policy_of_a_model_changes(base: Path, manager: Manager) -> None:
     reloader = Reloader(manager, allow_unavailable_labels=True)
     reloader.reload(config(base, scaled=(1,)))
     assert manager.available() == {"scaled": [1]}
-    reloader.reload(config(base, scaled=(99,)))  # as TensorFlow Serving: it is no new model, and nothing is left of it
+    reloader.reload(config(base, scaled=(99,)))  # the model is not new, so no version is required
     assert manager.available() == {"scaled": []}
 
 
@@ -211,8 +211,8 @@ def test_the_path_of_a_model_moves(base: Path, tmp_path: Path, manager: Manager)
 
 
 def test_requests_go_on_while_models_are_reloaded(base: Path) -> None:
-    with small_models.Server(options(base / "scaled", allow_reload="anyone")) as server, Asking(server.port) as asking:
+    with small_models.Server(options(base / "scaled", allow_reload="anyone")) as server, Stubs(server.port) as stubs:
         for _ in range(3):
             for versions in ((1,), (2,), (1, 2)):
                 server.reloader.reload(config(base, scaled=versions))
-                assert asking.scaled([1.0]) == [float(versions[-1])]
+                assert stubs.scaled([1.0]) == [float(versions[-1])]

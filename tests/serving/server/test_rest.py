@@ -1,4 +1,4 @@
-"""The HTTP server: what it makes of requests that are malformed, too many or too slow, and how it ends."""
+"""The HTTP server handles malformed, excessive and slow requests, and shuts down cleanly."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_request_that_runs_too_long_is_answered_that_it_did() -> None:
         status, body = ask(rest_port_of(server), slow(2.0))
         assert (status, json.loads(body)) == (504, {"error": "Timed out waiting for notification"})
         assert ask(rest_port_of(server), slow(0.0))[0] == 200
-        time.sleep(2.0)  # for the thread that nobody waits for to end
+        time.sleep(2.0)  # lets the abandoned thread end
         _, metrics = ask(rest_port_of(server), b"GET /monitoring/prometheus/metrics HTTP/1.1\r\nHost: local\r\n\r\n")
         assert b'requests_total{method="Predict",model="double",status="DEADLINE_EXCEEDED"} 1.0' in metrics
     with Server(recorded(rest_timeout_seconds=0)) as server:

@@ -1,4 +1,4 @@
-"""How many bytes of bodies the server keeps at the same time, and at whose cost."""
+"""The server limits the bytes of request bodies in memory, and cuts off stalled uploads to make room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that keep the server waiting, and how many of them there may be."""
+"""Slow clients: how long the server waits, and how many it tolerates."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_connections_that_are_being_answered_keep_their_places() -> None:
         port = rest_port_of(server)
         assert ask(port, slow(0.0))[0] == 200
         with clients(port, [slow(4.0), slow(4.0)]) as running:
-            time.sleep(1.0)  # for both to be read
+            time.sleep(1.0)  # until both have been read
             assert ask(port, slow(0.0)) == (503, b'{"error": "too many open connections"}')
             assert [read_answer(client) for client in running] == [(200, b'{"predictions": [4.0]}')] * 2
         assert ask(port, slow(0.0))[0] == 200

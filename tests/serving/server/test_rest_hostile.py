@@ -1,4 +1,4 @@
-"""HTTP clients that mean harm, against a server in a process of its own: it goes on, within bounds that are printed."""
+"""Hostile HTTP clients against a server in its own process: it stays up, within resource bounds that are printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.serving.server import small_models
 from tests.serving.server.http_clients import ANSWER, GOOD, ask, clients, connect, head, is_open, post
 from tests.serving.server.serve_process import ServeProcess
-from tests.serving.server.small_models import Asking
+from tests.serving.server.small_models import Stubs
 
 pytestmark = pytest.mark.end_to_end
 MEGABYTE = 2**20
@@ -123,10 +123,10 @@ def test_600_connections_that_stall(server: Watched) -> None:
     before, port = server.memory(), server.port("REST")
     descriptors = server.descriptors()
     stalled = [b"", b"POST /v1/models/scaled:predict HTTP/1.1\r\nX: ", head(100) + b"{"] * 200
-    with clients(port, stalled) as opened, Asking(server.port()) as asking:
+    with clients(port, stalled) as opened, Stubs(server.port()) as stubs:
         for _ in range(10):
             assert ask(port, post(GOOD)) == ANSWER
-            assert asking.scaled([1.0]) == [3.0]
+            assert stubs.scaled([1.0]) == [3.0]
         used = server.descriptors() - descriptors
         print(f"\n600 stalled connections use {used} descriptors")
         assert used <= CONNECTIONS + 20  # and those of gRPC

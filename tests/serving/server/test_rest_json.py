@@ -1,4 +1,4 @@
-"""JSON of REST bodies: what is parsed, what is refused in which words, and what is written."""
+"""JSON of REST bodies: what is parsed, which errors others get, and what is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REST over TLS, which the real server does not have, and clients that stall before it is agreed on."""
+"""REST over TLS, which the real server lacks, and clients that stall in the handshake."""
 
 from __future__ import annotations
 

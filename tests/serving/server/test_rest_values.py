@@ -1,4 +1,4 @@
-"""JSON values as tensors: which types and shapes there are, and what is said of others."""
+"""JSON values as tensors: accepted types and shapes, and the messages for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One version of a model: its inputs, its outputs, and what it is run with."""
+"""One version of a model: its inputs, its outputs, and how it is run."""
 
 from __future__ import annotations
 

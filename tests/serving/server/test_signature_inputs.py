@@ -70,7 +70,8 @@ def test_limits_hold_for_each_tensor_and_for_all_together() -> None:
         lambda: inputs.decode(REQUEST | {"item": matrix}, LIMITS)
     )
     assert inputs.decode(REQUEST | {"history_item": matrix}, LIMITS)["history_item"].shape == (3, 4)
-    assert SignatureInputs(RANK).decode(REQUEST | {"item": matrix}, LIMITS)["item"].shape == (3, 4)  # nothing is known
+    # Without a description no sizes are known.
+    assert SignatureInputs(RANK).decode(REQUEST | {"item": matrix}, LIMITS)["item"].shape == (3, 4)
     large = {"item": tf.make_tensor_proto("i", shape=[1, 10]), "history_item": tf.make_tensor_proto("i", shape=[3, 7])}
     assert "up to `item`" in refusal(lambda: inputs.decode(REQUEST | large, LIMITS))
 

@@ -1,4 +1,4 @@
-"""Tensors of requests and answers, as TensorFlow itself reads and writes them."""
+"""Tensors of requests and answers equal those that TensorFlow itself reads and writes."""
 
 from __future__ import annotations
 

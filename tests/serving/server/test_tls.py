@@ -1,4 +1,4 @@
-"""Encrypted, and with certificates on both sides."""
+"""gRPC over TLS, with certificates on both sides."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ def client(port: int, tls: ClientTLS | None) -> Client:
 def test_a_client_that_trusts_the_authority_is_answered(base: Path, files: dict[str, str]) -> None:
     tls = TLS(files["server.pem"], files["server.key"])
     with Server(options(base, host="localhost", tls=tls)) as server:
-        with client(server.port, ClientTLS(files["authority.pem"])) as asking:
-            assert asking.status() == {1: "AVAILABLE"}
-        with client(server.port, None) as asking, pytest.raises(ClientError, match="is not available"):
-            asking.status()
+        with client(server.port, ClientTLS(files["authority.pem"])) as stubs:
+            assert stubs.status() == {1: "AVAILABLE"}
+        with client(server.port, None) as stubs, pytest.raises(ClientError, match="is not available"):
+            stubs.status()
 
 
 def test_with_an_authority_of_clients_only_they_are_answered(base: Path, files: dict[str, str]) -> None:
     tls = TLS(files["server.pem"], files["server.key"], files["authority.pem"])
     with Server(options(base, host="localhost", tls=tls)) as server:
         ours = ClientTLS(files["authority.pem"], files["client.pem"], files["client.key"])
-        with client(server.port, ours) as asking:
-            assert asking.status() == {1: "AVAILABLE"}
+        with client(server.port, ours) as stubs:
+            assert stubs.status() == {1: "AVAILABLE"}
         for tls_of_client in (
             ClientTLS(files["authority.pem"]),
             ClientTLS(files["authority.pem"], files["stranger.pem"], files["stranger.key"]),
         ):
-            with client(server.port, tls_of_client) as asking, pytest.raises(ClientError, match="is not available"):
-                asking.status()
+            with client(server.port, tls_of_client) as stubs, pytest.raises(ClientError, match="is not available"):
+                stubs.status()
 
 
 @pytest.mark.parametrize(

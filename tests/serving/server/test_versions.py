@@ -1,4 +1,4 @@
-"""Folders of versions, and which of them a policy asks for."""
+"""Folders of versions, and which of them a version policy selects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warm-up files are replayed as TensorFlow Serving replays them: some mistakes keep a version from being served."""
+"""Warm-up files are replayed as TensorFlow Serving does: some errors keep a version from being served."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from interestflow.serving.server.configuration import Batching, one_model
 from interestflow.serving.server.model_state import State
 from interestflow.serving.warm_up import MAX_REQUESTS, WARM_UP
 from tests.serving.server import small_models
-from tests.serving.server.small_models import Asking, Server, options, request
+from tests.serving.server.small_models import Server, Stubs, options, request
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 Log = prediction_log_pb2.PredictionLog
@@ -122,8 +122,8 @@ def test_a_version_that_cannot_answer_its_warm_up_does_not_take_over(scaled: Pat
     coming = small_models.write_scaled(scaled.parent.parent, 2)
     write(coming, [log_of(request(y=np.float32([1.0])))])
     coming.rename(scaled.parent / "2")
-    with Server(options(scaled.parent)) as server, Asking(server.port) as asking:
+    with Server(options(scaled.parent)) as server, Stubs(server.port) as stubs:
         assert {status.number: status.state for status in server.manager.statuses("scaled")} == {
             1: State.AVAILABLE, 2: State.END,
         }  # fmt: skip
-        assert asking.scaled([1.0]) == [1.0]
+        assert stubs.scaled([1.0]) == [1.0]

@@ -1,4 +1,4 @@
-"""The memory of messages, measured before they are parsed."""
+"""The memory that a message will need is measured before it is parsed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series in, Arrow columns of examples out."""
+"""Conversion of series to Arrow columns of examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items in, one exact example each out: those of the table, and those of the training window that it lacks."""
+"""One exact example for each item of the table, and for each item of the training window that it lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events in, items of the training window and their counts out."""
+"""Items of the training window and their counts, computed from events."""
 
 from __future__ import annotations
 

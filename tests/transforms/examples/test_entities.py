@@ -1,4 +1,4 @@
-"""A table of items or users in, ids and values of attributes out."""
+"""A table of items or users becomes ids and values of attributes."""
 
 from __future__ import annotations
 

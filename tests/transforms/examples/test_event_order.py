@@ -1,4 +1,4 @@
-"""Blocks of events in, ordered events and repeated rows out."""
+"""Blocks of events become ordered events and a list of repeated rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events in; which of them are examples, and the negatives sampled for them, out."""
+"""Which events become examples, and the negatives sampled for them."""
 
 from __future__ import annotations
 

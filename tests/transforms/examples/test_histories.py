@@ -1,4 +1,4 @@
-"""Which behaviours an event may know: strictly earlier ones of its own user, the newest of them, oldest first."""
+"""The history of an event: the newest strictly earlier behaviours of its user, oldest first."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from interestflow.transforms.examples.histories import build_histories
 def histories(
     events: list[tuple[int, int, bool]], max_length: int = 50, delay: int = 0
 ) -> tuple[list[list[int]], list[int]]:
-    """History as row numbers, and count, of events given as (user, time, is a behaviour)."""
+    """Return row numbers and counts of the histories of events (user, time, is a behaviour)."""
     user, time, behaviour = (np.array(column) for column in zip(*events, strict=True))
     built = build_histories(user.astype(np.int64), time.astype(np.int64), behaviour.astype(bool), max_length, delay)
     flat, offsets = built.flatten(), built.offsets

@@ -1,4 +1,4 @@
-"""Sampled negatives: drawn as configured, never an item with an earlier positive of the user, and repeatable."""
+"""Sampled negatives follow the configured distribution, skip earlier positives of the user, and are repeatable."""
 
 from __future__ import annotations
 

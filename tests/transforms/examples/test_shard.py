@@ -1,4 +1,4 @@
-"""Events in, exact examples out; and no example knows of anything at or after its own instant."""
+"""Exact examples of small logs; no example depends on anything at or after its own instant."""
 
 from __future__ import annotations
 

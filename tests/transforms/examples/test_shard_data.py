@@ -1,4 +1,4 @@
-"""Events of a shard in, arrays by event out, worked out by hand."""
+"""Events of a shard become arrays by event, computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of examples are what TensorFlow reads, and are there only when they are whole."""
+"""Files of examples are readable by TensorFlow, and appear only once they are complete."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The section `generate`."""
+"""The configuration section `generate`."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_the_probability_is_the_stated_function_of_recent_clicks_fit_and_context
         - config.base_logit
         - config.recency_effect * (1.0 - (-pl.col("warmth")).exp())
     )
-    # What is left belongs to user and item alone: it is the same whenever the two meet again.
+    # The remainder depends on user and item alone: it is equal in all events of the two.
     spread = remaining.group_by("user", "item").agg(spread=pl.max("rest") - pl.min("rest"), count=pl.len())
     assert spread.filter(pl.col("count") > 1).height > 500
     assert spread["spread"].max() < 1e-9

@@ -1,4 +1,4 @@
-"""Items, interests and what is shown of them."""
+"""Items, interests of users, and the items that are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows in, exact rows out; shares within their sampling error."""
+"""Kinds of impressions: exact results for small rows, and shares within their sampling error."""
 
 from __future__ import annotations
 

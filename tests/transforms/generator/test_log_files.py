@@ -1,4 +1,4 @@
-"""Generated logs in, files out, and back."""
+"""Generated logs are written to files and read back."""
 
 from __future__ import annotations
 

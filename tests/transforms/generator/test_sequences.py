@@ -1,4 +1,4 @@
-"""Rows in, exact rows out."""
+"""Sequences of categories: exact results for small rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hours and sorted shards in, exact boundaries out."""
+"""Exact split boundaries from hours and sorted shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of dead letters, and what is said if there are too many."""
+"""Counts of dead letters, and the error if there are too many."""
 
 from __future__ import annotations
 

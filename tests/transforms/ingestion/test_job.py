@@ -1,4 +1,4 @@
-"""Files in, files of examples out: through Beam, across files and days, with what cannot be used set aside."""
+"""Ingestion of files to examples through Beam, across files and days, with dead letters set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of shards in, the files of the report out."""
+"""Files of the ingestion report, from the counts of shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames in, files out, and back."""
+"""Frames are written to shuffle files and read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps of the job, called without Beam: elements in, outputs out."""
+"""Steps of the ingestion job, called without Beam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph in, its files out, and back; items in, their entities out."""
+"""A knowledge graph is written to files and read back, and items are linked to its entities."""
 
 from __future__ import annotations
 

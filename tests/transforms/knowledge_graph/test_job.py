@@ -1,4 +1,4 @@
-"""Files of a graph in; a graph of ids, its counts and its dead letters out, through Beam."""
+"""Ingestion of a knowledge graph through Beam: ids, counts and dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of triples and links in; numbers and dead letters out."""
+"""Rows of triples and links become ids, or dead letters."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_unusable_and_repeated_links_are_dead_letters() -> None:
     triples = triples_of(("m1", "actor", "a"), ("m2", "actor", "a"), ("m3", "actor", "a"))
     rows = [("1", "m1"), ("2", "m9"), ("1", "m2"), ("3", "m1"), ("4", "m3"), ("2", "m2")]
     links, dead = usable_links([as_read(rows, ["item", "entity"])], triples, items=["1", "2", "3"])
-    # Item 2's first link led nowhere, so that its second one counts; entity m2 was not taken by item 1's second link.
+    # Item 2's first link has no entity, so its second one counts; item 1's second link did not take entity m2.
     assert links.rows() == [("1", "m1"), ("2", "m2")]
     assert sorted(reasons(dead)) == [
         (2, "entity m9 is in no triple"),

@@ -54,7 +54,7 @@ def test_many_leaks_in_files_are_one_message(plain: IngestedLog) -> None:
     match = re.fullmatch(r"of 6\d\d examples of 12 users, (\d+) values are not what the log says:", first)
     assert match is not None
     count = int(match[1])
-    # Of users with more than 50 examples some are passed over.
+    # Some examples are skipped for users with more than 50.
     assert len(records["test"]) / 2 < count <= len(records["test"])
     assert [line.startswith("user u") for line in findings] == [True] * 5
     assert last == f"and {count - 5} more; in all `history_item` {count}"

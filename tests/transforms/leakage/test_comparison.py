@@ -1,4 +1,4 @@
-"""Clean examples pass; every kind of leak that is planted in them is found and named."""
+"""Clean examples pass; every kind of planted leak is found and named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expected and received features in, sentences out."""
+"""Findings describe expected and received features in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features in, the AUC that each reaches alone out."""
+"""The AUC that each feature reaches alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_constant_feature_has_an_auc_of_one_half() -> None:
 
 
 def test_too_few_examples_give_no_auc() -> None:
-    # 58 rows have 29 positives, one fewer than it takes.
+    # 58 rows have 29 positives, one fewer than required.
     assert aucs(58) == {"kind": None, "words": None, "size": None}
 
 

@@ -1,4 +1,4 @@
-"""Files in, blocks of rows out: every format, compressed or not, in blocks of any size."""
+"""Files of every format, compressed or not, are read in blocks of rows of any size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def content(format: str, tmp_path: Path) -> bytes:
     frame = pl.DataFrame(ROWS)
     if format == "csv":
         return frame.write_csv(quote_style="necessary").encode()
-    if format == "tsv":  # no quotes there: what looks like one stands for itself
+    if format == "tsv":  # this format has no quotes: a quote character stands for itself
         lines = ["user\ttitle\tstars", *("\t".join(value or "" for value in row.values()) for row in ROWS)]
         return "\n".join(lines).encode() + b"\n"
     if format == "jsonl":

@@ -1,4 +1,4 @@
-"""Lines of CSV and the like in, rows and malformed lines out."""
+"""Lines of CSV and similar formats are read as rows or malformed lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of items or users in, one frame and dead letters out."""
+"""Files of items or users are read as one frame and dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of events in, frames of usable events out."""
+"""Files of events are read as frames of usable events."""
 
 from __future__ import annotations
 

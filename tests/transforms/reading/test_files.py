@@ -1,4 +1,4 @@
-"""Files of a table: which there are, and their content."""
+"""Files of a table: how they are listed, and their content."""
 
 from __future__ import annotations
 

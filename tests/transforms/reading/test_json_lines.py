@@ -1,4 +1,4 @@
-"""Lines of JSON in, rows of text and malformed lines out."""
+"""Lines of JSON are read as rows of text or malformed lines."""
 
 from __future__ import annotations
 

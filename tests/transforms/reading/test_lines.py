@@ -1,4 +1,4 @@
-"""Bytes in, chunks of whole lines out."""
+"""Bytes of a file are split into chunks of whole lines."""
 
 from __future__ import annotations
 

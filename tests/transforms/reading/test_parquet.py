@@ -1,4 +1,4 @@
-"""Parquet files in, blocks of rows out."""
+"""Parquet files are read in blocks of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a block in, rows with their numbers in the file out."""
+"""Rows of a block get their row numbers in the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times in every form in, microseconds out."""
+"""Times of every form are parsed to microseconds."""
 
 from __future__ import annotations
 

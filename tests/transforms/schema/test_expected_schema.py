@@ -1,4 +1,4 @@
-"""The expected schema: it parses examples as ingestion writes them, and rejects what cannot be."""
+"""The expected schema parses examples as ingestion writes them, and rejects impossible values."""
 
 from __future__ import annotations
 

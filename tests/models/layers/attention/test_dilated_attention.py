@@ -1,4 +1,4 @@
-"""Vectors of the windows of a history."""
+"""Dilated convolution and attention over the windows of a history."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_window_sees_as_far_back_as_the_convolutions_reach_and_nothing_later()
     steps = np.random.default_rng(2).normal(size=(2, 9, 4)).astype(np.float32)
     result = np.asarray(layer(steps, np.ones((2, 9), bool)))
     assert result.shape == (2, 8, 4)
-    window = 4  # It consists of the steps 4 and 5.
+    window = 4  # The window consists of steps 4 and 5.
     for position, counts in ((0, False), (1, True), (5, True), (6, False)):
         changed = steps.copy()
         changed[:, position] += 1.0

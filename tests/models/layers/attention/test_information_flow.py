@@ -1,4 +1,4 @@
-"""INFNet's block: which groups change, what a padded step may do, and one step of version 1 by hand."""
+"""INFNet's block: which token groups it changes, how it treats padded steps, and version 1 computed by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MASK = np.array([[True, True, False, False], [True, False, False, False]])
 
 
 def groups() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Random tokens and proxies of two rows."""
+    """Return random tokens and proxies of two rows."""
     random = np.random.default_rng(1)
     sizes = {"fields": 3, "steps": 4, "tasks": 2}
     tokens = {group: random.normal(size=(2, size, 4)).astype(np.float32) for group, size in sizes.items()}

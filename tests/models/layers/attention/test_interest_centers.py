@@ -15,7 +15,7 @@ USERS, LENGTH, WIDTH, GROUPS = 64, 24, 32, 4
 
 @pytest.fixture(scope="module")
 def history() -> np.ndarray:
-    """Unit vectors [USERS, LENGTH, WIDTH], each near one of its user's four random directions."""
+    """Return unit vectors [USERS, LENGTH, WIDTH], each near one of its user's four random directions."""
     random = np.random.default_rng(0)
     directions = random.normal(size=(USERS, GROUPS, WIDTH))
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Interests of the newest behaviours and of those before, which exchange what they know."""
+"""Interests of recent and of earlier behaviours, which attend to one another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gates that are closed, open, and the same for all tokens."""
+"""The proxy-gated unit with closed gates, open gates, and gates shared by all tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One token of a block, compared with Keras's layers, and masked tokens."""
+"""The transformer block equals Keras's layers, and masked tokens have no influence."""
 
 from __future__ import annotations
 

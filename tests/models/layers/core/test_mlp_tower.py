@@ -25,7 +25,7 @@ def test_the_input_is_normalized_if_configured() -> None:
     tower = MLPTower((2,), batch_normalization=True)
     tower(INPUTS, training=True)
     assert isinstance(tower.normalization, BatchNormalization)
-    np.testing.assert_allclose(tower.normalization.moving_mean, [0.15, -0.05], rtol=1e-5)  # A tenth of the mean.
+    np.testing.assert_allclose(tower.normalization.moving_mean, [0.15, -0.05], rtol=1e-5)  # a tenth of the mean
     assert MLPTower((2,)).normalization is None
 
 
@@ -33,7 +33,8 @@ def test_dropout_happens_in_training_only() -> None:
     tower = MLPTower((64,), "sigmoid", dropout=0.5)
     np.testing.assert_array_equal(tower(INPUTS), tower(INPUTS, training=False))
     dropped = np.asarray(tower(INPUTS, training=True)) == 0.0
-    assert 0.3 < dropped.mean() < 0.7  # Of 128 outputs: 0.5 plus or minus four deviations of 0.044.
+    # The share of 128 outputs is 0.5 plus or minus four standard deviations of 0.044.
+    assert 0.3 < dropped.mean() < 0.7
 
 
 def test_every_layer_has_its_own_activation() -> None:

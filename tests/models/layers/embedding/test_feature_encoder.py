@@ -1,4 +1,4 @@
-"""The rankers' feature encoder: what it adds up and joins, from which tensors."""
+"""The rankers' feature encoder: which embeddings it sums, which it concatenates, and from which tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a variable by id, and the gradient that names only them."""
+"""Gathering rows of a variable by id, with a gradient that is sparse in those rows."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ SIZES = ((5, STEPS), (4, 2), (1, 9))
 
 @pytest.fixture(scope="module")
 def differentiate() -> Callable[[tf.Tensor], list[Any]]:
-    """Compute values and gradients of both recurrent layers."""
+    """Return values and gradients of both recurrent layers."""
     extractor, _ = extractor_and_gru()
     layer, _ = evolution("augru_released")
 
@@ -69,7 +69,7 @@ def differentiate() -> Callable[[tf.Tensor], list[Any]]:
 
 @pytest.fixture(scope="module")
 def eager(differentiate: Callable[[tf.Tensor], list[Any]]) -> list[list[Any]]:
-    """Values and gradients for each of `SIZES`, outside of a graph."""
+    """Return values and gradients for each of `SIZES`, computed eagerly."""
     return [differentiate(random_inputs(*size)) for size in SIZES]
 
 

@@ -1,4 +1,4 @@
-"""Histories of two and of four behaviours, with room for four."""
+"""Recent and earlier windows of histories with two and four behaviours, padded to four."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares an answer with the recorded one: the same code and the same values; messages may have other words."""
+"""Compare an answer with the recorded one: codes and values must be equal, the wording of messages need not."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _comparable(key: str, value: Any) -> Any:
 
 def _difference_together(case: dict[str, Any], answers: list[dict[str, Any]]) -> str | None:
     recorded = case["answer"]["answers"]
-    if case.get("timing"):  # which of the requests is refused is chance
+    if case.get("timing"):  # which of the requests is refused is random
         codes = [sorted(answer["code"] for answer in side) for side in (recorded, answers)]
         return None if codes[0] == codes[1] else f"recorded {codes[0]}, received {codes[1]}"
     for index, (request, expected, answer) in enumerate(zip(case["requests"], recorded, answers, strict=True)):
@@ -97,7 +97,7 @@ def metric_names(page: str) -> str:
 
 
 def _headers(answer: dict[str, Any]) -> dict[str, str]:
-    """Headers by name; the character set of a content type is no difference."""
+    """Return headers by name; the character set of a content type is ignored."""
     return {name: value.partition(";")[0] for name, value in answer.get("headers", {}).items()}
 
 

@@ -1,4 +1,4 @@
-"""Starts the project's own server with the options that recorded flags of TensorFlow Serving mean."""
+"""Start the project's own server with the options that correspond to recorded flags of TensorFlow Serving."""
 
 from __future__ import annotations
 

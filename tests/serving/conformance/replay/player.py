@@ -1,4 +1,4 @@
-"""Plays a recording: asks its cases in order and notes which are answered otherwise."""
+"""Replay a recording: send its cases in order and note which answers differ."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from tests.serving.conformance.replay.asking import Asker
 from tests.serving.conformance.replay.comparison import difference
+from tests.serving.conformance.replay.connection import Connection
 from tests.serving.conformance.replay.recordings import Folders, Recording, change_files
 
 RETRY_SECONDS = 0.1
@@ -36,16 +36,16 @@ REMOTE = Pace(settle_seconds=10.0, patience_seconds=60.0)
 
 
 def play(
-    recording: Recording, asker: Asker, folders: Folders, pace: Pace, known_differences: Collection[str] = ()
+    recording: Recording, connection: Connection, folders: Folders, pace: Pace, known_differences: Collection[str] = ()
 ) -> dict[str, str]:
     """Return, by case, where the server's answer differs from the recorded one.
 
     Args:
         recording: to play, on a server that has just been started for it.
-        asker: connection to that server.
+        connection: connection to that server.
         folders: that the cases change.
         pace: how long to wait.
-        known: ids of cases that are known to differ.
+        known_differences: ids of cases that are known to differ.
     """
     differences = {}
     for case in recording.cases:
@@ -53,19 +53,19 @@ def play(
             change_files(folders, case["do"])
             continue
         seconds = pace.known_seconds if case["id"] in known_differences else pace.patience_seconds
-        mismatch = _ask_patiently(case, asker, pace, seconds)
+        mismatch = _send_patiently(case, connection, pace, seconds)
         if mismatch is not None:
             differences[case["id"]] = mismatch
     return differences
 
 
-def _ask_patiently(case: dict[str, Any], asker: Asker, pace: Pace, patience_seconds: float) -> str | None:
-    """Where the answer differs, after the waits that the case asks for."""
+def _send_patiently(case: dict[str, Any], connection: Connection, pace: Pace, patience_seconds: float) -> str | None:
+    """Return where the answer differs, after the waits that the case requires."""
     time.sleep(min(case.get("settle", 0.0), pace.settle_seconds))
     end = time.monotonic() + min(case.get("within", 0.0), patience_seconds)
     attempts = ATTEMPTS_TOGETHER if case["api"] == "together" else 1
     while True:
-        mismatch = difference(case, asker.ask(case))
+        mismatch = difference(case, connection.send(case))
         attempts -= 1
         if mismatch is None or (attempts <= 0 and time.monotonic() >= end):
             return mismatch

@@ -1,4 +1,4 @@
-"""Sends a case to a server and returns what it answers, in the form that recordings have."""
+"""Send a case to a server and return its answer in the format of the recordings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNLIMITED = [
 Answer = dict[str, Any]
 
 
-class Asker:
+class Connection:
     """Connection to one server.
 
     Args:
@@ -47,8 +47,8 @@ class Asker:
     def close(self) -> None:
         self._channel.close()
 
-    def ask(self, case: dict[str, Any]) -> Answer:
-        """Send the case; the answer holds `code`, `status` or, for requests sent together, `answers`."""
+    def send(self, case: dict[str, Any]) -> Answer:
+        """Send the case, and return an answer with `code`, `status` or, for requests sent together, `answers`."""
         case = {**case, **{key: self._folders.fill(case[key]) for key in ("request", "path", "body") if key in case}}
         by_api = {"grpc": self._call, "health": self._check, "rest": self._request, "together": self._send_together}
         return by_api[case["api"]](case)
@@ -99,13 +99,13 @@ class Asker:
         answers: list[Answer] = [{} for _ in requests]
         start = threading.Barrier(len(requests))
 
-        def ask(index: int) -> None:
+        def send_request(index: int) -> None:
             request = requests[index]
             start.wait()
             time.sleep(request.get("at", index * case.get("apart", 0.0)))
-            answers[index] = self.ask({"api": "grpc", **request})
+            answers[index] = self.send({"api": "grpc", **request})
 
-        threads = [threading.Thread(target=ask, args=(index,)) for index in range(len(requests))]
+        threads = [threading.Thread(target=send_request, args=(index,)) for index in range(len(requests))]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -114,10 +114,10 @@ class Asker:
 
 
 @contextmanager
-def connect(grpc_address: str, rest_address: str, folders: Folders) -> Iterator[Asker]:
+def connect(grpc_address: str, rest_address: str, folders: Folders) -> Iterator[Connection]:
     """Connect to a server for as long as the block runs."""
-    asker = Asker(grpc_address, rest_address, folders)
+    connection = Connection(grpc_address, rest_address, folders)
     try:
-        yield asker
+        yield connection
     finally:
-        asker.close()
+        connection.close()
