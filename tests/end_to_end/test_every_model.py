@@ -38,11 +38,15 @@ features:
     - {name: device, from: events}
 model: MODEL
 training: {batch_size: 128, epochs: 1}
+serving: {candidate_sizes: [10]}
 evaluation:
   compare_with_baseline: false
   gate: {champion_margin: {METRIC: 1.0}}
 """
-SMALL = {"embedding_dimension": 4, "relation_dimension": 4, "layer_units": [4], "weight_steps": 2, "interests": 2}
+SMALL = {
+    "embedding_dimension": 4, "relation_dimension": 4, "layer_units": [4], "weight_steps": 2, "interests": 2,
+    "denoising_steps": 2,
+}  # fmt: skip
 """Of these, a model is given those that it knows."""
 
 

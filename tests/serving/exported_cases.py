@@ -23,7 +23,10 @@ from interestflow.serving.export.ranker import RankerModule
 from tests.serving import transformed
 from tests.serving.shared_folders import shared_folder
 
-SMALL = {"embedding_dimension": 4, "tower_units": (8,), "layer_units": (4,), "relation_dimension": 3, "interests": 2}
+SMALL = {
+    "embedding_dimension": 4, "tower_units": (8,), "layer_units": (4,), "relation_dimension": 3, "interests": 2,
+    "denoising_steps": 2,
+}  # fmt: skip
 """Of these, a model is given those that it knows."""
 IDS = ["i0", "i1", "i2", "é7", "東京", "i5", "never seen"]
 ROWS: list[dict[str, Any]] = [

@@ -53,7 +53,7 @@ CHUNKED = f"POST {PREDICT} HTTP/1.1\r\nHost: local\r\nTransfer-Encoding: chunked
     [
         (bytes(range(128, 256)) + b"\r\n\r\n", "Invalid method encountered"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 500, "Received HTTPS traffic on an HTTP port"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "Backoff on PRI/Upgrade"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "Pause on PRI/Upgrade"),
         (b"FOO / HTTP/1.1\r\n\r\n", "Invalid method encountered"),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", "Got more than 8190 bytes when reading"),
         (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", "Got more than 8190 bytes when reading"),
