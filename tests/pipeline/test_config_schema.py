@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from pydantic import BaseModel
@@ -92,12 +93,10 @@ def test_keys_are_those_of_the_file() -> None:
 
 @pytest.mark.parametrize("file", sorted(Path(__file__).parents[2].glob("configs/*.yaml")), ids=lambda file: file.stem)
 def test_the_schema_accepts_every_shipped_configuration(file: Path) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     jsonschema.validate(yaml.safe_load(file.read_text()), SCHEMA)
 
 
 def test_the_schema_refuses_a_typo() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     document = yaml.safe_load((Path(__file__).parents[2] / "configs" / "demo.yaml").read_text())
     document["model"]["history_aeg"] = True
     with pytest.raises(jsonschema.ValidationError):
