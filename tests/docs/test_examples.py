@@ -37,12 +37,27 @@ def merge(document: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, **part, "data": data}
 
 
+def differences(written: Any, loaded: Any, path: str = "") -> list[str]:
+    """Return the paths of the values in `written` that `loaded` lacks, or has with another value."""
+    if isinstance(written, Mapping) and isinstance(loaded, Mapping):
+        pairs = [(written[key], loaded.get(key), f"{path}.{key}") for key in written]
+    elif isinstance(written, list) and isinstance(loaded, list) and len(written) == len(loaded):
+        pairs = [(value, loaded[index], f"{path}[{index}]") for index, value in enumerate(written)]
+    else:
+        # A Kubernetes quantity is text: `cpu: 4` is loaded as "4".
+        return [] if loaded in (written, str(written)) else [f"{path.lstrip('.')}: {written!r} became {loaded!r}"]
+    return [difference for pair in pairs for difference in differences(*pair)]
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
 def test_sections_in_the_documentation_are_valid(page: Path, tmp_path: Path) -> None:
-    """Each block replaces sections of a demo's configuration. Files that the block names are not read."""
+    """Each block replaces sections of a demo's configuration, and what is loaded has every value that it writes.
+
+    Files that the block names are not read.
+    """
     name = "demo-matcher" if page.stem in MATCHERS else "demo"
     demo = yaml.safe_load((PROJECT / "configs" / f"{name}.yaml").read_text())
     for index, block in enumerate(blocks(page)):
         path = tmp_path / f"{index}.yaml"
         path.write_text(yaml.safe_dump(merge(demo, block)))
-        load(path, None)
+        assert not differences(block, load(path, None).model_dump(mode="json", by_alias=True))
