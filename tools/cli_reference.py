@@ -15,14 +15,12 @@ from typing import Any, Literal, Union
 import typer
 from typer.models import ArgumentInfo, OptionInfo, ParameterInfo
 
+from tools.markdown_table import markdown_table
+
 INTRODUCTION = """# Command line
 
 This page is generated from the program itself. `interestflow COMMAND --help` prints the same text.
 """
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _split_annotation(annotation: Any) -> tuple[Any, ParameterInfo | None]:
@@ -63,19 +61,16 @@ def _default(parameter: inspect.Parameter) -> str:
     return "" if parameter.default is None or parameter.default is False else f"`{parameter.default}`"
 
 
-def parameter_rows(callback: Callable[..., Any]) -> Iterator[str]:
-    """Yield one row of a Markdown table for each visible argument and option of a command."""
+def parameter_rows(callback: Callable[..., Any]) -> Iterator[tuple[str, ...]]:
+    """Yield names, value, default and help of each visible argument and option of a command."""
     hints = typing.get_type_hints(callback, include_extras=True)
     for name, parameter in inspect.signature(callback).parameters.items():
         kind, info = _split_annotation(hints[name])
         if kind is typer.Context or getattr(info, "hidden", False):
             continue
-        if isinstance(parameter.default, ParameterInfo):
-            info, parameter = parameter.default, parameter.replace(default=parameter.default.default)
         if not isinstance(info, ArgumentInfo | OptionInfo) and parameter.default is inspect.Parameter.empty:
             info = ArgumentInfo(default=...)
-        cells = (_names(name, kind, info), value_text(kind), _default(parameter), getattr(info, "help", None) or "")
-        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+        yield _names(name, kind, info), value_text(kind), _default(parameter), getattr(info, "help", None) or ""
 
 
 def command_section(path: str, callback: Callable[..., Any], help_text: str | None) -> str:
@@ -83,16 +78,15 @@ def command_section(path: str, callback: Callable[..., Any], help_text: str | No
     lines = [f"## `{path}`", "", inspect.cleandoc(help_text or callback.__doc__ or ""), ""]
     rows = list(parameter_rows(callback))
     if rows:
-        lines += ["| Argument or option | Value | Default | Description |", "|---|---|---|---|", *rows]
+        lines.append(markdown_table(("Argument or option", "Value", "Default", "Description"), rows))
     return "\n".join(lines) + "\n"
 
 
 def command_sections(program: str, app: typer.Typer) -> Iterator[str]:
     """Yield the sections of an application's visible commands, in the order of their definition."""
-    if app.registered_callback and app.registered_callback.callback:
-        main = app.registered_callback
-        help_text = app.info.help if isinstance(app.info.help, str) else None
-        yield command_section(program, main.callback, help_text)  # type: ignore[arg-type]
+    main = app.registered_callback
+    if main and main.callback:
+        yield command_section(program, main.callback, app.info.help)
     for command in app.registered_commands:
         if command.callback and not command.hidden:
             name = command.name or command.callback.__name__.replace("_", "-")

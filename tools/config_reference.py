@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tools.markdown_table import markdown_table
+
 JsonSchema = Mapping[str, Any]
 
 INTRODUCTION = """# Configuration
@@ -156,22 +158,18 @@ def _default_text(key: str, schema: JsonSchema, parent: JsonSchema, definitions:
     return _code(default)
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
 def table(parent: JsonSchema, definitions: JsonSchema) -> str:
     """Return the table of an object's keys."""
-    lines = ["| Key | Type | Default | Description |", "|---|---|---|---|"]
-    for key, schema in parent.get("properties", {}).items():
-        cells = (
+    rows = [
+        (
             f"`{key}`",
             type_text(schema, definitions),
             _default_text(key, schema, parent, definitions),
             str(schema.get("description", "")),
         )
-        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
-    return "\n".join(lines)
+        for key, schema in parent.get("properties", {}).items()
+    ]
+    return markdown_table(("Key", "Type", "Default", "Description"), rows)
 
 
 def configuration_page(schema: JsonSchema) -> str:
