@@ -55,11 +55,17 @@ def raw_feature_spec(config: IngestionConfig, with_labels: bool) -> dict[str, Ra
     spec[feature_names.SAMPLING_PROBABILITY] = number
     if config.data.events.true_probability is not None:
         spec[feature_names.TRUE_PROBABILITY] = number
+    return spec | dict.fromkeys(label_features(config), number)
+
+
+def label_features(config: IngestionConfig) -> list[str]:
+    """Return the label of every task, each followed by the mask of a task that has one: numbers from 0 to 1."""
+    names = []
     for task in config.tasks:
-        spec[feature_names.label(task.name)] = number
+        names.append(feature_names.label(task.name))
         if task.mask is not None:
-            spec[feature_names.mask(task.name)] = number
-    return spec
+            names.append(feature_names.mask(task.name))
+    return names
 
 
 def _target_feature(attribute: AttributeConfig) -> RawFeature:

@@ -24,6 +24,7 @@ from interestflow.transforms.encoding.flat_values import (
     newest_of_list_history,
     single_value,
 )
+from interestflow.transforms.feature_spec import label_features
 from interestflow.transforms.splits import ITEMS_SPLIT
 
 RawInputs: TypeAlias = Mapping[str, tf.Tensor | tf.SparseTensor]
@@ -64,10 +65,7 @@ def preprocessing_fn(inputs: RawInputs, custom_config: Mapping[str, str]) -> Out
     outputs = _encode_ids(config, inputs, is_logged)
     for attribute in config.features.attributes:
         outputs |= _encode_attribute(attribute, config, inputs, is_logged)
-    for task in config.tasks:
-        outputs[feature_names.label(task.name)] = inputs[feature_names.label(task.name)]
-        if task.mask is not None:
-            outputs[feature_names.mask(task.name)] = inputs[feature_names.mask(task.name)]
+    outputs |= {name: inputs[name] for name in label_features(config)}
     if custom_config.get("keep_item_text"):
         outputs[feature_names.ITEM_TEXT] = inputs[feature_names.ITEM]
     return outputs

@@ -18,7 +18,7 @@ from interestflow.pipeline.folders import Folders
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.model_inputs import describe_inputs
 from interestflow.transforms import feature_names
-from interestflow.transforms.feature_spec import raw_feature_spec
+from interestflow.transforms.feature_spec import label_features, raw_feature_spec
 
 TRANSFORM_BATCH = 4096
 
@@ -68,9 +68,7 @@ class RankerData:
         """Return the test split, transformed by the graph as in a served model."""
         spec = raw_feature_spec(self.config.ingestion(), with_labels=True)
         inputs = raw_feature_spec(self.config.ingestion(), with_labels=False).keys()
-        other_names = [feature_names.USER, feature_names.TRUE_PROBABILITY]
-        for task in self.config.tasks:
-            other_names += [feature_names.label(task.name), feature_names.mask(task.name)]
+        other_names = [feature_names.USER, feature_names.TRUE_PROBABILITY, *label_features(self.config.ingestion())]
         layer = self.transform_output.transform_features_layer()
         files = sorted(tf.io.gfile.glob(f"{self.raw}/Split-test/*"))
         chunks: list[dict[str, np.ndarray]] = []

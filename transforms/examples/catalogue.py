@@ -18,7 +18,7 @@ from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
 from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.examples.shard import BATCH
 from interestflow.transforms.examples.tfrecord_writer import ExampleFile
-from interestflow.transforms.feature_spec import raw_feature_spec
+from interestflow.transforms.feature_spec import label_features, raw_feature_spec
 from interestflow.transforms.reading.entities import read_attributes
 
 MISSING: dict[tf.DType, bytes | float | int] = {tf.string: b"", tf.float32: float("nan"), tf.int64: 0}
@@ -75,7 +75,7 @@ def _batch(config: IngestionConfig, items: Entities, ids: pl.Series, is_cold: np
     for attribute in config.features.attributes_of("items"):
         if "target" in attribute.use:
             values[attribute.name] = items.values.target[attribute.name].take(item_row)
-    labels = [name for task in config.tasks for name in (feature_names.label(task.name), feature_names.mask(task.name))]
+    labels = label_features(config)
     columns = {}
     for name, feature in raw_feature_spec(config, with_labels=True).items():
         is_list = isinstance(feature, tf.io.VarLenFeature)

@@ -14,10 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from interestflow.transforms import feature_names
 from interestflow.transforms.config import EntityTable, IngestionConfig
 from interestflow.transforms.feature_names import ITEM, TIMESTAMP, USER
-from interestflow.transforms.feature_spec import raw_feature_spec
+from interestflow.transforms.feature_spec import label_features, raw_feature_spec
 from interestflow.transforms.leakage.comparison import UserLog, compare
 from interestflow.transforms.leakage.example_reader import read_columns, read_rows, shard_files
 from interestflow.transforms.leakage.findings import Comparison
@@ -135,9 +134,7 @@ def check_examples(folder: str, config: IngestionConfig, users: int = USERS) -> 
 def _read_sample(folder: str, config: IngestionConfig, users: int) -> _Sample:
     """Read whole shards until they have about as many users as wanted."""
     spec = raw_feature_spec(config, with_labels=True)
-    names = [USER, *(attribute.name for attribute in config.features.target_attributes())]
-    for task in config.tasks:
-        names += [feature_names.label(task.name)] + ([feature_names.mask(task.name)] if task.mask else [])
+    names = [USER, *(attribute.name for attribute in config.features.target_attributes()), *label_features(config)]
     columns: dict[str, list[pl.DataFrame]] = {split: [] for split in SPLITS}
     examples: dict[str, list[Features]] = {split: [] for split in SPLITS}
     sample: list[str] = []

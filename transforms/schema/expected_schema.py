@@ -9,7 +9,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from interestflow.transforms import feature_names
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.feature_spec import SCHEMA_TYPES, RawFeature, raw_feature_spec
+from interestflow.transforms.feature_spec import SCHEMA_TYPES, RawFeature, label_features, raw_feature_spec
 
 MIN_KNOWN_SHARE = 0.5
 """Share of a later split's values that the training split must have. New values are normal (new films, new devices:
@@ -92,11 +92,7 @@ def _unit_interval_features(config: IngestionConfig) -> list[str]:
     names = [feature_names.SAMPLING_PROBABILITY]
     if config.data.events.true_probability is not None:
         names.append(feature_names.TRUE_PROBABILITY)
-    for task in config.tasks:
-        names.append(feature_names.label(task.name))
-        if task.mask is not None:
-            names.append(feature_names.mask(task.name))
-    return names
+    return names + label_features(config)
 
 
 def _describe(feature: RawFeature) -> str:
