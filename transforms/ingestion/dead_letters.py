@@ -14,6 +14,8 @@ from interestflow.transforms.ingestion.counts import TableCounts
 from interestflow.transforms.ingestion.shuffle_files import encode_frame
 
 REASONS_SHOWN = 3
+NESTED_KEYS = {"links": "knowledge_graph.links"}
+"""Keys below `data` of the tables that have another name."""
 
 
 class IngestionError(Exception):
@@ -65,7 +67,11 @@ def check_dead_letters(reports: Iterable[TableReport], config: IngestionConfig) 
     reasons = sum_reasons(reports)
     for name, counts in count_tables(reports).items():
         message = bad_rows_message(
-            f"`data.{name}`", counts.rows, counts.dead_letters, config.data.max_bad_row_share, reasons[name]
+            f"`data.{NESTED_KEYS.get(name, name)}`",
+            counts.rows,
+            counts.dead_letters,
+            config.data.max_bad_row_share,
+            reasons[name],
         )
         if message is not None:
             raise IngestionError(message)
@@ -77,6 +83,15 @@ def sum_reasons(reports: Iterable[TableReport]) -> dict[str, Counter[str]]:
     for report in reports:
         reasons[report.table].update(report.reasons)
     return reasons
+
+
+def reason_counts(reports: Iterable[TableReport]) -> dict[str, int]:
+    """Return the dead letters by `table: reason`, both in alphabetical order, as the files of counts have them."""
+    return {
+        f"{table}: {reason}": count
+        for table, reasons in sorted(sum_reasons(reports).items())
+        for reason, count in sorted(reasons.items())
+    }
 
 
 def count_tables(reports: Iterable[TableReport]) -> dict[str, TableCounts]:

@@ -24,6 +24,7 @@ from interestflow.transforms.config import ENTITY_TABLES, IngestionConfig
 from interestflow.transforms.examples.catalogue import write_items
 from interestflow.transforms.ingestion.boundaries import decide_boundaries
 from interestflow.transforms.ingestion.report import write_report
+from interestflow.transforms.ingestion.shuffle_files import make_folder
 from interestflow.transforms.ingestion.steps import (
     CountItems,
     MergeCounts,
@@ -73,7 +74,7 @@ def ingest(
     scratch = f"{examples_folder}/.scratch-{uuid.uuid4().hex[:8]}"
     splits = [*SPLITS, *([ITEMS_SPLIT] if with_items else [])]
     for folder in (scratch, report_folder, *(f"{examples_folder}/Split-{split}" for split in splits)):
-        _make_folder(folder)
+        make_folder(folder)
 
     sort, table_counts, letters = _read_and_sort(pipeline, config, files, shards, scratch)
     start = pipeline | "Once" >> beam.Create([None])
@@ -141,9 +142,3 @@ def shard_count(files: list[str]) -> int:
     plain = [file for file in files if file not in compressed]
     text_bytes = total_bytes(plain) + COMPRESSION * total_bytes(compressed)
     return min(max(-(-text_bytes // SHARD_BYTES), MIN_SHARDS), MAX_SHARDS)
-
-
-def _make_folder(folder: str) -> None:
-    """Create a folder unless it exists."""
-    if not FileSystems.exists(f"{folder}/"):
-        FileSystems.mkdirs(folder)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 import polars as pl
+from pydantic import BaseModel
 
 from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
 from interestflow.transforms.ingestion.counts import IngestionCounts
-from interestflow.transforms.ingestion.dead_letters import IngestionError, TableReport, count_tables, sum_reasons
+from interestflow.transforms.ingestion.dead_letters import IngestionError, TableReport, count_tables, reason_counts
 from interestflow.transforms.ingestion.shuffle_files import create_file, decode_frame, write_parquet
 from interestflow.transforms.reading.tables import DEAD_LETTER_SCHEMA
 from interestflow.transforms.splits import ITEMS_SPLIT, SPLITS, Boundaries
@@ -67,11 +68,7 @@ def write_report(
         examples[ITEMS_SPLIT] = item_examples
     counts = IngestionCounts(
         tables=count_tables(reports),
-        dead_letter_reasons={
-            f"{table}: {reason}": count
-            for table, reasons in sorted(sum_reasons(reports).items())
-            for reason, count in sorted(reasons.items())
-        },
+        dead_letter_reasons=reason_counts(reports),
         examples=examples,
         positives={split: _sum_positives(shards, split) for split in SPLITS},
         sampled_negatives=_sum_by_key([shard["sampled_negatives"] for shard in shards]),
@@ -86,7 +83,18 @@ def write_report(
         validation_from=boundaries.validation,
         test_from=boundaries.test,
     )
-    frames = [pl.DataFrame(schema=DEAD_LETTER_SCHEMA), *(decode_frame(block).drop("kind") for block in letters)]
+    write_report_files(folder, counts, map(decode_frame, letters))
+
+
+def write_report_files(folder: str, counts: BaseModel, dead_letters: Iterable[pl.DataFrame]) -> None:
+    """Write `counts.json` and, ordered by file and row, `dead_letters.parquet`.
+
+    Args:
+        folder: folder of the report.
+        counts: the counts of the job.
+        dead_letters: frames of dead letters, as in `Table`.
+    """
+    frames = [pl.DataFrame(schema=DEAD_LETTER_SCHEMA), *(frame.drop("kind") for frame in dead_letters)]
     write_parquet(f"{folder}/{DEAD_LETTERS}", pl.concat(frames).sort("file", "row"))
     with create_file(f"{folder}/{COUNTS}") as file:
         file.write(counts.model_dump_json(indent=2).encode())

@@ -67,6 +67,12 @@ def read_bytes(path: str) -> bytes:
         return bytes(file.read())
 
 
+def make_folder(folder: str) -> None:
+    """Create a folder unless it exists."""
+    if not FileSystems.exists(f"{folder}/"):
+        FileSystems.mkdirs(folder)
+
+
 def create_file(path: str) -> IO[bytes]:
     """Open a file for writing; the written bytes are not compressed, regardless of the file's name."""
     return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)

@@ -35,10 +35,14 @@ from interestflow.transforms.ingestion.shuffle_files import (
 from interestflow.transforms.reading.columns import ORDER
 from interestflow.transforms.reading.entities import read_attributes
 from interestflow.transforms.reading.events import FILE_SHIFT, read_events
+from interestflow.transforms.reading.tables import FILE, ROW, dead_letters
 from interestflow.transforms.splits import SPLITS, Boundaries, count_by_hour
 
 METRICS = "ingestion"
 """Beam's namespace of microseconds spent on each part: read, shuffle, sort, join, encode, frame, compress, write."""
+
+REPEATED = "repeats an earlier row"
+"""Why a repeated row cannot be used."""
 
 Shard = int
 
@@ -131,13 +135,12 @@ class SortShard(_TimedStep):
     def _dead_letters(self, repeated: pl.DataFrame) -> pl.DataFrame:
         """Return the dead letters of rows that repeat an earlier one."""
         order = repeated.get_column(ORDER)
-        return repeated.select(
-            pl.Series("file", self._files).gather(order // 2**FILE_SHIFT),
-            (order % 2**FILE_SHIFT + 1).alias("row"),
-            pl.lit("repeats an earlier row").alias("reason"),
-            pl.lit("repeats an earlier row").alias("kind"),
-            pl.struct(pl.exclude(ORDER)).struct.json_encode().alias("content"),
+        located = repeated.select(
+            pl.exclude(ORDER),
+            pl.Series(FILE, self._files).gather(order // 2**FILE_SHIFT),
+            (order % 2**FILE_SHIFT + 1).alias(ROW),
         )
+        return dead_letters(located, REPEATED, pl.lit(REPEATED))
 
 
 class CountItems(_TimedStep):

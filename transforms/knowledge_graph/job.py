@@ -12,14 +12,19 @@ from typing import NamedTuple
 
 import apache_beam as beam
 import polars as pl
-from apache_beam.io.filesystems import FileSystems
 from pydantic import BaseModel, ConfigDict
 
 from interestflow.transforms.config import IngestionConfig, KnowledgeGraphConfig
 from interestflow.transforms.ingestion.counts import TableCounts
-from interestflow.transforms.ingestion.dead_letters import IngestionError, bad_rows_message
-from interestflow.transforms.ingestion.report import COUNTS, DEAD_LETTERS
-from interestflow.transforms.ingestion.shuffle_files import create_file, decode_frame, encode_frame, write_parquet
+from interestflow.transforms.ingestion.dead_letters import (
+    IngestionError,
+    TableReport,
+    check_dead_letters,
+    count_tables,
+    reason_counts,
+)
+from interestflow.transforms.ingestion.report import write_report_files
+from interestflow.transforms.ingestion.shuffle_files import decode_frame, encode_frame, make_folder
 from interestflow.transforms.knowledge_graph.graph_files import write_graph
 from interestflow.transforms.knowledge_graph.triples import (
     distinct_triples,
@@ -31,11 +36,8 @@ from interestflow.transforms.knowledge_graph.triples import (
 from interestflow.transforms.reading.columns import ENTITY as ENTITY_ID
 from interestflow.transforms.reading.entities import read_attributes
 from interestflow.transforms.reading.files import TableError, list_files
-from interestflow.transforms.reading.tables import DEAD_LETTER_SCHEMA
 
 GRAPH_TABLES = ("knowledge_graph", "links")
-TABLE_KEYS = dict(zip(GRAPH_TABLES, ("data.knowledge_graph", "data.knowledge_graph.links"), strict=True))
-"""The configuration key of each table."""
 
 
 class GraphCounts(BaseModel):
@@ -113,8 +115,7 @@ def ingest_graph(config: IngestionConfig, pipeline: beam.Pipeline, graph_folder:
     if graph.links is not None:
         files += [("links", path) for path in list_files(graph.links, config.data.folder)]
     for folder in (graph_folder, report_folder):
-        if not FileSystems.exists(f"{folder}/"):
-            FileSystems.mkdirs(folder)
+        make_folder(folder)
     pieces = (
         pipeline
         | "GraphFiles" >> beam.Create(files)
@@ -137,25 +138,22 @@ def _write(_: None, config: IngestionConfig, graph_folder: str, report_folder: s
     if config.data.knowledge_graph is not None and config.data.knowledge_graph.links is not None:
         links, unusable = usable_links(tables.frames["links"], triples, _known_items(config))
         tables.dead_letters["links"].append(unusable)
-    counts, reasons = _count_tables(config, tables)
+    reports = _reports(tables)
+    check_dead_letters(reports, config)
     for name, frame in (("triples", triples), ("links", links)):
         if frame is not None and frame.is_empty():
             raise IngestionError(f"a knowledge graph should have {name}, received none that can be used")
     graph = number_graph(triples, links)
     write_graph(graph, graph_folder)
-    content = GraphCounts(
-        tables=counts,
-        dead_letter_reasons=reasons,
+    counts = GraphCounts(
+        tables=count_tables(reports),
+        dead_letter_reasons=reason_counts(reports),
         triples=triples.height,
         entities=len(graph.entities),
         relations=len(graph.relations) // 2,
         linked_items=graph.links.height,
     )
-    dead_letters = [frame.drop("kind") for frames in tables.dead_letters.values() for frame in frames]
-    empty = pl.DataFrame(schema=DEAD_LETTER_SCHEMA)
-    write_parquet(f"{report_folder}/{DEAD_LETTERS}", pl.concat([empty, *dead_letters]))
-    with create_file(f"{report_folder}/{COUNTS}") as file:
-        file.write(content.model_dump_json(indent=2).encode())
+    write_report_files(report_folder, counts, (frame for frames in tables.dead_letters.values() for frame in frames))
 
 
 def _join(pieces: Iterable[Piece]) -> GraphTables:
@@ -174,25 +172,14 @@ def _known_items(config: IngestionConfig) -> list[str] | None:
     return None if table is None else table.frame.get_column(ENTITY_ID).to_list()
 
 
-def _count_tables(config: IngestionConfig, tables: GraphTables) -> tuple[dict[str, TableCounts], dict[str, int]]:
-    """Return the rows by table, and the dead letters by table and reason, after checking that these are not too many.
-
-    Raises:
-        IngestionError: if a table has more dead letters than the configuration allows.
-    """
-    counts: dict[str, TableCounts] = {}
-    all_reasons: dict[str, int] = {}
-    for name, key in TABLE_KEYS.items():
-        if name not in tables.rows:
-            continue
-        rows = tables.rows[name]
-        reasons: Counter[str] = Counter()
-        for frame in tables.dead_letters[name]:
-            reasons.update(frame.get_column("kind").to_list())
-        dead = reasons.total()
-        message = bad_rows_message(f"`{key}`", rows, dead, config.data.max_bad_row_share, reasons)
-        if message is not None:
-            raise IngestionError(message)
-        counts[name] = TableCounts(rows=rows, usable=rows - dead, dead_letters=dead)
-        all_reasons |= {f"{name}: {reason}": count for reason, count in sorted(reasons.items())}
-    return counts, all_reasons
+def _reports(tables: GraphTables) -> list[TableReport]:
+    """Return the rows and the dead letters by reason of each table that was read."""
+    return [
+        TableReport(
+            name,
+            tables.rows[name],
+            Counter(kind for frame in tables.dead_letters[name] for kind in frame.get_column("kind")),
+        )
+        for name in GRAPH_TABLES
+        if name in tables.rows
+    ]

@@ -11,7 +11,7 @@ from interestflow.transforms.config import KnowledgeGraphConfig, LinksConfig
 from interestflow.transforms.feature_names import ITEM
 from interestflow.transforms.reading.blocks import BLOCK_BYTES, read_blocks
 from interestflow.transforms.reading.row_checks import missing_id_checks
-from interestflow.transforms.reading.tables import FILE, ROW, Table, split_rows
+from interestflow.transforms.reading.tables import FILE, ROW, Table, dead_letters, split_rows
 
 HEAD, RELATION, TAIL, ENTITY = "head", "relation", "tail", "entity"
 INVERSE_PREFIX = "inverse of "
@@ -87,8 +87,8 @@ def distinct_triples(frames: Iterable[pl.DataFrame]) -> tuple[pl.DataFrame, pl.D
     frame = _join_in_order(frames, (HEAD, RELATION, TAIL))
     names = [HEAD, RELATION, TAIL]
     is_first = frame.select(pl.struct(names).is_first_distinct()).to_series()
-    reason = pl.lit("repeats an earlier triple")
-    repeated = _dead_letters(frame.filter(~is_first), reason, reason, names)
+    kind = "repeats an earlier triple"
+    repeated = dead_letters(frame.filter(~is_first), kind, pl.lit(kind))
     return frame.filter(is_first).select(names).sort(names), repeated
 
 
@@ -109,13 +109,13 @@ def usable_links(
         `item` and `entity`, text, sorted by item; and dead letters, as in `Table`.
     """
     frame = _join_in_order(frames, (ITEM, ENTITY))
-    dead_letters = []
+    unusable = []
     # In order: a link that cannot be used does not make a later one a repetition.
     for is_bad, kind, reason in _link_checks(triples, items):
         flags = frame.select(is_bad).to_series()
-        dead_letters.append(_dead_letters(frame.filter(flags), reason, pl.lit(kind), [ITEM, ENTITY]))
+        unusable.append(dead_letters(frame.filter(flags), kind, reason))
         frame = frame.filter(~flags)
-    return frame.select(ITEM, ENTITY).sort(ITEM), pl.concat(dead_letters)
+    return frame.select(ITEM, ENTITY).sort(ITEM), pl.concat(unusable)
 
 
 def _link_checks(triples: pl.DataFrame, items: Collection[str] | None) -> Iterator[tuple[pl.Expr, str, pl.Expr]]:
@@ -165,14 +165,3 @@ def _join_in_order(frames: Iterable[pl.DataFrame], names: Collection[str]) -> pl
     """Join frames by file and row, so that the first of two rows does not depend on which worker read them when."""
     empty = pl.DataFrame(schema={**dict.fromkeys(names, pl.String), FILE: pl.String, ROW: pl.Int64})
     return pl.concat([empty, *frames]).sort(FILE, ROW)
-
-
-def _dead_letters(frame: pl.DataFrame, reason: pl.Expr, kind: pl.Expr, names: list[str]) -> pl.DataFrame:
-    """Return dead letters for all rows of `frame`, whose content is the columns `names`."""
-    return frame.select(
-        pl.col(FILE).alias("file"),
-        pl.col(ROW).alias("row"),
-        reason.alias("reason"),
-        kind.alias("kind"),
-        pl.struct(names).struct.json_encode().alias("content"),
-    )

@@ -11,7 +11,7 @@ from interestflow.transforms.reading.blocks import read_blocks
 from interestflow.transforms.reading.columns import ENTITY, frame_column
 from interestflow.transforms.reading.files import TableError, list_files
 from interestflow.transforms.reading.row_checks import missing_id_checks
-from interestflow.transforms.reading.tables import FILE, ROW, Table, split_rows
+from interestflow.transforms.reading.tables import FILE, ROW, Table, dead_letters, split_rows
 
 
 def read_attributes(config: IngestionConfig, name: EntityTable) -> Table | None:
@@ -57,13 +57,8 @@ def _drop_repeated(parts: list[Table]) -> Table:
     """Join the parts of a table; all but the first row of an id become dead letters."""
     frame = pl.concat([part.frame for part in parts], how="vertical_relaxed")
     is_first = frame.get_column(ENTITY).is_first_distinct()
-    repeated = frame.filter(~is_first).select(
-        pl.col(FILE).alias("file"),
-        pl.col(ROW).alias("row"),
-        pl.format("id {} is given twice; the first is used", pl.col(ENTITY)).alias("reason"),
-        pl.lit("an id is given twice").alias("kind"),
-        pl.struct(pl.exclude(FILE, ROW)).struct.json_encode().alias("content"),
-    )
+    reason = pl.format("id {} is given twice; the first is used", pl.col(ENTITY))
+    repeated = dead_letters(frame.filter(~is_first), "an id is given twice", reason)
     return Table(
         frame.filter(is_first).drop(FILE, ROW),
         pl.concat([*(part.dead_letters for part in parts), repeated]),

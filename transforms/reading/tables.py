@@ -66,6 +66,23 @@ def split_rows(
     return Table(usable.filter(~is_bad), pl.concat([malformed, dead_letters]).sort("row"), block.row_count)
 
 
+def dead_letters(frame: pl.DataFrame, kind: str, reason: pl.Expr) -> pl.DataFrame:
+    """Return dead letters, as in `Table`, for all rows of a frame, whose content is its other columns.
+
+    Args:
+        frame: rows with `__file` and `__row`.
+        kind: the reason without the offending value.
+        reason: text expression, the reason with the offending value.
+    """
+    return frame.select(
+        pl.col(FILE).alias("file"),
+        pl.col(ROW).alias("row"),
+        reason.alias("reason"),
+        pl.lit(kind).alias("kind"),
+        pl.struct(pl.exclude(FILE, ROW)).struct.json_encode().alias("content"),
+    )
+
+
 def _encoding_checks(frame: pl.DataFrame) -> list[RowCheck]:
     """Return a check of each text column of `frame` that holds text which is not UTF-8; valid for this frame only."""
     checks = []

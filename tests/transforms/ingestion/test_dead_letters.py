@@ -60,3 +60,8 @@ def test_a_step_reports_its_rows_and_only_has_dead_letters_if_there_are_any() ->
     assert content.tag == "letters"
     assert decode_frame(content.value).equals(letters)
     assert [output.tag for output in report_rows("events", 10, letters.clear())] == ["counts"]
+
+
+def test_a_table_within_another_section_is_named_by_its_whole_key() -> None:
+    with pytest.raises(IngestionError, match=r"rows of `data\.knowledge_graph\.links` should be unusable"):
+        check_dead_letters([TableReport("links", 10, {"no entity": 6})], configuration())
