@@ -21,13 +21,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.support.programs_in_turns import Program, run_in_turns
 from benchmarks.support.synthetic_inputs import synthetic_inputs
-from benchmarks.training import BATCH
+from benchmarks.training import BATCH, WORKER
 from interestflow.models.registry import build_ranker
 from interestflow.models.table_sizes import table_sizes
 from interestflow.models.training_config import OptimizerConfig
 
 BAR = 1.15
-WORKER = [sys.executable, "-m", "benchmarks.support.training_worker"]
 
 
 def compare(sizes: list[int], optimizer: str, ids: str, turns: int, steps: int) -> float:

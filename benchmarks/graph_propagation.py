@@ -13,14 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file
+
+from benchmarks.support.resident_memory import peak_megabytes
 
 SIZES = (20_000, 200_000, 2_000_000)
 EDGES_PER_NODE, BATCH, TIMES = 10, 1024, 5
@@ -37,11 +40,6 @@ def best_seconds(run: Callable[[], Any]) -> float:
         run()
         seconds.append(time.process_time() - began)
     return min(seconds)
-
-
-def peak_megabytes() -> float:
-    """Return the peak resident memory of this process, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(edges: int) -> dict[str, float]:

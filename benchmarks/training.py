@@ -26,6 +26,7 @@ from benchmarks.support.programs_in_turns import ROOT, Program, run_in_turns
 PEERS = ROOT / "benchmarks/peers"
 DEEPCTR, FUXICTR = PEERS / ".venv/bin/python", PEERS / ".venv-fuxictr/bin/python"
 DEEPCTR_BAR, FUXICTR_BAR = 3.0, 2.0
+WORKER = [sys.executable, "-m", "benchmarks.support.training_worker"]
 MODELS = ("din", "dien", "tin", "diffumin", "infnet")
 BATCH = 1024
 
@@ -48,7 +49,7 @@ def programs(models: list[str], items: int, steps: int, ids: str) -> list[Compar
     shape = [f"--items={items}", f"--steps={steps}", f"--ids={ids}"]
 
     def ours(model: str) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.support.training_worker", f"--model={model}", *shape]
+        return [*WORKER, f"--model={model}", *shape]
 
     compared = [Compared(model, ours(model)) for model in models]
     if len(models) == 1:

@@ -12,27 +12,23 @@ import numpy as np
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from interestflow.transforms.config import IngestionConfig
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+from interestflow.transforms.config import ENTITY_TABLES, IngestionConfig
+from interestflow.transforms.examples.example_columns import HISTORY_BOUNDS, HISTORY_NAMES
 from interestflow.transforms.feature_names import SLICE_HISTORY, SLICE_ITEM, SLICE_USER
-from interestflow.transforms.reading.entities import read_entities
+from interestflow.transforms.reading.entities import read_attributes
 from interestflow.transforms.reading.events import read_events
 from interestflow.transforms.reading.files import list_files
 from interestflow.transforms.splits import SPLITS, Boundaries, find_boundaries
-
-BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
-LENGTHS = ((0, "0"), (4, "1-4"), (19, "5-19"), (49, "20-49"), (10**9, "50+"))
-"""Largest history length of each slice, and its name."""
 
 
 def ingest_per_event(config: IngestionConfig, folder: Path) -> dict[str, float]:
     """Write the examples into `folder`; the durations of parts are not measured."""
     tables = {}
-    for name in ("items", "users"):
-        table = getattr(config.data, name)
-        attributes = config.features.attributes_of(name)
+    for name in ENTITY_TABLES:
+        table = read_attributes(config, name)
         if table is not None:
-            frame = read_entities(table, config.data.folder, [a.source_column for a in attributes]).frame
-            tables[name] = {row["id"]: row for row in frame.iter_rows(named=True)}
+            tables[name] = {row["id"]: row for row in table.frame.iter_rows(named=True)}
     files = list_files(config.data.events, config.data.folder)
     with beam.Pipeline(options=PipelineOptions(BEAM_ARGUMENTS)) as pipeline:
         events = pipeline | beam.Create(list(enumerate(files))) | "Rows" >> beam.FlatMap(_rows, config)
@@ -113,7 +109,7 @@ def _user_examples(
         feature = example.features.feature
         for name, text in (
             ("user", event["user"]), ("item", event["item"]),
-            (SLICE_HISTORY, next(name for limit, name in LENGTHS if count <= limit)),
+            (SLICE_HISTORY, HISTORY_NAMES[bisect.bisect(HISTORY_BOUNDS, count)]),
             (SLICE_USER, "known" if event["user"] in users else "new"),
             (SLICE_ITEM, "known" if event["item"] in items else "cold"),
         ):  # fmt: skip

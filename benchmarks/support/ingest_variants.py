@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from pathlib import Path
@@ -23,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs 
 
 from benchmarks.support.ingest_per_event import ingest_per_event
 from benchmarks.support.ingest_with_polars import ingest_with_polars
+from benchmarks.support.resident_memory import peak_megabytes
 from interestflow.pipeline.config import load
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
 from interestflow.transforms.ingestion.steps import METRICS
-
-BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 
 
 def ingest_blocks(config: IngestionConfig, folder: Path) -> dict[str, float]:
@@ -45,12 +44,6 @@ def ingest_blocks(config: IngestionConfig, folder: Path) -> dict[str, float]:
 
 
 VARIANTS = {"blocks": ingest_blocks, "per_event": ingest_per_event, "polars": ingest_with_polars}
-
-
-def peak_megabytes() -> float:
-    """Return the peak memory of this process alone, in MB; `getrusage` counts the process that started it too."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.support.resident_memory import peak_megabytes
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -55,9 +57,7 @@ class Program:
 
     def stop(self) -> None:
         """Read the peak memory and end the process."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        (line,) = (line for line in status if line.startswith("VmHWM:"))
-        self.memory = int(line.split()[1]) / 1024
+        self.memory = peak_megabytes(self.process.pid)
         self.process.stdin.close()
         self.process.wait()
 
