@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.config import ENTITY_TABLES, IngestionConfig
+from interestflow.transforms.examples.catalogue_counts import CatalogueCounts, count_catalogue
 from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.examples.event_order import sort_events
 from interestflow.transforms.examples.shard import ShardExamples
@@ -29,15 +29,13 @@ def shard_examples(
     """Return the examples of these events; the training window's items are counted from them unless given."""
     ordered, _ = sort_events([rows])
     if catalogue is None:
-        training = ordered.filter(pl.col("timestamp") < boundaries.validation)
-        catalogue = dict(training.group_by("item").len().iter_rows())
-    counts = CatalogueCounts(
-        pl.Series(sorted(catalogue), dtype=pl.String), np.array([catalogue[item] for item in sorted(catalogue)])
-    )
-    attributes = config.features.attributes
+        counts = count_catalogue(ordered, boundaries)
+    else:
+        names = sorted(catalogue)
+        counts = CatalogueCounts(pl.Series(names, dtype=pl.String), np.array([catalogue[name] for name in names]))
     tables = [
-        Entities.from_frame(frame, tuple(a for a in attributes if a.source == name))
-        for name, frame in (("items", items), ("users", users))
+        Entities.from_frame(frame, config.features.attributes_of(name))
+        for name, frame in zip(ENTITY_TABLES, (items, users), strict=True)
     ]
     return ShardExamples(ordered, config, *tables, boundaries, counts)
 

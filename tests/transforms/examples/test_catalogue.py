@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.transforms.examples.catalogue import item_batches
 from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
 from interestflow.transforms.examples.entities import Entities
@@ -18,7 +19,6 @@ from interestflow.transforms.ingestion.job import ingest, remove_scratch
 from interestflow.transforms.reading.columns import ENTITY, frame_column
 from tests.transforms.small_log import configuration, decoded, read_split
 
-BEAM_ARGUMENTS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
 ATTRIBUTES = [
     {"name": "kind", "from": "items", "use": ["target", "history"]},
     {"name": "tags_list", "from": "items", "kind": "categorical_list"},

@@ -10,7 +10,7 @@ import polars as pl
 import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.config import ENTITY_TABLES, IngestionConfig
 from interestflow.transforms.examples.catalogue_counts import count_catalogue
 from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.examples.event_order import sort_events
@@ -18,7 +18,7 @@ from interestflow.transforms.examples.shard import ShardExamples
 from interestflow.transforms.examples.tfrecord_writer import ExampleFile
 from interestflow.transforms.leakage.comparison import UserLog, compare
 from interestflow.transforms.leakage.reference_examples import Features
-from interestflow.transforms.reading.entities import read_entities
+from interestflow.transforms.reading.entities import read_attributes
 from interestflow.transforms.reading.events import read_events
 from interestflow.transforms.reading.files import list_files
 from interestflow.transforms.splits import SPLITS, find_boundaries
@@ -88,18 +88,14 @@ class IngestedLog:
         files = list_files(config.data.events, config.data.folder)
         blocks = [table.frame for index, path in enumerate(files) for table in read_events(path, index, config)]
         self.events = pl.concat(blocks)
-        attributes = config.features.attributes
-        self.tables = [
-            read_entities(table, config.data.folder, [a.source_column for a in attributes if a.source == name]).frame
-            for name, table in (("items", config.data.items), ("users", config.data.users))
-            if table is not None
-        ]
+        tables = {name: read_attributes(config, name) for name in ENTITY_TABLES}
+        self.tables = [table.frame for table in tables.values() if table is not None]
         ordered, _ = sort_events(blocks)
         times, counts = np.unique(ordered.get_column("timestamp").to_numpy(), return_counts=True)
         boundaries = find_boundaries(times, counts, config.split, config.data.events)
         entities = [
-            Entities.from_frame(frame, tuple(a for a in attributes if a.source == name))
-            for frame, name in zip(self.tables, ("items", "users"), strict=True)
+            Entities.from_frame(frame, config.features.attributes_of(name))
+            for name, frame in zip(ENTITY_TABLES, self.tables, strict=True)
         ]
         shard = ShardExamples(ordered, config, *entities, boundaries, count_catalogue(ordered, boundaries))
         encoder = RecordBatchToExamplesEncoder()
