@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from interestflow.section import NonNegative, PositiveInt, Rate, Section
+from interestflow.section import NonNegative, Positive, PositiveInt, Rate, Section
 
 ActivationName = Literal["relu", "prelu", "dice", "sigmoid"]
 EmbeddingDimension = Annotated[int, Field(ge=1, description="Width of each embedding, in values.")]
@@ -27,6 +27,15 @@ TowerUnits = Annotated[
 TowerActivation = Annotated[ActivationName, Field(description="Activation of the hidden layers of the MLP.")]
 Dropout = Annotated[Rate, Field(description="Share of the MLP's hidden units that training drops.")]
 ItemBias = Annotated[bool, Field(description="Whether each item has a learned bias, which is the same for every user.")]
+HorizonInterests = Annotated[
+    PositiveInt, Field(description="Interest centers of each of the two horizons, long and short term.")
+]
+RoutingIterations = Annotated[
+    PositiveInt, Field(description="Updates of the interest centers, each of which reassigns behaviours.")
+]
+RoutingTemperature = Annotated[
+    Positive, Field(description="Temperature of the softmax that assigns behaviours to interest centers.")
+]
 
 
 class ModelHyperparameters(Section):

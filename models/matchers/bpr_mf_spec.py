@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from interestflow.models.matchers.hyperparameters import RetrievalHyperparameters
+from interestflow.models.matchers.hyperparameters import NegativeDistribution, RetrievalHyperparameters, RetrievalLoss
 from interestflow.models.spec import ModelSpec
 
 
@@ -14,16 +14,8 @@ class BPRMFHyperparameters(RetrievalHyperparameters):
     """Hyper-parameters of matrix factorization by BPR; see `models/matchers/bpr_mf.py`."""
 
     name: Literal["bpr_mf"] = Field("bpr_mf", description="Name of the model.")
-    loss: Literal["in_batch_softmax", "sampled_softmax", "bpr"] = Field(
-        "bpr",
-        description="Loss of a positive: a softmax over the items of the batch, a softmax over sampled items, or BPR "
-        "against sampled items.",
-    )
-    negative_distribution: Literal["uniform", "popularity", "log_uniform"] = Field(
-        "uniform",
-        description="Distribution of the sampled items: uniform over items, proportional to their training counts, or "
-        "log-uniform over their vocabulary rank.",
-    )
+    loss: RetrievalLoss = "bpr"
+    negative_distribution: NegativeDistribution = "uniform"
 
 
 SPEC = ModelSpec(

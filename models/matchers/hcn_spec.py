@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from interestflow.models.hyperparameters import HorizonInterests, RoutingIterations, RoutingTemperature
 from interestflow.models.matchers.hyperparameters import RetrievalHyperparameters
 from interestflow.models.spec import ModelSpec
 from interestflow.section import NonNegative, Positive, PositiveInt
@@ -15,18 +16,14 @@ class HCNHyperparameters(RetrievalHyperparameters):
     """Hyper-parameters of HCN-style co-interests of a long and a short history; see `models/matchers/hcn.py`."""
 
     name: Literal["hcn"] = Field("hcn", description="Name of the model.")
-    interests: PositiveInt = Field(4, description="Interest centers of each of the two horizons, long and short term.")
+    interests: HorizonInterests = 4
     recent_length: PositiveInt | None = Field(
         None,
         description="Newest behaviours that form the short-term history, the others being the long-term one; without "
         "it, a quarter, at least 2.",
     )
-    routing_iterations: PositiveInt = Field(
-        3, description="Updates of the interest centers, each of which reassigns behaviours."
-    )
-    routing_temperature: Positive = Field(
-        0.1, description="Temperature of the softmax that assigns behaviours to interest centers."
-    )
+    routing_iterations: RoutingIterations = 3
+    routing_temperature: RoutingTemperature = 0.1
     readout_temperature: Positive = Field(
         0.1, description="Temperature of the soft maximum over interests by which training scores an item."
     )

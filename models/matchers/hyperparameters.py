@@ -1,13 +1,34 @@
-"""Base classes of the matchers' hyper-parameters. Imports no Keras."""
+"""Base classes of the matchers' hyper-parameters, and the keys that several matchers share. Imports no Keras."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from interestflow.models.hyperparameters import EmbeddingDimension, EmbeddingL2, HistoryAge, ModelHyperparameters
+from interestflow.models.hyperparameters import (
+    EmbeddingDimension,
+    EmbeddingL2,
+    HistoryAge,
+    ItemBias,
+    ModelHyperparameters,
+)
 from interestflow.section import Positive, PositiveInt
+
+RetrievalLoss = Annotated[
+    Literal["in_batch_softmax", "sampled_softmax", "bpr"],
+    Field(
+        description="Loss of a positive: a softmax over the items of the batch, a softmax over sampled items, or BPR "
+        "against sampled items."
+    ),
+]
+NegativeDistribution = Annotated[
+    Literal["uniform", "popularity", "log_uniform"],
+    Field(
+        description="Distribution of the sampled items: uniform over items, proportional to their training counts, or "
+        "log-uniform over their vocabulary rank."
+    ),
+]
 
 
 class MatcherHyperparameters(ModelHyperparameters):
@@ -21,12 +42,8 @@ class RetrievalHyperparameters(MatcherHyperparameters):
     normalize: bool = Field(
         False, description="Whether user and item vectors have unit norm, so that scores are cosines."
     )
-    item_bias: bool = Field(True, description="Whether each item has a learned bias, which is the same for every user.")
-    loss: Literal["in_batch_softmax", "sampled_softmax", "bpr"] = Field(
-        "in_batch_softmax",
-        description="Loss of a positive: a softmax over the items of the batch, a softmax over sampled items, or BPR "
-        "against sampled items.",
-    )
+    item_bias: ItemBias = True
+    loss: RetrievalLoss = "in_batch_softmax"
     temperature: Positive = Field(
         1.0, description="Temperature that the loss divides scores by; cosines need about 0.1."
     )
@@ -39,10 +56,6 @@ class RetrievalHyperparameters(MatcherHyperparameters):
         "uses; without it, all.",
     )
     negatives: PositiveInt = Field(256, description="Items that `sampled_softmax` and `bpr` sample for each batch.")
-    negative_distribution: Literal["uniform", "popularity", "log_uniform"] = Field(
-        "popularity",
-        description="Distribution of the sampled items: uniform over items, proportional to their training counts, or "
-        "log-uniform over their vocabulary rank.",
-    )
+    negative_distribution: NegativeDistribution = "popularity"
     history_age: HistoryAge = False
     embedding_l2: EmbeddingL2 = 0.0

@@ -6,7 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from interestflow.models.hyperparameters import EmbeddingDimension, EmbeddingL2, HistoryAge, ItemBias
+from interestflow.models.hyperparameters import (
+    EmbeddingDimension,
+    EmbeddingL2,
+    HistoryAge,
+    HorizonInterests,
+    ItemBias,
+    RoutingIterations,
+    RoutingTemperature,
+)
 from interestflow.models.rankers.hyperparameters import RankerHyperparameters
 from interestflow.models.spec import ModelSpec
 from interestflow.section import Positive, PositiveInt
@@ -17,16 +25,12 @@ class HCNRankerHyperparameters(RankerHyperparameters):
 
     name: Literal["hcn_ranker"] = Field("hcn_ranker", description="Name of the model.")
     embedding_dimension: EmbeddingDimension = 16
-    interests: PositiveInt = Field(4, description="Interest centers of each of the two horizons, long and short term.")
+    interests: HorizonInterests = 4
     recent_length: PositiveInt | None = Field(
         None, description="Newest behaviours that form the short-term history; without it, a quarter, at least 2."
     )
-    routing_iterations: PositiveInt = Field(
-        3, description="Updates of the interest centers, each of which reassigns behaviours."
-    )
-    routing_temperature: Positive = Field(
-        0.1, description="Temperature of the softmax that assigns behaviours to interest centers."
-    )
+    routing_iterations: RoutingIterations = 3
+    routing_temperature: RoutingTemperature = 0.1
     readout_temperature: Positive = Field(
         0.1, description="Temperature of the soft maximum over interests that scores a candidate."
     )
