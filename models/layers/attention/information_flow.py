@@ -10,7 +10,7 @@ from keras import ops
 
 from interestflow.models.layers.attention.cross_attention import CrossAttention
 from interestflow.models.layers.attention.proxy_gated_unit import ProxyGatedUnit
-from interestflow.models.tensor import Tensor
+from interestflow.models.tensor import Shape, Tensor
 
 GROUPS = ("fields", "steps", "tasks")
 """Groups of tokens: of features, of behaviours, and of tasks."""
@@ -87,6 +87,19 @@ class InformationFlow(keras.layers.Layer):
         self.norms = {name: keras.layers.LayerNormalization(name=name) for name in norms}
         # Keras does not track layers that only a dictionary within a dictionary holds.
         self.all_flows = [flow for by_source in self.flows.values() for flow in by_source.values()]
+
+    def build(self, tokens_shape: Mapping[str, Shape], proxies_shape: Mapping[str, Shape], *_: Shape) -> None:
+        """Build the flows, the gates and the normalizations for tokens and proxies of these shapes, by group."""
+        for name, flows in self.flows.items():
+            queries_shape = tokens_shape["tasks"] if name == TASK_TOKENS else proxies_shape[name]
+            for source, flow in flows.items():
+                flow.build(queries_shape, tokens_shape[source])
+            if self.joined:
+                self.joined[name].build((*queries_shape[:-1], len(flows) * self.width))
+            self.norms[f"{name}_attended"].build(queries_shape)
+        for group in self.groups:
+            self.gates[group].build(tokens_shape[group], proxies_shape[group])
+            self.norms[f"{group}_gated"].build(tokens_shape[group])
 
     def call(
         self, tokens: dict[str, Tensor], proxies: dict[str, Tensor], mask: Tensor

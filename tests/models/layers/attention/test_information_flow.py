@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -54,3 +55,14 @@ def test_a_proxy_adds_what_it_attends_to_and_is_normalized() -> None:
 def test_it_is_rebuilt_from_its_configuration() -> None:
     flow = InformationFlow(4, 8, "v2", COUNTS, ("tasks",), name="flow")
     assert InformationFlow.from_config(flow.get_config()).get_config() == flow.get_config()
+
+
+def test_a_deserialized_block_has_its_weights() -> None:
+    """Keras builds it by the shapes that the first was called with."""
+    flow, (tokens, proxies) = InformationFlow(4, 8, "v2", COUNTS), groups()
+    expected, _ = flow(tokens, proxies, MASK)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(flow))
+    copy.set_weights(flow.get_weights())
+    result, _ = copy(tokens, proxies, MASK)
+    for group in GROUPS:
+        np.testing.assert_allclose(result[group], expected[group], rtol=1e-5, atol=1e-6)
