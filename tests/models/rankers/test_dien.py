@@ -16,15 +16,13 @@ from interestflow.models.optimizers.row_sparse import LazyAdam
 from interestflow.models.rankers.dien import DIEN
 from interestflow.models.registry import build_ranker
 from interestflow.transforms.area_under_curve import area_under_curve as auc
-from tests.models.support.random_features import PLAIN, RICH, make_features
+from tests.models.support.random_features import PLAIN, RICH, make_features, move_weights
 
 
 def dien(inputs: ModelInputs, **hyperparameters: Any) -> DIEN:
     """Build the model with randomized weights, as after some training."""
     ranker = build_ranker("dien", inputs, {"embedding_dimension": 4, "tower_units": (8,), **hyperparameters})
-    random = np.random.default_rng(1)
-    for weight in ranker.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.5, weight.shape))
+    move_weights(ranker, scale=0.5)
     return ranker
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from interestflow.models.matchers.base import Matcher
 from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
 from interestflow.serving.session_model import SessionModel
-from tests.models.support.random_features import make_features, with_longer_padding, without_history
+from tests.models.support.random_features import make_features, move_weights, with_longer_padding, without_history
 from tests.models.support.ranker_battery import LONGER, ROWS, assert_finite, unchanged
 from tests.models.support.shared_model import SharedModel
 
@@ -29,9 +29,7 @@ TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums of some hundred float32 numbers
 def build_randomized(build: Build) -> Matcher:
     """Build a matcher in its second epoch with randomized trainable weights, as after some training."""
     matcher = build()
-    random = np.random.default_rng(3)
-    for variable in matcher.trainable_variables:
-        variable.assign(variable.numpy() + random.normal(0.0, 0.2, variable.shape))
+    move_weights(matcher, scale=0.2, seed=3)
     matcher.on_epoch_begin(1)
     return matcher
 

@@ -47,8 +47,7 @@ def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = F
     Ids are from 1; among the values of a list the last may be missing.
     """
     random = np.random.default_rng(seed)
-    rows = {"item": inputs.item_rows, "age": inputs.history_age_buckets + 1, "user": inputs.user_rows or 2}
-    rows |= {category.name: category.rows for category in inputs.categorical}
+    rows = inputs.rows()
     lengths = np.arange(count) % (inputs.history_length + 1)
     valid = np.arange(inputs.history_length) < (inputs.history_length if full else lengths[:, None])
     valid = np.broadcast_to(valid, (count, inputs.history_length))
@@ -57,7 +56,7 @@ def make_features(inputs: ModelInputs, count: int, seed: int = 1, full: bool = F
         if dtype == "float32":
             features[name] = random.normal(size=(count, *shape)).astype(np.float32)
             continue
-        ids = random.integers(1, rows[name.removeprefix("history_")], (count, *shape))
+        ids = random.integers(1, rows[name], (count, *shape))
         is_history = name.startswith("history_")
         if len(shape) > int(is_history):
             ids[..., -1] *= random.integers(0, 2, ids.shape[:-1])

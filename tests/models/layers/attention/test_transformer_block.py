@@ -8,15 +8,14 @@ import pytest
 from keras import ops
 
 from interestflow.models.layers.attention.transformer_block import TransformerBlock
+from tests.models.support.random_features import move_weights
 
 
 def build_block() -> TransformerBlock:
     keras.utils.set_random_seed(3)
     block = TransformerBlock(4, heads=2)
     block.build()
-    random = np.random.default_rng(3)
-    for weight in block.trainable_variables:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.2, weight.shape))
+    move_weights(block, scale=0.2, seed=3)
     return block
 
 

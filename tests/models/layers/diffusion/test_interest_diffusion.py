@@ -12,6 +12,7 @@ from keras import ops
 
 from interestflow.models.layers.attention.transformer_block import TransformerBlock
 from interestflow.models.layers.diffusion.interest_diffusion import InterestDenoiser, linear_schedule
+from tests.models.support.random_features import move_weights
 
 
 def test_the_schedule() -> None:
@@ -30,9 +31,8 @@ def build_denoiser(randomized: bool = False) -> InterestDenoiser:
     keras.utils.set_random_seed(2)
     denoiser = InterestDenoiser(4)
     denoiser.build()
-    random = np.random.default_rng(6)
-    for weight in denoiser.trainable_variables if randomized else []:
-        weight.assign(weight.numpy() + random.normal(0.0, 0.2, weight.shape))
+    if randomized:
+        move_weights(denoiser, scale=0.2, seed=6)
     return denoiser
 
 
