@@ -17,6 +17,7 @@ from interestflow.models.matchers.idnp import IDNP
 from interestflow.models.matchers.idnp_spec import IDNPHyperparameters
 from interestflow.models.matchers.two_tower import TwoTower
 from interestflow.models.matchers.two_tower_spec import TwoTowerHyperparameters
+from tests.models.support.matcher_training import build_step
 from tests.models.support.random_features import RICH, make_catalogue, make_features
 
 ROWS = 14
@@ -181,16 +182,7 @@ def trained(build: Callable[[Catalogue], Matcher]) -> Matcher:
     keras.utils.set_random_seed(1)
     model = build(Catalogue.from_ids(INPUTS, np.bincount(features["item"], minlength=INPUTS.item_rows)))
     model.build()
-    weights = model.trainable_variables
-    optimizer = keras.optimizers.Adam(0.02)
-    optimizer.build(weights)
-
-    @tf.function(autograph=False)
-    def step(batch: dict[str, Any]) -> None:
-        with tf.GradientTape() as tape:
-            loss = model.training_loss(batch)
-        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
-
+    step = build_step(model, keras.optimizers.Adam(0.02))
     random = np.random.default_rng(0)
     for epoch in range(25):
         model.on_epoch_begin(epoch)

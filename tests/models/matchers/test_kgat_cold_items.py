@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -16,6 +14,7 @@ from interestflow.models.matchers.bpr_mf import BPRMF
 from interestflow.models.matchers.bpr_mf_spec import BPRMFHyperparameters
 from interestflow.models.matchers.kgat import KGAT
 from interestflow.models.matchers.kgat_spec import KGATHyperparameters
+from tests.models.support.matcher_training import build_step
 
 GENRES, WARM, COLD, READERS, STEPS = 8, 80, 40, 200, 4
 
@@ -44,21 +43,12 @@ def taste() -> tuple[np.ndarray, np.ndarray, np.ndarray, CollaborativeGraph, Col
 
 
 def trained(model: Matcher, pairs: np.ndarray, epochs: int) -> Matcher:
-    optimizer = keras.optimizers.Adam(0.01)
-    weights = model.trainable_variables
-    optimizer.build(weights)
-
-    @tf.function
-    def step(users: Any, items: Any) -> None:
-        features = {"user": users, "item": items, "history_item": tf.zeros((len(users), STEPS), tf.int64)}
-        with tf.GradientTape() as tape:
-            loss = model.training_loss(features)
-        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
-
+    step = build_step(model, keras.optimizers.Adam(0.01))
     random = np.random.default_rng(2)
     for epoch in range(epochs):
         for rows in np.split(random.permutation(pairs.shape[1]), 5):
-            step(*(tf.constant(part[rows]) for part in pairs))
+            users, items = (tf.constant(part[rows]) for part in pairs)
+            step({"user": users, "item": items, "history_item": tf.zeros((len(rows), STEPS), tf.int64)})
         model.on_epoch_end(epoch)
     return model
 

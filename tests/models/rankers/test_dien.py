@@ -16,6 +16,7 @@ from interestflow.models.optimizers.row_sparse import LazyAdam
 from interestflow.models.rankers.dien import DIEN
 from interestflow.models.registry import build_ranker
 from interestflow.transforms.area_under_curve import area_under_curve as auc
+from tests.models.support.gradients import gradients_by_path
 from tests.models.support.random_features import PLAIN, RICH, make_features, move_weights
 
 
@@ -42,13 +43,8 @@ def auxiliary(ranker: DIEN, features: dict[str, np.ndarray]) -> tuple[float, dic
     with tf.GradientTape() as tape:
         ranker({name: tf.constant(values) for name, values in features.items()}, training=True)
         loss = tf.add_n([tf.cast(value, tf.float32) for value in ranker.losses])
-    weights = ranker.trainable_variables
-    gradients = tape.gradient(loss, [weight.value for weight in weights])
-    sizes = {
-        weight.path: 0.0 if gradient is None else float(tf.reduce_sum(tf.abs(tf.convert_to_tensor(gradient))))
-        for weight, gradient in zip(weights, gradients, strict=True)
-    }
-    return float(loss), sizes
+    gradients = gradients_by_path(tape, loss, ranker.trainable_variables)
+    return float(loss), {path: float(np.abs(gradient).sum()) for path, gradient in gradients.items()}
 
 
 def test_the_auxiliary_loss_reaches_the_extractor_and_not_the_evolution() -> None:

@@ -14,6 +14,7 @@ from interestflow.models.optimizers.row_sparse import LazyAdam
 from interestflow.models.rankers.diffumin import DiffuMIN
 from interestflow.models.registry import build_ranker
 from interestflow.transforms.area_under_curve import area_under_curve as auc
+from tests.models.support.gradients import gradients_by_path
 from tests.models.support.operation_counts import growth
 from tests.models.support.random_features import PLAIN, RICH, make_features, move_weights
 
@@ -69,12 +70,8 @@ def added(ranker: DiffuMIN, features: dict[str, np.ndarray]) -> dict[str, float]
     with tf.GradientTape() as tape:
         ranker(features, training=True)
         loss = tf.add_n([tf.zeros(()), *(tf.cast(value, tf.float32) for value in ranker.losses)])
-    weights = ranker.trainable_variables
-    gradients = tape.gradient(loss, [weight.value for weight in weights])
-    return {
-        weight.path: 0.0 if gradient is None else float(tf.reduce_sum(tf.abs(tf.convert_to_tensor(gradient))))
-        for weight, gradient in zip(weights, gradients, strict=True)
-    }
+    gradients = gradients_by_path(tape, loss, ranker.trainable_variables)
+    return {path: float(np.abs(gradient).sum()) for path, gradient in gradients.items()}
 
 
 @pytest.mark.parametrize(("contrast", "reached"), [(0.0, False), (0.5, True)])

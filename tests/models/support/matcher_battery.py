@@ -18,6 +18,8 @@ import tensorflow as tf
 from interestflow.models.matchers.base import Matcher
 from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
 from interestflow.serving.session_model import SessionModel
+from tests.models.support.gradients import gradients_by_path
+from tests.models.support.matcher_training import build_step
 from tests.models.support.random_features import make_features, move_weights, with_longer_padding, without_history
 from tests.models.support.ranker_battery import LONGER, ROWS, assert_finite, unchanged
 from tests.models.support.shared_model import SharedModel
@@ -65,12 +67,7 @@ def gradients(matcher: Matcher, features: dict[str, Any]) -> dict[str, np.ndarra
     """Return gradients of the training loss by the weight's path, zeros where the loss does not depend on it."""
     with tf.GradientTape() as tape:
         loss = matcher.training_loss(features)
-    weights = matcher.trainable_variables
-    loss_gradients = tape.gradient(loss, [weight.value for weight in weights]) if weights else []
-    return {
-        weight.path: np.zeros(weight.shape) if gradient is None else tf.convert_to_tensor(gradient).numpy()
-        for weight, gradient in zip(weights, loss_gradients, strict=True)
-    }
+    return gradients_by_path(tape, loss, matcher.trainable_variables)
 
 
 def longer_padding_changes_nothing(build: Build, folder: Path) -> None:
@@ -236,16 +233,7 @@ def _learns(build: Build, features: dict[str, Any]) -> None:
     matcher = build()
     features = {name: tf.constant(values) for name, values in features.items()}
     features |= matcher.catalogue.features(features["item"])
-    optimizer = keras.optimizers.Adam(0.02)
-    optimizer.build(matcher.trainable_variables)
-
-    @tf.function(autograph=False)
-    def step() -> None:
-        with tf.GradientTape() as tape:
-            loss = matcher.training_loss(features)
-        weights = matcher.trainable_variables
-        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
-
+    step = build_step(matcher, keras.optimizers.Adam(0.02))
     targets, rows = features["item"].numpy(), np.arange(64)
     is_seen = np.zeros((64, matcher.inputs_description.item_rows), bool)
     np.put_along_axis(is_seen, features["history_item"].numpy(), True, axis=1)
@@ -255,7 +243,7 @@ def _learns(build: Build, features: dict[str, Any]) -> None:
     for epoch in range(20):
         matcher.on_epoch_begin(epoch)
         for _ in range(30):
-            step()
+            step(features)
         scores = np.array(matcher.score(matcher.encode_user(features), matcher.encode_items(everything)))
         scores[is_seen] = -np.inf
         scores[:, 0] = -np.inf

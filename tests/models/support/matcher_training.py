@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,6 +14,20 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.models.matchers.base import Matcher
 from interestflow.models.optimizers.row_sparse import LazyAdam
 from interestflow.models.registry import build_matcher
+
+
+def build_step(matcher: Matcher, optimizer: keras.optimizers.Optimizer) -> Callable[[dict[str, Any]], None]:
+    """Return a function that trains `matcher` on one batch of positives."""
+    weights = matcher.trainable_variables
+    optimizer.build(weights)
+
+    @tf.function(autograph=False)
+    def step(batch: dict[str, Any]) -> None:
+        with tf.GradientTape() as tape:
+            loss = matcher.training_loss(batch)
+        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
+
+    return step
 
 
 def train(
@@ -30,16 +45,7 @@ def train(
     keras.utils.set_random_seed(seed)
     counts = np.bincount(features["item"], minlength=inputs.item_rows)
     matcher = build_matcher(name, inputs, hyperparameters, Catalogue.from_ids(inputs, counts))
-    optimizer = LazyAdam(learning_rate)
-    optimizer.build(matcher.trainable_variables)
-
-    @tf.function(autograph=False)
-    def step(batch: dict[str, Any]) -> None:
-        with tf.GradientTape() as tape:
-            loss = matcher.training_loss(batch)
-        weights = matcher.trainable_variables
-        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
-
+    step = build_step(matcher, LazyAdam(learning_rate))
     count = len(features["item"])
     for epoch in range(epochs):
         matcher.on_epoch_begin(epoch)

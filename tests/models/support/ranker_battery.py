@@ -19,6 +19,7 @@ import tensorflow as tf
 from interestflow.models.rankers.base import Ranker
 from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
 from interestflow.serving.session_model import SessionModel
+from tests.models.support.gradients import gradients_by_path
 from tests.models.support.random_features import make_features, make_labels, with_longer_padding, without_history
 from tests.models.support.shared_model import SharedModel
 
@@ -73,12 +74,7 @@ def gradients(ranker: Ranker, features: dict[str, Any], seed: int = 2) -> dict[s
     with tf.GradientTape() as tape:
         scores = ranker(features, training=True)
         loss = ranker.compute_loss(features, labels, scores, masks)
-    weights = ranker.trainable_variables
-    loss_gradients = tape.gradient(loss, [weight.value for weight in weights])
-    return {
-        weight.path: np.zeros(weight.shape) if gradient is None else tf.convert_to_tensor(gradient).numpy()
-        for weight, gradient in zip(weights, loss_gradients, strict=True)
-    }
+    return gradients_by_path(tape, loss, ranker.trainable_variables)
 
 
 def longer_padding_changes_nothing(build: Build, folder: Path) -> None:
