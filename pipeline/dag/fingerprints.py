@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def code_digest(*packages: str) -> str:
 def input_digest(config: PipelineConfig) -> str:
     """Return a digest of the names, sizes and modification times of all input files.
 
-    Files that cannot be listed from here (a bucket, seen from the machine that compiles) give `UNSEEN`.
+    Files that cannot be listed from here (a bucket, seen from the machine that compiles) give `UNSEEN`, and a warning
+    with the reason.
     """
     data = config.data
     tables: list[TableConfig] = [table for table in (data.events, data.items, data.users) if table is not None]
@@ -79,11 +81,15 @@ def input_digest(config: PipelineConfig) -> str:
     patterns = [f"{data.folder}/{table.path}" for table in tables]
     try:
         matches = FileSystems.match(patterns)
-    except Exception:  # each file system has its own errors, and any of them means that the files are not visible
+    except Exception as error:  # each file system has its own errors; any of them means that no file is visible
+        logging.warning("the input files cannot be listed from here: %s", error)
         return UNSEEN
     files = [
         f"{file.path} {file.size_in_bytes} {file.last_updated_in_seconds}"
         for match in matches
         for file in sorted(match.metadata_list, key=lambda file: file.path)
     ]
-    return text_digest(*files) if files else UNSEEN
+    if not files:
+        logging.warning("no input file matches %s", ", ".join(patterns))
+        return UNSEEN
+    return text_digest(*files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import posixpath
 
 import tensorflow as tf
@@ -58,6 +59,7 @@ def pushed_models(serving_folder: str) -> list[Champion]:
             try:
                 fingerprint = json.load(file)["fingerprint"]
             except (ValueError, KeyError, TypeError):
+                logging.warning("%s is not the provenance of a model; its version is left out", provenance)
                 continue
         models.append(Champion(folder=folder, version=int(version), fingerprint=fingerprint))
     return models
@@ -79,10 +81,8 @@ def champion_state(serving_folder: str, exclude_fingerprint: str) -> str:
     """Return a text that changes whenever `find_champion` would return another champion."""
     try:
         champion = find_champion(serving_folder, exclude_fingerprint)
-    except (
-        ChampionError,
-        tf.errors.OpError,
-        OSError,
-    ):  # a bucket that the machine that compiles the pipeline cannot list
+    except (ChampionError, tf.errors.OpError, OSError) as error:
+        # A bucket that the machine that compiles the pipeline cannot list.
+        logging.warning("the pushed models cannot be listed from here: %s", error)
         return UNSEEN
     return f"{champion.version} {champion.fingerprint}" if champion.folder else "none"

@@ -1,7 +1,10 @@
 """A fingerprint changes exactly when its inputs change."""
 
+import logging
 import os
 from pathlib import Path
+
+import pytest
 
 from interestflow.pipeline.config import load
 from interestflow.pipeline.dag import fingerprints
@@ -40,9 +43,22 @@ def test_another_file_or_other_content_changes_it(tmp_path: Path) -> None:
     assert len({first, second, third, fourth}) == 4
 
 
-def test_files_that_cannot_be_listed_are_unseen(tmp_path: Path) -> None:
+def test_files_that_are_not_there_are_unseen_and_named_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = make(tmp_path)
-    assert fingerprints.input_digest(load(path, str(tmp_path / "elsewhere"))) == "unseen"
+    with caplog.at_level(logging.WARNING):
+        assert fingerprints.input_digest(load(path, str(tmp_path / "elsewhere"))) == "unseen"
+    assert f"no input file matches {tmp_path}/elsewhere/events-*.csv" in caplog.text
+
+
+def test_a_file_system_that_cannot_be_asked_is_unseen_and_its_reason_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert fingerprints.input_digest(load(path, "nosuchscheme://bucket/logs")) == "unseen"
+    assert "cannot be listed from here: Unable to get filesystem from specified path" in caplog.text
 
 
 def test_texts_are_not_confused_with_their_concatenation() -> None:

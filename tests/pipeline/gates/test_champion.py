@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,10 @@ def test_the_state_changes_with_the_champion_alone(tmp_path: Path) -> None:
     assert champion_state(str(tmp_path), "candidate") not in (before, "none")
 
 
-def test_a_folder_that_cannot_be_listed_is_unseen() -> None:
-    assert champion_state("nosuchscheme://bucket/serving", "a") == "unseen"
+def test_a_folder_that_cannot_be_listed_is_unseen(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert champion_state("nosuchscheme://bucket/serving", "a") == "unseen"
+    assert "the folder of pushed models nosuchscheme://bucket/serving cannot be read" in caplog.text
     with pytest.raises(ChampionError, match="the folder of pushed models nosuchscheme://bucket/serving cannot be read"):
         find_champion("nosuchscheme://bucket/serving", "a")
 
@@ -75,7 +78,9 @@ def test_it_is_written_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", '"a"', "null"])
-def test_what_is_no_provenance_is_ignored(tmp_path: Path, text: str) -> None:
+def test_what_is_no_provenance_is_ignored(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
     push(tmp_path, 1, "a")
     (tmp_path / "1" / "assets.extra" / "interestflow.json").write_text(text)
-    assert find_champion(str(tmp_path), "new") == Champion()
+    with caplog.at_level(logging.WARNING):
+        assert find_champion(str(tmp_path), "new") == Champion()
+    assert f"{tmp_path}/1/assets.extra/interestflow.json is not the provenance of a model" in caplog.text
