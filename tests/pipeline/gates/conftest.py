@@ -20,20 +20,20 @@ def transform_output(tmp_path_factory: pytest.TempPathFactory) -> TFTransformOut
 
 
 @pytest.fixture(scope="session")
-def test_files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def example_files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return write_test_examples(tmp_path_factory.mktemp("examples"))
 
 
 @pytest.fixture(scope="session")
 def ranker(
-    transform_output: TFTransformOutput, test_files: list[str], tmp_path_factory: pytest.TempPathFactory
+    transform_output: TFTransformOutput, example_files: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Exported:
-    return Exported(export_every_input(transform_output, tmp_path_factory.mktemp("ranker") / "exported"), test_files)
+    return Exported(export_every_input(transform_output, tmp_path_factory.mktemp("ranker") / "exported"), example_files)
 
 
 @pytest.fixture(scope="session")
 def matcher(
-    transform_output: TFTransformOutput, test_files: list[str], tmp_path_factory: pytest.TempPathFactory
+    transform_output: TFTransformOutput, example_files: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Exported:
     folder = tmp_path_factory.mktemp("matcher") / "exported"
-    return Exported(export_nearest_items(transform_output, folder), test_files)
+    return Exported(export_nearest_items(transform_output, folder), example_files)
