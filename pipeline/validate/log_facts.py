@@ -28,7 +28,6 @@ class TableFacts:
         rows: number of rows that were read.
         unusable: number of rows that cannot be used.
         reasons: number of unusable rows by kind of reason, with one full reason each.
-        note: remark about the input.
     """
 
     name: str
@@ -36,7 +35,6 @@ class TableFacts:
     rows: int
     unusable: int
     reasons: dict[str, tuple[int, str]]
-    note: str = ""
 
 
 @dataclass(frozen=True)
