@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
-from interestflow.section import Section
+from interestflow.section import NonNegativeInt, Section
 
 
 class KubeflowConfig(Section):
@@ -16,5 +14,5 @@ class KubeflowConfig(Section):
     pipeline_root: str = Field(
         "gs://bucket/interestflow", description="URL under which the artifacts of all runs are stored."
     )
-    trainer_gpus: Annotated[int, Field(ge=0)] = Field(0, description="Accelerators that each training step requests.")
+    trainer_gpus: NonNegativeInt = Field(0, description="Accelerators that each training step requests.")
     gpu_type: str = Field("nvidia.com/gpu", description="Kubernetes resource name of the accelerator.")
