@@ -98,11 +98,11 @@ class PipelineConfig(IngestionConfig):
                 raise ValueError(
                     f"`embeddings.{name}` should be the layout of one of {', '.join(sorted(known))}, received {name!r}"
                 )
-        for role, model in {"model": self.model, "baseline": self.baseline}.items():
-            key = None if model is None else model.item_counts_key
+        for section, model in self._models.items():
+            key = model.item_counts_key
             if key is not None and "item" in self.embeddings:
                 raise ValueError(
-                    f"`{role}.{key}` weighs the row of each item by how rare it is, "
+                    f"`{section}.{key}` weighs the row of each item by how rare it is, "
                     "and with `embeddings.item` items have no rows of their own; one of the two should go"
                 )
         return self
@@ -121,9 +121,8 @@ class PipelineConfig(IngestionConfig):
                         f"{family}, whose metrics are {', '.join(known)}"
                     )
         allowed = self.metric_family.stopping
-        for section, training in (("training", self.training), ("baseline_training", self.baseline_training)):
-            stopping = None if training is None else training.early_stopping
-            stopping_metric = None if stopping is None else stopping.metric
+        for section, training in self._trainings.items():
+            stopping_metric = None if training.early_stopping is None else training.early_stopping.metric
             if stopping_metric is not None and stopping_metric not in allowed:
                 raise ValueError(
                     f"`{section}.early_stopping.metric` should be {' or '.join(allowed)} for a {family}, "
@@ -138,9 +137,8 @@ class PipelineConfig(IngestionConfig):
                 f"`baseline.name` should be a {self.model_spec.family}, as {self.model.name} is, "
                 f"received {self.baseline.name!r}"
             )
-        for section, model in (("model", self.model), ("baseline", self.baseline)):
-            needs_user_ids = model is not None and registry.spec(model.name).needs_user_ids
-            if model is not None and needs_user_ids and not self.features.user.in_model:
+        for section, model in self._models.items():
+            if registry.spec(model.name).needs_user_ids and not self.features.user.in_model:
                 raise ValueError(
                     f"`features.user.in_model` should be true, since `{section}.name` {model.name} has a vector of "
                     "each user, received false"
@@ -159,20 +157,27 @@ class PipelineConfig(IngestionConfig):
 
     @model_validator(mode="after")
     def _has_xla_only_where_it_compiles(self) -> PipelineConfig:
-        key, training = "training", self.training
-        trained = [("model", self.model, key, training)]
-        if self.baseline is not None and self.baseline_training is not None:
-            key, training = "baseline_training", self.baseline_training
-        if self.baseline is not None:
-            trained.append(("baseline", self.baseline, key, training))
-        for section, model, key, training in trained:
+        trainings = self._trainings
+        for section, model in self._models.items():
+            key = "baseline_training" if section == "baseline" and "baseline_training" in trainings else "training"
             reason = registry.spec(model.name).no_xla_reason
-            if reason is not None and training.xla:
+            if reason is not None and trainings[key].xla:
                 raise ValueError(
                     f"`{key}.xla` should be false, since `{section}.name` {model.name} "
                     f"{reason}, which XLA cannot compile, received true"
                 )
         return self
+
+    @property
+    def _models(self) -> dict[str, ModelConfig]:
+        """The model and, where the file names one, its baseline, by their sections."""
+        return {"model": self.model} | ({} if self.baseline is None else {"baseline": self.baseline})
+
+    @property
+    def _trainings(self) -> dict[str, TrainingConfig]:
+        """The training of the model and, where the file has one, that of the baseline, by their sections."""
+        baseline = {} if self.baseline_training is None else {"baseline_training": self.baseline_training}
+        return {"training": self.training} | baseline
 
     @property
     def model_spec(self) -> ModelSpec:
@@ -192,8 +197,7 @@ class PipelineConfig(IngestionConfig):
     @property
     def uses_graph(self) -> bool:
         """Whether the model or its baseline learns from a graph."""
-        models = [self.model] if self.baseline is None else [self.model, self.baseline]
-        return any(registry.spec(model.name).needs_graph for model in models)
+        return any(registry.spec(model.name).needs_graph for model in self._models.values())
 
     @property
     def plain(self) -> ModelConfig:
@@ -206,10 +210,8 @@ class PipelineConfig(IngestionConfig):
 
     def with_seed(self, seed: int) -> PipelineConfig:
         """Return a copy with another training seed, for the model and for the baseline."""
-        update: dict[str, Any] = {"training": self.training.model_copy(update={"seed": seed})}
-        if self.baseline_training is not None:
-            update["baseline_training"] = self.baseline_training.model_copy(update={"seed": seed})
-        return self.model_copy(update=update)
+        seeded = {name: training.model_copy(update={"seed": seed}) for name, training in self._trainings.items()}
+        return self.model_copy(update=seeded)
 
     def for_training(self) -> PipelineConfig:
         """Return a copy without settings that do not affect training: only a new model has a new fingerprint."""
