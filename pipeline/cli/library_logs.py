@@ -21,7 +21,7 @@ def redirect_library_output(log: Path) -> Iterator[Console]:
     sys.stdout.flush()
     sys.stderr.flush()
     terminal, error = os.dup(1), os.dup(2)
-    with open(log, "ab") as file, os.fdopen(terminal, "w", closefd=False) as screen:
+    with open(log, "ab") as file, os.fdopen(terminal, "w") as screen:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:
@@ -32,5 +32,4 @@ def redirect_library_output(log: Path) -> Iterator[Console]:
             screen.flush()
             os.dup2(terminal, 1)
             os.dup2(error, 2)
-    os.close(terminal)
-    os.close(error)
+            os.close(error)

@@ -48,10 +48,8 @@ def query(options: QueryOptions) -> None:
     from interestflow.pipeline.cli.question import ask, read_question
     from interestflow.serving.client import Client, ClientError
 
-    problem: str | None = None
-    missing: tuple[str, ...] = ()
-    with redirect_library_output(Path(os.devnull)) as console:
-        try:
+    try:
+        with redirect_library_output(Path(os.devnull)) as console:
             question = read_question(options.question)
             with Client(
                 options.address,
@@ -63,13 +61,10 @@ def query(options: QueryOptions) -> None:
             ) as client:
                 answer = ask(client, question, options.count)
             console.print(answer.table)
-            missing = answer.missing
-        except ClientError as error:
-            problem = str(error)
-    if problem is not None:
-        fail(problem)
-    if missing:
-        names = escape(", ".join(missing))
+    except ClientError as error:
+        fail(error)
+    if answer.missing:
+        names = escape(", ".join(answer.missing))
         text = f"[bold yellow]warning:[/] the question lacks {names}, which every training example had"
         Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
