@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -66,9 +66,8 @@ def with_options(options: type[Options]) -> Callable[[Callable[[Options], None]]
         def command(**values: object) -> None:
             function(options(**values))
 
-        # Typer reads names, types and defaults from these two.
+        # Typer reads names, types and defaults from it.
         command.__signature__ = inspect.signature(options, eval_str=True)  # type: ignore[attr-defined]
-        command.__annotations__ = get_type_hints(options, include_extras=True)
         command.__doc__, command.__name__ = function.__doc__, function.__name__
         return command
 
