@@ -4,16 +4,15 @@ import posixpath
 
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
-from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies
+from tfx.v1.dsl.components import InputArtifact, Parameter, component
 
 from interestflow.pipeline.gates.data import ANOMALIES_FILE, check_anomalies
 
 
 @component
-def DataGate(anomalies: InputArtifact[ExampleAnomalies], fail_on: Parameter[str]):  # type: ignore[no-untyped-def]
+def DataGate(anomalies: InputArtifact[ExampleAnomalies], fail_on: Parameter[str]) -> None:
     """Stop the run if the examples have anomalies of the given severity.
 
     Args:

@@ -5,9 +5,8 @@ import posixpath
 import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
-from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Schema
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.schema.expected_schema import curated_schema, expected_schema
@@ -17,12 +16,12 @@ SCHEMA_FILE = "schema.pbtxt"
 
 
 @component
-def ExpectedSchema(  # type: ignore[no-untyped-def]
+def ExpectedSchema(
     inferred: InputArtifact[Schema],
     schema: OutputArtifact[Schema],
     config: Parameter[str],
     curated: Parameter[str] = "",
-):
+) -> None:
     """Write the schema that statistics are checked against and examples are parsed by.
 
     Args:

@@ -39,7 +39,7 @@ class GraphTrainer(base_component.BaseComponent):
     """Trainer with a knowledge graph. TFX's own constructor accepts no additional inputs.
 
     Args:
-        knowledge_graph: channel of a `KnowledgeGraph`.
+        knowledge_graph: channel of a `KnowledgeGraphArtifact`.
         examples, transform_graph, schema, run_fn, train_args, eval_args, custom_config: as in TFX's Trainer.
     """
 
