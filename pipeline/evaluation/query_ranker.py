@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from interestflow.pipeline.evaluation.candidates import BATCH, Candidates, load_candidates, model_vectors
 from interestflow.pipeline.evaluation.positives import no_positives, read_examples, read_positives
+from interestflow.pipeline.evaluation.query_metrics import POPULARITY
 from interestflow.pipeline.evaluation.ranked_queries import Pairs, RankedQueries
 from interestflow.pipeline.evaluation.seen_items import QueryHistories, SeenItems
 from interestflow.pipeline.evaluation.slices import Slice
@@ -134,7 +135,7 @@ class QueryRanker:
         pairs = {part.name: part.pairs(parsed[part.feature]) for part in self.slices}
         names = np.array([HEAD, TAIL, UNLISTED], object)
         parts = np.where(columns < 0, 2, (~is_head(counts))[np.maximum(columns, 0)].astype(np.int64))
-        return pairs | {"popularity": (np.arange(len(examples)), names[parts])}
+        return pairs | {POPULARITY: (np.arange(len(examples)), names[parts])}
 
 
 class CountShards(beam.DoFn):
