@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+
+def _in_each(sections: Iterable[str], renames: Mapping[str, str]) -> dict[str, str]:
+    """Return the new path by the old path of keys that several sections have."""
+    return {f"{section}.{old}": f"{section}.{new}" for section in sections for old, new in renames.items()}
+
+
+MODELS = ("model", "baseline")
+TRAININGS = ("training", "baseline_training")
+IDENTITIES = ("features.item", "features.user", "features.attributes.*")
 RENAMED_KEYS = {
-    "baseline.centre_temperature": "baseline.routing_temperature",
-    "baseline.folded_behaviours": "baseline.fold_in_length",
-    "baseline.kept": "baseline.top_k",
-    "baseline.kept_share": "baseline.top_share",
-    "baseline.recent": "baseline.recent_length",
-    "baseline.rounds": "baseline.routing_iterations",
-    "baseline.soft_temperature": "baseline.readout_temperature",
-    "baseline_training.memory_megabytes": "baseline_training.cache_limit_mb",
-    "baseline_training.table_memory_megabytes": "baseline_training.max_embedding_memory_mb",
+    **_in_each(
+        MODELS,
+        {
+            "centre_temperature": "routing_temperature",
+            "folded_behaviours": "fold_in_length",
+            "kept": "top_k",
+            "kept_share": "top_share",
+            "recent": "recent_length",
+            "rounds": "routing_iterations",
+            "soft_temperature": "readout_temperature",
+        },
+    ),
+    **_in_each(
+        TRAININGS,
+        {"memory_megabytes": "cache_limit_mb", "table_memory_megabytes": "max_embedding_memory_mb"},
+    ),
+    **_in_each(IDENTITIES, {"minimum_count": "min_count"}),
     "data.dead_letter_limit": "data.max_bad_row_share",
     "data_validation.stop_at": "data_validation.fail_on",
     "deployment.most_replicas": "deployment.max_replicas",
@@ -19,32 +38,17 @@ RENAMED_KEYS = {
     "evaluation.gate.slice_minimum_examples": "evaluation.gate.min_slice_examples",
     "examination": "data_validation",
     "examination.stop_at": "data_validation.fail_on",
-    "features.attributes.*.minimum_count": "features.attributes.*.min_count",
     "features.highest_single_auc": "features.max_single_feature_auc",
-    "features.item.minimum_count": "features.item.min_count",
-    "features.user.minimum_count": "features.user.min_count",
     "generate.exposure_to_interests": "generate.interest_exposure",
     "generate.fit_effect": "generate.interest_effect",
     "generate.kind_effect": "generate.task_effect",
-    "model.centre_temperature": "model.routing_temperature",
-    "model.folded_behaviours": "model.fold_in_length",
-    "model.kept": "model.top_k",
-    "model.kept_share": "model.top_share",
-    "model.recent": "model.recent_length",
-    "model.rounds": "model.routing_iterations",
-    "model.soft_temperature": "model.readout_temperature",
     "serving.megabytes": "serving.max_model_mb",
     "serving.p50_milliseconds": "serving.max_p50_ms",
     "serving.p99_milliseconds": "serving.max_p99_ms",
-    "training.memory_megabytes": "training.cache_limit_mb",
-    "training.table_memory_megabytes": "training.max_embedding_memory_mb",
 }
 """New path by old path; `*` stands for the position in a list."""
 
-RENAMED_VALUES = {
-    ("model.negative_distribution", "empirical"): "popularity",
-    ("baseline.negative_distribution", "empirical"): "popularity",
-}
+RENAMED_VALUES = {(f"{section}.negative_distribution", "empirical"): "popularity" for section in MODELS}
 """New value by key and old value."""
 
 
