@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow.parquet as pq
 import tensorflow as tf
 
+from interestflow.pipeline.gates.latency import request_latencies
 from interestflow.serving.client import Client
 from interestflow.serving.client.rows import Row
 from interestflow.serving.config import ServingGateConfig
@@ -76,10 +76,4 @@ def retrieval_latencies(
         config: How many requests to time, and how many items each asks for.
     """
     users = [split_row(row, inputs)[0] for row in rows]
-    client.retrieve(users[0], config.candidates)
-    latencies = []
-    for request in range(config.requests):
-        began = time.perf_counter()
-        client.retrieve(users[request % len(users)], config.candidates)
-        latencies.append((time.perf_counter() - began) * 1e3)
-    return np.array(latencies)
+    return request_latencies(lambda user: client.retrieve(user, config.candidates), users, config.requests)

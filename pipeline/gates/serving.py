@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
+from interestflow.pipeline.evaluation.exported_model import examples_in
+from interestflow.pipeline.gates.latency import request_latencies
 from interestflow.pipeline.gates.retrieval import retrieval_latencies, retrieval_problems
 from interestflow.serving.client import Client, ClientError
 from interestflow.serving.client.rows import Row
@@ -254,13 +256,7 @@ def _rank_latencies(
     users = [split_row(row, inputs)[0] for row in rows]
     candidates = [row for row in (split_row(row, inputs)[1] for row in rows) if row.get("item")]
     request_candidates = [candidates[index % len(candidates)] for index in range(config.candidates)]
-    client.rank(users[0], request_candidates)
-    latencies = []
-    for request in range(config.requests):
-        began = time.perf_counter()
-        client.rank(users[request % len(users)], request_candidates)
-        latencies.append((time.perf_counter() - began) * 1e3)
-    return np.array(latencies)
+    return request_latencies(lambda user: client.rank(user, request_candidates), users, config.requests)
 
 
 def _examples(files: Sequence[str], count: int) -> list[bytes]:
@@ -268,8 +264,7 @@ def _examples(files: Sequence[str], count: int) -> list[bytes]:
     share = -(-count // max(1, len(files)))
     examples: list[bytes] = []
     for file in files:
-        compression = "GZIP" if file.endswith(".gz") else ""
-        examples += list(tf.data.TFRecordDataset(file, compression).take(share).as_numpy_iterator())
+        examples += examples_in([file]).take(share).as_numpy_iterator()
     return examples[:count]
 
 
