@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from interestflow.serving.server.batch_tensors import count_rows, join, split
-from interestflow.serving.server.errors import ServingError
+from tests.serving.server.checks import serving_error
 
 
 def feed_name(name: str) -> str:
@@ -25,20 +25,14 @@ def joined(requests: list[Any], pads: bool = False, size: int | None = None) -> 
     return join(requests, pads, size, feed_name)["x"].tolist()
 
 
-def failure(call: Any) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(ServingError) as raised:
-        call()
-    return raised.value.code, raised.value.message
-
-
 def test_rows_are_those_that_all_inputs_share() -> None:
     assert count_rows({"x": np.zeros((3, 2)), "y": np.zeros(3)}) == 3
     invalid = grpc.StatusCode.INVALID_ARGUMENT
-    assert failure(lambda: count_rows({})) == (invalid, "Batching Run() must have at least one input tensor")
-    assert failure(lambda: count_rows({"x": np.float32(1), "y": np.zeros(3)})) == (
+    assert serving_error(lambda: count_rows({})) == (invalid, "Batching Run() must have at least one input tensor")
+    assert serving_error(lambda: count_rows({"x": np.float32(1), "y": np.zeros(3)})) == (
         invalid, "Batching Run() input tensors must have at least one dimension",
     )  # fmt: skip
-    assert failure(lambda: count_rows({"x": np.zeros(2), "y": np.zeros(3)})) == (
+    assert serving_error(lambda: count_rows({"x": np.zeros(2), "y": np.zeros(3)})) == (
         invalid, "Batching Run() input tensors must have equal 0th-dimension size, received `x` 2, `y` 3",
     )  # fmt: skip
 
@@ -54,7 +48,7 @@ def test_missing_rows_repeat_the_first_of_the_last_request() -> None:
 
 @pytest.mark.parametrize("other", [np.zeros((1, 3)), np.zeros(1), np.zeros((1, 2, 1))], ids=["length", "less", "more"])
 def test_unequal_shapes_fail_with_the_name_that_the_tensor_has_in_the_graph(other: np.ndarray) -> None:
-    code, message = failure(lambda: joined([{"x": np.zeros((1, 2))}, {"x": other}]))
+    code, message = serving_error(lambda: joined([{"x": np.zeros((1, 2))}, {"x": other}]))
     assert code == grpc.StatusCode.FAILED_PRECONDITION
     assert message.startswith(
         "Tensors with name 'rank_x:0' from different tasks have different shapes and padding is turned off."
@@ -72,18 +66,18 @@ def test_padding_repeats_the_first_value_of_a_tensor() -> None:
 
 
 def test_nothing_cannot_be_padded() -> None:
-    code, message = failure(lambda: joined([{"x": text([b"a"])}, {"x": np.empty((1, 0), object)}], pads=True))
+    code, message = serving_error(lambda: joined([{"x": text([b"a"])}, {"x": np.empty((1, 0), object)}], pads=True))
     assert (code, message) == (
         grpc.StatusCode.INVALID_ARGUMENT, "Got empty tensor in batch of non-empty tensors.",
     )  # fmt: skip
     empty = [{"x": np.empty((1, 0), object)}, {"x": np.empty((2, 0), object)}]
     assert joined(empty, pads=True) == [[], [], []]
-    code, message = failure(lambda: joined([{"x": np.zeros((1,) * 7)}, {"x": np.zeros((1,) * 7)}], pads=True))
+    code, message = serving_error(lambda: joined([{"x": np.zeros((1,) * 7)}, {"x": np.zeros((1,) * 7)}], pads=True))
     assert message == "Only tensors with rank from 1 to 6 can be padded."
 
 
 def test_ranks_that_differ_cannot_be_padded() -> None:
-    code, _ = failure(lambda: joined([{"x": np.zeros((1, 2))}, {"x": np.zeros(1)}], pads=True))
+    code, _ = serving_error(lambda: joined([{"x": np.zeros((1, 2))}, {"x": np.zeros(1)}], pads=True))
     assert code == grpc.StatusCode.FAILED_PRECONDITION
 
 
@@ -94,9 +88,9 @@ def test_outputs_are_split_by_rows_and_rows_that_filled_up_are_dropped() -> None
 
 
 def test_outputs_without_a_row_for_each_row_fail() -> None:
-    assert failure(lambda: split({"y": np.float32(1)}, [1], 1)) == (
+    assert serving_error(lambda: split({"y": np.float32(1)}, [1], 1)) == (
         grpc.StatusCode.FAILED_PRECONDITION, "Batched output tensor has 0 dimensions: `y`",
     )  # fmt: skip
-    code, message = failure(lambda: split({"y": np.zeros(3)}, [1, 1], 2))
+    code, message = serving_error(lambda: split({"y": np.zeros(3)}, [1, 1], 2))
     assert code == grpc.StatusCode.FAILED_PRECONDITION
     assert message.endswith("`y` has 3 rows, the inputs 2")

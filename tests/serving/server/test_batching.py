@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from interestflow.serving.server.configuration import Batching
 from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.servable import Servable
 from tests.serving.server import small_models
+from tests.serving.server.checks import eventually
 
 LONG_MICROS = 10_000_000
 """A wait that no test can afford: a batch that runs was full."""
@@ -79,13 +79,6 @@ def run_together(
 
     with ThreadPoolExecutor(len(parts)) as pool:
         return list(pool.map(ask, parts))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def text(rows: int, columns: int) -> np.ndarray:
@@ -168,13 +161,13 @@ def test_a_full_queue_refuses_and_the_queues_of_other_signatures_do_not(
     servable.may_run.clear()
     with ThreadPoolExecutor(3) as pool:
         running = pool.submit(batcher.run, servable, "", {"x": np.float32([1, 1])})
-        until(lambda: batcher.waiting() == 0 and not running.done())
+        assert eventually(lambda: batcher.waiting() == 0 and not running.done())
         waiting = pool.submit(batcher.run, servable, "", {"x": np.float32([2, 2])})
-        until(lambda: batcher.waiting() == 1)
+        assert eventually(lambda: batcher.waiting() == 1)
         with pytest.raises(ServingError) as raised:
             batcher.run(servable, "", {"x": np.float32([3])})
         other = pool.submit(batcher.run, servable, "lengths", {"texts": text(2, 1)})
-        until(lambda: batcher.waiting() == 2)
+        assert eventually(lambda: batcher.waiting() == 2)
         servable.may_run.set()
         assert (running.result()["y"].tolist(), waiting.result()["y"].tolist()) == ([3.0, 3.0], [6.0, 6.0])
         assert other.result()["lengths"].tolist() == [[2], [2]]
@@ -189,7 +182,7 @@ def test_stopping_runs_what_waits(servable: Observed) -> None:
     batcher = Batcher(Batching(max_batch_size=8, batch_timeout_micros=LONG_MICROS))
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(batcher.run, servable, "", {"x": np.float32([1])})
-        until(lambda: batcher.waiting() == 1)
+        assert eventually(lambda: batcher.waiting() == 1)
         batcher.stop()
         assert waiting.result(20)["y"].tolist() == [3.0]
 

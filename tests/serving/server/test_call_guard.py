@@ -15,8 +15,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from interestflow.serving.server.call_guard import MAX_STREAMS
 from tests.serving.server import small_models
+from tests.serving.server.checks import eventually
 from tests.serving.server.small_models import Server, Stubs, options, request
-from tests.serving.server.test_manager import eventually
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 

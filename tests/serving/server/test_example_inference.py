@@ -11,6 +11,7 @@ from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb
 
 from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.example_inference import ExampleTask, serialize_examples
+from tests.serving.server.checks import invalid_message
 
 TWO = [b"", b""]
 
@@ -33,13 +34,6 @@ def task(**outputs: Any) -> ExampleTask:
     return ExampleTask(source, source, "", list(outputs))
 
 
-def failure(call: Any) -> str:
-    with pytest.raises(ServingError) as raised:
-        call()
-    assert raised.value.code.name == "INVALID_ARGUMENT"
-    return raised.value.message
-
-
 def test_a_context_comes_before_each_example() -> None:
     context, item = tf.train.Example(), tf.train.Example()
     for example, value in ((context, 1), (item, 2)):
@@ -51,7 +45,7 @@ def test_a_context_comes_before_each_example() -> None:
     )
     assert [dict(e.features.feature)["x"].int64_list.value[:] for e in (first, second)] == [[2], [1]]
     assert first.features.feature["y"].int64_list.value[:] == [3]
-    assert failure(lambda: serialize_examples(input_pb2.Input())) == "Input is empty."
+    assert invalid_message(lambda: serialize_examples(input_pb2.Input())) == "Input is empty."
 
 
 def test_a_context_that_is_repeated_too_often_is_refused_before_it_is() -> None:
@@ -90,7 +84,7 @@ def test_classes_scores_or_both() -> None:
     ],
 )
 def test_outputs_that_are_no_classes(outputs: dict[str, Any], says: str) -> None:
-    assert says in failure(lambda: task(**outputs).classify(TWO, classification_pb2.ClassificationResult()))
+    assert says in invalid_message(lambda: task(**outputs).classify(TWO, classification_pb2.ClassificationResult()))
 
 
 def test_values() -> None:
@@ -110,4 +104,4 @@ def test_values() -> None:
     ],
 )
 def test_outputs_that_are_no_values(values: Any, says: str) -> None:
-    assert says in failure(lambda: task(outputs=values).regress(TWO, regression_pb2.RegressionResult()))
+    assert says in invalid_message(lambda: task(outputs=values).regress(TWO, regression_pb2.RegressionResult()))

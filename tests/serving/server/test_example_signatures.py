@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.example_signatures import CLASSIFY, REGRESS, classify_outputs, regress_outputs
+from tests.serving.server.checks import invalid_message
 
 
 def signature(inputs: str, outputs: str, method: str = "tensorflow/serving/predict") -> Any:
@@ -18,13 +18,6 @@ def signature(inputs: str, outputs: str, method: str = "tensorflow/serving/predi
     for name in outputs.split():
         definition.outputs[name].SetInParent()
     return definition
-
-
-def failure(call: Any) -> str:
-    with pytest.raises(ServingError) as raised:
-        call()
-    assert raised.value.code.name == "INVALID_ARGUMENT"
-    return raised.value.message
 
 
 def test_signatures_that_classify() -> None:
@@ -48,7 +41,7 @@ def test_signatures_that_regress() -> None:
     ],
 )
 def test_signatures_that_cannot_classify(inputs: str, outputs: str, says: str) -> None:
-    assert says in failure(lambda: classify_outputs(signature(inputs, outputs), False))
+    assert says in invalid_message(lambda: classify_outputs(signature(inputs, outputs), False))
 
 
 @pytest.mark.parametrize(
@@ -61,12 +54,13 @@ def test_signatures_that_cannot_classify(inputs: str, outputs: str, says: str) -
     ],
 )
 def test_signatures_that_cannot_regress(inputs: str, outputs: str, says: str) -> None:
-    assert says in failure(lambda: regress_outputs(signature(inputs, outputs), False))
+    assert says in invalid_message(lambda: regress_outputs(signature(inputs, outputs), False))
 
 
 def test_the_method_is_checked_where_that_is_asked_for() -> None:
-    assert failure(lambda: classify_outputs(signature("inputs", "scores"), True)) == (
+    assert invalid_message(lambda: classify_outputs(signature("inputs", "scores"), True)) == (
         "Expected classification signature method_name to be tensorflow/serving/classify. "
         "Was: tensorflow/serving/predict"
     )
-    assert "regression signature method_name" in failure(lambda: regress_outputs(signature("inputs", "outputs"), True))
+    message = invalid_message(lambda: regress_outputs(signature("inputs", "outputs"), True))
+    assert "regression signature method_name" in message

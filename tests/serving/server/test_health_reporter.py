@@ -14,8 +14,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from interestflow.serving.server.health_reporter import CHECK_SECONDS
 from tests.serving.server import small_models
+from tests.serving.server.checks import eventually
 from tests.serving.server.small_models import Server, Stubs, options
-from tests.serving.server.test_manager import eventually
 
 Status = health_pb2.HealthCheckResponse
 

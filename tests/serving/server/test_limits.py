@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.limits import STRING_BYTES, RequestLimits, expanded_bytes
+from tests.serving.server.checks import invalid_message
 
 LIMITS = RequestLimits(max_candidates=10, max_expanded_bytes=1000)
 OPEN = (-1, -1)
-
-
-def refusal(call: Any) -> str:
-    with pytest.raises(ServingError) as raised:
-        call()
-    assert raised.value.code.name == "INVALID_ARGUMENT"
-    return raised.value.message
 
 
 def test_axes_that_the_signature_leaves_open_are_bounded() -> None:
     LIMITS.check_shape("x", (10, 10), OPEN, False)
     LIMITS.check_shape("x", (1, 224), (-1, 224), False)  # as the signature says
     for shape, sizes in (((11,), (-1,)), ((1, 11), OPEN), ((1, 225), (-1, 224)), ((1, 11), (-1,)), ((11,), ())):
-        message = refusal(lambda shape=shape, sizes=sizes: LIMITS.check_shape("x", shape, sizes, False))
+        message = invalid_message(lambda shape=shape, sizes=sizes: LIMITS.check_shape("x", shape, sizes, False))
         assert message == (f"`x` should have axes of at most 10 (`max_candidates`), received the shape {list(shape)}")
 
 
@@ -35,14 +25,14 @@ def test_rows_times_candidates_are_bounded() -> None:
     LIMITS.check_shape("item", (2, 5), OPEN, True)
     LIMITS.check_shape("history_item", (10, 10), OPEN, False)
     LIMITS.check_shape("user", (10,), (-1,), True)
-    assert refusal(lambda: LIMITS.check_shape("item", (3, 4), OPEN, True)) == (
+    assert invalid_message(lambda: LIMITS.check_shape("item", (3, 4), OPEN, True)) == (
         "`item` should have at most 10 rows times candidates (`max_candidates`), received the shape [3, 4]"
     )
 
 
 def test_memory_is_bounded() -> None:
     LIMITS.check_bytes("x", 1000)
-    assert refusal(lambda: LIMITS.check_bytes("x", 1001)) == (
+    assert invalid_message(lambda: LIMITS.check_bytes("x", 1001)) == (
         "the tensors of a request should take at most 1,000 bytes (`max_expanded_bytes`), "
         "received 1,001 or more up to `x`"
     )  # fmt: skip
@@ -65,7 +55,7 @@ def test_lists_inside_examples_are_bounded() -> None:
         return tf.train.Example(features=tf.train.Features(feature={"history_age": feature})).SerializeToString()
 
     LIMITS.check_examples("examples", np.array([example(10), b"", b"x" * 100, b"\xff" * 100], object))
-    message = refusal(lambda: LIMITS.check_examples("examples", np.array([example(1), example(11)], object)))
+    message = invalid_message(lambda: LIMITS.check_examples("examples", np.array([example(1), example(11)], object)))
     assert message == (
         "feature `history_age` in `examples` should have at most 10 values (`max_candidates`), received 11"
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 
 from interestflow.serving.server.server import Server
 from tests.serving.server import small_models
+from tests.serving.server.checks import eventually
 from tests.serving.server.small_models import Stubs, options
 
 State = get_model_status_pb2.ModelVersionStatus
@@ -35,15 +34,6 @@ def push(written: Path, base: Path, version: int) -> None:
     base.mkdir(parents=True, exist_ok=True)
     shutil.copytree(written / str(version), base / f"coming-{version}")
     (base / f"coming-{version}").rename(base / str(version))
-
-
-def eventually(is_so: Callable[[], bool], seconds: float = 120.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if is_so():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def push_broken(base: Path, version: int) -> None:

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from interestflow.serving.server.configuration import one_model
 from interestflow.serving.server.model_state import MAX_ENDED
+from tests.serving.server.checks import eventually
 from tests.serving.server.small_models import Server, Stubs, options
-from tests.serving.server.test_manager import eventually
 
 RANKER = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "ranker" / "1"
 MEGABYTE = 2**20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -13,6 +12,7 @@ from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, 
 from interestflow.serving.server.configuration import TLS, one_model
 from interestflow.serving.server.errors import ServerConfigurationError
 from tests.serving.server import small_models
+from tests.serving.server.checks import rpc_error
 from tests.serving.server.small_models import Server, Stubs, options
 
 State = get_model_status_pb2.ModelVersionStatus
@@ -23,12 +23,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("models")
     small_models.write_scaled(base, 1)
     return base
-
-
-def refused(call: Any) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(grpc.RpcError) as raised:
-        call()
-    return raised.value.code(), raised.value.details()
 
 
 def reload_request(base: Path, *names: str) -> model_management_pb2.ReloadConfigRequest:
@@ -42,7 +36,7 @@ def reload_request(base: Path, *names: str) -> model_management_pb2.ReloadConfig
 def test_status(base: Path) -> None:
     with Server(options(base, allow_reload="anyone")) as server, Stubs(server.port) as stubs:
         request = get_model_status_pb2.GetModelStatusRequest()
-        code, message = refused(lambda: stubs.models.GetModelStatus(request))
+        code, message = rpc_error(lambda: stubs.models.GetModelStatus(request))
         assert (code, message) == (grpc.StatusCode.INVALID_ARGUMENT, "`model_spec` should be given, received none")
         request.model_spec.name = "scaled"
         (version,) = stubs.models.GetModelStatus(request).model_version_status
@@ -51,7 +45,7 @@ def test_status(base: Path) -> None:
         request.model_spec.version_label = "nobody"  # the status service has no labels
         assert len(stubs.models.GetModelStatus(request).model_version_status) == 1
         request.model_spec.version.value = 9
-        code, message = refused(lambda: stubs.models.GetModelStatus(request))
+        code, message = rpc_error(lambda: stubs.models.GetModelStatus(request))
         assert (code, message) == (grpc.StatusCode.NOT_FOUND, "Could not find version 9 of model scaled")
         stubs.models.HandleReloadConfigRequest(reload_request(base))
         request.model_spec.version.value = 1
@@ -59,13 +53,13 @@ def test_status(base: Path) -> None:
         assert version.state == State.END
         request.model_spec.name = "nobody"
         request.model_spec.ClearField("version")
-        code, message = refused(lambda: stubs.models.GetModelStatus(request))
+        code, message = rpc_error(lambda: stubs.models.GetModelStatus(request))
         assert (code, message) == (grpc.StatusCode.NOT_FOUND, "Could not find any versions of model nobody")
 
 
 def test_a_reload_is_refused_unless_it_was_allowed(base: Path) -> None:
     with Server(options(base)) as server, Stubs(server.port) as stubs:
-        code, message = refused(lambda: stubs.models.HandleReloadConfigRequest(reload_request(base)))
+        code, message = rpc_error(lambda: stubs.models.HandleReloadConfigRequest(reload_request(base)))
         assert code == grpc.StatusCode.PERMISSION_DENIED
         assert message == (
             "nobody may change this server's models by HandleReloadConfigRequest; `--allow-reload` says who may"
@@ -81,7 +75,7 @@ def test_a_reload_is_answered_where_anyone_may(base: Path) -> None:
         assert response.status.error_code == 0
         assert stubs.scaled([1.0], name="twin") == [1.0]
         twice = reload_request(base, "scaled", "scaled")
-        code, message = refused(lambda: stubs.models.HandleReloadConfigRequest(twice))
+        code, message = rpc_error(lambda: stubs.models.HandleReloadConfigRequest(twice))
         assert (code, message) == (
             grpc.StatusCode.INVALID_ARGUMENT,
             "`name` should be given once, received 'scaled' twice",

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import pytest
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
-from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.model_spec import require_model_spec, set_model_spec, use_servable
 from tests.serving.server import small_models
+from tests.serving.server.checks import invalid_message
 from tests.serving.server.small_models import Server, options, request
-
-
-def failure(call: Any) -> str:
-    with pytest.raises(ServingError) as raised:
-        call()
-    assert raised.value.code.name == "INVALID_ARGUMENT"
-    return raised.value.message
 
 
 def test_a_request_should_name_a_model() -> None:
     assert require_model_spec(request()).name == "scaled"
-    assert failure(lambda: require_model_spec(predict_pb2.PredictRequest())) == "Missing ModelSpec"
+    assert invalid_message(lambda: require_model_spec(predict_pb2.PredictRequest())) == "Missing ModelSpec"
 
 
 def test_a_spec_gives_the_version_that_it_names(tmp_path: Path) -> None:
@@ -42,6 +33,6 @@ def test_a_spec_gives_the_version_that_it_names(tmp_path: Path) -> None:
             with use_servable(server.manager, spec):
                 raise AssertionError
 
-        assert failure(lambda: enter(model_pb2.ModelSpec())) == "ModelSpec has no name specified."
+        assert invalid_message(lambda: enter(model_pb2.ModelSpec())) == "ModelSpec has no name specified."
         spec.version_label = ""
-        assert failure(lambda: enter(spec)) == "Unrecognized servable version label: "
+        assert invalid_message(lambda: enter(spec)) == "Unrecognized servable version label: "

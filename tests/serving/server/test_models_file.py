@@ -9,8 +9,8 @@ import pytest
 
 from interestflow.serving.server.configuration import read_models
 from tests.serving.server import small_models
+from tests.serving.server.checks import eventually
 from tests.serving.server.small_models import Server, options
-from tests.serving.server.test_manager import eventually
 
 ENTRY = 'model_config_list {{ config {{ name: "{}" base_path: "{}" model_platform: "tensorflow" }} }}\n'
 

@@ -23,6 +23,7 @@ from interestflow.serving.server.metrics import ServerMetrics
 from interestflow.serving.server.prediction_service import answer_call
 from interestflow.serving.server.server import Server
 from tests.serving.server import small_models
+from tests.serving.server.checks import rpc_error
 from tests.serving.server.small_models import Stubs, options, request
 
 INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
@@ -55,12 +56,6 @@ def models(base: Path) -> Any:
 def stubs(base: Path, models: Any) -> Iterator[Stubs]:
     with Server(options(base, models=models)) as server, Stubs(server.port) as stubs:
         yield stubs
-
-
-def error_of(call: Any) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(grpc.RpcError) as raised:
-        call()
-    return raised.value.code(), raised.value.details()
 
 
 def examples(kind: Any, *values: float, name: str = "labelled", signature: str = "") -> Any:
@@ -135,7 +130,7 @@ def test_answers_hold_values_unless_bytes_are_asked_for(stubs: Stubs, base: Path
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_named(stubs: Stubs, message: Any, code: grpc.StatusCode, words: str) -> None:
-    received, details = error_of(lambda: stubs.prediction.Predict(message))
+    received, details = rpc_error(lambda: stubs.prediction.Predict(message))
     assert received == code
     assert words in details
     assert stubs.scaled([1.0]) == [3.0]
@@ -144,7 +139,7 @@ def test_what_cannot_be_answered_is_named(stubs: Stubs, message: Any, code: grpc
 def test_an_empty_label_is_no_label(stubs: Stubs) -> None:
     message = request(x=X)
     message.model_spec.version_label = ""
-    assert error_of(lambda: stubs.prediction.Predict(message)) == (INVALID, "Unrecognized servable version label: ")
+    assert rpc_error(lambda: stubs.prediction.Predict(message)) == (INVALID, "Unrecognized servable version label: ")
 
 
 def test_classify_and_regress(stubs: Stubs) -> None:
@@ -182,7 +177,7 @@ def test_what_cannot_be_classified_or_regressed_is_named(stubs: Stubs) -> None:
         ),
     }
     for words, call in calls.items():
-        code, details = error_of(call)
+        code, details = rpc_error(call)
         assert code == INVALID, words
         assert words in details
 
@@ -190,7 +185,7 @@ def test_what_cannot_be_classified_or_regressed_is_named(stubs: Stubs) -> None:
 def test_the_method_of_a_signature_counts_where_it_is_checked(base: Path, models: Any) -> None:
     with Server(options(base, models=models, check_method_name=True)) as server, Stubs(server.port) as stubs:
         message = examples(classification_pb2.ClassificationRequest, 0.25, signature="value")
-        code, details = error_of(lambda: stubs.prediction.Classify(message))
+        code, details = rpc_error(lambda: stubs.prediction.Classify(message))
         assert code == INVALID
         assert "method_name to be tensorflow/serving/classify. Was: tensorflow/serving/regress" in details
         message = examples(regression_pb2.RegressionRequest, 0.25, signature="value")
@@ -227,14 +222,14 @@ def test_several_tasks_on_the_same_examples(stubs: Stubs) -> None:
     ids=["none", "twice", "signature", "method", "model"],
 )
 def test_wrong_tasks(stubs: Stubs, message: Any, code: grpc.StatusCode, words: str) -> None:
-    received, details = error_of(lambda: stubs.prediction.MultiInference(message))
+    received, details = rpc_error(lambda: stubs.prediction.MultiInference(message))
     assert (received, words in details) == (code, True), details
 
 
 def test_tasks_of_two_models_are_refused(stubs: Stubs) -> None:
     message = tasks(("value", "regress"), ("serving_default", "classify"))
     message.tasks[1].model_spec.name = "scaled"
-    assert error_of(lambda: stubs.prediction.MultiInference(message)) == (
+    assert rpc_error(lambda: stubs.prediction.MultiInference(message)) == (
         INVALID,
         "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
     )
@@ -256,15 +251,14 @@ def test_metadata_has_all_signatures_and_names_none(stubs: Stubs) -> None:
 
 
 def test_metadata_that_is_not_there(stubs: Stubs) -> None:
-    assert error_of(lambda: stubs.prediction.GetModelMetadata(metadata_request("graph"))) == (
+    assert rpc_error(lambda: stubs.prediction.GetModelMetadata(metadata_request("graph"))) == (
         INVALID, "Metadata field graph is not supported",
     )  # fmt: skip
-    assert error_of(lambda: stubs.prediction.GetModelMetadata(metadata_request())) == (
+    assert rpc_error(lambda: stubs.prediction.GetModelMetadata(metadata_request())) == (
         INVALID, "GetModelMetadataRequest must specify at least one metadata_field",
     )  # fmt: skip
-    assert error_of(lambda: stubs.prediction.GetModelMetadata(metadata_request("signature_def", name="nobody")))[0] == (
-        NOT_FOUND
-    )
+    unknown = metadata_request("signature_def", name="nobody")
+    assert rpc_error(lambda: stubs.prediction.GetModelMetadata(unknown))[0] == NOT_FOUND
 
 
 class ExpiredContext:
@@ -294,7 +288,7 @@ def test_a_failure_on_the_server_s_side_tells_no_client_its_kind(base: Path, mod
     with Server(options(base, models=models)) as server, Stubs(server.port) as stubs:
         with server.manager.use("scaled") as servable:
             servable._inputs.clear()
-        code, details = error_of(lambda: stubs.prediction.Predict(request(x=X)))
+        code, details = rpc_error(lambda: stubs.prediction.Predict(request(x=X)))
     assert (code, details) == (
         grpc.StatusCode.INTERNAL, "Predict failed on the server's side; its log says why",
     )  # fmt: skip

@@ -19,6 +19,7 @@ from interestflow.serving.server.configuration import one_model
 from interestflow.serving.server.errors import ServerConfigurationError
 from interestflow.serving.server.server import Server
 from tests.serving.server import small_models
+from tests.serving.server.checks import rpc_error
 from tests.serving.server.small_models import Stubs, options, request
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -41,12 +42,6 @@ def stubs(base: Path) -> Iterator[Stubs]:
         yield stubs
 
 
-def refused(call: Any) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(grpc.RpcError) as raised:
-        call()
-    return raised.value.code(), raised.value.details()
-
-
 def test_status_of_versions(stubs: Stubs) -> None:
     message = get_model_status_pb2.GetModelStatusRequest()
     message.model_spec.name = "scaled"
@@ -54,7 +49,7 @@ def test_status_of_versions(stubs: Stubs) -> None:
     available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
     assert [(status.version, status.state) for status in statuses] == [(3, available), (2, available)]
     message.model_spec.version.value = 7
-    assert refused(lambda: stubs.models.GetModelStatus(message))[0] == NOT_FOUND
+    assert rpc_error(lambda: stubs.models.GetModelStatus(message))[0] == NOT_FOUND
 
 
 def test_reflection_tells_the_services_and_their_messages(stubs: Stubs) -> None:
@@ -73,7 +68,7 @@ def test_reflection_tells_the_services_and_their_messages(stubs: Stubs) -> None:
 
 def test_too_large_a_message_is_refused_and_the_server_goes_on(base: Path) -> None:
     with Server(options(base, max_message_bytes=2**20)) as server, Stubs(server.port) as stubs:
-        code, says = refused(lambda: stubs.scaled([0.0] * 2**19))
+        code, says = rpc_error(lambda: stubs.scaled([0.0] * 2**19))
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "larger than max" in says
         assert stubs.scaled([1.0]) == [3.0]
@@ -86,7 +81,7 @@ def test_requests_beyond_the_threads_are_refused(base: Path) -> None:
         with server.manager._changed:  # blocks the first requests while they look up their version
             running = [stubs.prediction.Predict.future(request(x=np.float32([1]))) for _ in range(2)]
             time.sleep(0.3)
-            code, _ = refused(lambda: stubs.prediction.Predict(request(x=np.float32([1])), timeout=5))
+            code, _ = rpc_error(lambda: stubs.prediction.Predict(request(x=np.float32([1])), timeout=5))
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert [tf.make_ndarray(call.result().outputs["y"]).tolist() for call in running] == [[3.0], [3.0]]
 
@@ -109,7 +104,7 @@ def test_stopping_lets_requests_end(base: Path) -> None:
             stopping = threading.Thread(target=server.stop, args=(10.0,))
             stopping.start()
             time.sleep(0.2)
-            code, _ = refused(lambda: stubs.prediction.Predict(request(x=np.float32([1])), timeout=5))
+            code, _ = rpc_error(lambda: stubs.prediction.Predict(request(x=np.float32([1])), timeout=5))
         answers = tf.make_ndarray(future.result().outputs["y"]).tolist()
         stopping.join()
     assert code == grpc.StatusCode.UNAVAILABLE

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from interestflow.serving.server.errors import ServingError
 from interestflow.serving.server.tensors import check_dtype, decode, encode, shape_of
+from tests.serving.server.checks import invalid_message
 
 ARRAYS = [
     np.float32([[1.5, np.nan], [-np.inf, 3e38]]),
@@ -46,13 +46,6 @@ def as_message(*shape: int, dtype: int = types_pb2.DT_FLOAT, **fields: Any) -> t
     for size in shape:
         proto.tensor_shape.dim.add(size=size)
     return proto
-
-
-def refusal(call: Any) -> str:
-    with pytest.raises(ServingError) as raised:
-        call()
-    assert raised.value.code.name == "INVALID_ARGUMENT"
-    return raised.value.message
 
 
 @pytest.mark.parametrize("as_content", [False, True], ids=["values", "content"])
@@ -118,7 +111,7 @@ def test_other_numbers_of_values_are_read_as_tensorflow_reads_them(proto: Any, e
     ids=["short", "one-for-all", "no-length", "endless-length", "short-text"],
 )
 def test_content_that_does_not_fit(proto: Any, says: str) -> None:
-    assert refusal(lambda: decode("x", proto, shape_of("x", proto))) == says
+    assert invalid_message(lambda: decode("x", proto, shape_of("x", proto))) == says
 
 
 def test_shapes() -> None:
@@ -127,11 +120,11 @@ def test_shapes() -> None:
     unknown = as_message()
     unknown.tensor_shape.unknown_rank = True
     assert shape_of("x", unknown) == ()
-    assert "no negative sizes, received the shape [2, -1]" in refusal(lambda: shape_of("x", as_message(2, -1)))
-    assert "at most 8 axes, received 9" in refusal(lambda: shape_of("x", as_message(*[1] * 9)))
+    assert "no negative sizes, received the shape [2, -1]" in invalid_message(lambda: shape_of("x", as_message(2, -1)))
+    assert "at most 8 axes, received 9" in invalid_message(lambda: shape_of("x", as_message(*[1] * 9)))
     both = as_message(2)
     both.tensor_shape.unknown_rank = True
-    assert "either a shape or an unknown rank" in refusal(lambda: shape_of("x", both))
+    assert "either a shape or an unknown rank" in invalid_message(lambda: shape_of("x", both))
 
 
 @pytest.mark.parametrize(
@@ -144,4 +137,4 @@ def test_shapes() -> None:
     ],
 )
 def test_other_dtypes(received: int, expected: int, says: str) -> None:
-    assert refusal(lambda: check_dtype("x", as_message(dtype=received), expected)) == says
+    assert invalid_message(lambda: check_dtype("x", as_message(dtype=received), expected)) == says
