@@ -12,7 +12,6 @@ from interestflow.serving.deployment.tf_serving import (
     CONNECTION_GRACE_SECONDS,
     CONNECTION_SECONDS,
     GRPC_PORT,
-    METRICS,
     MONITORING_CONFIG,
     PROGRAM,
     REST_PORT,
@@ -23,6 +22,7 @@ from interestflow.serving.deployment.tf_serving import (
     server_flags,
     server_image,
 )
+from interestflow.serving.server.configuration import METRICS_PATH
 
 PROBE_SECONDS = 5
 LEAVING_SECONDS = CONNECTION_SECONDS * 11 // 10 + CONNECTION_GRACE_SECONDS
@@ -81,7 +81,7 @@ def _deployment(name: str, config: DeploymentConfig) -> Manifest:
     annotations = {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": str(REST_PORT),
-        "prometheus.io/path": METRICS,
+        "prometheus.io/path": METRICS_PATH,
         "interestflow/read-once": hashlib.sha256(read_once.encode()).hexdigest()[:16],
     }
     return {

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 
 from google.protobuf import text_format
-from tensorflow_serving.config import model_server_config_pb2
 
 from interestflow.serving.certificates import ServerCertificates
 from interestflow.serving.deployment.config import STOCK_IMAGE, BatchingConfig, DeploymentConfig
+from interestflow.serving.server.configuration import METRICS_PATH, one_model
 
 GRPC_PORT, REST_PORT = 8500, 8501
 PROGRAM = "/usr/bin/tensorflow_model_server"
 CONFIG_FOLDER, TLS_FOLDER = "/config", "/tls"
 MODELS_CONFIG, BATCHING_PARAMETERS, MONITORING_CONFIG = "models.config", "batching_parameters.txt", "monitoring.config"
 SSL_CONFIG = "ssl.config"
-METRICS = "/monitoring/prometheus/metrics"
 BUCKET_RETRIES, BUCKET_RETRY_SECONDS = 4, 15
 """Retries for a minute in all, by when a version in a bucket should be complete."""
 CONNECTION_SECONDS, CONNECTION_GRACE_SECONDS = 30, 10
@@ -33,7 +32,7 @@ def server_files(name: str, base_path: str, config: DeploymentConfig) -> dict[st
     """
     files = {
         MODELS_CONFIG: _models_config(name, base_path, config),
-        MONITORING_CONFIG: f'prometheus_config {{ enable: true path: "{METRICS}" }}\n',
+        MONITORING_CONFIG: f'prometheus_config {{ enable: true path: "{METRICS_PATH}" }}\n',
     }
     if config.batching is not None:
         files[BATCHING_PARAMETERS] = _batching_parameters(config.batching)
@@ -109,8 +108,8 @@ def _load_retries(config: DeploymentConfig) -> list[str]:
 
 
 def _models_config(name: str, base_path: str, config: DeploymentConfig) -> str:
-    server = model_server_config_pb2.ModelServerConfig()
-    model = server.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
+    server = one_model(name, base_path)
+    model = server.model_config_list.config[0]
     # A label needs its version loaded, however many newer ones there are.
     if config.pinned_versions:
         model.model_version_policy.specific.versions.extend(config.pinned_versions)

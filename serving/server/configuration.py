@@ -13,6 +13,8 @@ from tensorflow_serving.config import model_server_config_pb2
 from interestflow.serving.server.errors import ServerConfigurationError
 
 MODEL_PLATFORM = "tensorflow"
+METRICS_PATH = "/monitoring/prometheus/metrics"
+"""Path of the metrics in TensorFlow Serving's own monitoring configuration."""
 AllowReload = Literal["never", "with-certificate", "anyone"]
 
 
@@ -61,9 +63,10 @@ class ServerOptions:
             error shows at once.
         load_retry_seconds: seconds between two attempts to load a version.
         allow_labels_for_unavailable_versions: whether a new label may name a version that is not loaded. An existing
-        label moves only to loaded versions in any case. TensorFlow Serving's default is no; the flags that this project
-        renders for it say yes. allow_reload: who may send HandleReloadConfigRequest: nobody, clients with a certificate
-        that `tls.client_authority` signed, or anyone.
+            label moves only to loaded versions in any case. TensorFlow Serving's default is no; the flags that this
+            project renders for it say yes.
+        allow_reload: who may send HandleReloadConfigRequest: nobody, clients with a certificate that
+            `tls.client_authority` signed, or anyone.
 
     Network:
         host, port: address of gRPC; port 0 takes a free one.
@@ -124,7 +127,7 @@ class ServerOptions:
     http_header_seconds: float = 10.0
     http_body_seconds: float = 30.0
     http_idle_seconds: float = 60.0
-    metrics_path: str | None = "/monitoring/prometheus/metrics"
+    metrics_path: str | None = METRICS_PATH
     serialize_as_tensor_content: bool = False
     check_method_name: bool = False
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from interestflow.serving.server.configuration import one_model
 from tests.serving.conformance.replay.recordings import MODELS, NAMES, Folders, load_recording
 from tests.serving.conformance.write_exported import FAMILIES, write_exported
 from tests.serving.conformance.write_models import write
@@ -34,9 +35,7 @@ def exported_config(folder: Path, names: Iterable[str] = FAMILIES) -> str:
     """Return the `models.config` of models that `write_exported` wrote below `folder`."""
     config = model_server_config_pb2.ModelServerConfig()
     for name in names:
-        config.model_config_list.config.add(
-            name=name, base_path=str(folder.resolve() / name), model_platform="tensorflow"
-        )
+        config.MergeFrom(one_model(name, str(folder.resolve() / name)))
     return text_format.MessageToString(config)
 
 
@@ -73,7 +72,7 @@ def write_shared(folder: Path, exported: Mapping[str, str]) -> list[str]:
         if model.name not in names:  # both have a model `labelled` with the same signatures
             config.model_config_list.config.add().CopyFrom(model)
     for name, base_path in exported.items():
-        config.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
+        config.MergeFrom(one_model(name, base_path))
     path.write_text(text_format.MessageToString(config))
     # A version that is broken on purpose should fail at once instead of being retried for minutes.
     return [*flags, "--max_num_load_retries=0"]

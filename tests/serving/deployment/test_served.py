@@ -11,9 +11,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from interestflow.serving.deployment.config import DeploymentConfig
-from interestflow.serving.deployment.tf_serving import METRICS
 from interestflow.serving.deployment.write import write_deployment
-from interestflow.serving.server.configuration import ServerOptions, read_batching, read_models
+from interestflow.serving.server.configuration import METRICS_PATH, ServerOptions, read_batching, read_models
 from interestflow.serving.server.server import Server
 from tests.serving.deployment.model_folders import request
 
@@ -31,7 +30,7 @@ def test_rendered_files_serve_a_model(batching: dict[str, int] | None, written_v
     options = ServerOptions(
         models=models,
         batching=read_batching(parameters) if batching else None,
-        metrics_path=METRICS,
+        metrics_path=METRICS_PATH,
         rest_port=0,
     )
     with Server(options) as server, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from interestflow.serving.server.configuration import ServerOptions, one_model, read_batching, read_models
-from interestflow.serving.server.metrics import PATH
+from interestflow.serving.server.configuration import METRICS_PATH, ServerOptions, one_model, read_batching, read_models
 from interestflow.serving.server.server import Server
 from tests.serving.conformance.replay.recordings import Folders, Recording
 
@@ -31,7 +30,7 @@ OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "--max_num_load_retries": ("load_retries", int),
     "--rest_api_enable_cors_support": ("cors", _is_true),
     "--rest_api_timeout_in_ms": ("rest_timeout_seconds", lambda text: int(text) / 1000),
-    "--monitoring_config_file": ("metrics_path", lambda _: PATH),
+    "--monitoring_config_file": ("metrics_path", lambda _: METRICS_PATH),
 }
 # What TensorFlow Serving does where the flag is not given, and the local server's defaults do not.
 DEFAULTS = {
