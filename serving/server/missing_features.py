@@ -10,10 +10,9 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from interestflow.serving.client.values import is_missing
 from interestflow.serving.examples import EXAMPLES
-
-CANDIDATE = "item"
-"""Feature that is empty in a candidate that only pads a request."""
+from interestflow.transforms.feature_names import ITEM
 
 
 class FeatureCheck:
@@ -63,14 +62,14 @@ def _is_empty(feature: tf.train.Feature) -> bool:
     """Return whether a feature of a `tf.Example` has no value, or one that counts as missing."""
     kind = feature.WhichOneof("kind")
     values = getattr(feature, kind).value if kind is not None else []
-    return not values or values[0] == b"" or values[0] != values[0]
+    return not values or is_missing(values[0])
 
 
 def _has_gap(values: np.ndarray, gaps: np.ndarray, inputs: Mapping[str, np.ndarray]) -> bool:
     """Return whether a value is missing in a row other than a candidate with an empty `item`, which is padding."""
     if not np.any(gaps):
         return False
-    items = inputs.get(CANDIDATE)
+    items = inputs.get(ITEM)
     if items is None or items.ndim < 2 or items.shape != values.shape:
         return True
     return bool(np.any(gaps & (items != b"")))
