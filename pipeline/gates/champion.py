@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import posixpath
 
 import tensorflow as tf
 
 from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
-from interestflow.serving.provenance import PROVENANCE
+from interestflow.serving.provenance import PROVENANCE, read_provenance_file
+from interestflow.serving.session_model import SAVED_MODEL
 
 UNSEEN = "unseen"
 """State of a folder that cannot be listed from this machine."""
@@ -52,15 +52,13 @@ def pushed_models(serving_folder: str) -> list[Champion]:
     versions = [name for name in (name.rstrip("/") for name in names) if name.isdecimal()]
     for version in sorted(versions, key=int, reverse=True):
         folder = posixpath.join(serving_folder, version)
-        provenance = posixpath.join(folder, PROVENANCE)
-        if not tf.io.gfile.exists(posixpath.join(folder, "saved_model.pb")) or not tf.io.gfile.exists(provenance):
+        if not tf.io.gfile.exists(posixpath.join(folder, SAVED_MODEL)):
             continue
-        with tf.io.gfile.GFile(provenance) as file:
-            try:
-                fingerprint = json.load(file)["fingerprint"]
-            except (ValueError, KeyError, TypeError):
-                logging.warning("%s is not the provenance of a model; its version is left out", provenance)
-                continue
+        try:
+            fingerprint = (read_provenance_file(folder) or {})["fingerprint"]
+        except (ValueError, KeyError, TypeError):
+            logging.warning("%s/%s is not the provenance of a model; its version is left out", folder, PROVENANCE)
+            continue
         models.append(Champion(folder=folder, version=int(version), fingerprint=fingerprint))
     return models
 

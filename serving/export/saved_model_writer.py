@@ -16,6 +16,8 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.checkpoint.trackable_view import TrackableView
 
+from interestflow.serving.session_model import SAVED_MODEL
+
 ConcreteFunction: TypeAlias = "tf.types.experimental.ConcreteFunction"
 PYTHON_OPERATIONS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 
@@ -47,7 +49,7 @@ def write_saved_model(signatures: Mapping[str, ConcreteFunction], tables_of: Any
     if python:
         raise ExportError(f"the model in {folder} cannot be served: its graph has {', '.join(sorted(python))}")
     _number_tables(saved)
-    with tf.io.gfile.GFile(tf.io.gfile.join(folder, "saved_model.pb"), "wb") as file:
+    with tf.io.gfile.GFile(tf.io.gfile.join(folder, SAVED_MODEL), "wb") as file:
         file.write(saved.SerializeToString(deterministic=True))
     # TensorFlow's fingerprint belongs to the file as TensorFlow wrote it; servers need none.
     tf.io.gfile.remove(tf.io.gfile.join(folder, "fingerprint.pb"))
@@ -55,7 +57,7 @@ def write_saved_model(signatures: Mapping[str, ConcreteFunction], tables_of: Any
 
 def read_saved_model(folder: str) -> saved_model_pb2.SavedModel:
     """Return the message in `saved_model.pb` of `folder`."""
-    with tf.io.gfile.GFile(tf.io.gfile.join(folder, "saved_model.pb"), "rb") as file:
+    with tf.io.gfile.GFile(tf.io.gfile.join(folder, SAVED_MODEL), "rb") as file:
         return saved_model_pb2.SavedModel.FromString(file.read())
 
 
