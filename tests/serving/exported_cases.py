@@ -29,6 +29,7 @@ SMALL = {
 }  # fmt: skip
 """Of these, a model is given those that it knows."""
 IDS = ["i0", "i1", "i2", "é7", "東京", "i5", "never seen"]
+"""All but the last are in the training split; that one is encoded as unknown, by its attributes."""
 ROWS: list[dict[str, Any]] = [
     *transformed.rows(),
     {"user": "u0", "item": "i0", "category": "c0", "price": 1.5, "tags": []},  # no history

@@ -7,20 +7,15 @@ import json
 import sys
 from pathlib import Path
 
-from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
+from interestflow.serving.export.saved_model_writer import operation_names, read_saved_model
 from interestflow.serving.scorer import Scorer
 
 folder, rows_file, output = sys.argv[1:]
 rows = json.loads(Path(rows_file).read_text())
 scorer = Scorer(folder)
-saved = saved_model_pb2.SavedModel.FromString((Path(folder) / "saved_model.pb").read_bytes())
-graph = saved.meta_graphs[0].graph_def
-library_functions = {function.signature.name for function in graph.library.function}
-used = {
-    node.op for nodes in [graph.node, *(f.node_def for f in graph.library.function)] for node in nodes
-} - library_functions
+used = operation_names(read_saved_model(folder))
 result = {
     "serving_default": {task: scores.tolist() for task, scores in scorer.score(rows).items()},
     "predict": {task: scores.tolist() for task, scores in scorer.score(rows, "predict").items()},

@@ -6,20 +6,7 @@ import grpc
 import pytest
 
 from interestflow.serving.client.client_error import ClientError, client_error
-
-
-class Failure(grpc.RpcError):
-    """How gRPC says that a call failed."""
-
-    def __init__(self, code: grpc.StatusCode, details: str | None) -> None:
-        super().__init__()
-        self._code, self._details = code, details
-
-    def code(self) -> grpc.StatusCode:
-        return self._code
-
-    def details(self) -> str | None:
-        return self._details
+from tests.serving.client.rpc_failure import RpcFailure
 
 
 @pytest.mark.parametrize(
@@ -33,7 +20,7 @@ class Failure(grpc.RpcError):
     ],
 )
 def test_an_error_is_one_sentence(code: grpc.StatusCode, details: str | None, sentence: str) -> None:
-    error = client_error(Failure(code, details), "host:1")
+    error = client_error(RpcFailure(code, details), "host:1")
     assert (str(error), error.code) == (sentence, code)
 
 

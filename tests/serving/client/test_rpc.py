@@ -11,22 +11,9 @@ from interestflow.serving.client.channel import GET_STATUS
 from interestflow.serving.client.client_error import ClientError
 from interestflow.serving.client.protocol_pb2 import GetModelStatusRequest
 from interestflow.serving.client.rpc import Backoff, Call, Deadline, RetryingCaller, draw_backoffs, is_retryable
+from tests.serving.client.rpc_failure import RpcFailure
 
 REQUEST = GetModelStatusRequest()
-
-
-class Status(grpc.RpcError):
-    """How gRPC says that a call failed."""
-
-    def __init__(self, code: grpc.StatusCode, details: str | None = "gone") -> None:
-        super().__init__()
-        self._code, self._details = code, details
-
-    def code(self) -> grpc.StatusCode:
-        return self._code
-
-    def details(self) -> str | None:
-        return self._details
 
 
 def steps(retries: int, seconds: float = 100.0) -> Any:
@@ -48,17 +35,17 @@ def test_a_backoff_comes_before_each_retry() -> None:
     exchange = steps(2)
     assert isinstance(next(exchange), Call)
     for _ in range(2):
-        assert isinstance(exchange.throw(Status(grpc.StatusCode.UNAVAILABLE)), Backoff)
+        assert isinstance(exchange.throw(RpcFailure(grpc.StatusCode.UNAVAILABLE)), Backoff)
         assert isinstance(next(exchange), Call)
     with pytest.raises(ClientError, match=r"^the server at host:1 is not available: gone$"):
-        exchange.throw(Status(grpc.StatusCode.UNAVAILABLE))
+        exchange.throw(RpcFailure(grpc.StatusCode.UNAVAILABLE))
 
 
 def test_no_backoff_reaches_beyond_the_deadline() -> None:
     exchange = steps(100, seconds=0.001)
     next(exchange)
     with pytest.raises(ClientError, match="is not available"):
-        exchange.throw(Status(grpc.StatusCode.UNAVAILABLE))
+        exchange.throw(RpcFailure(grpc.StatusCode.UNAVAILABLE))
 
 
 def test_backoffs_double_and_differ() -> None:
@@ -81,7 +68,7 @@ def test_backoffs_double_and_differ() -> None:
     ],
 )
 def test_what_is_retryable(code: grpc.StatusCode, details: str | None, expected: bool) -> None:
-    assert is_retryable(Status(code, details)) is expected
+    assert is_retryable(RpcFailure(code, details)) is expected
 
 
 def test_a_refusal_is_one_sentence() -> None:
@@ -93,5 +80,5 @@ def test_a_refusal_is_one_sentence() -> None:
         exchange = steps(3)
         next(exchange)
         with pytest.raises(ClientError, match=f"^{says}$") as raised:
-            exchange.throw(Status(code, details))
+            exchange.throw(RpcFailure(code, details))
         assert raised.value.code == code

@@ -15,7 +15,6 @@ import tensorflow as tf
 from tensorflow_transform.output_wrapper import TFTransformOutput
 from tensorflow_transform.saved import saved_transform_io_v2
 
-from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
 from interestflow.models.registry import build_matcher
 from interestflow.serving.client.rows import pack_encode_items, pack_encode_user
@@ -26,9 +25,8 @@ from interestflow.serving.provenance import PROVENANCE
 from interestflow.serving.raw_inputs import describe_raw_inputs, missing_features
 from interestflow.serving.scorer import Scorer
 from tests.serving import transformed
+from tests.serving.exported_cases import IDS, catalogue_of
 
-IDS = ["i0", "i1", "i2", "é7", "東京", "i5", "never seen"]
-"""All but the last are in the training split; that one is encoded as unknown, by its attributes."""
 ITEMS: list[dict[str, Any]] = [
     {"item": item, "category": f"c{index % 3}", "price": float(index), "tags": ["t0"][: index % 2]}
     for index, item in enumerate(IDS)
@@ -85,12 +83,8 @@ def exported(transform_output: TFTransformOutput, tmp_path_factory: pytest.TempP
     inputs = transformed.inputs(transform_output)
     keras.utils.set_random_seed(3)
     random = np.random.default_rng(3)
-    tensors = {"item": np.arange(inputs.item_rows)}
-    for name in sorted(inputs.candidate_tensors - {"item"}):
-        shape, dtype = inputs.tensors()[name]
-        tensors[name] = np.zeros((inputs.item_rows, *shape), dtype)
-    catalogue = Catalogue(tensors, np.ones(inputs.item_rows, np.float32))
-    matcher = build_matcher("comirec", inputs, {"embedding_dimension": 4, "interests": 3}, catalogue)
+    settings = {"embedding_dimension": 4, "interests": 3}
+    matcher = build_matcher("comirec", inputs, settings, catalogue_of(inputs))
     for weight in matcher.trainable_weights:
         weight.assign(random.normal(size=weight.shape, scale=0.7))
     folder = tmp_path_factory.mktemp("model")

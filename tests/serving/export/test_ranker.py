@@ -17,7 +17,7 @@ from tensorflow_transform.output_wrapper import TFTransformOutput
 from interestflow.models.inputs import ModelInputs
 from interestflow.serving.client.metadata import TensorInfo
 from interestflow.serving.client.rows import pack_predict, pack_rank
-from interestflow.serving.examples import build_example
+from interestflow.serving.examples import build_example, split_row
 from interestflow.serving.export.ranker import RankerModule, export_ranker
 from interestflow.serving.export.saved_model_writer import ExportError
 from interestflow.serving.provenance import PROVENANCE, ScoringError
@@ -135,30 +135,18 @@ def test_labels_in_the_examples_are_ignored(scorer: Scorer) -> None:
     np.testing.assert_allclose(scores["click"], scorer.score([ROWS[3]] * 2)["click"], rtol=0, atol=1e-6)
 
 
-CANDIDATE = ("item", "category", "price", "tags")
-
-
-def parted(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split a row into the features of the user and those of the candidate."""
-    return (
-        {name: value for name, value in row.items() if name not in CANDIDATE},
-        {name: value for name, value in row.items() if name in CANDIDATE},
-    )
-
-
 def test_candidates_ranked_together_score_as_each_alone(scorer: Scorer) -> None:
-    candidates = [candidate for _, candidate in map(parted, ROWS)]
-    candidates = [row for row in candidates if row.get("item")]  # without an item it would be padding
-    for row in ROWS:
-        user, _ = parted(row)
+    parts = [split_row(row, scorer.inputs) for row in ROWS]
+    candidates = [row for _, row in parts if row.get("item")]  # without an item it would be padding
+    for user, _ in parts:
         ranked = scorer.rank(user, candidates)["click"]
         alone = scorer.score([user | candidate for candidate in candidates])["click"]
         np.testing.assert_allclose(ranked, alone, rtol=0, atol=1e-6)
 
 
 def test_several_users_are_ranked_at_once_and_padding_scores_nothing(scorer: Scorer) -> None:
-    users = [parted(row)[0] for row in (ROWS[3], ROWS[12], ROWS[5])]
-    rows = [parted(row)[1] for row in (ROWS[1], ROWS[2])]
+    users = [split_row(row, scorer.inputs)[0] for row in (ROWS[3], ROWS[12], ROWS[5])]
+    rows = [split_row(row, scorer.inputs)[1] for row in (ROWS[1], ROWS[2])]
     packed = [pack_rank(scorer.metadata, user, rows) for user in users]
     together = {name: np.concatenate([arrays[name] for arrays in packed]) for name in packed[0]}
     scores = scorer.model.run("rank", together)["click"]
