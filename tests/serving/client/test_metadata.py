@@ -13,11 +13,11 @@ from interestflow.serving.client import protocol_pb2
 from interestflow.serving.client.client_error import ClientError
 from interestflow.serving.client.metadata import Metadata, Signature, TensorInfo
 from interestflow.serving.description import Description
-from tests.serving.client import recorded
+from tests.serving.conformance.replay.recordings import load_recording
 
 ANSWERED = [
     case
-    for case in recorded.cases("grpc_metadata_status")
+    for case in load_recording("grpc_metadata_status").cases
     if case["method"] == "PredictionService/GetModelMetadata" and case["answer"]["code"] == "OK"
 ]
 SIGNATURES = {

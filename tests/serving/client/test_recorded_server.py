@@ -20,8 +20,8 @@ from interestflow.serving.client.arrays import to_array
 from interestflow.serving.client.channel import GET_METADATA, GET_STATUS, PREDICT
 from interestflow.serving.client.metadata import Metadata
 from interestflow.serving.client.results import to_text
-from tests.serving.client import recorded
 from tests.serving.client.scripted_server import Refusal, ScriptedServer, metadata_of, prediction_of
+from tests.serving.conformance.replay.recordings import load_recording
 
 MESSAGES = {
     "PredictionService/Predict": (PREDICT, predict_pb2.PredictRequest, predict_pb2.PredictResponse),
@@ -39,7 +39,7 @@ MESSAGES = {
 CASES = {
     case["id"]: case
     for name in ("grpc_predict", "grpc_metadata_status")
-    for case in recorded.cases(name)
+    for case in load_recording(name).cases
     if case["api"] == "grpc" and case.get("method") in MESSAGES and "request" in case and "repeat" not in case
     and not case.get("answer_size")
 }  # fmt: skip

@@ -6,14 +6,14 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from interestflow.serving.server.configuration import ServerOptions, one_model
 from interestflow.serving.server.server import Server
+from tests.serving.conformance.replay.recordings import MODELS
 
 PREDICT = "/v1/models/scaled:predict"
-DOUBLE = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "double"
+DOUBLE = MODELS / "double"
 GOOD = b'{"instances": [1.0]}'
 ANSWER = (200, b'{"predictions": [{"factor": 3.0, "y": 3.0}]}')
 

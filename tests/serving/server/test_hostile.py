@@ -14,11 +14,11 @@ import pytest
 from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
 
 import tests.serving.server.hostile_requests as hostile
+from tests.serving.conformance.replay.recordings import MODELS
 from tests.serving.server.serve_process import ServeProcess
 from tests.serving.server.small_models import request
 
-RECORDED = Path(__file__).parents[1] / "conformance" / "recordings" / "models"
-MODELS = ("double", "ranker", "matcher", "labelled")
+NAMES = ("double", "ranker", "matcher", "labelled")
 RANDOM_REQUESTS = 3000
 MADE_UP_NAMES = 3000
 MAX_MEGABYTES = 1024
@@ -86,8 +86,7 @@ class HostileClient:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileClient]:
     config = tmp_path_factory.mktemp("models") / "models.config"
     entries = "".join(
-        f'  config {{ name: "{name}" base_path: "{RECORDED / name}" model_platform: "tensorflow" }}\n'
-        for name in MODELS
+        f'  config {{ name: "{name}" base_path: "{MODELS / name}" model_platform: "tensorflow" }}\n' for name in NAMES
     )
     config.write_text(f"model_config_list {{\n{entries}}}\n")
     with ServeProcess(config, "--rest-port", "0") as process:

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from interestflow.serving.warm_up import write_warm_up
+from tests.serving.conformance.replay.recordings import MODELS
 from tests.serving.server.serve_process import START_SECONDS, ServeProcess
 from tests.serving.server.small_models import request
 
 pytestmark = pytest.mark.end_to_end
-DOUBLE = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "double"
+DOUBLE = MODELS / "double"
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 GRACE_SECONDS = 1
 END_SECONDS = 30

@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from interestflow.serving.server.configuration import one_model
 from interestflow.serving.server.model_state import MAX_ENDED
+from tests.serving.conformance.replay.recordings import MODELS
 from tests.serving.server.checks import eventually
 from tests.serving.server.small_models import Server, Stubs, options
 
-RANKER = Path(__file__).parents[1] / "conformance" / "recordings" / "models" / "ranker" / "1"
+RANKER = MODELS / "ranker" / "1"
 MEGABYTE = 2**20
 WEIGHT_MEGABYTES = 32
 SWAPS = 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,11 +12,11 @@ import tensorflow as tf
 from interestflow.serving.server.limits import RequestLimits
 from interestflow.serving.server.servable import MAX_FILTERS, Servable
 from interestflow.serving.session_model import ModelLoadError
+from tests.serving.conformance.replay.recordings import MODELS
 from tests.serving.server import small_models
 from tests.serving.server.checks import serving_error
 
 X = np.float32([1.0, 2.0])
-RECORDED = Path(__file__).parents[1] / "conformance" / "recordings" / "models"
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def test_limits_are_those_given(servable: Servable) -> None:
 
 
 def test_a_model_of_this_project_knows_its_candidates() -> None:
-    ranker = Servable("ranker", 2, str(RECORDED / "ranker" / "2"), RequestLimits(max_candidates=10))
+    ranker = Servable("ranker", 2, str(MODELS / "ranker" / "2"), RequestLimits(max_candidates=10))
     counts = {"item": (4, 3), "category": (4, 3), "price": (4, 3), "tags": (4, 3, 2), "user": (4,)}
     protos = {name: tf.zeros(counts.get(name, (4, 5)), info.dtype) for name, info in _inputs(ranker).items()}
     messages = {name: tf.make_tensor_proto(value) for name, value in protos.items()}
@@ -96,5 +95,5 @@ def test_closed_it_answers_no_more(servable: Servable) -> None:
 @pytest.mark.parametrize(("folder", "code"), [("broken/2", tf.errors.DATA_LOSS), ("nothing", tf.errors.NOT_FOUND)])
 def test_what_cannot_be_loaded(folder: str, code: int) -> None:
     with pytest.raises(ModelLoadError) as raised:
-        Servable("broken", 1, str(RECORDED / folder))
+        Servable("broken", 1, str(MODELS / folder))
     assert raised.value.code == code
