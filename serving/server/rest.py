@@ -82,8 +82,10 @@ class RestServer:
 
     def stop(self, grace: float) -> None:
         """Stop listening, let running requests end, and abort what is left once `grace` seconds are over."""
-        with contextlib.suppress(Exception):  # no connection should keep the server from stopping
+        try:
             self._submit(self._drain(max(grace - CLOSE_SECONDS, 0.0))).result(grace + CLOSE_SECONDS)
+        except Exception:  # no connection should keep the server from stopping
+            log.exception("the HTTP connections did not end as they should")
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_SECONDS)
