@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
+from interestflow.digests import code_digest, text_digest
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.transforms.config import TableConfig
 
-PACKAGE = Path(__file__).parents[2]
-"""Folder of the project's packages."""
 UNSEEN = "unseen"
 """Digest of input files that cannot be listed from this machine."""
 
@@ -52,20 +49,6 @@ class Fingerprints:
     def model_digest(self, config: PipelineConfig) -> str:
         """Return the fingerprint of the model that this configuration, code and input produce."""
         return text_digest(config.for_training().model_dump_json(), self.inputs, self.training_code)
-
-
-def text_digest(*parts: str) -> str:
-    """Return a digest of several texts, 16 hexadecimal digits, which also depends on where each text ends."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(f"{len(part)}:{part}".encode())
-    return digest.hexdigest()[:16]
-
-
-def code_digest(*packages: str) -> str:
-    """Return a digest of the source of some packages of the project, e.g. `"models"`."""
-    files = sorted(file for package in packages for file in (PACKAGE / package).rglob("*.py"))
-    return text_digest(*(text for file in files for text in (str(file.relative_to(PACKAGE)), file.read_text())))
 
 
 def input_digest(config: PipelineConfig) -> str:

@@ -6,7 +6,7 @@ import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
@@ -21,9 +21,7 @@ from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.build import build_components, build_pipeline
 from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.folders import Folders
-
-OWN_PACKAGE = "interestflow"
-"""Errors from this package are written for the person who runs the pipeline; others are named with their type."""
+from interestflow.readable_reason import readable_reason
 
 Outcome = Literal["done", "cached", "failed"]
 
@@ -100,17 +98,6 @@ def run(
         results[name] = StepResult(name, "cached" if is_cached else "done", time.monotonic() - start, outputs)
         finished(results[name])
     return results
-
-
-def readable_reason(error: BaseException) -> str:
-    """Return the message of the error at the root of `error`, without what Beam and TFX wrap around it."""
-    root: Any = error
-    while root.__cause__ is not None or (root.__context__ is not None and not root.__suppress_context__):
-        root = root.__cause__ or root.__context__
-    text = str(root).split(" [while running")[0].strip() or type(root).__name__
-    if type(root).__module__.split(".")[0] == OWN_PACKAGE:
-        return text
-    return f"{type(root).__name__}: {text}"
 
 
 def _compile(config: PipelineConfig, folders: Folders, components: list[BaseNode]) -> pipeline_pb2.Pipeline:

@@ -61,14 +61,6 @@ def test_a_file_system_that_cannot_be_asked_is_unseen_and_its_reason_is_logged(
     assert "cannot be listed from here: Unable to get filesystem from specified path" in caplog.text
 
 
-def test_texts_are_not_confused_with_their_concatenation() -> None:
-    assert fingerprints.text_digest("ab", "c") != fingerprints.text_digest("a", "bc")
-
-
-def test_code_of_each_package_counts() -> None:
-    assert fingerprints.code_digest("transforms") != fingerprints.code_digest("transforms", "models")
-
-
 def test_evaluation_does_not_change_what_training_depends_on(tmp_path: Path) -> None:
     path = make(tmp_path)
     before = load(path)

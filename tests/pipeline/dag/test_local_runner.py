@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from interestflow.pipeline.config import ConfigurationError, PipelineConfig
+from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag import local_runner
-from interestflow.pipeline.dag.local_runner import StepFailedError, StepResult, readable_reason, run
+from interestflow.pipeline.dag.local_runner import StepFailedError, StepResult, run
 from interestflow.pipeline.folders import Folders
 from tests.pipeline.dag.small_configs import RANKER, load_text
 from tests.pipeline.dag.toy_steps import Double, Unrelated, Write
@@ -64,30 +64,3 @@ def test_a_step_that_fails_ends_the_run_with_its_reason(
         run(config, Folders(str(tmp_path / "shop")), finished=finished.append)
     assert (failed.value.step, failed.value.reason) == ("Double", "ToyError: the number is negative")
     assert (finished[-1].name, finished[-1].outcome, finished[-1].outputs) == ("Double", "failed", {})
-
-
-def raise_from(error: Exception, cause: Exception | None) -> Exception:
-    try:
-        raise error from cause
-    except Exception as raised:
-        return raised
-
-
-def test_the_reason_is_that_at_the_root_without_what_beam_adds() -> None:
-    root = ValueError("no such column [while running 'Read']\nTraceback")
-    assert readable_reason(raise_from(RuntimeError("wrapped"), root)) == "ValueError: no such column"
-    assert readable_reason(ConfigurationError("`model` is missing")) == "`model` is missing"
-    assert readable_reason(KeyError()) == "KeyError: KeyError"
-
-
-def read_with_suppressed_context() -> None:
-    try:
-        raise OSError("low level")
-    except OSError:
-        raise ConfigurationError("the file cannot be read") from None
-
-
-def test_a_context_that_was_suppressed_is_not_the_reason() -> None:
-    with pytest.raises(ConfigurationError) as raised:
-        read_with_suppressed_context()
-    assert readable_reason(raised.value) == "the file cannot be read"
