@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -128,14 +128,16 @@ class _Document:
 
     def _known_keys(self, location: Location) -> list[str]:
         section: type[BaseModel] = self.root
+        is_entry = False
         for depth, part in enumerate(location):
-            if isinstance(part, int):
+            if isinstance(part, int) or is_entry:  # the position in a list, or the name of an entry, is no key
+                is_entry = False
                 continue
             field = next((f for name, f in section.model_fields.items() if part in (name, f.alias)), None)
             inner = section_class(field.annotation) if field else None
             if inner is None:
                 return []
-            section = inner
+            section, is_entry = inner, field is not None and get_origin(field.annotation) is dict
             if section is ModelHyperparameters:
                 name = _value(self.tree, (*location[: depth + 1], "name"))
                 section = registry.spec(str(name)).hyperparameters if name in registry.names() else section

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from interestflow.pipeline.cli.options import ConfigPath, DataFolder, load_config
+from interestflow.pipeline.cli.options import ConfigPath, DataFolder, fail, load_config
 
 
 def compile_specification(
@@ -20,7 +20,11 @@ def compile_specification(
 
     from rich.console import Console
 
+    from interestflow.pipeline.config import ConfigurationError
     from interestflow.pipeline.dag.compile import compile_config
 
-    compile_config(loaded, output)
+    try:
+        compile_config(loaded, output)
+    except ConfigurationError as error:
+        fail(error)
     Console().print(f"wrote {output}")

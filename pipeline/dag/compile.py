@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interestflow.kubeflow.compile import compile_pipeline
-from interestflow.pipeline.config import PipelineConfig
+from interestflow.pipeline.config import ConfigurationError, PipelineConfig
 from interestflow.pipeline.dag.build import build_components, build_pipeline, uncached_steps
 from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.folders import Folders
@@ -25,6 +25,8 @@ def compile_config(config: PipelineConfig, output: Path) -> dict[str, Any]:
     Returns:
         The specification as it was written.
     """
+    if config.kubeflow.image is None or config.kubeflow.pipeline_root is None:
+        raise ConfigurationError("`kubeflow.image` and `kubeflow.pipeline_root` are needed to compile")
     folders = Folders(f"{config.kubeflow.pipeline_root.rstrip('/')}/{config.name}")
     fingerprints = Fingerprints.from_config(config)
     pipeline = build_pipeline(config, folders, build_components(config, folders, fingerprints))

@@ -70,6 +70,8 @@ def test_the_named_steps_are_not_cached(written: Path) -> None:
 
 
 def test_a_file_called_json_is_json_and_no_accelerator_is_asked_for_by_default(tmp_path: Path) -> None:
-    returned = compile_pipeline(toy_pipeline(), KubeflowConfig(), tmp_path / "toy.json")
+    returned = compile_pipeline(
+        toy_pipeline(), KubeflowConfig(image="registry.example.com/toy:1"), tmp_path / "toy.json"
+    )
     assert json.loads((tmp_path / "toy.json").read_text()) == returned
     assert "accelerator" not in json.dumps(returned)

@@ -37,6 +37,11 @@ ONE_MISTAKE = {
         "`model.embedding_dimensions` is not a key that is known here; did you mean `embedding_dimension`? "
         "(small.yaml, line 28)",
     ),
+    "unknown in an entry": (
+        "training:",
+        "kubeflow: {steps: {Trainer: {memry: 8Gi}}}\ntraining:",
+        "`kubeflow.steps.Trainer.memry` is not a key that is known here; did you mean `memory`? (small.yaml, line 28)",
+    ),
     # Types
     "text for a whole number": (
         "max_length: 20",
