@@ -7,7 +7,7 @@ them.
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -155,6 +155,10 @@ class IngestionConfig(Section):
     )
     split: SplitConfig = Field(SplitConfig(), description="How the log is split by time.")
     negatives: NegativesConfig = Field(NegativesConfig(), description="Source of the negative examples.")
+
+    def with_span(self, span: str = "") -> Self:
+        """Return a copy whose folder and paths name one span of the log: `span`, or `data.span` where it is empty."""
+        return self.model_copy(update={"data": self.data.with_span(span)})
 
     def conditions(self) -> tuple[tuple[str, Condition], ...]:
         """Return every condition with the path of its key."""

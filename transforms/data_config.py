@@ -14,12 +14,16 @@ EntityTable = Literal["items", "users"]
 ENTITY_TABLES: tuple[EntityTable, ...] = ("items", "users")
 
 
+SPAN = "{span}"
+"""Text in the folder and in paths that stands for the span of the log that a run reads."""
+
+
 class TableConfig(Section):
     """One input table: where its files are and how they are written."""
 
     path: str = Field(
-        description="Path of the table's files relative to `data.folder`, in which `*` matches any text. Files may be "
-        "compressed (`.gz`, `.zst`)."
+        description="Path of the table's files relative to `data.folder`, in which `*` matches any text and `{span}` "
+        "stands for `data.span`. Files may be compressed (`.gz`, `.zst`)."
     )
     format: TableFormat = Field(description="File format of the table.")
     separator: str | None = Field(
@@ -80,7 +84,13 @@ class DataConfig(Section):
     folder: str | None = Field(
         None,
         description="Folder or URL that holds the files; by default $INTERESTFLOW_DATA, or the configuration's own "
-        "folder.",
+        "folder. `{span}` in it stands for `data.span`.",
+    )
+    span: str = Field(
+        "*",
+        min_length=1,
+        description="Text that replaces `{span}` in `data.folder` and in the paths of tables, such as a date; `*` for "
+        "every span. The run parameter `span` changes it for one run.",
     )
     events: EventsConfig = Field(description="Interaction log.")
     items: EntitiesConfig | None = Field(None, description="Table of item attributes.")
@@ -91,6 +101,36 @@ class DataConfig(Section):
     max_bad_row_share: Share = Field(
         0.01, description="Largest share of a table's rows that may be unusable; above it, the run fails."
     )
+
+    def tables(self) -> dict[str, TableConfig]:
+        """Return the tables that the configuration names, by the path of their keys below `data`."""
+        graph = self.knowledge_graph
+        tables = {
+            "events": self.events,
+            "items": self.items,
+            "users": self.users,
+            "knowledge_graph": graph,
+            "knowledge_graph.links": None if graph is None else graph.links,
+        }
+        return {key: table for key, table in tables.items() if table is not None}
+
+    def with_span(self, span: str = "") -> DataConfig:
+        """Return a copy in which `{span}` is replaced by `span`, or by `data.span` where `span` is empty.
+
+        Example:
+            `path: "{span}/events-*.parquet"` becomes `2026-11-30/events-*.parquet` by `with_span("2026-11-30")`.
+        """
+        text = span or self.span
+        document = self.model_dump()
+        document["span"] = text
+        if self.folder is not None:
+            document["folder"] = self.folder.replace(SPAN, text)
+        for key in self.tables():
+            table = document
+            for name in key.split("."):
+                table = table[name]
+            table["path"] = table["path"].replace(SPAN, text)
+        return DataConfig.model_validate(document)
 
 
 class Condition(Section):

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from benchmarks.support.kept_results import KeptResults
 from benchmarks.support.prepared_steps import run_steps_until
+from interestflow.digests import code_digest
 from interestflow.models import registry
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.dag import fingerprints
 from interestflow.pipeline.folders import Folders
 from interestflow.pipeline.training.run_fn import run_fn
 
@@ -71,7 +71,9 @@ def train_matcher(config: PipelineConfig, data: MatcherData, folder: str, with_g
             custom_config={
                 "config": config.for_training().model_dump_json(),
                 "role": "model",
-                "fingerprint": "benchmark",
+                "learning_rate": config.training.optimizer.learning_rate,
+                "input_fingerprint": "benchmark",
+                "code_fingerprint": "benchmark",
                 **graph,
             },
         )
@@ -121,7 +123,7 @@ class MatcherTrials:
         self.measure = measure
         self.console = console
         folder = Path(Folders.local(config, runs_folder).root) / "quality"
-        code = fingerprints.code_digest("transforms", "models", "pipeline")
+        code = code_digest("transforms", "models", "pipeline")
         self.results = KeptResults(folder, code, self.data.transformed, str(self.data.graph))
 
     def best_rate(self, name: str, rates: list[float], seed: int, epochs: int) -> float:

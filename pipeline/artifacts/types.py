@@ -1,13 +1,19 @@
 """Custom TFX artifact types. Each output has its own type, so TFX checks the wiring when the pipeline is built.
 
 On Kubeflow, TFX imports an artifact's class by the name of its type, which must have one dot:
-`interestflow.ChampionArtifact` is the attribute `ChampionArtifact` of the package `interestflow`, which imports it from
-here. Each class has the suffix `Artifact`; the document in its folder has the name without the suffix.
+`interestflow.EvaluationArtifact` is the attribute `EvaluationArtifact` of the package `interestflow`, which imports it
+from here. Each class has the suffix `Artifact`; the document in its folder has the name without the suffix.
 """
 
 from __future__ import annotations
 
 from tfx.types.artifact import Artifact
+
+
+class InputFilesArtifact(Artifact):
+    """Folder of `input_files.json`: the files that a run reads, with their sizes and times of change."""
+
+    TYPE_NAME = "interestflow.InputFilesArtifact"
 
 
 class IngestionReportArtifact(Artifact):
@@ -20,12 +26,6 @@ class LeakReportArtifact(Artifact):
     """Folder of `leak_check.json`: what the leak check compared, and its findings."""
 
     TYPE_NAME = "interestflow.LeakReportArtifact"
-
-
-class ChampionArtifact(Artifact):
-    """Folder of `champion.json`: folder, version and fingerprint of the newest pushed model, or nulls without one."""
-
-    TYPE_NAME = "interestflow.ChampionArtifact"
 
 
 class EvaluationArtifact(Artifact):

@@ -32,7 +32,7 @@ def evaluate(
     runs_folder: RunsFolder = None,
 ) -> None:
     """Evaluate a pushed model on the test examples of the last run, overall and by slice."""
-    loaded = load_config(config, data_folder)
+    loaded = load_config(config, data_folder, parameters=())
     try:
         evaluate_locally(loaded, runs_folder, model)
     except NothingToEvaluateError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
@@ -24,6 +24,14 @@ DataFolder = Annotated[
 RunsFolder = Annotated[
     str | None, typer.Option("--runs-folder", help="Folder of all runs, instead of $INTERESTFLOW_RUNS or ./runs.")
 ]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter",
+        metavar="NAME=VALUE",
+        help="Setting for this run alone: span, learning_rate or gate. May be given several times.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of the training, instead of `training.seed`.")]
 
 
@@ -36,19 +44,26 @@ def fail(message: object) -> NoReturn:
     raise typer.Exit(1)
 
 
-def load_config(path: Path, data_folder: str | None, seed: int | None = None) -> PipelineConfig:
+def load_config(
+    path: Path, data_folder: str | None, seed: int | None = None, parameters: Sequence[str] | None = None
+) -> PipelineConfig:
     """Read a configuration, and end the command with its mistakes where it has any.
 
     Args:
         path: the YAML file.
         data_folder: folder of the data, instead of the configuration's.
         seed: seed of the training, instead of the configuration's.
+        parameters: run parameters as `NAME=VALUE`, which are applied; None to leave the configuration as it is, for
+            commands that do not read logs.
     """
     from interestflow.pipeline.config import ConfigurationError, load
+    from interestflow.pipeline.run_parameters import RunParameterError, parse_assignments, with_parameters
 
     try:
         config = load(path, data_folder)
-    except ConfigurationError as error:
+        if parameters is not None:
+            config = with_parameters(config, parse_assignments(parameters))
+    except (ConfigurationError, RunParameterError) as error:
         fail(error)
     return config if seed is None else config.with_seed(seed)
 

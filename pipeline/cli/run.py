@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from interestflow.pipeline.cli.options import ConfigPath, DataFolder, RunsFolder, Seed, load_config
+from interestflow.pipeline.cli.options import ConfigPath, DataFolder, Parameters, RunsFolder, Seed, load_config
 
 if TYPE_CHECKING:  # `--help` imports this module and should stay fast
     from rich.console import Console
@@ -22,12 +22,18 @@ MARKS = {"done": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]
 SUCCESS, REFUSED, FAILED = 0, 2, 1
 
 
-def run(config: ConfigPath, data_folder: DataFolder = None, runs_folder: RunsFolder = None, seed: Seed = None) -> None:
+def run(
+    config: ConfigPath,
+    data_folder: DataFolder = None,
+    runs_folder: RunsFolder = None,
+    seed: Seed = None,
+    parameter: Parameters = None,
+) -> None:
     """Run the whole pipeline on this machine, from raw logs to a pushed model.
 
     Steps whose input, code and configuration have not changed are not run again.
     """
-    raise typer.Exit(run_locally(load_config(config, data_folder, seed), runs_folder))
+    raise typer.Exit(run_locally(load_config(config, data_folder, seed, parameter or ()), runs_folder))
 
 
 def run_locally(config: PipelineConfig, runs_folder: str | None = None) -> int:

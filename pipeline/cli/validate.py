@@ -9,7 +9,8 @@ from interestflow.pipeline.cli.options import ConfigPath, DataFolder, load_confi
 
 def validate(config: ConfigPath, data_folder: DataFolder = None) -> None:
     """Check a configuration against the real files and show what the pipeline would read, without running it."""
-    loaded = load_config(config, data_folder)  # before the imports below, so that a typo is reported at once
+    # Before the imports below, so that a typo is reported at once.
+    loaded = load_config(config, data_folder, parameters=())
 
     from rich.console import Console
 

@@ -18,7 +18,7 @@ def Evaluator(
     model: InputArtifact[standard_artifacts.Model],
     config: Parameter[str],
     code_fingerprint: Parameter[str],
-    champion: InputArtifact[artifacts.ChampionArtifact] = None,
+    champion: Parameter[str] = "",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Write `evaluation.json`, and TFMA's own results to the folders `model` and `champion` next to it.
@@ -29,14 +29,14 @@ def Evaluator(
         model: the exported model.
         config: `PipelineConfig` as JSON, of which tasks, features and slices matter.
         code_fingerprint: digest of the code; an earlier result is reused while it is the same.
-        champion: `champion.json` of the model to compare with.
+        champion: the model to compare with, a `Champion` as JSON; "" for none.
         beam_pipeline: Beam pipeline with its options, given by TFX.
 
     Raises:
         EvaluationError: if the model cannot be evaluated.
     """
     del code_fingerprint  # TFX compares it
-    champion_model = Champion.read(champion.uri) if champion else Champion()
+    champion_model = Champion.model_validate_json(champion) if champion else Champion()
     pipeline_config = PipelineConfig.model_validate_json(config)
     folder = path_utils.serving_model_path(model.uri)
     evaluate(pipeline_config, folder, champion_model.folder, examples.uri, evaluation.uri, beam_pipeline.options)

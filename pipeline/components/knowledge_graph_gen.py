@@ -15,6 +15,7 @@ def KnowledgeGraphGen(
     config: Parameter[str],
     input_fingerprint: Parameter[str],
     code_fingerprint: Parameter[str],
+    span: Parameter[str] = "",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Read triples and links, remove duplicates, and assign integer ids to entities and relations.
@@ -25,8 +26,10 @@ def KnowledgeGraphGen(
         config: an `IngestionConfig` as JSON, with `data.knowledge_graph`.
         input_fingerprint: digest of the input files; an earlier result is reused while it is the same.
         code_fingerprint: digest of the code, used in the same way.
+        span: span of the tables to read; "" for `data.span`.
         beam_pipeline: Beam pipeline, given by TFX.
     """
     del input_fingerprint, code_fingerprint  # TFX compares them
+    ingestion = IngestionConfig.model_validate_json(config).with_span(span)
     with beam_pipeline as pipeline:
-        ingest_graph(IngestionConfig.model_validate_json(config), pipeline, graph.uri, report.uri)
+        ingest_graph(ingestion, pipeline, graph.uri, report.uri)

@@ -15,7 +15,10 @@ REPORT_FILE = "leak_check.json"
 
 @component
 def LeakCheck(
-    report: OutputArtifact[artifacts.LeakReportArtifact], examples: InputArtifact[Examples], config: Parameter[str]
+    report: OutputArtifact[artifacts.LeakReportArtifact],
+    examples: InputArtifact[Examples],
+    config: Parameter[str],
+    span: Parameter[str] = "",
 ) -> None:
     """Derive the examples of some users again from the log, compare them, and write the result.
 
@@ -23,11 +26,12 @@ def LeakCheck(
         report: folder to write `leak_check.json` to.
         examples: examples of all splits.
         config: an `IngestionConfig` as JSON.
+        span: span of the log that the examples were made from; "" for `data.span`.
 
     Raises:
         LeakError: naming the first values that differ, and features that tell a label by themselves.
     """
-    findings = check_examples(examples.uri, IngestionConfig.model_validate_json(config))
+    findings = check_examples(examples.uri, IngestionConfig.model_validate_json(config).with_span(span))
     findings.raise_findings()
     with FileSystems.create(posixpath.join(report.uri, REPORT_FILE)) as file:
         file.write(findings.as_json().encode())

@@ -23,6 +23,7 @@ def LogExampleGen(
     config: tfx.dsl.components.Parameter[str],
     input_fingerprint: tfx.dsl.components.Parameter[str],
     code_fingerprint: tfx.dsl.components.Parameter[str],
+    span: tfx.dsl.components.Parameter[str] = "",
     with_items: tfx.dsl.components.Parameter[int] = 0,
     beam_pipeline: tfx.dsl.components.BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
@@ -34,6 +35,7 @@ def LogExampleGen(
         config: an `IngestionConfig` as JSON.
         input_fingerprint: digest of the input files; an earlier result is reused while it is the same.
         code_fingerprint: digest of the code, used in the same way.
+        span: span of the log to read; "" for `data.span`.
         with_items: 1 to write the split of items too, which matchers retrieve from.
         beam_pipeline: Beam pipeline, given by TFX.
     """
@@ -41,8 +43,7 @@ def LogExampleGen(
     splits = [*SPLITS, *([ITEMS_SPLIT] if with_items else [])]
     examples.split_names = artifact_utils.encode_split_names(splits)
     examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
+    ingestion = IngestionConfig.model_validate_json(config).with_span(span)
     with beam_pipeline as pipeline:
-        scratch = ingest(
-            IngestionConfig.model_validate_json(config), pipeline, examples.uri, report.uri, bool(with_items)
-        )
+        scratch = ingest(ingestion, pipeline, examples.uri, report.uri, bool(with_items))
     remove_scratch(scratch)

@@ -9,6 +9,7 @@ from interestflow.pipeline.artifacts import types as artifacts
 from interestflow.pipeline.evaluation.result import Evaluation
 from interestflow.pipeline.gate_config import GateConfig
 from interestflow.pipeline.gates.quality import judge
+from interestflow.pipeline.run_parameters import with_gate
 
 
 @component
@@ -18,6 +19,7 @@ def QualityGate(
     model: InputArtifact[standard_artifacts.Model],
     config: Parameter[str],
     code_fingerprint: Parameter[str],
+    gate: Parameter[str] = "",
 ) -> None:
     """Write `gate.json`, the verdict with its reasons, and the file and the property by which TFX knows a blessing.
 
@@ -28,10 +30,11 @@ def QualityGate(
         evaluation: metrics of the model.
         model: the model that is judged.
         config: `GateConfig` as JSON.
+        gate: the run parameter `gate`, a JSON object of settings that replace those of `config`; "" for none.
         code_fingerprint: digest of the code; an earlier result is reused while it is the same.
     """
     del code_fingerprint  # TFX compares it
-    verdict = judge(Evaluation.read(evaluation.uri), GateConfig.model_validate_json(config))
+    verdict = judge(Evaluation.read(evaluation.uri), with_gate(GateConfig.model_validate_json(config), gate))
     verdict.write(blessing.uri)
     mark = constants.BLESSED_FILE_NAME if verdict.is_blessed else constants.NOT_BLESSED_FILE_NAME
     io_utils.write_string_file(f"{blessing.uri}/{mark}", "")

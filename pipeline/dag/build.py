@@ -14,26 +14,29 @@ from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.dag.data_steps import build_data_steps
 from interestflow.pipeline.dag.fingerprints import Fingerprints
+from interestflow.pipeline.dag.graph_parameters import GraphParameters
 from interestflow.pipeline.dag.model_steps import ModelSteps
 from interestflow.pipeline.folders import Folders
 
-NEVER_CACHED = frozenset({"ChampionFinder"})
-"""Steps whose result depends on more than their inputs: which model is champion changes with every push."""
-READ_FILES = frozenset({"LogExampleGen", "KnowledgeGraphGen"})
-"""Steps that begin with files, which a cache does not see."""
+FINDERS = frozenset({"InputFinder", "ChampionFinder"})
+"""Steps whose result depends on more than their inputs: logs grow, and another model is pushed. Every other step
+depends on their outputs, so that these alone must run every time where a cache cannot see what they find."""
 
 
-def build_components(config: PipelineConfig, folders: Folders, fingerprints: Fingerprints) -> list[BaseNode]:
+def build_components(
+    config: PipelineConfig, folders: Folders, fingerprints: Fingerprints, parameters: GraphParameters
+) -> list[BaseNode]:
     """Build the steps of a configuration, from logs to push, each wired to those that it reads from.
 
     Args:
         config: the whole configuration. Each step is given only the part that it depends on, so that a change
             elsewhere leaves its earlier result usable.
         folders: where models are pushed to and training is backed up.
-        fingerprints: digests of input and code; a step runs again where they have changed.
+        fingerprints: digests of code; a step runs again where they have changed.
+        parameters: values that the steps are given from outside.
     """
-    data = build_data_steps(config, fingerprints)
-    models = ModelSteps(config, folders, fingerprints, data)
+    data = build_data_steps(config, fingerprints, parameters)
+    models = ModelSteps(config, folders, fingerprints, parameters, data)
     components = [*data.components, *models.build_candidate()]
     if config.evaluation.compare_with_baseline:
         components += models.build_baseline()
@@ -60,8 +63,3 @@ def build_pipeline(
         metadata_connection_config=connection,
         beam_pipeline_args=BEAM_ARGUMENTS,
     )
-
-
-def uncached_steps(fingerprints: Fingerprints) -> frozenset[str]:
-    """Return the ids of the steps whose earlier results must not be reused by an orchestrator's own cache."""
-    return NEVER_CACHED | READ_FILES if fingerprints.has_unseen_inputs else NEVER_CACHED

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 from tfx.components import ExampleValidator, SchemaGen, StatisticsGen, Transform
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.placeholder.placeholder import Placeholder
 from tfx.types.channel import OutputChannel
 
 from interestflow.pipeline.components.data_gate import DataGate
 from interestflow.pipeline.components.expected_schema import ExpectedSchema
+from interestflow.pipeline.components.input_finder import InputFinder
 from interestflow.pipeline.components.knowledge_graph_gen import KnowledgeGraphGen
 from interestflow.pipeline.components.leak_check import LeakCheck
 from interestflow.pipeline.components.log_example_gen import LogExampleGen
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.fingerprints import Fingerprints
+from interestflow.pipeline.dag.graph_parameters import GraphParameters
 from interestflow.pipeline.dag.schema_file import curated_schema_text
 from interestflow.transforms.preprocessing import transform_splits_config
 from interestflow.transforms.schema.statistics_options import statistics_options
@@ -27,6 +30,7 @@ class DataSteps:
 
     Attributes:
         components: all of these steps, in the order in which they run.
+        input_fingerprint: digest of the input files, known once they have been found.
         examples: raw examples by split.
         schema: schema that the examples are parsed by.
         transformed_examples: examples as the models read them.
@@ -35,6 +39,7 @@ class DataSteps:
     """
 
     components: list[BaseNode]
+    input_fingerprint: Placeholder
     examples: OutputChannel
     schema: OutputChannel
     transformed_examples: OutputChannel
@@ -42,34 +47,40 @@ class DataSteps:
     knowledge_graph: OutputChannel | None
 
 
-def build_data_steps(config: PipelineConfig, fingerprints: Fingerprints) -> DataSteps:
+def build_data_steps(config: PipelineConfig, fingerprints: Fingerprints, parameters: GraphParameters) -> DataSteps:
     """Build the steps from logs to transformed examples.
 
     Args:
         config: the whole configuration. Only its ingestion part and its gate on anomalies are given to the steps.
-        fingerprints: digests of input and code.
+        fingerprints: digests of code.
+        parameters: values that the steps are given from outside.
     """
     ingestion = config.ingestion().model_dump_json()
-    example_gen = LogExampleGen(
+    finder = InputFinder(
         config=ingestion,
-        input_fingerprint=fingerprints.inputs,
-        code_fingerprint=fingerprints.ingestion_code,
-        with_items=int(config.is_matcher),
+        span=parameters.span,
+        scheduled_time=parameters.scheduled_time,
+        state=parameters.input_state,
     )
+    reading = {
+        "config": ingestion,
+        "input_fingerprint": finder.outputs["fingerprint"].future()[0].value,
+        "code_fingerprint": fingerprints.ingestion_code,
+        "span": parameters.span,
+    }
+    example_gen = LogExampleGen(with_items=int(config.is_matcher), **reading)
     examples = example_gen.outputs["examples"]
-    leak_check = LeakCheck(examples=examples, config=ingestion)
+    leak_check = LeakCheck(examples=examples, config=ingestion, span=parameters.span)
     schema_steps, schema = _schema_steps(config, ingestion, examples)
     transform = _transform_step(config, fingerprints, ingestion, examples, schema)
     # Neither check has an output that the transform reads, but nothing may be learned from data that they reject.
     transform.add_upstream_nodes([leak_check, schema_steps[-1]])
     graph_steps: list[BaseNode] = []
     if config.uses_graph and config.data.knowledge_graph is not None:
-        graph_gen = KnowledgeGraphGen(
-            config=ingestion, input_fingerprint=fingerprints.inputs, code_fingerprint=fingerprints.ingestion_code
-        )
-        graph_steps.append(graph_gen)
+        graph_steps.append(KnowledgeGraphGen(**reading))
     return DataSteps(
-        components=[example_gen, leak_check, *schema_steps, transform, *graph_steps],
+        components=[finder, example_gen, leak_check, *schema_steps, transform, *graph_steps],
+        input_fingerprint=reading["input_fingerprint"],
         examples=examples,
         schema=schema,
         transformed_examples=transform.outputs["transformed_examples"],

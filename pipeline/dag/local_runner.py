@@ -11,15 +11,19 @@ from typing import Literal
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.placeholder.placeholder import Placeholder
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
+from tfx.types.channel import BaseChannel
+from tfx.types.channel_utils import get_dependent_channels
 
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.build import build_components, build_pipeline
 from interestflow.pipeline.dag.fingerprints import Fingerprints
+from interestflow.pipeline.dag.graph_parameters import GraphParameters
 from interestflow.pipeline.folders import Folders
 from interestflow.readable_reason import readable_reason
 
@@ -80,7 +84,9 @@ def run(
     Raises:
         StepFailedError: with the reason of the step that stopped the run.
     """
-    components = build_components(config, folders, Fingerprints.from_config(config))
+    fingerprints = Fingerprints.of_code()
+    parameters = GraphParameters.constants(config, folders, fingerprints)
+    components = build_components(config, folders, fingerprints, parameters)
     if until is not None:
         components = _with_dependencies(components, until)
     pipeline = _compile(config, folders, components)
@@ -134,6 +140,12 @@ def _launch(
     return outputs, record.last_known_state == metadata_store_pb2.Execution.CACHED
 
 
+def _channels(component: BaseNode) -> list[BaseChannel]:
+    """Return the channels that a component reads: artifacts, and values that it is given as parameters."""
+    values = (value for value in component.exec_properties.values() if isinstance(value, Placeholder))
+    return [*component.inputs.values(), *(channel for value in values for channel in get_dependent_channels(value))]
+
+
 def _with_dependencies(components: list[BaseNode], name: str) -> list[BaseNode]:
     """Return the component called `name` and all its dependencies, in their order."""
     by_name = {component.id: component for component in components}
@@ -142,6 +154,6 @@ def _with_dependencies(components: list[BaseNode], name: str) -> list[BaseNode]:
         component = by_name[waiting.pop()]
         needed.add(component.id)
         waiting += [node.id for node in component.upstream_nodes]
-        for channel in component.inputs.values():
+        for channel in _channels(component):
             waiting += channel.get_data_dependent_node_ids()
     return [component for component in components if component.id in needed]

@@ -17,9 +17,11 @@ from interestflow.models.rankers.base import Ranker
 from interestflow.models.registry import build_matcher, build_ranker
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.folders import TRAINING_SUMMARY
+from interestflow.pipeline.run_parameters import with_learning_rate
 from interestflow.pipeline.training.backup import discard
 from interestflow.pipeline.training.collaborative_graph import build_collaborative_graph
 from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.fingerprint import model_fingerprint
 from interestflow.pipeline.training.item_catalogue import CatalogueItems
 from interestflow.pipeline.training.loop import TrainingResult, train
 from interestflow.pipeline.training.matcher import MatcherTraining, target_counts
@@ -51,10 +53,11 @@ def run_fn(fn_args: Any) -> None:
     Args:
         fn_args: TFX's `FnArgs`. `train_files`, `eval_files` and `transform_output` are what to train on,
             `serving_model_dir` and `model_run_dir` the folders of the model and of its logs. `custom_config` holds
-            `config`, a `PipelineConfig` as JSON, narrowed to the model to train; `role`, the model's name while
-            training; `fingerprint`, of everything that the model is made from; `backup_folder`, where an interrupted
-            training is resumed from (a second attempt gets new folders for all else), or nothing for no backup; and,
-            for a model of graphs, the folder of the `knowledge_graph`, where there is one.
+            `config`, a `PipelineConfig` as JSON, narrowed to the model to train; `learning_rate`, which replaces that
+            of `config`; `role`, the model's name while training; `input_fingerprint` and `code_fingerprint`, digests
+            of what else the model is made from; `backup_folder`, where an interrupted training is resumed from (a
+            second attempt gets new folders for all else), or nothing for no backup; and, for a model of graphs, the
+            folder of the `knowledge_graph`, where there is one.
 
     Raises:
         TrainingError: If the training cannot continue.
@@ -62,19 +65,20 @@ def run_fn(fn_args: Any) -> None:
         ExportError: If the model cannot be served.
     """
     custom = fn_args.custom_config
-    config = PipelineConfig.model_validate_json(custom["config"])
+    config = with_learning_rate(PipelineConfig.model_validate_json(custom["config"]), custom["learning_rate"])
+    fingerprint = model_fingerprint(config, custom["input_fingerprint"], custom["code_fingerprint"])
     backup_folder = custom.get("backup_folder")
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     inputs = describe_inputs(config, transform_output)
     origin = {
         "name": config.name,
         "role": custom["role"],
-        "fingerprint": custom["fingerprint"],
+        "fingerprint": fingerprint,
         "model": config.model.model_dump(mode="json"),
     }
     options = {
         "name": f"{custom['role']} {config.model.name}",
-        "key": custom["fingerprint"],
+        "key": fingerprint,
         "backup_folder": backup_folder,
         "log_folder": fn_args.model_run_dir,
     }

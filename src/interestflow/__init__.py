@@ -24,7 +24,7 @@ __all__ = ["__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """Return an artifact type such as `ChampionArtifact`, which TFX on Kubeflow imports from here by its name.
+    """Return an artifact type such as `EvaluationArtifact`, which TFX on Kubeflow imports from here by its name.
 
     It is imported on first use, so that importing this package does not import TFX.
     """

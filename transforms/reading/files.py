@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import IO
 
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from interestflow.transforms.config import TableConfig
@@ -23,7 +23,12 @@ class TableError(Exception):
 
 
 def list_files(table: TableConfig, folder: str | None) -> list[str]:
-    """Return the paths of a table's files, sorted.
+    """Return the paths of a table's files, sorted; arguments and errors are those of `match_files`."""
+    return [file.path for file in match_files(table, folder)]
+
+
+def match_files(table: TableConfig, folder: str | None) -> list[FileMetadata]:
+    """Return path, size and time of change of a table's files, sorted by path.
 
     Args:
         table: the table; its path may hold wildcards.
@@ -38,7 +43,7 @@ def list_files(table: TableConfig, folder: str | None) -> list[str]:
         (match,) = FileSystems.match([pattern])
     except Exception as error:  # each file system raises exceptions of its own
         raise TableError(f"{pattern} cannot be listed: {first_line(error)}") from None
-    files = sorted(file.path for file in match.metadata_list)
+    files = sorted(match.metadata_list, key=lambda file: file.path)
     if not files:
         raise TableError(f"no file matches {pattern}")
     return files

@@ -33,8 +33,8 @@ def test_there_is_no_other_attribute() -> None:
 def test_the_types_of_artifacts_are_found_again_in_the_container() -> None:
     """By TFX's own reading of an artifact's type, as the container's entry point does it."""
     for kind in (
-        types.ChampionArtifact,
         types.EvaluationArtifact,
+        types.InputFilesArtifact,
         types.IngestionReportArtifact,
         types.LeakReportArtifact,
     ):

@@ -8,6 +8,7 @@ from typing import Any
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
+from tfx.types.standard_artifacts import String
 
 from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 
@@ -21,6 +22,13 @@ def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Arti
         {name: [artifact] for name, artifact in outputs.items()},
         properties,
     )
+
+
+def make_value(file: Path) -> String:
+    """Return an artifact that holds a text in `file`."""
+    artifact = String()
+    artifact.uri = str(file)
+    return artifact
 
 
 def make_artifact(folder: Path, kind: type[Artifact]) -> Artifact:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
-from interestflow.pipeline.artifacts import types as artifacts
+from tfx.types import standard_artifacts
+
 from interestflow.pipeline.components.champion_finder import ChampionFinder
 from interestflow.pipeline.gates.champion import Champion
-from tests.pipeline.components.step_execution import execute, make_artifact
+from tests.pipeline.components.step_execution import execute, make_artifact, make_value
 
 
-def push(serving: Path, version: int, fingerprint: str) -> Path:
+def push(serving: Path, version: int | str, fingerprint: str) -> Path:
     folder = serving / str(version)
     (folder / "assets.extra").mkdir(parents=True)
     (folder / "assets.extra" / "interestflow.json").write_text(json.dumps({"fingerprint": fingerprint}))
@@ -20,12 +22,14 @@ def push(serving: Path, version: int, fingerprint: str) -> Path:
 
 
 def find(folder: Path, candidate: str) -> Champion:
-    champion = make_artifact(folder / "champion", artifacts.ChampionArtifact)
+    model = make_artifact(folder / "model", standard_artifacts.Model)
+    shutil.rmtree(folder / "model" / "Format-Serving", ignore_errors=True)
+    push(folder / "model", "Format-Serving", candidate)
+    champion = make_value(folder / "champion")
     execute(
-        ChampionFinder, {}, {"champion": champion}, serving_folder=str(folder / "serving"),
-        exclude_fingerprint=candidate, state="any",
-    )  # fmt: skip
-    return Champion.read(champion.uri)
+        ChampionFinder, {"model": model}, {"champion": champion}, serving_folder=str(folder / "serving"), state="any"
+    )
+    return Champion.model_validate_json(champion.read())
 
 
 def test_the_newest_model_is_found_but_not_the_candidate_itself(tmp_path: Path) -> None:

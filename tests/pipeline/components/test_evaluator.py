@@ -14,7 +14,7 @@ from interestflow.pipeline.components.champion_finder import ChampionFinder
 from interestflow.pipeline.components.evaluator import Evaluator
 from interestflow.pipeline.evaluation.result import Evaluation
 from interestflow.pipeline.gates.champion import Champion
-from tests.pipeline.components.step_execution import execute, make_artifact
+from tests.pipeline.components.step_execution import execute, make_artifact, make_value
 
 
 @pytest.fixture(scope="module")
@@ -25,25 +25,23 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artifact,
     small.export_model(folder / "model" / "Format-Serving")
     small.export_model(folder / "serving" / "1700000000", fingerprint="champion00000000", slope=0.1)
     small.export_model(folder / "serving" / "1700000001", fingerprint="candidate0000000")
-    champion, evaluation = (
-        make_artifact(folder / "champion", artifacts.ChampionArtifact),
-        make_artifact(folder / "eval", artifacts.EvaluationArtifact),
-    )
-    execute(
-        ChampionFinder, {}, {"champion": champion}, serving_folder=str(folder / "serving"),
-        exclude_fingerprint="candidate0000000", state="any",
-    )  # fmt: skip
     model = make_artifact(folder / "model", standard_artifacts.Model)
-    examples = make_artifact(folder / "examples", standard_artifacts.Examples)
-    inputs = {"examples": examples, "model": model, "champion": champion}
+    champion = make_value(folder / "champion")
+    execute(
+        ChampionFinder, {"model": model}, {"champion": champion}, serving_folder=str(folder / "serving"), state="any"
+    )
+    inputs = {"examples": make_artifact(folder / "examples", standard_artifacts.Examples), "model": model}
+    evaluation = make_artifact(folder / "eval", artifacts.EvaluationArtifact)
     config = small.config(evaluation={"slices": ["user"]}).for_evaluation().model_dump_json()
-    execute(Evaluator, inputs, {"evaluation": evaluation}, config=config, code_fingerprint="code")
+    execute(
+        Evaluator, inputs, {"evaluation": evaluation}, config=config, code_fingerprint="code", champion=champion.read()
+    )
     return folder, model, evaluation
 
 
 def test_the_champion_is_the_pushed_model_that_is_not_the_candidate(evaluated: tuple[Path, Artifact, Artifact]) -> None:
     folder, _, evaluation = evaluated
-    assert Champion.read(str(folder / "champion")).version == 1700000000
+    assert Champion.model_validate_json((folder / "champion").read_text()).version == 1700000000
     evaluation_result = Evaluation.read(evaluation.uri)
     assert evaluation_result.model.fingerprint == "candidate0000000"
     assert evaluation_result.champion is not None
@@ -53,7 +51,7 @@ def test_the_champion_is_the_pushed_model_that_is_not_the_candidate(evaluated: t
     ]  # fmt: skip
 
 
-def test_without_a_champion_channel_a_model_is_evaluated_alone(
+def test_without_a_champion_a_model_is_evaluated_alone(
     evaluated: tuple[Path, Artifact, Artifact], tmp_path: Path
 ) -> None:
     folder, model, _ = evaluated

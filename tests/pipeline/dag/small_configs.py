@@ -7,6 +7,7 @@ from pathlib import Path
 from interestflow.pipeline.config import PipelineConfig, load
 from interestflow.pipeline.dag.data_steps import DataSteps, build_data_steps
 from interestflow.pipeline.dag.fingerprints import Fingerprints
+from interestflow.pipeline.dag.graph_parameters import GraphParameters
 
 RANKER = """
 name: shop
@@ -22,7 +23,11 @@ GRAPH_MATCHER = (
     .replace("tasks:", "  knowledge_graph: {path: kg.csv, format: csv, head: h, relation: r, tail: t}\ntasks:")
     + "features: {user: {in_model: true}}\n"
 )
-FINGERPRINTS = Fingerprints("inputs", "ingestion", "training", "evaluation")
+FINGERPRINTS = Fingerprints("ingestion", "training", "evaluation")
+PARAMETERS = GraphParameters(
+    span="2026-11-30", learning_rate=0.1, baseline_learning_rate=0.2, gate="{}", scheduled_time="noon",
+    input_state="inputs", champion_state="pushed",
+)  # fmt: skip
 
 
 def load_text(folder: Path, text: str) -> PipelineConfig:
@@ -32,5 +37,5 @@ def load_text(folder: Path, text: str) -> PipelineConfig:
 
 
 def data_steps(config: PipelineConfig) -> DataSteps:
-    """Build the data steps with fingerprints that are not of any file."""
-    return build_data_steps(config, FINGERPRINTS)
+    """Build the data steps with fingerprints and parameters of no file."""
+    return build_data_steps(config, FINGERPRINTS, PARAMETERS)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tfx.types.channel_utils import get_dependent_channels
+
 from tests.pipeline.dag.small_configs import GRAPH_MATCHER, RANKER, data_steps, load_text
 
 ORDER = [
-    "LogExampleGen", "LeakCheck", "StatisticsGen", "SchemaGen", "ExpectedSchema", "ExampleValidator", "DataGate",
-    "Transform",
+    "InputFinder", "LogExampleGen", "LeakCheck", "StatisticsGen", "SchemaGen", "ExpectedSchema", "ExampleValidator",
+    "DataGate", "Transform",
 ]  # fmt: skip
 
 
@@ -41,5 +43,10 @@ def test_every_step_is_given_the_fingerprints_that_it_depends_on(tmp_path: Path)
     steps = {step.id: step for step in data_steps(load_text(tmp_path, GRAPH_MATCHER)).components}
     for name in ("LogExampleGen", "KnowledgeGraphGen"):
         properties = steps[name].exec_properties
-        assert (properties["input_fingerprint"], properties["code_fingerprint"]) == ("inputs", "ingestion")
+        assert (properties["span"], properties["code_fingerprint"]) == ("2026-11-30", "ingestion")
+        (channel,) = get_dependent_channels(properties["input_fingerprint"])
+        assert (channel.producer_component_id, channel.output_key) == ("InputFinder", "fingerprint")
+    finder = steps["InputFinder"].exec_properties
+    assert (finder["span"], finder["scheduled_time"], finder["state"]) == ("2026-11-30", "noon", "inputs")
+    assert steps["LeakCheck"].exec_properties["span"] == "2026-11-30"
     assert json.loads(steps["Transform"].exec_properties["custom_config"])["code"] == "ingestion"

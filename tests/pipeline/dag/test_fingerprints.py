@@ -1,13 +1,13 @@
 """A fingerprint changes exactly when its inputs change."""
 
 import logging
-import os
 from pathlib import Path
 
 import pytest
 
 from interestflow.pipeline.config import load
-from interestflow.pipeline.dag import fingerprints
+from interestflow.pipeline.dag.fingerprints import UNSEEN, Fingerprints, input_state
+from interestflow.transforms.reading.input_files import find_input_files, input_digest
 
 CONFIG = """
 name: tiny
@@ -26,21 +26,12 @@ def make(folder: Path) -> Path:
     return path
 
 
-def test_the_same_files_give_the_same_fingerprint(tmp_path: Path) -> None:
+def test_the_state_is_that_of_the_files(tmp_path: Path) -> None:
     config = load(make(tmp_path))
-    assert fingerprints.input_digest(config) == fingerprints.input_digest(config)
-
-
-def test_another_file_or_other_content_changes_it(tmp_path: Path) -> None:
-    config = load(make(tmp_path))
-    first = fingerprints.input_digest(config)
+    before = input_state(config)
+    assert input_state(config) == before == input_digest(find_input_files(config))
     (tmp_path / "events-2.csv").write_text("u,i,t,click\n1,2,4,0\n")
-    second = fingerprints.input_digest(config)
-    (tmp_path / "events-2.csv").write_text("u,i,t,click\n1,2,4,0\n5,6,7,1\n")
-    third = fingerprints.input_digest(config)
-    os.utime(tmp_path / "events-2.csv", (1_000_000_000, 1_000_000_000))
-    fourth = fingerprints.input_digest(config)
-    assert len({first, second, third, fourth}) == 4
+    assert input_state(config) not in (before, UNSEEN)
 
 
 def test_files_that_are_not_there_are_unseen_and_named_in_the_log(
@@ -48,8 +39,8 @@ def test_files_that_are_not_there_are_unseen_and_named_in_the_log(
 ) -> None:
     path = make(tmp_path)
     with caplog.at_level(logging.WARNING):
-        assert fingerprints.input_digest(load(path, str(tmp_path / "elsewhere"))) == "unseen"
-    assert f"no input file matches {tmp_path}/elsewhere/events-*.csv" in caplog.text
+        assert input_state(load(path, str(tmp_path / "elsewhere"))) == UNSEEN
+    assert f"no file matches {tmp_path}/elsewhere/events-*.csv" in caplog.text
 
 
 def test_a_file_system_that_cannot_be_asked_is_unseen_and_its_reason_is_logged(
@@ -57,8 +48,13 @@ def test_a_file_system_that_cannot_be_asked_is_unseen_and_its_reason_is_logged(
 ) -> None:
     path = make(tmp_path)
     with caplog.at_level(logging.WARNING):
-        assert fingerprints.input_digest(load(path, "nosuchscheme://bucket/logs")) == "unseen"
-    assert "cannot be listed from here: Unable to get filesystem from specified path" in caplog.text
+        assert input_state(load(path, "nosuchscheme://bucket/logs")) == UNSEEN
+    assert "cannot be listed: Unable to get filesystem from specified path" in caplog.text
+
+
+def test_code_of_transforms_counts_in_training_but_not_in_evaluation() -> None:
+    fingerprints = Fingerprints.of_code()
+    assert len({fingerprints.ingestion_code, fingerprints.training_code, fingerprints.evaluation_code}) == 3
 
 
 def test_evaluation_does_not_change_what_training_depends_on(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from interestflow.models.matchers.base import Matcher
 from interestflow.models.rankers.base import Ranker
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.folders import TRAINING_SUMMARY
+from interestflow.pipeline.run_parameters import with_learning_rate
 from interestflow.pipeline.training import run_fn as module
+from interestflow.pipeline.training.fingerprint import model_fingerprint
 from interestflow.pipeline.training.loop import TrainingResult
 from interestflow.pipeline.training.matcher import MatcherTraining
 from interestflow.pipeline.training.run_fn import run_fn
@@ -31,7 +33,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def train(config: Any, build: Callable[[], Any], training: Any, validation: Any, **options: Any) -> TrainingResult:
         model = build()
-        calls["train"] = options | {"training": training, "validation": validation}
+        calls["train"] = options | {"config": config, "training": training, "validation": validation}
         if "wrap" in options:
             calls["wrapped"] = options["wrap"](model)
         return TrainingResult(model, dict(SUMMARY))
@@ -63,7 +65,9 @@ def arguments(config: PipelineConfig, folder: Path, backup: Path | None) -> Simp
         custom_config={
             "config": config.model_dump_json(by_alias=True),
             "role": "baseline",
-            "fingerprint": "abc",
+            "learning_rate": 0.125,
+            "input_fingerprint": "inputs",
+            "code_fingerprint": "code",
             "backup_folder": None if backup is None else str(backup),
         },
     )
@@ -74,14 +78,19 @@ def test_a_ranker_is_trained_exported_and_summarised(calls: dict[str, Any], tmp_
     backup.mkdir()
     run_fn(arguments(exported_rankers.config(), tmp_path, backup))
     options = calls["train"]
-    assert (options["name"], options["key"]) == ("baseline pooled", "abc")
+    # The learning rate of the run replaces the configured one, and counts in the fingerprint.
+    config = with_learning_rate(exported_rankers.config(), 0.125)
+    fingerprint = model_fingerprint(config, "inputs", "code")
+    assert fingerprint != model_fingerprint(exported_rankers.config(), "inputs", "code")
+    assert (options["name"], options["key"]) == ("baseline pooled", fingerprint)
+    assert options["config"].optimizer.learning_rate == 0.125
     assert (options["backup_folder"], options["log_folder"]) == (str(backup), str(tmp_path / "logs"))
     assert (options["training"].count, options["validation"].count) == (40, 40)
     model, transform_output, _, inputs, folder, provenance, description = calls["export"]
     assert isinstance(model, Ranker)
     assert (transform_output, inputs, folder) == ("transform", training_examples.INPUTS, str(tmp_path / "model"))
     assert provenance["training"] == {name: value for name, value in SUMMARY.items() if name != "history"}
-    assert provenance["fingerprint"] == "abc"
+    assert provenance["fingerprint"] == fingerprint
     assert provenance["model"]["name"] == "pooled"
     assert {"item", "category"} <= set(description.always_given)
     summary = json.loads((tmp_path / "logs" / TRAINING_SUMMARY).read_text())
