@@ -61,7 +61,7 @@ def test_an_assignment_that_cannot_be_used_is_refused(assignments: list[str], me
         ({"gate": "0.7"}, "run parameter `gate` should be a JSON object .*, received '0.7'"),
         ({"gate": "{"}, "run parameter `gate` should be a JSON object .*, received '{'"),
         ({"gate": '{"least": 1}'}, "run parameter `gate`: `least`: .*, received 1"),
-        ({"gate": '{"at_least": {"recall@50": 0.1}}'}, "`evaluation.gate.at_least.recall@50` is a metric of matchers"),
+        ({"gate": '{"at_least": {"recall_50": 0.1}}'}, "`evaluation.gate.at_least.recall_50` is a metric of matchers"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused(config: PipelineConfig, values: dict[str, str], message: str) -> None:

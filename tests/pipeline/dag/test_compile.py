@@ -75,7 +75,7 @@ def test_only_training_asks_for_gpus(specification: pipeline_spec_pb2.PipelineSp
 
 def test_steps_that_depend_on_what_cannot_be_seen_are_not_cached(specification: pipeline_spec_pb2.PipelineSpec) -> None:
     uncached = {name for name, task in specification.root.dag.tasks.items() if not task.caching_options.enable_cache}
-    assert uncached == {"ChampionFinder", "LogExampleGen"}
+    assert uncached == {"ChampionFinder", "InputFinder"}
 
 
 def test_training_waits_for_the_checks(specification: pipeline_spec_pb2.PipelineSpec) -> None:
@@ -104,8 +104,9 @@ def test_a_matcher_with_a_graph_compiles_too(tmp_path: Path) -> None:
     inputs = message.root.dag.tasks["Trainer"].inputs.artifacts
     assert inputs["knowledge_graph"].task_output_artifact.producer_task == "KnowledgeGraphGen"
     assert "knowledge_graph" not in message.root.dag.tasks["BaselineTrainer"].inputs.artifacts
-    # The log cannot be seen from here, so that nothing could tell that it had changed.
-    assert not message.root.dag.tasks["KnowledgeGraphGen"].caching_options.enable_cache
+    # The step that finds the files tells whether they have changed.
+    source = message.root.dag.tasks["KnowledgeGraphGen"].inputs.parameters["input_fingerprint"].task_output_parameter
+    assert source.producer_task.startswith("InputFinder")
     assert load_component_from_file(str(tmp_path / "pipeline.yaml")).name == "finder"
 
 
