@@ -1,11 +1,15 @@
-"""kfp's own classes can read the compiled pipeline, which has nothing that the open-source backend rejects."""
+"""A configuration's compiled graph: steps, conditions and run parameters, and nothing of the compiling machine."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from google.protobuf import json_format
 from kfp.components import load_component_from_file
+from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from interestflow.pipeline.config import load
@@ -16,103 +20,143 @@ pytestmark = pytest.mark.end_to_end
 CONFIG = """
 name: shop
 data:
-  folder: hdfs://logs
+  folder: gs://shop-logs/clicks
   events: {path: "events-*.parquet", format: parquet, user: user, item: item, timestamp: timestamp}
 tasks:
   - {name: click, label: {column: click}}
 model: {name: din}
-kubeflow: {image: "registry.example.com/interestflow:1", pipeline_root: "gs://bucket/root", trainer_gpus: 2}
+kubeflow:
+  image: ghcr.io/shop/interestflow:1
+  gpu_image: ghcr.io/shop/interestflow-gpu:1
+  pipeline_root: gs://shop-models/root
+  trainer_gpus: 2
 """
+STEPS = {
+    "InputFinder", "LogExampleGen", "LeakCheck", "StatisticsGen", "SchemaGen", "ExpectedSchema", "ExampleValidator",
+    "DataGate", "Transform", "Trainer", "ChampionFinder", "Evaluator", "QualityGate", "ServingValidator", "Pusher",
+    "BaselineTrainer", "BaselineEvaluator",
+}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("compiled")
-    (folder / "shop.yaml").write_text(CONFIG)
+def compile_text(folder: Path, text: str) -> list[dict[str, Any]]:
+    """Compile a configuration and return the documents that were written."""
+    (folder / "shop.yaml").write_text(text)
     compile_config(load(folder / "shop.yaml"), folder / "pipeline.yaml")
-    return folder / "pipeline.yaml"
+    return list(yaml.safe_load_all((folder / "pipeline.yaml").read_text()))
 
 
 @pytest.fixture(scope="module")
-def specification(compiled: Path) -> pipeline_spec_pb2.PipelineSpec:
-    return json_format.ParseDict(yaml.safe_load(compiled.read_text()), pipeline_spec_pb2.PipelineSpec())
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compiled")
 
 
-def executors(
-    specification: pipeline_spec_pb2.PipelineSpec,
-) -> dict[str, pipeline_spec_pb2.PipelineDeploymentConfig.ExecutorSpec]:
+@pytest.fixture(scope="module")
+def documents(folder: Path) -> list[dict[str, Any]]:
+    return compile_text(folder, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def tasks(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    tasks: dict[str, dict[str, Any]] = documents[0]["root"]["dag"]["tasks"]
+    return tasks
+
+
+def test_the_protobufs_of_kfp_have_every_field(documents: list[dict[str, Any]], folder: Path) -> None:
+    specification = json_format.ParseDict(documents[0], pipeline_spec_pb2.PipelineSpec())
     deployment = json_format.ParseDict(
         json_format.MessageToDict(specification.deployment_spec), pipeline_spec_pb2.PipelineDeploymentConfig()
     )
-    return {label.removesuffix("_executor"): executor for label, executor in deployment.executors.items()}
+    for executor in deployment.executors.values():
+        assert executor.WhichOneof("spec") == "container"
+        assert not executor.container.lifecycle.HasField("pre_cache_check")
+    platform = json_format.ParseDict(documents[1], pipeline_spec_pb2.PlatformSpec())
+    configs = platform.platforms["kubernetes"].deployment_spec.executors
+    assert set(configs) == {"Trainer_executor", "BaselineTrainer_executor"}
+    for config in configs.values():
+        fields = json_format.MessageToDict(config)
+        json_format.ParseDict(fields, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+    assert load_component_from_file(str(folder / "pipeline.yaml")).name == "shop"
 
 
-def test_kfp_reads_it_back(compiled: Path) -> None:
-    component = load_component_from_file(str(compiled))
-    assert component.name == "shop"
+def test_both_trainings_have_gpus_and_their_image(documents: list[dict[str, Any]]) -> None:
+    containers = {
+        label.removesuffix("_executor"): executor["container"]
+        for label, executor in documents[0]["deploymentSpec"]["executors"].items()
+    }
+    assert set(containers) == STEPS
+    for name, container in containers.items():
+        is_training = name in ("Trainer", "BaselineTrainer")
+        accelerator = container["resources"]["accelerator"]
+        assert (container["image"], accelerator["resourceType"], accelerator["resourceCount"]) == (
+            ("ghcr.io/shop/interestflow-gpu:1", "nvidia.com/gpu", "2")
+            if is_training
+            else ("ghcr.io/shop/interestflow:1", "ephemeral-storage", "10Gi")
+        )
 
 
-def test_every_step_is_a_container_of_the_configured_image(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    tasks = set(specification.root.dag.tasks)
-    assert {"LogExampleGen", "LeakCheck", "DataGate", "Transform", "Trainer", "ChampionFinder", "Evaluator",
-            "QualityGate", "ServingValidator", "Pusher"} <= tasks  # fmt: skip
-    commands = executors(specification)
-    assert set(commands) == tasks
-    for name, executor in commands.items():
-        assert executor.WhichOneof("spec") == "container", name
-        assert executor.container.image == "registry.example.com/interestflow:1"
-        assert not executor.container.lifecycle.HasField("pre_cache_check"), name
+def test_the_steps_that_look_outside_are_not_cached(tasks: dict[str, dict[str, Any]]) -> None:
+    uncached = {name for name, task in tasks.items() if not task["cachingOptions"].get("enableCache")}
+    assert uncached == {"InputFinder", "ChampionFinder"}
 
 
-def test_only_training_asks_for_gpus(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    for name, executor in executors(specification).items():
-        accelerator = executor.container.resources.accelerator
-        expected = 2 if name in ("Trainer", "BaselineTrainer") else 0
-        assert accelerator.count == expected
-        assert accelerator.resource_count == ("2" if expected else "")
-        assert accelerator.resource_type == ("nvidia.com/gpu" if expected else "")
+def test_training_waits_for_the_checks(tasks: dict[str, dict[str, Any]]) -> None:
+    assert {"LeakCheck", "DataGate"} <= set(tasks["Transform"]["dependentTasks"])
 
 
-def test_steps_that_depend_on_what_cannot_be_seen_are_not_cached(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    uncached = {name for name, task in specification.root.dag.tasks.items() if not task.caching_options.enable_cache}
-    assert uncached == {"ChampionFinder", "InputFinder"}
+def test_values_come_from_steps_that_exist(tasks: dict[str, dict[str, Any]]) -> None:
+    sources = {
+        (name, parameter): source["taskOutputParameter"]["producerTask"]
+        for name, task in tasks.items()
+        for parameter, source in task.get("inputs", {}).get("parameters", {}).items()
+        if "taskOutputParameter" in source
+    }
+    assert sources[("LogExampleGen", "input_fingerprint")] == "InputFinder"
+    assert "ChampionFinder" in sources.values()
+    for (name, _), producer in sources.items():
+        assert producer in tasks[name]["dependentTasks"]
 
 
-def test_training_waits_for_the_checks(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    assert {"LeakCheck", "DataGate"} <= set(specification.root.dag.tasks["Transform"].dependent_tasks)
+def test_models_are_pushed_below_the_pipeline_root(tasks: dict[str, dict[str, Any]]) -> None:
+    destination = tasks["Pusher"]["inputs"]["parameters"]["push_destination"]
+    assert "gs://shop-models/root/shop/serving/shop" in destination["runtimeValue"]["constant"]
 
 
-def test_models_are_pushed_below_the_pipeline_root(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    destination = specification.root.dag.tasks["Pusher"].inputs.parameters["push_destination"]
-    assert "gs://bucket/root/shop/serving/shop" in str(destination.runtime_value)
+def test_only_a_model_that_both_gates_bless_is_pushed(tasks: dict[str, dict[str, Any]]) -> None:
+    assert {name: task["triggerPolicy"]["condition"] for name, task in tasks.items() if "triggerPolicy" in task} == {
+        "Pusher": "inputs.artifacts['model_blessing'].artifacts[0].metadata['blessed'] == 1.0"
+        " && inputs.artifacts['infra_blessing'].artifacts[0].metadata['blessed'] == 1.0"
+    }
+    assert {"model_blessing", "infra_blessing"} <= set(tasks["Pusher"]["inputs"]["artifacts"])
+
+
+def test_parameters_of_a_run(documents: list[dict[str, Any]]) -> None:
+    parameters = documents[0]["root"]["inputDefinitions"]["parameters"]
+    assert {name: (entry["parameterType"], entry["defaultValue"]) for name, entry in parameters.items()} == {
+        "span": ("STRING", "*"),
+        "learning_rate": ("NUMBER_DOUBLE", 0.05),
+        "gate": ("STRING", ""),
+        "scheduled_time": ("STRING", ""),
+    }
+    assert all(entry["isOptional"] and entry["description"].endswith(".") for entry in parameters.values())
 
 
 MATCHER = (
     CONFIG.replace("name: shop", "name: finder")
     .replace("{name: din}", "{name: kgat}")
     .replace("tasks:", "  knowledge_graph: {path: kg.csv, format: csv, head: h, relation: r, tail: t}\ntasks:")
-    + "features: {user: {in_model: true}}\n"
+    + "  on_refusal: fail\nfeatures: {user: {in_model: true}}\n"
 )
 
 
-def test_a_matcher_with_a_graph_compiles_too(tmp_path: Path) -> None:
-    (tmp_path / "finder.yaml").write_text(MATCHER)
-    compile_config(load(tmp_path / "finder.yaml"), tmp_path / "pipeline.yaml")
-    message = json_format.ParseDict(
-        yaml.safe_load((tmp_path / "pipeline.yaml").read_text()), pipeline_spec_pb2.PipelineSpec()
-    )
-    inputs = message.root.dag.tasks["Trainer"].inputs.artifacts
-    assert inputs["knowledge_graph"].task_output_artifact.producer_task == "KnowledgeGraphGen"
-    assert "knowledge_graph" not in message.root.dag.tasks["BaselineTrainer"].inputs.artifacts
+def test_a_matcher_with_a_graph(tmp_path: Path) -> None:
+    specification = compile_text(tmp_path, MATCHER)[0]
+    json_format.ParseDict(specification, pipeline_spec_pb2.PipelineSpec())
+    tasks = specification["root"]["dag"]["tasks"]
+    graph = tasks["Trainer"]["inputs"]["artifacts"]["knowledge_graph"]
+    assert graph["taskOutputArtifact"]["producerTask"] == "KnowledgeGraphGen"
+    assert "knowledge_graph" not in tasks["BaselineTrainer"]["inputs"]["artifacts"]
     # The step that finds the files tells whether they have changed.
-    source = message.root.dag.tasks["KnowledgeGraphGen"].inputs.parameters["input_fingerprint"].task_output_parameter
-    assert source.producer_task.startswith("InputFinder")
-    assert load_component_from_file(str(tmp_path / "pipeline.yaml")).name == "finder"
-
-
-def test_every_container_has_keras_2_behind_tensorflow(specification: pipeline_spec_pb2.PipelineSpec) -> None:
-    """TF Recommenders needs it, and TFX imports what decides it before it imports anything of ours."""
-    for executor in executors(specification).values():
-        assert {(variable.name, variable.value) for variable in executor.container.env} == {
-            ("TF_USE_LEGACY_KERAS", "1")
-        }
+    fingerprint = tasks["KnowledgeGraphGen"]["inputs"]["parameters"]["input_fingerprint"]
+    assert fingerprint["taskOutputParameter"]["producerTask"] == "InputFinder"
+    # A run that fails where a gate refuses has no condition.
+    assert "triggerPolicy" not in tasks["Pusher"]
