@@ -2,7 +2,6 @@
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 RUN := .venv/bin
-UV_VERSION := 0.9.30
 # TensorFlow logs hardware details at start-up, which would hide the output of `make demo`.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -13,13 +12,15 @@ help:  ## Show the targets.
 
 setup: .venv/.ready  ## Create .venv with all pinned dependencies and the project itself.
 
-.venv/.ready: requirements.txt pyproject.toml tools/backport_wheels.py tools/shared_object.py
+.venv/.ready: requirements.txt pyproject.toml tools/requirements/uv.txt tools/backport_wheels.py \
+		tools/hashed_requirements.py tools/shared_object.py
 	@tools/check_machine.sh "$(PYTHON)"
 	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv
-	@$(RUN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tools/requirements/uv.txt
 	@$(RUN)/python -m tools.backport_wheels --requirements requirements.txt --folder .wheels
 	@echo "installing the packages that requirements.txt pins, about 3 GB"
-	@$(RUN)/uv pip install --quiet --python $(RUN)/python --find-links .wheels --requirement requirements.txt
+	@$(RUN)/uv pip install --quiet --python $(RUN)/python --find-links .wheels --require-hashes \
+		--requirement .wheels/requirements.txt
 	@$(RUN)/uv pip install --quiet --compile-bytecode --python $(RUN)/python --no-deps --editable .
 	@touch $@
 
@@ -51,9 +52,17 @@ docs: setup  ## Build the documentation site into site/ and check its links.
 docs-serve: setup  ## Serve the documentation site locally and rebuild it on changes.
 	@$(RUN)/python -m mkdocs serve
 
-requirements: setup  ## Pin the dependencies of every extra in requirements.txt; existing pins stay.
-	@$(RUN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--no-header --no-annotate --quiet --output-file requirements.txt
+COMPILE := $(RUN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate
+# Debian 13, on which the image is based, has Python 3.13 and glibc 2.41. The image has no tools for development.
+COMPILE_FOR_IMAGE := $(COMPILE) pyproject.toml --extra kubeflow --constraint requirements.txt \
+	--no-python-downloads --python-version 3.13 --python-platform x86_64-manylinux_2_40
+
+requirements: setup  ## Pin the dependencies of every extra and of the image, with hashes; existing pins stay.
+	@$(COMPILE) pyproject.toml --all-extras --universal --python-version 3.11 --output-file requirements.txt
+	@$(COMPILE) tools/requirements/uv.in --universal --python-version 3.11 --output-file tools/requirements/uv.txt
+	@$(COMPILE_FOR_IMAGE) tools/requirements/image-cpu.in --override tools/requirements/without-tensorflow.txt \
+		--output-file tools/requirements/image-cpu.txt
+	@$(COMPILE_FOR_IMAGE) tools/requirements/image-gpu.in --output-file tools/requirements/image-gpu.txt
 
 # An old compiler: its code runs with every protobuf that client applications may have. Newer compilers require the
 # protobuf of their own release.

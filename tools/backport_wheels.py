@@ -5,6 +5,10 @@ GCC 11 they only need a handful of symbols, each with an older equivalent. This 
 redirects those symbols in place (no byte of the file moves), and repacks the wheel under the tag that is then true.
 An unknown symbol is refused by name: a wheel that would crash later is worse than one that does not install.
 
+requirements.txt has the hashes of the published files. A download is compared with them before it is repaired, and the
+tool writes a copy of requirements.txt beside the repaired wheels, in which the two packages have the hashes of those.
+This copy is what `make setup` installs from, on every machine.
+
 The tool runs on the standard library alone, before anything is installed.
 """
 
@@ -15,6 +19,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import platform
 import re
 import subprocess
@@ -25,12 +30,15 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.hashed_requirements import Pin, RequirementsError, file_hash, find_pin, read_pins
 from tools.shared_object import BackportError, backport_shared_object
 
 PACKAGES = ("ml-metadata", "tensorflow-data-validation")
 PUBLISHED_TAG = "manylinux_2_39"
 BACKPORTED_TAG = "manylinux_2_34"
 NEEDED_GLIBC = (2, 39)
+SOURCES = "sources.json"
+"""File beside the repaired wheels: for each, the hash of the published wheel and its own."""
 
 
 def _record_hash(content: bytes) -> str:
@@ -100,14 +108,6 @@ def backport_wheel(source: Path, folder: Path) -> Path:
     return target
 
 
-def pinned_version(package: str, requirements: str) -> str:
-    """Return the version to which the text of a requirements file pins `package`."""
-    match = re.search(rf"^{re.escape(package)}==([^\s;]+)", requirements, re.MULTILINE)
-    if match is None:
-        raise BackportError(f"requirements.txt should pin {package}==VERSION, and does not name it")
-    return match.group(1)
-
-
 def system_needs_backport() -> bool:
     """Return whether this is Linux with an older glibc than the published wheels require."""
     library, version = platform.libc_ver()
@@ -116,40 +116,89 @@ def system_needs_backport() -> bool:
     return tuple(int(part) for part in version.split(".")[:2]) < NEEDED_GLIBC
 
 
-def _download(package: str, version: str, folder: Path) -> Path:
-    machine = platform.machine()
+def _download(pin: Pin, folder: Path) -> Path:
+    """Download the published wheel of a package and return its path.
+
+    Raises:
+        BackportError: it cannot be had, or requirements.txt does not list its hash.
+    """
+    machine, requirement = platform.machine(), f"{pin.name}=={pin.version}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                "--only-binary=:all:", f"--platform={PUBLISHED_TAG}_{machine}", f"--dest={folder}",
-               f"{package}=={version}"]  # fmt: skip
+               requirement]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise BackportError(f"{package}=={version} could not be downloaded for {machine}: {reason}")
-    return next(folder.glob(f"{package.replace('-', '_')}-{version}-*.whl"))
+        raise BackportError(f"{requirement} could not be downloaded for {machine}: {reason}")
+    wheel = next(folder.glob(f"{pin.name.replace('-', '_')}-{pin.version}-*.whl"))
+    if (digest := file_hash(wheel)) not in pin.hashes:
+        raise BackportError(
+            f"{requirement}: the hash of {wheel.name} should be one of those in the requirements, is sha256:{digest}"
+        )
+    return wheel
+
+
+def _read_sources(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what `SOURCES` holds; nothing where the file is missing or is not JSON, so that wheels are made again."""
+    try:
+        return dict(json.loads((folder / SOURCES).read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def repaired_hash(pin: Pin, folder: Path) -> str:
+    """Return the hash of the repaired wheel of a package in `folder`, after making it where it is not there.
+
+    A wheel that is there is used if its bytes are those once written, and if requirements.txt still lists the published
+    wheel that it was made from.
+
+    Raises:
+        BackportError: the published wheel cannot be had, is another than requirements.txt lists, or cannot be repaired.
+    """
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    pattern = f"{pin.name.replace('-', '_')}-{pin.version}-{python}-*{BACKPORTED_TAG}_{platform.machine()}*.whl"
+    sources = _read_sources(folder)
+    for wheel in folder.glob(pattern):
+        source = sources.get(wheel.name, {})
+        if source.get("published") in pin.hashes and source.get("repaired") == file_hash(wheel):
+            return source["repaired"]
+        wheel.unlink()
+    with tempfile.TemporaryDirectory() as downloads:
+        published = _download(pin, Path(downloads))
+        wheel = backport_wheel(published, folder)
+        sources[wheel.name] = {"published": file_hash(published), "repaired": file_hash(wheel)}
+    (folder / SOURCES).write_text(json.dumps(sources, indent=2) + "\n")
+    print(f"prepared {wheel.name} for glibc {platform.libc_ver()[1]}")
+    return sources[wheel.name]["repaired"]
+
+
+def write_requirements(source: Path, folder: Path) -> None:
+    """Write the requirements that this machine installs into `folder`, and the wheels that have to be repaired.
+
+    Raises:
+        BackportError: a wheel cannot be had or repaired.
+        RequirementsError: a package of `source` has no hash, or one that is to be repaired is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pins = read_pins(source)
+    repaired = {}
+    if system_needs_backport():
+        repaired = {name: repaired_hash(find_pin(pins, name, source), folder) for name in PACKAGES}
+    written = [pin.with_hashes(repaired[pin.name]) if pin.name in repaired else pin for pin in pins]
+    (folder / source.name).write_text("".join(f"{pin}\n" for pin in written))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool from the command line and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--requirements", type=Path, default=Path("requirements.txt"))
-    parser.add_argument("--folder", type=Path, default=Path(".wheels"), help="Folder for the repaired wheels.")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".wheels"), help="Folder for the repaired wheels and their requirements."
+    )
     options = parser.parse_args(arguments)
     try:
-        # The folder exists on every system, because the installer is given its path.
-        options.folder.mkdir(parents=True, exist_ok=True)
-        if not system_needs_backport():
-            return 0
-        requirements = options.requirements.read_text()
-        for package in PACKAGES:
-            version = pinned_version(package, requirements)
-            python = f"cp{sys.version_info.major}{sys.version_info.minor}"
-            pattern = f"{package.replace('-', '_')}-{version}-{python}-*{BACKPORTED_TAG}_{platform.machine()}*.whl"
-            if any(options.folder.glob(pattern)):
-                continue
-            with tempfile.TemporaryDirectory() as downloads:
-                wheel = backport_wheel(_download(package, version, Path(downloads)), options.folder)
-            print(f"prepared {wheel.name} for glibc {platform.libc_ver()[1]}")
-    except (BackportError, OSError) as error:
+        write_requirements(options.requirements, options.folder)
+    except (BackportError, RequirementsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

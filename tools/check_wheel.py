@@ -187,7 +187,9 @@ class Environment:
         if (ROOT / ".wheels").is_dir():
             command += ["--find-links", ROOT / ".wheels"]
         if constrained:
-            command += ["--constraint", ROOT / "requirements.txt"]
+            # Hashes of constraints are checked too. Beside repaired wheels is a copy of the pins with their hashes.
+            prepared = ROOT / ".wheels" / "requirements.txt"
+            command += ["--constraint", prepared if prepared.exists() else ROOT / "requirements.txt"]
         run([*command, *requirements], self._folder)
 
     def run(self, program: str, *arguments: str) -> str:

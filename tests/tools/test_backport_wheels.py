@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import platform
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import pytest
 
 from tests.tools.small_libraries import ALL_THREE, MACHINE, UNKNOWN, needs_compiler
 from tools import backport_wheels
-from tools.backport_wheels import backport_wheel, pinned_version, system_needs_backport
+from tools.backport_wheels import PACKAGES, backport_wheel, system_needs_backport
+from tools.hashed_requirements import file_hash, read_pins
 from tools.shared_object import BackportError
 
 pytestmark = needs_compiler
@@ -24,28 +26,29 @@ def tag(glibc: str) -> str:
     return f"py3-none-manylinux_2_{glibc}_{MACHINE}"
 
 
-def make_wheel(folder: Path, library: bytes, tags: tuple[str, ...] | None = None) -> Path:
+def make_wheel(folder: Path, library: bytes, tags: tuple[str, ...] | None = None, name: str = "small") -> Path:
     """Make a wheel whose package parses numbers with the library; one of its file names has a comma."""
     tags = tags or (tag("39"),)
+    metadata = f"{name}-1.0.dist-info"
     files = {
         "small/__init__.py": b"import ctypes, pathlib\n"
         b"_library = ctypes.CDLL(str(pathlib.Path(__file__).with_name('small.so')))\n"
         b"def parse(text):\n    return _library.parse(text)\n",
         "small/small.so": library,
         "small/a, b.txt": b"manylinux_2_39 stays as it is in here\n",
-        "small-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: small\nVersion: 1.0\n",
-        "small-1.0.dist-info/WHEEL": (
+        f"{metadata}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
+        f"{metadata}/WHEEL": (
             "Wheel-Version: 1.0\nGenerator: manylinux_2_39 by hand\nRoot-Is-Purelib: false\n"
-            + "".join(f"Tag: {name}\n" for name in tags)
+            + "".join(f"Tag: {tag}\n" for tag in tags)
         ).encode(),
     }
-    platforms = ".".join(name.split("-")[2] for name in tags)
-    path = folder / f"small-1.0-py3-none-{platforms}.whl"
+    front, platforms = tags[0].rpartition("-")[0], ".".join(tag.split("-")[2] for tag in tags)
+    path = folder / f"{name}-1.0-{front}-{platforms}.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        for name, content in files.items():
-            wheel.writestr(name, content)
-        rows = "".join(f'"{name}",sha256=stale,{len(content)}\n' for name, content in files.items())
-        wheel.writestr("small-1.0.dist-info/RECORD", rows + "small-1.0.dist-info/RECORD,,\n")
+        for file, content in files.items():
+            wheel.writestr(file, content)
+        rows = "".join(f'"{file}",sha256=stale,{len(content)}\n' for file, content in files.items())
+        wheel.writestr(f"{metadata}/RECORD", rows + f"{metadata}/RECORD,,\n")
     return path
 
 
@@ -148,37 +151,134 @@ def test_which_systems_need_it(monkeypatch, system, expected):
     assert system_needs_backport() is expected
 
 
-def test_on_a_new_glibc_it_does_nothing(monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def index(build, tmp_path, monkeypatch):
+    """Return the folder from which pip takes the published wheels of both packages, on a system with an old glibc."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    for package in PACKAGES:
+        tags = (f"{python}-{python}-manylinux_2_39_{MACHINE}",)
+        make_wheel(folder, build(ALL_THREE), tags, package.replace("-", "_"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    return folder
+
+
+@pytest.fixture
+def requirements(index, tmp_path):
+    """Return a requirements file with the hashes of the published wheels."""
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"numpy==2.0 \\\n    --hash=sha256:{'0' * 64}\n{published_lines(index)}")
+    return path
+
+
+def published_lines(index: Path) -> str:
+    lines = []
+    for package in PACKAGES:
+        (wheel,) = index.glob(f"{package.replace('-', '_')}-*.whl")
+        lines.append(f"{package}==1.0 ; sys_platform == 'linux' \\\n    --hash=sha256:{file_hash(wheel)}\n")
+    return "".join(lines)
+
+
+def prepare(requirements: Path) -> int:
+    folder = requirements.parent / "wheels"
+    return backport_wheels.main([f"--requirements={requirements}", f"--folder={folder}"])
+
+
+def test_on_a_new_glibc_the_requirements_stay_as_they_are(requirements, monkeypatch, capsys):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.39"))
-    folder = tmp_path / "wheels"
-    assert backport_wheels.main([f"--requirements={tmp_path / 'absent.txt'}", f"--folder={folder}"]) == 0
-    assert list(folder.iterdir()) == []
+    assert prepare(requirements) == 0
+    (copy,) = (requirements.parent / "wheels").iterdir()
+    assert copy.read_text() == requirements.read_text()
     assert capsys.readouterr().out == ""
 
 
-def test_wheels_that_are_there_are_not_prepared_again(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text("ml-metadata==9.9.9\ntensorflow-data-validation==9.9.9\n")
-    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    for name in ("ml_metadata", "tensorflow_data_validation"):
-        (tmp_path / f"{name}-9.9.9-{python}-{python}-manylinux_2_34_{MACHINE}.whl").write_bytes(b"as it was")
-    before = sorted(tmp_path.iterdir())
-    # No such version exists: a download would fail, and so would the command.
-    assert backport_wheels.main([f"--requirements={requirements}", f"--folder={tmp_path}"]) == 0
-    assert sorted(tmp_path.iterdir()) == before
+def test_the_written_requirements_have_the_hashes_of_the_repaired_wheels(requirements, capsys):
+    assert prepare(requirements) == 0
+    folder = requirements.parent / "wheels"
+    pins = {pin.name: pin for pin in read_pins(folder / "requirements.txt")}
+    assert list(pins) == ["numpy", *PACKAGES]
+    assert pins["numpy"].hashes == ("0" * 64,)
+    printed = []
+    for package in PACKAGES:
+        (wheel,) = folder.glob(f"{package.replace('-', '_')}-*.whl")
+        assert pins[package].hashes == (file_hash(wheel),)
+        assert pins[package].marker == "sys_platform == 'linux'"
+        printed.append(f"prepared {wheel.name} for glibc 2.36\n")
+    assert capsys.readouterr().out == "".join(printed)
+
+
+def test_pip_installs_the_repaired_wheels_by_the_written_hashes(requirements, tmp_path):
+    assert prepare(requirements) == 0
+    folder, target = tmp_path / "wheels", tmp_path / "installed"
+    written = folder / "requirements.txt"
+    written.write_text("".join(f"{pin}\n" for pin in read_pins(written) if pin.name == "ml-metadata"))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    command = [*pip, "--find-links", folder, "--require-hashes", f"--target={target}", "--requirement", written]
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    assert (target / "small" / "small.so").exists()
+
+
+def test_a_published_wheel_of_another_hash_is_refused(requirements, index, capsys):
+    (wheel,) = index.glob("tensorflow_data_validation-*.whl")
+    digest, other = file_hash(wheel), "f" * 64
+    requirements.write_text(requirements.read_text().replace(digest, other))
+    assert prepare(requirements) == 1
+    assert capsys.readouterr().err == (
+        f"error: tensorflow-data-validation==1.0: the hash of {wheel.name} should be one of those in the requirements, "
+        f"is sha256:{digest}\n"
+    )
+    assert not list((requirements.parent / "wheels").glob("tensorflow_data_validation*"))
+
+
+def test_wheels_that_are_there_are_not_prepared_again(requirements, index, capsys):
+    assert prepare(requirements) == 0
+    folder = requirements.parent / "wheels"
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.whl")}
+    for wheel in index.iterdir():
+        wheel.unlink()  # a download would fail, and so would the command
+    capsys.readouterr()
+    assert prepare(requirements) == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("*.whl")} == before
     assert capsys.readouterr() == ("", "")
 
 
-def test_mistakes_are_one_sentence(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
-    assert backport_wheels.main([f"--requirements={tmp_path / 'absent.txt'}", f"--folder={tmp_path}"]) == 1
+def test_a_wheel_that_was_changed_after_its_repair_is_prepared_again(requirements):
+    assert prepare(requirements) == 0
+    (wheel,) = (requirements.parent / "wheels").glob("ml_metadata-*.whl")
+    content = wheel.read_bytes()
+    wheel.write_bytes(content + b"more")
+    assert prepare(requirements) == 0
+    assert wheel.read_bytes() == content
+
+
+def test_a_repaired_wheel_whose_published_wheel_is_no_longer_listed_is_prepared_again(requirements, index, capsys):
+    assert prepare(requirements) == 0
+    (wheel,) = index.glob("ml_metadata-*.whl")
+    requirements.write_text(requirements.read_text().replace(file_hash(wheel), "f" * 64))
+    assert prepare(requirements) == 1
+    assert capsys.readouterr().err.startswith("error: ml-metadata==1.0: the hash of ")
+
+
+def test_unreadable_sources_are_written_again(requirements):
+    assert prepare(requirements) == 0
+    sources = requirements.parent / "wheels" / "sources.json"
+    before = json.loads(sources.read_text())
+    sources.write_text("{half")
+    assert prepare(requirements) == 0
+    assert json.loads(sources.read_text()) == before
+
+
+def test_mistakes_are_one_sentence(requirements, index, capsys):
+    assert prepare(requirements.with_name("absent.txt")) == 1
     assert "absent.txt" in capsys.readouterr().err
-    (tmp_path / "requirements.txt").write_text("numpy==1.0\n")
-    assert backport_wheels.main([f"--requirements={tmp_path / 'requirements.txt'}", f"--folder={tmp_path}"]) == 1
-    assert capsys.readouterr().err == "error: requirements.txt should pin ml-metadata==VERSION, and does not name it\n"
-
-
-def test_a_pinned_version_is_found_beside_markers():
-    text = "ml-metadata-extras==3\nml-metadata==1.21.0 ; sys_platform == 'linux'\n"
-    assert pinned_version("ml-metadata", text) == "1.21.0"
+    (wheel,) = index.glob("ml_metadata-*.whl")
+    wheel.unlink()
+    assert prepare(requirements) == 1
+    assert capsys.readouterr().err.startswith(f"error: ml-metadata==1.0 could not be downloaded for {MACHINE}: ERROR: ")
+    requirements.write_text(f"numpy==1.0 --hash=sha256:{'0' * 64}\n")
+    assert prepare(requirements) == 1
+    expected = "error: requirements.txt should pin ml-metadata once, pins it 0 times\n"
+    assert capsys.readouterr().err == expected
