@@ -1,0 +1,1 @@
+"""Parts of the entry point of a compiled step, `interestflow.kubeflow.run_step`."""
