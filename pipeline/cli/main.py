@@ -20,6 +20,7 @@ from interestflow.pipeline.cli.render_serving import render_serving
 from interestflow.pipeline.cli.run import run
 from interestflow.pipeline.cli.schema import schema
 from interestflow.pipeline.cli.serve import serve
+from interestflow.pipeline.cli.submit import submit
 from interestflow.pipeline.cli.validate import validate
 
 NAME = "interestflow"
@@ -32,6 +33,7 @@ app.command()(serve)
 app.command()(query)
 app.command("generate-logs")(generate_logs)
 app.command("compile")(compile_specification)
+app.command()(submit)
 app.command("render-serving")(render_serving)
 app.add_typer(configs, name="configs")
 app.command()(schema)

@@ -16,6 +16,7 @@ from tests.paths import PROJECT
 
 COMMANDS = {
     "run", "validate", "evaluate", "serve", "query", "generate-logs", "compile", "render-serving", "configs", "schema",
+    "submit",
 }  # fmt: skip
 PROGRAM = """
 import sys
@@ -51,7 +52,7 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_a_shell_completes_the_names_of_commands() -> None:
     completion = {"_INTERESTFLOW_COMPLETE": "complete_bash", "COMP_WORDS": "interestflow s", "COMP_CWORD": "1"}
-    assert call(**completion).splitlines() == ["serve", "schema", "[]"]
+    assert call(**completion).splitlines() == ["serve", "submit", "schema", "[]"]
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -1,0 +1,1 @@
+"""Submission of a compiled specification to the API of Kubeflow Pipelines."""
