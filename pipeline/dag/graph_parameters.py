@@ -26,6 +26,7 @@ class GraphParameters:
         scheduled_time: time for which a recurring run was scheduled; "" for none.
         input_state: digest of the input files now; "" where the step that finds them is never cached.
         champion_state: state of the pushed models now; "" where the step that finds the champion is never cached.
+        fails_on_refusal: whether the run fails where a gate refuses the model; otherwise nothing is pushed.
     """
 
     span: str | RuntimeParameter
@@ -35,6 +36,7 @@ class GraphParameters:
     scheduled_time: str | RuntimeParameter
     input_state: str = ""
     champion_state: str = ""
+    fails_on_refusal: bool = False
 
     @classmethod
     def constants(cls, config: PipelineConfig, folders: Folders, fingerprints: Fingerprints) -> GraphParameters:
@@ -62,6 +64,7 @@ class GraphParameters:
             baseline_learning_rate=learning_rate if baseline is None else baseline.optimizer.learning_rate,
             gate=RuntimeParameter(run_parameters.GATE, str, ""),
             scheduled_time=RuntimeParameter(run_parameters.SCHEDULED_TIME, str, ""),
+            fails_on_refusal=config.kubeflow.on_refusal == "fail",
         )
 
     def runtime_parameters(self) -> list[RuntimeParameter]:

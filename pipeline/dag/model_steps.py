@@ -69,6 +69,7 @@ class ModelSteps:
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=self.folders.serving)
             ),
+            custom_config={"on_refusal": "fail"} if self.parameters.fails_on_refusal else None,
         ).with_id("Pusher")
         return [trainer, champion, evaluator, gate, serving, pusher]
 

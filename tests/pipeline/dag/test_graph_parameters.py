@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tfx.orchestration.data_types import RuntimeParameter
 
 from interestflow.pipeline.dag.fingerprints import UNSEEN
@@ -31,6 +32,14 @@ def test_each_run_may_change_what_the_configuration_gives_as_default(tmp_path: P
     # A baseline that is trained as the model is gets the model's rate in every run.
     assert parameters.baseline_learning_rate is parameters.learning_rate
     assert (parameters.input_state, parameters.champion_state) == ("", "")
+
+
+@pytest.mark.parametrize(("on_refusal", "fails"), [("skip_push", False), ("fail", True)])
+def test_a_refusal_fails_the_run_only_on_kubeflow_and_where_asked(on_refusal: str, fails: bool, tmp_path: Path) -> None:
+    config = load_text(tmp_path, RANKER + f"kubeflow: {{on_refusal: {on_refusal}}}\n")
+    assert GraphParameters.of_each_run(config).fails_on_refusal is fails
+    folders = Folders(str(tmp_path / "shop"))
+    assert not GraphParameters.constants(config, folders, FINGERPRINTS).fails_on_refusal
 
 
 def test_a_baseline_with_its_own_training_keeps_its_rate(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,17 @@ def test_the_candidate_is_trained_compared_judged_served_and_pushed(tmp_path: Pa
         "model_blessing": "QualityGate", "infra_blessing": "ServingValidator",
     }  # fmt: skip
     assert f"{tmp_path}/shop/serving/shop" in pusher.exec_properties["push_destination"]
+
+
+def test_the_pusher_is_given_where_a_refusal_fails_the_run(tmp_path: Path) -> None:
+    config = load_text(tmp_path, RANKER)
+    folders = Folders(str(tmp_path / config.name))
+    custom_configs = []
+    for fails in (False, True):
+        parameters = replace(PARAMETERS, fails_on_refusal=fails)
+        pusher = ModelSteps(config, folders, FINGERPRINTS, parameters, data_steps(config)).build_candidate()[-1]
+        custom_configs.append(json.loads(pusher.exec_properties["custom_config"]))
+    assert custom_configs == [None, {"on_refusal": "fail"}]
 
 
 def test_the_baseline_is_trained_and_evaluated_alone(tmp_path: Path) -> None:
