@@ -56,12 +56,16 @@ def split_rows(
         return Table(usable, malformed, block.row_count)
     bad_rows = block.frame.filter(is_bad)
     all_checks = [*checks, *_encoding_checks(bad_rows)]
-    dead_letters = frame.filter(is_bad).select(
-        pl.lit(path).alias("file"),
-        block.rows.filter(is_bad).alias("row"),
-        pl.coalesce(pl.when(check.is_bad).then(check.reason) for check in all_checks).alias("reason"),
-        pl.coalesce(pl.when(check.is_bad).then(pl.lit(check.kind)) for check in all_checks).alias("kind"),
-        bad_rows.select(pl.struct(pl.all()).struct.json_encode().alias("content")).to_series(),
+    dead_letters = (
+        frame.filter(is_bad)
+        .rechunk()
+        .select(  # `dead_letters` says why in one chunk
+            pl.lit(path).alias("file"),
+            block.rows.filter(is_bad).alias("row"),
+            pl.coalesce(pl.when(check.is_bad).then(check.reason) for check in all_checks).alias("reason"),
+            pl.coalesce(pl.when(check.is_bad).then(pl.lit(check.kind)) for check in all_checks).alias("kind"),
+            bad_rows.select(pl.struct(pl.all()).struct.json_encode().alias("content")).to_series(),
+        )
     )
     return Table(usable.filter(~is_bad), pl.concat([malformed, dead_letters]).sort("row"), block.row_count)
 
@@ -74,7 +78,8 @@ def dead_letters(frame: pl.DataFrame, kind: str, reason: pl.Expr) -> pl.DataFram
         kind: the reason without the offending value.
         reason: text expression, the reason with the offending value.
     """
-    return frame.select(
+    # In one chunk, because formatting text panics on some layouts of chunks: github.com/pola-rs/polars/issues/25339.
+    return frame.rechunk().select(
         pl.col(FILE).alias("file"),
         pl.col(ROW).alias("row"),
         reason.alias("reason"),

@@ -82,3 +82,17 @@ def test_parquet_has_its_own_types(tmp_path: Path) -> None:
     ]
     assert reasons(table) == [(2, "no user id in `user_id`")]
     assert json.loads(table.dead_letters.get_column("content")[0])["item_id"] == "b"
+
+
+def test_unusable_rows_far_apart_in_a_long_file_are_reported(tmp_path: Path) -> None:
+    """Polars reads a long file in chunks, and formatting reasons must not depend on how these fall."""
+    rows = [f"Kunde {row % 400},prod-{row % 300}é,{1_760_000_000 + row},{row % 2}\n" for row in range(20_000)]
+    for row in (5, 500, 9000):
+        rows[row] = "Kunde 1,prod-1é,not a time,1\n"
+    rows[77] = rows[77].replace(f"Kunde {77}", "")
+    table = read_all(write_file(tmp_path, "".join(["user_id,item_id,at,click\n", *rows])), shop())
+    assert table.frame.height == 19_996
+    assert table.dead_letters.select("row", "kind").rows() == [
+        (6, "timestamp cannot be read"), (78, "no user id"), (501, "timestamp cannot be read"),
+        (9001, "timestamp cannot be read"),
+    ]  # fmt: skip
