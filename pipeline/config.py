@@ -17,8 +17,10 @@ from interestflow.models.training_config import EmbeddingConfig, TrainingConfig
 from interestflow.pipeline.config_errors import describe, repeated_keys
 from interestflow.pipeline.gate_config import DataValidationConfig, EvaluationConfig, GateConfig
 from interestflow.pipeline.metrics.registry import FAMILIES, MetricFamily
+from interestflow.pipeline.storage_config import StorageConfig
 from interestflow.serving.config import ServingGateConfig
 from interestflow.serving.deployment.config import DeploymentConfig
+from interestflow.storage import is_remote
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.generator.config import LogGeneratorConfig
 
@@ -62,6 +64,7 @@ class PipelineConfig(IngestionConfig):
     serving: ServingGateConfig = Field(
         ServingGateConfig(), description="How clients call the model, and what it must do on a server to be pushed."
     )
+    storage: StorageConfig = Field(StorageConfig(), description="Folders of pushed models and of training backups.")
     kubeflow: KubeflowConfig = Field(KubeflowConfig(), description="Pipeline on Kubeflow Pipelines.")
     deployment: DeploymentConfig = Field(
         DeploymentConfig(), description="TensorFlow Serving on Kubernetes or under Compose."
@@ -218,7 +221,7 @@ class PipelineConfig(IngestionConfig):
         unused: dict[str, Any] = {
             "data_validation": DataValidationConfig(), "evaluation": EvaluationConfig(slices=()),
             "kubeflow": KubeflowConfig(), "serving": self.serving.for_export(), "deployment": DeploymentConfig(),
-            "generate": None, "baseline": None, "baseline_training": None,
+            "storage": StorageConfig(), "generate": None, "baseline": None, "baseline_training": None,
         }  # fmt: skip
         return self.model_copy(update=unused)
 
@@ -233,7 +236,7 @@ class PipelineConfig(IngestionConfig):
             "data_validation": DataValidationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
             "serving": ServingGateConfig(), "deployment": DeploymentConfig(),
             "training": TrainingConfig(), "model": self.plain, "embeddings": {},
-            "baseline": None, "baseline_training": None,
+            "storage": StorageConfig(), "baseline": None, "baseline_training": None,
             "evaluation": self.evaluation.model_copy(update={"gate": GateConfig()}),
         }  # fmt: skip
         return self.model_copy(update=unused)
@@ -278,7 +281,15 @@ def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
     validation = document.get("data_validation")
     if isinstance(validation, dict) and isinstance(validation.get("schema_file"), str):
         validation["schema_file"] = str(path.parent.resolve() / Path(validation["schema_file"]).expanduser())
+    _resolve_places(document.get("storage"), path)
     try:
         return PipelineConfig.model_validate(document)
     except ValidationError as error:
         raise ConfigurationError("\n".join(describe(error.errors(), PipelineConfig, tree, path))) from None
+
+
+def _resolve_places(section: Any, path: Path) -> None:
+    """Make the local paths of section `storage` absolute; relative ones are relative to the file at `path`."""
+    for key, place in section.items() if isinstance(section, dict) else ():
+        if isinstance(place, str) and place and not is_remote(place):
+            section[key] = str((path.parent / Path(place).expanduser()).resolve())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from interestflow.pipeline.config import RUNS_FOLDER_VARIABLE, PipelineConfig
+from interestflow import storage
+from interestflow.pipeline.config import RUNS_FOLDER_VARIABLE, ConfigurationError, PipelineConfig
+from interestflow.pipeline.storage_config import StorageConfig
 
 TRAINING_SUMMARY = "training_summary.json"
 """File in the folder of a training's logs; a shorter form of it is in the exported model's provenance."""
@@ -17,16 +19,39 @@ class Folders:
     """Folders of one pipeline: local paths or URLs, without a slash at the end.
 
     Attributes:
-        root: folder that holds all the others; its name is the pipeline's.
+        root: folder that holds all the others unless `places` says otherwise; its name is the pipeline's.
+        places: the configuration's section `storage`.
     """
 
     root: str
+    places: StorageConfig = field(default_factory=StorageConfig)
 
     @classmethod
     def local(cls, config: PipelineConfig, runs_folder: str | None = None) -> Folders:
         """Return the folders below `runs_folder`, else $INTERESTFLOW_RUNS, else `runs` in the current folder."""
         runs = runs_folder or os.environ.get(RUNS_FOLDER_VARIABLE) or "runs"
-        return cls(str(Path(runs).expanduser().resolve() / config.name))
+        return cls(str(Path(runs).expanduser().resolve() / config.name), config.storage)
+
+    @classmethod
+    def on_cluster(cls, config: PipelineConfig) -> Folders:
+        """Return the folders below `kubeflow.pipeline_root`.
+
+        Raises:
+            ConfigurationError: if there is no root, or models and backups would lie where no step can read them.
+        """
+        root = config.kubeflow.pipeline_root
+        if root is None:
+            raise ConfigurationError("`kubeflow.pipeline_root` is needed to compile")
+        try:
+            storage.check_scheme(root)
+        except storage.StorageError:
+            for key in ("serving_folder", "backups_folder"):
+                if getattr(config.storage, key) is None:
+                    raise ConfigurationError(
+                        f"`storage.{key}` should be given where `kubeflow.pipeline_root` is {root}: Kubeflow's "
+                        "launcher alone reads and writes there"
+                    ) from None
+        return cls(f"{root.rstrip('/')}/{config.name}", config.storage)
 
     @property
     def artifacts(self) -> str:
@@ -41,12 +66,13 @@ class Folders:
     @property
     def serving(self) -> str:
         """Folder of the pushed model's versions, as TF Serving reads them."""
-        return f"{self.root}/serving/{os.path.basename(self.root)}"
+        return storage.join(self.places.serving_folder or f"{self.root}/serving", os.path.basename(self.root))
 
     @property
     def backups(self) -> str:
         """Folder in which training saves its state, so that it continues after an interruption."""
-        return f"{self.root}/backups"
+        folder = self.places.backups_folder
+        return f"{self.root}/backups" if folder is None else storage.join(folder, os.path.basename(self.root))
 
     @property
     def logs(self) -> str:

@@ -35,7 +35,7 @@ def compile_config(config: PipelineConfig, output: Path) -> dict[str, Any]:
     """
     if config.kubeflow.image is None or config.kubeflow.pipeline_root is None:
         raise ConfigurationError("`kubeflow.image` and `kubeflow.pipeline_root` are needed to compile")
-    folders = Folders(f"{config.kubeflow.pipeline_root.rstrip('/')}/{config.name}")
+    folders = Folders.on_cluster(config)
     parameters = GraphParameters.of_each_run(config)
     components = build_components(config, folders, Fingerprints.of_code(), parameters)
     pipeline = build_pipeline(config, folders, components)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import posixpath
 
-import tensorflow as tf
-
+from interestflow import storage
 from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
-from interestflow.serving.provenance import PROVENANCE, read_provenance_file
+from interestflow.serving.provenance import PROVENANCE
 from interestflow.serving.session_model import SAVED_MODEL
 
 UNSEEN = "unseen"
@@ -38,28 +37,28 @@ class Champion(JsonArtifact):
 def pushed_models(serving_folder: str) -> list[Champion]:
     """Return all models in `serving_folder/VERSION`, newest first.
 
-    A version without `saved_model.pb`, which Pusher copies last, is incomplete and left out, as is one without
-    provenance, which the pipeline did not export.
+    The folder is local, on gs:// or on s3://. A version without `saved_model.pb`, which Pusher writes last, is
+    incomplete and left out, as is one without provenance, which the pipeline did not export.
 
     Raises:
         ChampionError: If the folder cannot be listed. A folder that does not exist means that nothing was pushed yet.
     """
     try:
-        names = tf.io.gfile.listdir(serving_folder) if tf.io.gfile.exists(serving_folder) else []
-    except tf.errors.OpError as error:
-        raise ChampionError(f"the folder of pushed models {serving_folder} cannot be read: {error.message}") from None
-    models = []
-    versions = [name for name in (name.rstrip("/") for name in names) if name.isdecimal()]
-    for version in sorted(versions, key=int, reverse=True):
-        folder = posixpath.join(serving_folder, version)
-        if not tf.io.gfile.exists(posixpath.join(folder, SAVED_MODEL)):
-            continue
-        try:
-            fingerprint = (read_provenance_file(folder) or {})["fingerprint"]
-        except (ValueError, KeyError, TypeError):
-            logging.warning("%s/%s is not the provenance of a model; its version is left out", folder, PROVENANCE)
-            continue
-        models.append(Champion(folder=folder, version=int(version), fingerprint=fingerprint))
+        names = set(storage.file_names(serving_folder))
+        versions = [version for version in {name.partition("/")[0] for name in names} if version.isdecimal()]
+        models = []
+        for version in sorted(versions, key=int, reverse=True):
+            if not {f"{version}/{SAVED_MODEL}", f"{version}/{PROVENANCE}"} <= names:
+                continue
+            folder = storage.join(serving_folder, version)
+            try:
+                fingerprint = json.loads(storage.read_bytes(f"{folder}/{PROVENANCE}"))["fingerprint"]
+            except (ValueError, KeyError, TypeError):
+                logging.warning("%s/%s is not the provenance of a model; its version is left out", folder, PROVENANCE)
+                continue
+            models.append(Champion(folder=folder, version=int(version), fingerprint=fingerprint))
+    except storage.StorageError as error:
+        raise ChampionError(f"the pushed models in {serving_folder} cannot be listed: {error}") from None
     return models
 
 
@@ -79,8 +78,7 @@ def champion_state(serving_folder: str, exclude_fingerprint: str) -> str:
     """Return a text that changes whenever `find_champion` would return another champion."""
     try:
         champion = find_champion(serving_folder, exclude_fingerprint)
-    except (ChampionError, tf.errors.OpError, OSError) as error:
-        # A bucket that the machine that compiles the pipeline cannot list.
+    except ChampionError as error:
         logging.warning("the pushed models cannot be listed from here: %s", error)
         return UNSEEN
     return f"{champion.version} {champion.fingerprint}" if champion.folder else "none"

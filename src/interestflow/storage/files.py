@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -69,7 +68,7 @@ class LocalDisk:
 
     def file_names(self, folder: str) -> Iterator[str]:
         """Yield the paths of all files below a folder, relative to it."""
-        for parent, _, names in os.walk(folder, followlinks=True):
+        for parent, _, names in os.walk(folder, onerror=_raise, followlinks=True) if os.path.isdir(folder) else ():
             yield from (os.path.relpath(os.path.join(parent, name), folder) for name in names)
 
     def read(self, path: str) -> bytes:
@@ -79,9 +78,9 @@ class LocalDisk:
     def write(self, path: str, content: bytes) -> None:
         """Write a file beside its place and move it there."""
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as file:
-            file.write(content)
-        os.replace(file.name, path)
+        unfinished = f"{path}.{os.getpid()}.unfinished"
+        Path(unfinished).write_bytes(content)
+        os.replace(unfinished, path)
 
     def download(self, path: str, local: str) -> None:
         """Copy a file to another."""
@@ -146,6 +145,10 @@ class Bucket:
     def _keys(self, prefix: str, delimiter: str = "", limit: int | None = None) -> Iterator[str]:
         """Yield the keys that begin with `prefix`, those with a further delimiter only up to it."""
         raise NotImplementedError
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _prefix(folder: str) -> str:

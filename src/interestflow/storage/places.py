@@ -20,6 +20,7 @@ from interestflow.storage.s3 import open_s3_bucket
 
 SCHEMES = ("gs", "s3")
 """Object stores; any other place is a local path."""
+PLACES = "a local path, gs://BUCKET/PATH or s3://BUCKET/PATH"
 VARIABLES = ("AWS_", "CLOUDSDK_", "GOOGLE_", "STORAGE_")
 """Beginnings of the environment variables that the stores' clients read."""
 
@@ -39,12 +40,14 @@ def join(folder: str, *names: str) -> str:
 
 
 def check_scheme(place: str) -> None:
-    """Check that a place has a scheme that this module reads and writes, and a bucket; nothing is connected to.
+    """Check that a place is a local path or has a scheme that is known here and a bucket; nothing is connected to.
 
     Raises:
-        StorageError: If it has not.
+        StorageError: If not. Its message has no subject: it begins with "should", and follows the name of a setting.
     """
     if not is_remote(place):
+        if not place:
+            raise StorageError(f"should be {PLACES}, received nothing")
         return
     scheme, _, remainder = place.partition("://")
     if scheme not in SCHEMES:
@@ -53,7 +56,7 @@ def check_scheme(place: str) -> None:
             if scheme == "minio"
             else ""
         )
-        raise StorageError(f"should be a local path, gs://BUCKET/PATH or s3://BUCKET/PATH, received {place!r}{hint}")
+        raise StorageError(f"should be {PLACES}, received {place!r}{hint}")
     if not remainder.partition("/")[0]:
         raise StorageError(f"should name a bucket, as in {scheme}://BUCKET/PATH, received {place!r}")
 
@@ -73,7 +76,7 @@ def child_names(folder: str) -> list[str]:
 def file_names(folder: str) -> list[str]:
     """Return the sorted paths of all files below a folder, relative to it; none where it does not exist."""
     with _opened(folder, "read") as (files, path):
-        return _file_names(files, path)
+        return sorted(files.file_names(path))
 
 
 def read_bytes(file: str) -> bytes:
@@ -107,9 +110,12 @@ def download_folder(folder: str, local: str) -> None:
         StorageError: If the folder holds no files or cannot be read.
     """
     with _opened(folder, "read") as (files, path):
-        names = _file_names(files, path)
+        names = sorted(files.file_names(path))
         if not names:
             raise StorageError(f"{folder} holds no files")
+        for name in names:
+            if any(part in ("", ".", "..") for part in name.split("/")):
+                raise StorageError(f"{folder} should hold names that a local file can have, received {name!r}")
         for name in names:
             target = Path(local, name)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +156,10 @@ def local_copy(folder: str) -> Iterator[str]:
 @contextlib.contextmanager
 def _opened(place: str, verb: str) -> Iterator[tuple[Files, str]]:
     """Yield the files among which a place is and its path there; raise their errors as `StorageError`."""
-    check_scheme(place)
+    try:
+        check_scheme(place)
+    except StorageError as error:
+        raise StorageError(f"a place {error}") from None
     scheme, _, remainder = place.rpartition("://")
     bucket, _, path = remainder.partition("/")
     if not scheme:
@@ -171,16 +180,3 @@ def _open_files(scheme: str, bucket: str) -> Files:
         return LocalDisk()
     environment = tuple(sorted(item for item in os.environ.items() if item[0].startswith(VARIABLES)))
     return (open_s3_bucket if scheme == "s3" else open_google_bucket)(bucket, environment)
-
-
-def _file_names(files: Files, path: str) -> list[str]:
-    """Return all files below a path.
-
-    Raises:
-        StorageError: If one has a name that would lie elsewhere as a local file.
-    """
-    names = sorted(files.file_names(path))
-    for name in names:
-        if any(part in ("", ".", "..") for part in name.split("/")):
-            raise StorageError(f"{path} should hold names that a local file can have, received {name!r}")
-    return names

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 
 import pytest
 
 from interestflow.pipeline.gates.champion import Champion, ChampionError, champion_state, find_champion
+from tests.object_stores import ObjectStore
 
 
 def push(serving: Path, version: int | str, fingerprint: str, saved: bool = True) -> None:
@@ -62,12 +64,34 @@ def test_the_state_changes_with_the_champion_alone(tmp_path: Path) -> None:
     assert champion_state(str(tmp_path), "candidate") not in (before, "none")
 
 
-def test_a_folder_that_cannot_be_listed_is_unseen(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_cannot_be_listed_is_unseen(s3: ObjectStore, caplog: pytest.LogCaptureFixture) -> None:
+    reason = "the pushed models in s3://missing/serving cannot be listed: .* there is no bucket missing at"
     with caplog.at_level(logging.WARNING):
-        assert champion_state("nosuchscheme://bucket/serving", "a") == "unseen"
-    assert "the folder of pushed models nosuchscheme://bucket/serving cannot be read" in caplog.text
-    with pytest.raises(ChampionError, match="the folder of pushed models nosuchscheme://bucket/serving cannot be read"):
-        find_champion("nosuchscheme://bucket/serving", "a")
+        assert champion_state("s3://missing/serving", "a") == "unseen"
+    assert re.search(reason, caplog.text)
+    with pytest.raises(ChampionError, match=f"^{reason}"):
+        find_champion("s3://missing/serving", "a")
+    with pytest.raises(
+        ChampionError, match=r"^the pushed models in hdfs://h/a cannot be listed: a place should be a local"
+    ):
+        find_champion("hdfs://h/a", "a")
+
+
+def test_in_an_object_store_the_same_versions_are_models(s3: ObjectStore, gcs: ObjectStore) -> None:
+    for store in (s3, gcs):
+        for version, name in (
+            (9, "saved_model.pb"),
+            (10, "saved_model.pb"),
+            (11, "variables/data"),  # an upload under way
+            ("10_old", "saved_model.pb"),
+        ):
+            provenance = json.dumps({"fingerprint": f"of {version}"}).encode()
+            store.write({f"shop/{version}/assets.extra/interestflow.json": provenance, f"shop/{version}/{name}": b""})
+        store.write({"shop_2/12/saved_model.pb": b"", "shop_2/12/assets.extra/interestflow.json": b"{}"})
+        folder = f"{store.url}/shop"
+        assert find_champion(folder, "new") == Champion(folder=f"{folder}/10", version=10, fingerprint="of 10")
+        assert find_champion(folder, "of 10").version == 9
+        assert find_champion(f"{store.url}/nothing", "new") == Champion()
 
 
 def test_it_is_written_and_read(tmp_path: Path) -> None:
