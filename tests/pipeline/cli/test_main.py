@@ -16,7 +16,7 @@ from tests.paths import PROJECT
 
 COMMANDS = {
     "run", "validate", "evaluate", "serve", "query", "generate-logs", "compile", "render-serving", "configs", "schema",
-    "submit",
+    "render-kubeflow", "submit",
 }  # fmt: skip
 PROGRAM = """
 import sys
