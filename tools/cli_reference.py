@@ -65,7 +65,7 @@ def parameter_rows(callback: Callable[..., Any]) -> Iterator[tuple[str, ...]]:
     """Yield names, value, default and help of each visible argument and option of a command."""
     hints = typing.get_type_hints(callback, include_extras=True)
     for name, parameter in inspect.signature(callback).parameters.items():
-        kind, info = _split_annotation(hints[name])
+        kind, info = _split_annotation(hints.get(name, parameter.annotation))
         if kind is typer.Context or getattr(info, "hidden", False):
             continue
         if not isinstance(info, ArgumentInfo | OptionInfo) and parameter.default is inspect.Parameter.empty:

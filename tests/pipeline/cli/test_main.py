@@ -15,8 +15,8 @@ from interestflow.pipeline.cli.main import app
 from tests.paths import PROJECT
 
 COMMANDS = {
-    "run", "validate", "evaluate", "serve", "query", "generate-logs", "compile", "render-serving", "configs", "schema",
-    "render-kubeflow", "submit",
+    "run", "validate", "evaluate", "serve", "query", "generate-logs", "compile", "run-compiled", "submit",
+    "render-serving", "configs", "schema",
 }  # fmt: skip
 PROGRAM = """
 import sys

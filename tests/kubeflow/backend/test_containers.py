@@ -1,0 +1,126 @@
+"""Steps in containers: how docker is called, what is refused before that, and a real container where there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interestflow.kubeflow.backend.containers import Containers
+from interestflow.kubeflow.backend.errors import RefusedError
+from tests.kubeflow.backend.toy_pipelines import IMAGE, Step, document, outcomes, platform, read, run_steps
+
+STUB = Path(__file__).with_name("stub_engine.py")
+USER = os.getuid() or 1000
+GROUP = os.getgid() or 1000
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the program `docker` on the path; return the file of the calls that it got."""
+    folder, record = tmp_path / "bin", tmp_path / "calls"
+    folder.mkdir()
+    (folder / "docker").write_text(f'#!/bin/sh\nexec {sys.executable} {STUB} {record} {IMAGE} -- "$@"\n')
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return record
+
+
+def read_calls(record: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in record.read_text().splitlines()]
+
+
+def options(arguments: list[str]) -> dict[str, list[str]]:
+    """Return the options of `docker run` by name, up to the image."""
+    pairs: dict[str, list[str]] = {}
+    names = iter(arguments[1 : arguments.index(IMAGE)])
+    for name in names:
+        pairs.setdefault(name, []).extend([] if name == "--init" else [next(names)])
+    return pairs
+
+
+def test_a_step_runs_unprivileged_with_its_folders_limits_and_secrets(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORE_KEY", "very-secret")
+    (tmp_path / "logs" / "demo").mkdir(parents=True)
+    container = {
+        "env": [{"name": "TF_USE_LEGACY_KERAS", "value": "1"}],
+        "resources": {"resourceCpuLimit": "500m", "resourceMemoryLimit": "1Gi"},
+    }
+    config: Mapping[str, Any] = {
+        "pvcMount": [{"constant": "logs", "mountPath": "/mnt/logs", "subPath": "demo"}],
+        "emptyDirMounts": [
+            {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "1Mi"},
+            {"volumeName": "scratch", "mountPath": "/scratch"},
+        ],
+        "secretAsEnv": [{"secretName": "store", "keyToEnv": [{"secretKey": "key", "envVar": "STORE_KEY"}]}],
+    }
+    step = Step('print(os.environ["STORE_KEY"], os.environ["TF_USE_LEGACY_KERAS"])', container=container)
+    engine = Containers("docker", "none", {"logs": tmp_path / "logs"})
+    assert outcomes(run_steps(tmp_path, document({"Print": step}), platform(Print=config), engine=engine)) == {
+        "Print": "done"
+    }
+    *asked, run, removed = read_calls(calls)
+    assert [call["arguments"] for call in asked] == [["version"], ["image", "inspect", IMAGE]]
+    arguments = run["arguments"]
+    found = options(arguments)
+    assert removed["arguments"] == ["rm", "--force", *found["--name"]]
+    assert "very-secret" not in json.dumps(arguments)
+    assert arguments[arguments.index(IMAGE) + 1] == "-c"
+    root = tmp_path / "state" / "steps" / "1-Print" / "root"
+    mounts = {"/gcs": root / "gcs", "/s3": root / "s3", "/minio": root / "minio", "/tmp": root / "tmp",
+              "/mnt/logs": tmp_path / "logs" / "demo", "/scratch": root / "scratch-1"}  # fmt: skip
+    del found["--name"]
+    assert found == {
+        "--network": ["none"], "--cap-drop": ["ALL"], "--security-opt": ["no-new-privileges"], "--init": [],
+        "--user": [f"{USER}:{GROUP}"], "--entrypoint": ["python"], "--cpus": ["0.5"], "--memory": [str(2**30)],
+        "--env": ["TF_USE_LEGACY_KERAS=1", "STORE_KEY"],
+        "--mount": ["type=tmpfs,target=/dev/shm,tmpfs-mode=1777,tmpfs-size=1048576"]
+        + [f"type=bind,source={source},target={target}" for target, source in mounts.items()],
+    }  # fmt: skip
+    (log,) = (tmp_path / "state" / "logs").rglob("*.log")
+    assert log.read_text() == "*** 1\n"
+
+
+def test_outputs_of_a_container_are_stored_and_read_by_the_next(calls: Path, tmp_path: Path) -> None:
+    steps = {
+        "Write": Step('output("n").write_text("4")', writes=("n",)),
+        "Read": Step('sys.exit("read " + source("n").read_text())', reads={"n": "Write.n"}),
+    }
+    events = run_steps(tmp_path, document(steps), engine=Containers("docker", "host", {}))
+    assert [(event.outcome, event.reason) for event in events] == [("done", ""), ("failed", "read 4")]
+    assert options(read_calls(calls)[2]["arguments"])["--network"] == ["host"]
+
+
+VOLUME = {"pvcMount": [{"constant": "logs", "mountPath": "/mnt/logs"}]}
+
+
+@pytest.mark.parametrize(
+    ("engine", "image", "volumes", "message"),
+    [
+        ("docker", "other:1", {"logs": "."}, "image other:1 is not on this machine; build or pull it first"),
+        ("docker", IMAGE, {}, "volume `logs` needs a folder of this machine: `--volume logs=FOLDER`"),
+        ("docker", IMAGE, {"logs": ".", "log": "."}, "`--volume` names the claim `log`, which no task mounts"),
+        ("docker", IMAGE, {"logs": "none"}, "`--volume logs=none` is not a folder of this machine"),
+        (
+            "no-such-engine",
+            IMAGE,
+            {"logs": "."},
+            "`--engine no-such-engine`: the program no-such-engine is not installed",
+        ),
+        ("false", IMAGE, {"logs": "."}, "`--engine false`: the program does not answer; is its service running?"),
+    ],
+)
+def test_what_is_missing_is_refused_before_anything_starts(
+    engine: str, image: str, volumes: dict[str, str], message: str, calls: Path, tmp_path: Path
+) -> None:
+    toy = document({"Print": Step(container={"image": image})})
+    folders = {claim: Path(folder) for claim, folder in volumes.items()}
+    with pytest.raises(RefusedError, match=message):
+        Containers(engine, "none", folders).check(read(tmp_path, toy, platform(Print=VOLUME)))
