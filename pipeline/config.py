@@ -276,7 +276,7 @@ def load(path: str | Path, data_folder: str | None = None) -> PipelineConfig:
     if isinstance(document.get("data"), dict):
         folder = data_folder or document["data"].get("folder") or os.environ.get(DATA_FOLDER_VARIABLE) or path.parent
         document["data"]["folder"] = (
-            str(folder) if "://" in str(folder) else str(Path(str(folder)).expanduser().resolve())
+            str(folder) if "://" in str(folder) else os.path.abspath(Path(str(folder)).expanduser())
         )
     validation = document.get("data_validation")
     if isinstance(validation, dict) and isinstance(validation.get("schema_file"), str):
@@ -292,4 +292,4 @@ def _resolve_places(section: Any, path: Path) -> None:
     """Make the local paths of section `storage` absolute; relative ones are relative to the file at `path`."""
     for key, place in section.items() if isinstance(section, dict) else ():
         if isinstance(place, str) and place and not is_remote(place):
-            section[key] = str((path.parent / Path(place).expanduser()).resolve())
+            section[key] = os.path.abspath(path.parent / Path(place).expanduser())

@@ -196,6 +196,19 @@ def _value(node: yaml.Node | None, location: Location) -> Any:
     return node.value if node else None
 
 
+def has_key(node: yaml.Node | None, location: Location) -> bool:
+    """Return whether the document has something at `location`."""
+    for part in location:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            continue
+        entries = node.value if isinstance(node, yaml.MappingNode) else []
+        node = next((value for key, value in entries if key.value == str(part)), None)
+        if node is None:
+            return False
+    return True
+
+
 def line_of(node: yaml.Node | None, location: Location) -> int:
     """Return the line (from 1) of the key at `location`, or of the nearest key around it that the file has."""
     line = node.start_mark.line + 1 if node else 1

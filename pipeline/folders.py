@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from interestflow import storage
-from interestflow.pipeline.config import RUNS_FOLDER_VARIABLE, ConfigurationError, PipelineConfig
+from interestflow.kubeflow.pipeline_root import normalized_root
+from interestflow.pipeline.config import RUNS_FOLDER_VARIABLE, PipelineConfig
 from interestflow.pipeline.storage_config import StorageConfig
 
 TRAINING_SUMMARY = "training_summary.json"
 """File in the folder of a training's logs; a shorter form of it is in the exported model's provenance."""
+MISSING_ROOT = "gs://missing"
+"""Root of a graph whose steps are only listed, since the configuration has none and will be refused."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +37,9 @@ class Folders:
 
     @classmethod
     def on_cluster(cls, config: PipelineConfig) -> Folders:
-        """Return the folders below `kubeflow.pipeline_root`.
-
-        Raises:
-            ConfigurationError: if there is no root, or models and backups would lie where no step can read them.
-        """
-        root = config.kubeflow.pipeline_root
-        if root is None:
-            raise ConfigurationError("`kubeflow.pipeline_root` is needed to compile")
-        try:
-            storage.check_scheme(root)
-        except storage.StorageError:
-            for key in ("serving_folder", "backups_folder"):
-                if getattr(config.storage, key) is None:
-                    raise ConfigurationError(
-                        f"`storage.{key}` should be given where `kubeflow.pipeline_root` is {root}: Kubeflow's "
-                        "launcher alone reads and writes there"
-                    ) from None
-        return cls(f"{root.rstrip('/')}/{config.name}", config.storage)
+        """Return the folders below `kubeflow.pipeline_root`, unless `storage` says otherwise."""
+        root = normalized_root(config.kubeflow.pipeline_root or MISSING_ROOT)
+        return cls(f"{root}/{config.name}", config.storage)
 
     @property
     def artifacts(self) -> str:

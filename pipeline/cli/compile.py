@@ -3,28 +3,57 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interestflow.pipeline.cli.options import ConfigPath, DataFolder, fail, load_config
+
+if TYPE_CHECKING:  # `--help` imports this module and should stay fast
+    from interestflow.pipeline.config import PipelineConfig
+
+OPTIONS = {"image": "--image", "gpu_image": "--gpu-image", "pipeline_root": "--pipeline-root"}
+"""Option by the key of `kubeflow` that it replaces."""
 
 
 def compile_specification(
     config: ConfigPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write (.yaml or .json).")],
     data_folder: DataFolder = None,
+    image: Annotated[str | None, typer.Option(help="Image of the steps, instead of `kubeflow.image`.")] = None,
+    gpu_image: Annotated[
+        str | None, typer.Option(help="Image of steps with GPUs, instead of `kubeflow.gpu_image`.")
+    ] = None,
+    pipeline_root: Annotated[
+        str | None, typer.Option(help="URL of the artifacts, instead of `kubeflow.pipeline_root`.")
+    ] = None,
 ) -> None:
-    """Compile the pipeline to a Kubeflow Pipelines v2 specification."""
-    loaded = load_config(config, data_folder)
+    """Compile the pipeline to a Kubeflow Pipelines v2 specification.
+
+    Touches no network and reads no data.
+    """
+    values = {"image": image, "gpu_image": gpu_image, "pipeline_root": pipeline_root}
+    given = {key: value for key, value in values.items() if value is not None}
+    loaded = _with_kubeflow(load_config(config, data_folder), given)
 
     from rich.console import Console
 
     from interestflow.pipeline.config import ConfigurationError
     from interestflow.pipeline.dag.compile import compile_config
+    from interestflow.pipeline.dag.compile_checks import ConfigSource
 
+    options = {f"kubeflow.{key}": OPTIONS[key] for key in given}
+    if data_folder is not None:
+        options["data.folder"] = "--data-folder"
     try:
-        compile_config(loaded, output)
+        compile_config(loaded, output, ConfigSource(config, options))
     except ConfigurationError as error:
         fail(error)
-    Console().print(f"wrote {output}")
+    except OSError as error:
+        fail(f"`--output` {output} cannot be written: {error.strerror}")
+    Console().print(f"wrote {output}", soft_wrap=True)
+
+
+def _with_kubeflow(config: PipelineConfig, values: dict[str, str]) -> PipelineConfig:
+    """Return a copy with other values of the section `kubeflow`."""
+    return config.model_copy(update={"kubeflow": config.kubeflow.model_copy(update=values)})

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from interestflow.pipeline.config import ConfigurationError, PipelineConfig, load
 from tests.pipeline.small_config import BASE, mistakes_in, write
@@ -86,6 +87,28 @@ def test_folders_become_absolute_and_addresses_stay(tmp_path, monkeypatch):
     path = write(tmp_path, BASE)
     assert load(path, "logs").data.folder == str(tmp_path / "logs")
     assert load(path, "gs://bucket/logs").data.folder == "gs://bucket/logs"
+
+
+def test_a_folder_that_is_a_link_keeps_its_name(tmp_path):
+    """The cluster has the folder, and not the link of this machine."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "disk")
+    assert load(write(tmp_path, BASE), f"{tmp_path}/data/./logs").data.folder == f"{tmp_path}/data/logs"
+
+
+KUBEFLOW_VARIANTS = {"demo-kubeflow": "demo", "matcher-kubeflow": "demo-matcher"}
+
+
+@pytest.mark.parametrize(("variant", "demo"), KUBEFLOW_VARIANTS.items())
+def test_the_demos_on_kubeflow_differ_in_their_places_alone(variant, demo):
+    """So their metrics can be compared."""
+    documents = [yaml.safe_load(Path(__file__).parents[2].joinpath(f"configs/{name}.yaml").read_text())
+                 for name in (variant, demo)]  # fmt: skip
+    for document in documents:
+        del document["data"]["folder"]
+    assert set(documents[0]) - set(documents[1]) == {"kubeflow", "storage"}
+    del documents[0]["kubeflow"], documents[0]["storage"], documents[1]["generate"]
+    assert documents[0] == documents[1]
 
 
 def test_what_a_step_does_not_depend_on_leaves_its_configuration_alone(tmp_path):

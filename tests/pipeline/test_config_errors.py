@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from interestflow.pipeline.config import ConfigurationError, PipelineConfig, load
-from interestflow.pipeline.config_errors import line_of, repeated_keys, section_class
+from interestflow.pipeline.config_errors import has_key, line_of, repeated_keys, section_class
 from interestflow.transforms.config import EventsConfig, LinksConfig
 from tests.pipeline.config_mistakes import ONE_MISTAKE
 from tests.pipeline.small_config import BASE, mistakes_in, write
@@ -51,6 +51,13 @@ def test_a_long_value_is_cut(mistakes: Callable[[str, str], list[str]]) -> None:
     (sentence,) = mistakes("max_length: 20", f"max_length: {'x' * 500}")
     assert len(sentence) < 200
     assert "xxx..." in sentence
+
+
+def test_whether_a_key_is_there() -> None:
+    tree = yaml.compose("a:\n  b: 1\nc:\n  - d: 2\n", Loader=yaml.SafeLoader)
+    assert all(has_key(tree, location) for location in [(), ("a", "b"), ("c", 0, "d")])
+    assert not any(has_key(tree, location) for location in [("b",), ("a", "b", "c"), ("c", 1), ("c", 0, "e")])
+    assert not has_key(None, ("a",))
 
 
 def test_the_line_of_a_key_or_of_the_nearest_around_it() -> None:

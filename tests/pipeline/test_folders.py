@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interestflow.pipeline.config import ConfigurationError, PipelineConfig, load
+from interestflow.pipeline.config import PipelineConfig, load
 from interestflow.pipeline.folders import Folders
 
 CONFIG = """
@@ -63,13 +63,3 @@ def test_on_a_cluster_they_are_below_the_pipeline_root(tmp_path: Path) -> None:
     assert (folders.serving, folders.backups) == ("gs://bucket/root/shop/serving/shop", "gs://bucket/root/shop/backups")
     volume = load_with(tmp_path, "kubeflow: {pipeline_root: 'gs://b'}\nstorage: {serving_folder: /mnt/models}")
     assert Folders.on_cluster(volume).serving == "/mnt/models/shop"
-
-
-def test_a_root_that_only_the_launcher_reads_holds_neither(tmp_path: Path) -> None:
-    root = "kubeflow: {pipeline_root: 'minio://mlpipeline/v2'}\n"
-    for places, missing in (("", "serving"), ("storage: {serving_folder: 's3://b'}", "backups")):
-        with pytest.raises(ConfigurationError, match=f"^`storage.{missing}_folder` should be given where"):
-            Folders.on_cluster(load_with(tmp_path, root + places))
-    both = load_with(tmp_path, root + "storage: {serving_folder: 's3://a', backups_folder: /mnt/backups}")
-    folders = Folders.on_cluster(both)
-    assert (folders.serving, folders.backups) == ("s3://a/shop", "/mnt/backups/shop")
