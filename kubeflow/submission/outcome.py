@@ -15,8 +15,8 @@ from interestflow.kubeflow.submission.step_logs import failure_reason
 SUCCEEDED, FAILED, SKIPPED = "SUCCEEDED", "FAILED", "SKIPPED"
 FINAL_STATES = frozenset({SUCCEEDED, FAILED, SKIPPED, "CANCELED"})
 PUSHER = "Pusher"
-REFUSAL = "refused"
-"""Word in the reason of a Pusher that fails because a gate refused the model."""
+REFUSAL = "the model was refused and not pushed"
+"""How the reason of a Pusher begins that fails because a gate refused the model."""
 PATIENCE_SECONDS = 300.0
 """How long a server that does not answer is asked again. A run goes on without its API server."""
 
@@ -99,6 +99,6 @@ def _outcome(api: PipelinesApi, run: Any, states: dict[str, str]) -> Outcome:
     reasons = {step: failure_reason(api, run.run_id, step, _tasks(run)) for step in failed}
     is_skipped = run.state == SUCCEEDED and states.get(PUSHER) == SKIPPED
     # Where the configuration says so, a refusal is a failure of Pusher, and of nothing else.
-    is_failed = run.state == FAILED and failed == [PUSHER] and REFUSAL in (reasons[PUSHER] or "")
+    is_failed = run.state == FAILED and failed == [PUSHER] and (reasons[PUSHER] or "").startswith(REFUSAL)
     failures = tuple(f"{step}: {reason or 'the server has no log of it'}" for step, reason in reasons.items())
     return Outcome(run.state, is_skipped or is_failed, failures)

@@ -17,6 +17,7 @@ from interestflow.pipeline.cli.evaluate import evaluate
 from interestflow.pipeline.cli.generate_logs import generate_logs
 from interestflow.pipeline.cli.options import with_options
 from interestflow.pipeline.cli.query import query
+from interestflow.pipeline.cli.render_kubeflow import render_kubeflow
 from interestflow.pipeline.cli.render_serving import render_serving
 from interestflow.pipeline.cli.run import run
 from interestflow.pipeline.cli.run_compiled import RunCompiledOptions, run_compiled
@@ -37,6 +38,7 @@ app.command("generate-logs")(generate_logs)
 app.command("compile")(compile_specification)
 app.command("run-compiled")(with_options(RunCompiledOptions)(run_compiled))
 app.command()(submit)
+app.command("render-kubeflow")(render_kubeflow)
 app.command("render-serving")(render_serving)
 app.add_typer(configs, name="configs")
 app.command()(schema)

@@ -12,6 +12,7 @@ from interestflow.kubeflow.submission.outcome import Outcome, Waiting, wait_for_
 from interestflow.kubeflow.submission.pipelines_api import PipelinesApi
 from tests.kubeflow.submission.api_server import Fault, Server, answer_error, hang_up
 from tests.kubeflow.submission.specifications import STEPS
+from tests.paths import PROJECT
 
 RUN = "/apis/v2beta1/runs/run"
 
@@ -88,7 +89,10 @@ def test_a_failed_step_whose_pod_is_gone(server: Server, api: PipelinesApi, line
 
 @pytest.mark.parametrize(
     ("log", "is_refused"),
-    [("the gate refused the model: auc 0.7 is below 0.75\n", True), ("no rights on gs://bucket\n", False)],
+    [
+        ("the model was refused and not pushed: auc 0.7 is below 0.75\n", True),
+        ("s3://store cannot be reached: connection refused\n", False),
+    ],
 )
 def test_a_refusal_that_fails_the_run(
     log: str, is_refused: bool, server: Server, api: PipelinesApi, lines: list[str]
@@ -96,6 +100,11 @@ def test_a_refusal_that_fails_the_run(
     server.state.logs["Pusher-pod"] = log
     ended = follow(server, api, lines, state("FAILED", Trainer="SUCCEEDED", Pusher="FAILED"))
     assert ended == Outcome("FAILED", is_refused=is_refused, failures=(f"Pusher: {log.strip()}",))
+
+
+def test_the_refusal_is_what_the_step_says() -> None:
+    # Read rather than imported: this package knows nothing of the pipeline, and TFX takes ten seconds to import.
+    assert f'f"{outcome.REFUSAL}: ' in (PROJECT / "pipeline" / "components" / "atomic_pusher.py").read_text()
 
 
 @pytest.mark.parametrize("final", ["CANCELED", "SKIPPED"])

@@ -16,7 +16,7 @@ from tests.paths import PROJECT
 
 COMMANDS = {
     "run", "validate", "evaluate", "serve", "query", "generate-logs", "compile", "run-compiled", "submit",
-    "render-serving", "configs", "schema",
+    "render-serving", "render-kubeflow", "configs", "schema",
 }  # fmt: skip
 PROGRAM = """
 import sys
