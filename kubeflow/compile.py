@@ -23,15 +23,23 @@ from interestflow.digests import code_digest
 from interestflow.kubeflow.config import KubeflowConfig
 from interestflow.kubeflow.pipeline_root import normalized_root
 from interestflow.kubeflow.platform import platform_document
+from interestflow.kubeflow.step.arguments import (
+    CODE_DIGEST,
+    CODE_PACKAGES,
+    ENVIRONMENT_DIGEST,
+    EXECUTOR_CLASS,
+    INPUTS_SPEC,
+    INVOCATION,
+    OUTPUT_TYPES,
+    PIPELINE_ROOT,
+)
 from interestflow.kubeflow.step_rules import RunParameter, StepRules
 from interestflow.kubeflow.step_settings import StepSettings, step_settings
 
 ResourceSpec = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec
 
 COMMAND = ["python", "-m", "interestflow.kubeflow.run_step"]
-CODE_PACKAGES = ("kubeflow", "models", "pipeline", "serving", "transforms")
-"""Packages whose code the image must have in the version that compiled."""
-TFX_ARGUMENTS = ("--executor_class_path", "--json_serialized_invocation_args", "--json_serialized_inputs_spec_args")
+TFX_ARGUMENTS = (EXECUTOR_CLASS, INVOCATION, INPUTS_SPEC)
 """Options that TFX begins the arguments of each step with; Beam's come after their values."""
 PRODUCER_SUFFIX = "_task"
 """What TFX appends to the step that another one has a parameter of. The backend knows the step without it."""
@@ -76,10 +84,10 @@ def compile_pipeline(
     for name, component in specification["components"].items():
         container = executors[labels[name]]["container"]
         own_arguments = {
-            "--output_types": json.dumps(_output_types(component), sort_keys=True),
-            "--pipeline_root": root,
-            "--environment_digest": settings[name].environment_digest(root),
-            "--code_digest": code,
+            OUTPUT_TYPES: json.dumps(_output_types(component), sort_keys=True),
+            PIPELINE_ROOT: root,
+            ENVIRONMENT_DIGEST: settings[name].environment_digest(root),
+            CODE_DIGEST: code,
         }
         _complete_container(container, settings[name], own_arguments)
     for name, task in specification["root"]["dag"]["tasks"].items():

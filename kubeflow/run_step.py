@@ -12,21 +12,19 @@ Everything that can be checked without TFX is checked before it is imported, so 
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from collections.abc import Sequence
 
 from interestflow.digests import code_digest
-from interestflow.kubeflow.step.arguments import parse_arguments
+from interestflow.kubeflow.step.arguments import CODE_PACKAGES, parse_arguments
 from interestflow.kubeflow.step.errors import StepInputError
 from interestflow.kubeflow.step.exits import exit_on_sigterm, exit_with_reason
-from interestflow.kubeflow.step.folders import open_input, remove
+from interestflow.kubeflow.step.folders import open_inputs, remove
 from interestflow.kubeflow.step.locations import Locations
 from interestflow.kubeflow.step.plan import plan_step
 from interestflow.readable_reason import readable_reason
-
-CODE = ("kubeflow", "models", "pipeline", "serving", "transforms")
-"""Packages whose digest the compiled command has."""
 
 
 def run_step(arguments: Sequence[str]) -> None:
@@ -39,15 +37,14 @@ def run_step(arguments: Sequence[str]) -> None:
         StepInputError: if the step cannot be run as asked. Errors of the executor are passed on.
     """
     parsed = parse_arguments(arguments)
-    digest = code_digest(*CODE)
+    digest = code_digest(*CODE_PACKAGES)
     if digest != parsed.code_digest:
         raise StepInputError(
             f"the pipeline was compiled with other code (digest {parsed.code_digest}) than the image has ({digest}); "
             f"build the image and compile from the same commit"
         )
     plan = plan_step(parsed, Locations.from_environment())
-    for name, artifact in plan.inputs.items():
-        open_input(name, artifact.uri, artifact.path)
+    open_inputs({name: (artifact.uri, artifact.path) for name, artifact in plan.inputs.items()})
     remove(plan.output_file)
 
     # These import TFX, and Beam and TensorFlow with it.
@@ -61,6 +58,7 @@ def run_step(arguments: Sequence[str]) -> None:
 def main() -> None:
     """Run the step of this process's command line; a failure ends it with exit code 1 and its reason as last line."""
     exit_on_sigterm()
+    logging.basicConfig(level=logging.INFO)
     arguments = sys.argv[1:]
     del sys.argv[1:]  # TFX parses `sys.argv` for flags of absl
     try:

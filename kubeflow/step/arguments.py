@@ -19,6 +19,8 @@ OUTPUT_TYPES = "--output_types"
 PIPELINE_ROOT = "--pipeline_root"
 ENVIRONMENT_DIGEST = "--environment_digest"
 CODE_DIGEST = "--code_digest"
+CODE_PACKAGES = ("kubeflow", "models", "pipeline", "serving", "transforms")
+"""Packages whose code the image must have in the version that compiled."""
 
 Value = TypeVar("Value")
 

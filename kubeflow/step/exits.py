@@ -50,6 +50,12 @@ def exit_on_sigterm() -> None:
     os.set_blocking(written, False)
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    # A forked child has the same pipe: a SIGTERM that stops it would otherwise end its parent.
+    os.register_at_fork(
+        before=lambda: _mask_sigterm(signal.SIG_BLOCK),
+        after_in_parent=lambda: _mask_sigterm(signal.SIG_UNBLOCK),
+        after_in_child=_restore_sigterm,
+    )
 
     def wait() -> None:
         while (number := os.read(received, 1)) and number[0] != signal.SIGTERM:
@@ -57,3 +63,15 @@ def exit_on_sigterm() -> None:
         exit_with_reason(STOP_REASON, STOPPED)
 
     threading.Thread(target=wait, name="sigterm", daemon=True).start()
+
+
+def _mask_sigterm(how: int) -> None:
+    """Block or unblock SIGTERM in this thread, so that a child does not get it before its handler is replaced."""
+    signal.pthread_sigmask(how, {signal.SIGTERM})
+
+
+def _restore_sigterm() -> None:
+    """Let SIGTERM end this process as usual."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _mask_sigterm(signal.SIG_UNBLOCK)

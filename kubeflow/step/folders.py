@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from interestflow.kubeflow.step.errors import StepInputError
@@ -17,25 +19,32 @@ EMPTY_FOLDER = ".interestflow-empty-folder"
 """Name of the marker file of an empty folder."""
 
 
-def open_input(name: str, uri: str, path: str) -> None:
-    """Check that an input was downloaded, and remove the markers of empty folders from it.
+def open_inputs(inputs: Mapping[str, tuple[str, str]]) -> None:
+    """Check that every input was downloaded, and remove the markers of empty folders from them.
+
+    Args:
+        inputs: URI and path of each input by its name. Two inputs may be the same artifact.
 
     Raises:
-        StepInputError: if there is not one file at or below `path`.
+        StepInputError: if there is not one file at or below the path of an input.
     """
-    files = (
-        [path]
-        if os.path.isfile(path)
-        else [os.path.join(root, file) for root, _, names in os.walk(path) for file in names]
-    )
-    if not files:
-        raise StepInputError(
-            f"input `{name}` should have been downloaded from {uri} to {path}, but no file is there: "
-            f"the object store no longer has what an earlier step wrote"
-        )
-    for file in files:
+    files = {name: _files(path) for name, (_, path) in inputs.items()}
+    for name, (uri, path) in inputs.items():
+        if not files[name]:
+            raise StepInputError(
+                f"input `{name}` should have been downloaded from {uri} to {path}, but no file is there: "
+                f"the object store no longer has what an earlier step wrote"
+            )
+    for file in {file for found in files.values() for file in found}:
         if os.path.basename(file) == EMPTY_FOLDER:
             os.remove(file)
+
+
+def _files(path: str) -> list[str]:
+    """Return the paths of all files at or below a path."""
+    if os.path.isfile(path):
+        return [path]
+    return [os.path.join(root, name) for root, _, names in os.walk(path) for name in names]
 
 
 def prepare_output(path: str, is_file: bool) -> None:
@@ -75,7 +84,10 @@ def close_output(name: str, path: str) -> None:
 def _close(name: str, path: str, parent: str) -> None:
     """Close a file or folder; `parent` is the real path of the folder that it is in."""
     if os.path.islink(path):
-        _replace_symlink(name, path, parent)
+        copy = f"{path}.{uuid.uuid4().hex}"
+        _copy(name, path, copy, (parent,))
+        os.remove(path)
+        os.rename(copy, path)
     if os.path.isdir(path):
         entries = os.listdir(path)
         for entry in entries:
@@ -86,15 +98,18 @@ def _close(name: str, path: str, parent: str) -> None:
         raise StepInputError(f"output `{name}` should consist of files and folders, received another kind at {path}")
 
 
-def _replace_symlink(name: str, path: str, parent: str) -> None:
-    """Replace a symlink by a copy of its target."""
-    target = os.path.realpath(path)
-    if not os.path.exists(target):
+def _copy(name: str, path: str, destination: str, above: tuple[str, ...]) -> None:
+    """Copy a file or folder, following symlinks; `above` are the real paths of the folders that were followed to it."""
+    source = os.path.realpath(path)
+    if not os.path.exists(source):
         raise StepInputError(f"output `{name}`: the symlink {path} points to {os.readlink(path)}, which does not exist")
-    if os.path.commonpath([target, parent]) == target:
-        raise StepInputError(f"output `{name}`: the symlink {path} points to the folder {target}, which it is in")
-    os.remove(path)
-    if os.path.isdir(target):
-        shutil.copytree(target, path, symlinks=True)
+    if any(os.path.commonpath([source, folder]) == source for folder in above):
+        raise StepInputError(f"output `{name}`: the symlink {path} points to the folder {source}, which it is in")
+    if os.path.isdir(source):
+        os.mkdir(destination)
+        for entry in os.listdir(source):
+            _copy(name, os.path.join(source, entry), os.path.join(destination, entry), (*above, source))
+    elif stat.S_ISREG(os.stat(source).st_mode):
+        shutil.copy2(source, destination)
     else:
-        shutil.copy2(target, path)
+        raise StepInputError(f"output `{name}` should consist of files and folders, received another kind at {path}")

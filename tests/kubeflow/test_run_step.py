@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -16,11 +15,14 @@ from typing import Any
 import pytest
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
+from interestflow.kubeflow.compile import compile_pipeline
+from interestflow.kubeflow.config import KubeflowConfig
 from interestflow.kubeflow.run_step import run_step
 from interestflow.kubeflow.step.errors import StepInputError
 from interestflow.kubeflow.step.locations import STEP_ROOT, Locations
 from tests.kubeflow.step.commands import (
     BEAM,
+    EXECUTORS,
     INPUT_TITLES,
     RECORDINGS,
     ROOT,
@@ -32,10 +34,13 @@ from tests.kubeflow.step.commands import (
     step_arguments,
 )
 from tests.kubeflow.step.recording_executors import RECORD
+from tests.kubeflow.toy_pipeline import RULES, toy_pipeline
 from tests.paths import PROJECT
 
 MODULE = "interestflow.kubeflow.run_step"
-STRING = {"title": "tfx.String", "name": "fingerprint"}
+FOLDER = {"tfx_version": "1.21.0"}
+VALUE = FOLDER | {"__is_null__": 0}
+"""Metadata that TFX sets on every artifact, and on one that is a value."""
 
 
 @pytest.fixture
@@ -61,9 +66,8 @@ def test_each_recorded_input_is_accepted_here_and_refused_by_the_stock_entry_poi
 ) -> None:
     invocation = recorded_input(step)
     download(invocation, step_root)
-    arguments = recorded_arguments(step)
 
-    run_step(arguments)
+    run_step(recorded_arguments(step))
 
     given, paths = recorded(tmp_path), Locations(str(step_root))
     artifacts = {name: found["artifacts"][0] for name, found in invocation["inputs"].get("artifacts", {}).items()}
@@ -74,6 +78,7 @@ def test_each_recorded_input_is_accepted_here_and_refused_by_the_stock_entry_poi
         assert artifact["uri"] == paths.path(sent["uri"])
         assert artifact["id"] == int(sent["name"])
         assert artifact["split_names"] in (sent["metadata"].get("split_names"), "")
+        assert artifact["value"] == (f"content of {name}" if name == "champion" else None)
         assert artifact["properties"] == sorted(sent["metadata"].keys() - {"display_name", "store_session_info"})
     assert given["properties"] == invocation["inputs"].get("parameterValues", {})
     assert all(type(value) in (str, int) for value in given["properties"].values())
@@ -82,15 +87,78 @@ def test_each_recorded_input_is_accepted_here_and_refused_by_the_stock_entry_poi
     assert given["outputs"] == {name: [paths.path(uri)] for name, uri in outputs.items()}
     written = executor_output(invocation, step_root)
     assert {name: found["artifacts"] for name, found in written["artifacts"].items()} == {
-        name: [{"name": name, "uri": uri, "metadata": {"tfx_version": "1.21.0"}}] for name, uri in outputs.items()
+        name: [{"name": name, "uri": uri, "metadata": VALUE if name == "champion" else FOLDER}]
+        for name, uri in outputs.items()
     }
     assert written["parameterValues"] == {}
 
-    stock, _ = kubeflow_v2_run_executor._parse_flags(["stock", *arguments])
-    assert isinstance(stock, argparse.Namespace)
+    for name, title in output_types(step).items():  # it should be refused for what the backend does, not for old names
+        invocation["outputs"]["artifacts"][name]["artifacts"][0]["type"] = {"instanceSchema": f"title: {title}"}
+    stock, _ = kubeflow_v2_run_executor._parse_flags(
+        ["stock", *step_arguments(invocation, inputs_spec(step), output_types(step))]
+    )
     with pytest.raises((AttributeError, ImportError)) as refusal:
         kubeflow_v2_run_executor.main((stock, BEAM))
     assert str(refusal.value) in ("'NoneType' object has no attribute 'get'", "Could not import system.Artifact")
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Return the arguments of each step of a pipeline as it is compiled today."""
+    path = tmp_path_factory.mktemp("compiled") / "toy.json"
+    config = KubeflowConfig(image="ghcr.io/toys/toy:1", pipeline_root="gs://toys/root")
+    specification = compile_pipeline(toy_pipeline(), config, path, RULES)
+    executors = specification["deploymentSpec"]["executors"]
+    return {name.removesuffix("_executor"): executor["container"]["args"] for name, executor in executors.items()}
+
+
+def compiled_arguments(command: list[str], invocation: Any) -> list[str]:
+    """Return a compiled command with a recording executor, and with what the backend sends in its place."""
+    arguments = [json.dumps(invocation) if argument == "{{$}}" else argument for argument in command]
+    arguments[arguments.index("--executor_class_path") + 1] = f"{EXECUTORS}.RecordingExecutor"
+    return arguments
+
+
+def toy_output(step: str, name: str) -> Any:
+    """Return an output as the real driver sends it, next to the logs that it adds."""
+    folder = f"gs://toys/root/toy/run/{step}/1"
+    logs = {"name": "executor-logs", "uri": f"{folder}/executor-logs", "type": {"schemaTitle": "system.Artifact"}}
+    artifact = {"name": name, "uri": f"{folder}/{name}", "type": {"instanceSchema": "title: old.Title"}}
+    return {
+        "artifacts": {name: {"artifacts": [artifact]}, "executor-logs": {"artifacts": [logs]}},
+        "outputFile": f"/gcs/toys/root/toy/run/{step}/1/output_metadata.json",
+    }
+
+
+def test_a_value_goes_from_one_compiled_step_to_the_next(
+    commands: dict[str, list[str]], step_root: Path, tmp_path: Path
+) -> None:
+    find = {"inputs": {"parameterValues": {"span": ""}}, "outputs": toy_output("Find", "text")}
+    find["outputs"]["parameters"] = {"text": {"outputFile": "/tmp/kfp/outputs/text/data"}}
+    run_step(compiled_arguments(commands["Find"], find))
+    assert executor_output(find, step_root) == {
+        "artifacts": {
+            "text": {
+                "artifacts": [
+                    {
+                        "name": "text", "uri": "gs://toys/root/toy/run/Find/1/text",
+                        "metadata": VALUE,
+                    }
+                ]
+            }
+        },
+        "parameterValues": {"text": "value of text"},
+    }  # fmt: skip
+    assert (step_root / "gcs/toys/root/toy/run/Find/1/text").read_text() == "value of text"
+
+    values = executor_output(find, step_root)["parameterValues"] | {"rate": 1}
+    read = {"inputs": {"parameterValues": values}, "outputs": toy_output("Read", "number")}
+    arguments = compiled_arguments(commands["Read"], read)
+    arguments[arguments.index("--output_types") + 1] = '{"number": "tfx.Examples"}'  # the toy's type has no module
+    run_step(arguments)
+    assert recorded(tmp_path)["properties"] == {"text": "value of text", "rate": 1.0}
+    assert type(recorded(tmp_path)["properties"]["rate"]) is float
+    assert recorded(tmp_path)["outputs"] == {"number": [f"{step_root}/gcs/toys/root/toy/run/Read/1/number"]}
 
 
 def test_a_step_with_beam_gets_its_arguments_and_a_private_scratch_folder(step_root: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from interestflow.digests import code_digest
-from interestflow.kubeflow.run_step import CODE
+from interestflow.kubeflow.step.arguments import CODE_PACKAGES
 from interestflow.kubeflow.step.locations import Locations
 
 RECORDINGS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "recordings/executor_inputs.json").read_text())
@@ -19,7 +19,7 @@ EXECUTORS = "tests.kubeflow.step.recording_executors"
 BEAM = ["--runner=FnApiRunner", "--direct_num_workers=1"]
 INPUT_TITLES: Mapping[str, str] = {
     "anomalies": "tfx.ExampleAnomalies",
-    "champion": "interestflow.ChampionArtifact",
+    "champion": "tfx.String",
     "evaluation": "interestflow.EvaluationArtifact",
     "examples": "tfx.Examples",
     "inferred": "tfx.Schema",
@@ -30,10 +30,10 @@ INPUT_TITLES: Mapping[str, str] = {
     "statistics": "tfx.ExampleStatistics",
     "transform_graph": "tfx.TransformGraph",
 }
-"""Type of each recorded input as the step declares it."""
+"""Type of each recorded input as it is declared today; the champion was a folder when it was recorded."""
 OUTPUT_TITLES: Mapping[str, str] = {
     "anomalies": "tfx.ExampleAnomalies",
-    "champion": "interestflow.ChampionArtifact",
+    "champion": "tfx.String",
     "evaluation": "interestflow.EvaluationArtifact",
     "examples": "tfx.Examples",
     "model": "tfx.Model",
@@ -95,7 +95,7 @@ def step_arguments(
         "--output_types", json.dumps(types),
         "--pipeline_root", root,
         "--environment_digest", "0123456789abcdef",
-        "--code_digest", code_digest(*CODE) if digest is None else digest,
+        "--code_digest", code_digest(*CODE_PACKAGES) if digest is None else digest,
         *BEAM,
     ]  # fmt: skip
 
@@ -106,8 +106,9 @@ def recorded_arguments(step: str, executor: str = "RecordingExecutor") -> list[s
 
 
 def download(invocation: Any, folder: Path) -> None:
-    """Put one file where the launcher would put the files of each input."""
+    """Put a file where the launcher would put the files of each input."""
     for name, found in invocation["inputs"].get("artifacts", {}).items():
         path = Path(Locations(str(folder)).path(found["artifacts"][0]["uri"]))
-        path.mkdir(parents=True, exist_ok=True)
-        (path / "file").write_text(name)
+        file = path if INPUT_TITLES[name] == "tfx.String" else path / "file"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"content of {name}")

@@ -74,3 +74,20 @@ except KeyboardInterrupt:
     code_, output = run(code)
     assert code_ == 5
     assert output.endswith(b"\nchild -15\n")
+
+
+def test_a_forked_process_that_is_stopped_does_not_end_the_step() -> None:
+    code = """
+import os, signal
+exit_on_sigterm()
+child = os.fork()
+if child == 0:
+    time.sleep(60)
+os.kill(child, signal.SIGTERM)
+_, status = os.waitpid(child, 0)
+time.sleep(0.2)
+exit_with_reason(f"child {os.waitstatus_to_exitcode(status)}", 5)
+"""
+    code_, output = run(code)
+    assert code_ == 5
+    assert output.endswith(b"\nchild -15\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interestflow.kubeflow.step.errors import StepInputError
-from interestflow.kubeflow.step.folders import EMPTY_FOLDER, close_output, open_input, prepare_output, remove
+from interestflow.kubeflow.step.folders import EMPTY_FOLDER, close_output, open_inputs, prepare_output, remove
 
 
 def carry(source: Path, target: Path) -> None:
@@ -38,7 +38,7 @@ def test_empty_folders_survive_the_upload_and_the_download(tmp_path: Path) -> No
     close_output("model", str(output))
     carry(output, downloaded)
     assert (downloaded / "assets" / "deep" / EMPTY_FOLDER).exists()
-    open_input("model", "s3://b/model", str(downloaded))
+    open_inputs({"model": ("s3://b/model", str(downloaded))})
     assert tree(downloaded) == before
     assert None in before.values()
 
@@ -48,9 +48,15 @@ def test_an_output_that_is_empty_survives(tmp_path: Path) -> None:
     prepare_output(str(output), is_file=False)
     close_output("pushed_model", str(output))
     carry(output, downloaded)
-    open_input("pushed_model", "s3://b/pushed_model", str(downloaded))
+    open_inputs({"pushed_model": ("s3://b/pushed_model", str(downloaded))})
     assert downloaded.is_dir()
     assert tree(downloaded) == {}
+
+
+def test_two_inputs_may_be_the_same_artifact(tmp_path: Path) -> None:
+    (tmp_path / EMPTY_FOLDER).touch()
+    open_inputs({"first": ("s3://b/a", str(tmp_path)), "second": ("s3://b/a", str(tmp_path))})
+    assert os.listdir(tmp_path) == []
 
 
 def test_symlinks_become_copies(tmp_path: Path) -> None:
@@ -59,6 +65,8 @@ def test_symlinks_become_copies(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "folder").mkdir(parents=True)
     (tmp_path / "elsewhere" / "folder" / "file").write_text("text")
     (tmp_path / "elsewhere" / "link").symlink_to("folder")
+    (tmp_path / "elsewhere" / "outside").symlink_to("../further")
+    (tmp_path / "further").write_text("further")
     (output / "to folder").symlink_to(tmp_path / "elsewhere")
     (output / "to file").symlink_to(tmp_path / "elsewhere" / "folder" / "file")
     (output / "sibling").mkdir()
@@ -67,7 +75,7 @@ def test_symlinks_become_copies(tmp_path: Path) -> None:
     assert not [path for path in output.rglob("*") if path.is_symlink()]
     assert tree(output) == {
         "to folder": None, "to folder/folder": None, "to folder/folder/file": "text", "to folder/link": None,
-        "to folder/link/file": "text", "to file": "text",
+        "to folder/link/file": "text", "to folder/outside": "further", "to file": "text",
         "sibling": None, f"sibling/{EMPTY_FOLDER}": "", "beside": None, f"beside/{EMPTY_FOLDER}": "",
     }  # fmt: skip
     assert (tmp_path / "elsewhere" / "link").is_symlink()  # the original is as it was
@@ -91,6 +99,23 @@ def test_a_symlink_to_a_folder_that_it_is_in_is_refused(target: str, tmp_path: P
         StepInputError, match=r"output `model`: the symlink .*/link points to the folder .*, which it is"
     ):
         close_output("model", str(output))
+
+
+def test_symlinks_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a" / "b").symlink_to("../b")
+    (tmp_path / "b" / "a").symlink_to("../a")
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "link").symlink_to("../a")
+    with pytest.raises(
+        StepInputError, match=r"output `model`: the symlink .*/b/a points to the folder .*/a, which it is"
+    ):
+        close_output("model", str(tmp_path / "output"))
+    (tmp_path / "output" / "link").unlink()
+    (tmp_path / "output" / "self").symlink_to("self")
+    with pytest.raises(StepInputError, match=r"the symlink .*/self points to self, which does not exist"):
+        close_output("model", str(tmp_path / "output"))
 
 
 def test_a_symlink_to_nothing_a_pipe_and_a_removed_output_are_refused(tmp_path: Path) -> None:
@@ -135,7 +160,7 @@ def test_an_input_without_files_is_refused(is_folder: bool, tmp_path: Path) -> N
     if is_folder:
         (path / "inner").mkdir(parents=True)
     with pytest.raises(StepInputError) as error:
-        open_input("model", "s3://b/model", str(path))
+        open_inputs({"model": ("s3://b/model", str(path))})
     assert str(error.value).startswith(
         f"input `model` should have been downloaded from s3://b/model to {path}, but no file is there"
     )
@@ -143,7 +168,7 @@ def test_an_input_without_files_is_refused(is_folder: bool, tmp_path: Path) -> N
 
 def test_a_single_file_is_an_input(tmp_path: Path) -> None:
     (tmp_path / "value").touch()
-    open_input("value", "s3://b/value", str(tmp_path / "value"))
+    open_inputs({"value": ("s3://b/value", str(tmp_path / "value"))})
     assert (tmp_path / "value").exists()
 
 
