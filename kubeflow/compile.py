@@ -74,7 +74,10 @@ def compile_pipeline(
         CompileError: if a file of this name cannot hold what the configuration needs.
     """
     trainers = training_steps(pipeline)
-    settings = {step.id: step_settings(config, step.id, step.id in trainers) for step in pipeline.components}
+    settings = {
+        step.id: step_settings(config, step.id, step.id in trainers, step.id in rules.verdicts)
+        for step in pipeline.components
+    }
     specification = _tfx_specification(pipeline, config)
     root = normalized_root(config.pipeline_root or pipeline.pipeline_info.pipeline_root)
     specification["defaultPipelineRoot"] = root

@@ -95,7 +95,9 @@ class StepConfig(Section):
     gpu_type: LabelKey | None = Field(None, description="Resource name of the GPUs; by default `kubeflow.gpu_type`.")
     node_selector: dict[LabelKey, str] = Field({}, description="Labels that the node must have, e.g. {pool: gpu}.")
     tolerations: tuple[TolerationConfig, ...] = Field((), description="Taints of nodes that the step may run on.")
-    retries: NonNegativeInt | None = Field(None, description="Further attempts; by default `kubeflow.retries`.")
+    retries: NonNegativeInt | None = Field(
+        None, description="Further attempts; by default `kubeflow.retries`, and none for checks of the data."
+    )
 
     @model_validator(mode="after")
     def _requests_disk_or_gpus(self) -> StepConfig:
@@ -172,7 +174,9 @@ class KubeflowConfig(Section):
         ResourcesConfig(), description="What each step requests, unless `steps` differs."
     )
     retries: NonNegativeInt = Field(
-        2, description="Further attempts of a step that failed; training continues from its backup."
+        2,
+        description="Further attempts of a step that failed; training continues from its backup. Checks of the data "
+        "have none, since they would fail again.",
     )
     trainer_gpus: NonNegativeInt = Field(0, description="GPUs of each training step.")
     gpu_type: LabelKey = Field("nvidia.com/gpu", description="Kubernetes resource name of the GPUs.")

@@ -29,9 +29,12 @@ class StepRules:
         uncached: ids of the steps that run every time.
         conditions: CEL expression by the id of the step that runs only where it holds, and is shown as skipped
             elsewhere. A key that the expression reads and the step's inputs lack fails the run.
+        verdicts: ids of the steps that fail to say no. Another attempt would say the same, so there is none unless
+            `kubeflow.steps` asks for it.
         parameters: the parameters of a run: one for each TFX `RuntimeParameter` in the pipeline.
     """
 
     uncached: frozenset[str] = frozenset()
     conditions: Mapping[str, str] = field(default_factory=dict)
+    verdicts: frozenset[str] = frozenset()
     parameters: Sequence[RunParameter] = ()

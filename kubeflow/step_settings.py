@@ -80,16 +80,19 @@ def gpus_of(config: KubeflowConfig, step: str, is_training: bool) -> int:
     return config.trainer_gpus if is_training else 0
 
 
-def step_settings(config: KubeflowConfig, step: str, is_training: bool) -> StepSettings:
+def step_settings(
+    config: KubeflowConfig, step: str, is_training: bool = False, is_verdict: bool = False
+) -> StepSettings:
     """Return the settings of one step.
 
     Args:
         config: the section `kubeflow`, with the images that its steps need.
         step: id of the step.
         is_training: whether the step trains a model.
+        is_verdict: whether the step fails to say no, so that another attempt is of no use.
     """
     override, resources = config.steps.get(step, StepConfig()), config.resources
-    gpus = gpus_of(config, step, is_training)
+    gpus, retries = gpus_of(config, step, is_training), 0 if is_verdict else config.retries
     image = config.gpu_image if gpus else config.image
     if image is None:
         raise ValueError(f"`kubeflow.{'gpu_image' if gpus else 'image'}` is missing, the image of the step {step}")
@@ -104,7 +107,7 @@ def step_settings(config: KubeflowConfig, step: str, is_training: bool) -> StepS
         gpu_type=override.gpu_type or config.gpu_type,
         node_selector=override.node_selector,
         tolerations=override.tolerations,
-        retries=config.retries if override.retries is None else override.retries,
+        retries=retries if override.retries is None else override.retries,
         volumes=_for_step(config.volumes, step),
         secrets=_for_step(config.secrets, step),
     )

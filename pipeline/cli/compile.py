@@ -12,8 +12,13 @@ from interestflow.pipeline.cli.options import ConfigPath, DataFolder, fail, load
 if TYPE_CHECKING:  # `--help` imports this module and should stay fast
     from interestflow.pipeline.config import PipelineConfig
 
-OPTIONS = {"image": "--image", "gpu_image": "--gpu-image", "pipeline_root": "--pipeline-root"}
-"""Option by the key of `kubeflow` that it replaces."""
+OPTIONS = {
+    "kubeflow.image": "--image",
+    "kubeflow.gpu_image": "--gpu-image",
+    "kubeflow.pipeline_root": "--pipeline-root",
+    "data.folder": "--data-folder",
+}
+"""Option by the key whose value it replaces."""
 
 
 def compile_specification(
@@ -35,6 +40,7 @@ def compile_specification(
     values = {"image": image, "gpu_image": gpu_image, "pipeline_root": pipeline_root}
     given = {key: value for key, value in values.items() if value is not None}
     loaded = _with_kubeflow(load_config(config, data_folder), given)
+    replaced = {f"kubeflow.{key}" for key in given} | ({"data.folder"} if data_folder is not None else set())
 
     from rich.console import Console
 
@@ -42,11 +48,9 @@ def compile_specification(
     from interestflow.pipeline.dag.compile import compile_config
     from interestflow.pipeline.dag.compile_checks import ConfigSource
 
-    options = {f"kubeflow.{key}": OPTIONS[key] for key in given}
-    if data_folder is not None:
-        options["data.folder"] = "--data-folder"
+    source = ConfigSource(config, {key: OPTIONS[key] for key in replaced}, OPTIONS)
     try:
-        compile_config(loaded, output, ConfigSource(config, options))
+        compile_config(loaded, output, source)
     except ConfigurationError as error:
         fail(error)
     except OSError as error:

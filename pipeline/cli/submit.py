@@ -139,7 +139,7 @@ def _submit(options: SubmitOptions) -> int:
         )
     connection = Connection(endpoint, options.tls_authority, options.request_timeout)
     if specification is None:
-        specification = _compile(config)
+        specification = _compile(config, options.path)
     submission = _submission(options, specification, settings)
     api = PipelinesApi(connection, options.namespace or (None if settings is None else settings.namespace))
     submitted = submit_specification(api, submission)
@@ -157,7 +157,7 @@ def _print(line: str) -> None:
     Console().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _compile(config: PipelineConfig | None) -> Specification:
+def _compile(config: PipelineConfig | None, path: Path) -> Specification:
     """Compile a configuration as `interestflow compile` does, and return the specification."""
     from interestflow.kubeflow.submission.specification import read_specification
     from interestflow.pipeline.cli.library_logs import redirect_library_output
@@ -169,8 +169,9 @@ def _compile(config: PipelineConfig | None) -> Specification:
         try:
             with redirect_library_output(Path(os.devnull)):
                 from interestflow.pipeline.dag.compile import compile_config
+                from interestflow.pipeline.dag.compile_checks import ConfigSource
 
-                compile_config(config, output)
+                compile_config(config, output, ConfigSource(path))
         except ConfigurationError as error:
             fail(error)
         specification = read_specification(output)

@@ -28,6 +28,8 @@ PUSH_CONDITION = " && ".join(
     for blessing in ("model_blessing", "infra_blessing")
 )
 """When Pusher runs: both gates let the model pass. Where it does not, Kubeflow shows the step as skipped."""
+DATA_CHECKS = frozenset({"LeakCheck", "DataGate"})
+"""Steps that fail where the data must not be trained on."""
 
 
 def compile_config(config: PipelineConfig, output: Path, source: ConfigSource | None = None) -> dict[str, Any]:
@@ -67,9 +69,11 @@ def compile_config(config: PipelineConfig, output: Path, source: ConfigSource | 
 
 def step_rules(config: PipelineConfig, parameters: GraphParameters) -> StepRules:
     """Return what the backend must know of the graph's steps, beside the graph."""
+    skips_push = config.kubeflow.on_refusal == "skip_push"
     return StepRules(
         uncached=FINDERS,
-        conditions={"Pusher": PUSH_CONDITION} if config.kubeflow.on_refusal == "skip_push" else {},
+        conditions={"Pusher": PUSH_CONDITION} if skips_push else {},
+        verdicts=DATA_CHECKS,
         parameters=[
             RunParameter(parameter.name, parameter.default, DESCRIPTIONS[parameter.name])
             for parameter in parameters.runtime_parameters()

@@ -24,6 +24,7 @@ LOCAL_BUILD = re.compile(r"interestflow(-gpu)?(:latest)?")
 """Names that an image has where it is built, and nowhere on a cluster."""
 EXAMPLE_HOST = re.compile(r"([a-z0-9-]+\.)*example\.(com|org|net)(:[0-9]+)?/.*")
 EXAMPLE_BUCKET = re.compile(r"[a-z0-9]+://((my|your|the|example)-)?bucket(/.*)?")
+MISSING = "it is missing"
 DATA_READERS = ("InputFinder", "LogExampleGen", "KnowledgeGraphGen")
 DATA_FOLDER, SERVING_FOLDER, BACKUPS_FOLDER = "data.folder", "storage.serving_folder", "storage.backups_folder"
 SERVING_FOLDER_USERS = ("ChampionFinder", "Evaluator", "Pusher")
@@ -36,10 +37,12 @@ class ConfigSource:
     Attributes:
         path: the YAML file; None where it is not known.
         options: command-line option by the dotted key whose value it replaced.
+        offered: command-line option by the dotted key whose value it could give.
     """
 
     path: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    offered: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ def compile_mistakes(config: PipelineConfig, graph: Graph, places: Sequence[Plac
 def _sentence(key: str, text: str, source: ConfigSource, tree: yaml.Node | None) -> str:
     if key in source.options:
         return f"`{source.options[key]}` {text}"
+    if text.endswith(MISSING) and key in source.offered:
+        text = f"{text}, here and as `{source.offered[key]}`"
     if source.path is None:
         return f"`{key}` {text}"
     location = tuple(int(part) if part.isdigit() else part for part in key.split("."))
@@ -120,13 +125,12 @@ def _image_mistakes(config: PipelineConfig, graph: Graph) -> Iterator[Mistake]:
     if images["image"] is None:
         yield (
             "kubeflow.image",
-            f"should be the image of the steps, {EXAMPLE_IMAGE}, or given by `--image`; it is missing",
+            f"should be the image of the steps, {EXAMPLE_IMAGE}; {MISSING}",
         )
     if images["gpu_image"] is None and with_gpus:
         yield (
             "kubeflow.gpu_image",
-            f"should be the image of the steps with GPUs, {', '.join(with_gpus)}, or given by `--gpu-image`; it is "
-            "missing",
+            f"should be the image of the steps with GPUs, {', '.join(with_gpus)}; {MISSING}",
         )
     for key, image in images.items():
         if image is None:
@@ -146,8 +150,7 @@ def _root_mistakes(config: PipelineConfig) -> Iterator[Mistake]:
     if root is None:
         yield (
             "kubeflow.pipeline_root",
-            "should be a URL for the artifacts, such as gs://shop-models/interestflow, or given by `--pipeline-root`; "
-            "it is missing",
+            f"should be a URL for the artifacts, such as gs://shop-models/interestflow; {MISSING}",
         )
     elif (mistake := root_mistake(root)) is not None:
         yield "kubeflow.pipeline_root", mistake

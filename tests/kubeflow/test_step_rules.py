@@ -7,4 +7,5 @@ from interestflow.kubeflow.step_rules import StepRules
 
 def test_by_default_there_are_none() -> None:
     rules = StepRules()
-    assert (rules.uncached, dict(rules.conditions), tuple(rules.parameters)) == (frozenset(), {}, ())
+    assert (rules.uncached, rules.verdicts, dict(rules.conditions)) == (frozenset(), frozenset(), {})
+    assert tuple(rules.parameters) == ()

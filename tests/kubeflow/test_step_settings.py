@@ -39,6 +39,12 @@ def test_a_step_with_settings_has_the_others_of_all() -> None:
     assert (own.cpu, own.memory, own.retries, own.node_selector) == ("8", "4Gi", 0, {"pool": "big"})
 
 
+@pytest.mark.parametrize(("steps", "retries"), [({}, 0), ({"Transform": {"retries": 1}}, 1)], ids=str)
+def test_a_verdict_is_not_repeated_unless_asked_for(steps: dict[str, Any], retries: int) -> None:
+    config = KubeflowConfig.model_validate(BASE | {"retries": 3, "steps": steps})
+    assert step_settings(config, "Transform", is_verdict=True).retries == retries
+
+
 def test_training_has_the_gpus_unless_a_step_says_otherwise() -> None:
     config = KubeflowConfig.model_validate(
         {"trainer_gpus": 2, "steps": {"BaselineTrainer": {"gpus": 0}, "Evaluator": {"gpus": 1}}}

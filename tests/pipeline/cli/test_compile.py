@@ -86,10 +86,10 @@ def test_the_demos_lack_image_and_root_alone(name: str, tmp_path: Path) -> None:
     config, output = PROJECT / "configs" / f"{name}.yaml", tmp_path / "pipeline.yaml"
     line = 1 + config.read_text().splitlines().index("kubeflow:")
     assert refusals(str(config), "-o", str(output)) == [
-        "`kubeflow.image` should be the image of the steps, such as ghcr.io/shop/interestflow:1.0, or given by "
-        f"`--image`; it is missing ({config}, line {line})",
-        "`kubeflow.pipeline_root` should be a URL for the artifacts, such as gs://shop-models/interestflow, or given "
-        f"by `--pipeline-root`; it is missing ({config}, line {line})",
+        "`kubeflow.image` should be the image of the steps, such as ghcr.io/shop/interestflow:1.0; it is missing, "
+        f"here and as `--image` ({config}, line {line})",
+        "`kubeflow.pipeline_root` should be a URL for the artifacts, such as gs://shop-models/interestflow; it is "
+        f"missing, here and as `--pipeline-root` ({config}, line {line})",
     ]
     assert not output.exists()
 

@@ -103,6 +103,10 @@ def test_training_waits_for_the_checks(tasks: dict[str, dict[str, Any]]) -> None
     assert {"LeakCheck", "DataGate"} <= set(tasks["Transform"]["dependentTasks"])
 
 
+def test_checks_of_the_data_are_not_retried(tasks: dict[str, dict[str, Any]]) -> None:
+    assert {name for name, task in tasks.items() if "retryPolicy" not in task} == {"LeakCheck", "DataGate"}
+
+
 def test_values_come_from_steps_that_exist(tasks: dict[str, dict[str, Any]]) -> None:
     sources = {
         (name, parameter): source["taskOutputParameter"]["producerTask"]

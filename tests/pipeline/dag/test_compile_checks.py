@@ -49,8 +49,8 @@ REPLACED = {
     "no image": (
         "  image: ghcr.io/shop/interestflow:1\n",
         "",
-        ["`kubeflow.image` should be the image of the steps, such as ghcr.io/shop/interestflow:1.0, or given by "
-         "`--image`; it is missing (shop.yaml, line 8)"],
+        ["`kubeflow.image` should be the image of the steps, such as ghcr.io/shop/interestflow:1.0; it is "
+         "missing (shop.yaml, line 8)"],
     ),
     "the name of a local build": (
         "ghcr.io/shop/interestflow:1",
@@ -74,8 +74,8 @@ REPLACED = {
     "no image for GPUs": (
         "kubeflow:\n",
         "kubeflow:\n  trainer_gpus: 1\n",
-        ["`kubeflow.gpu_image` should be the image of the steps with GPUs, Trainer, or given by `--gpu-image`; it is "
-         "missing (shop.yaml, line 8)"],
+        ["`kubeflow.gpu_image` should be the image of the steps with GPUs, Trainer; it is missing "
+         "(shop.yaml, line 8)"],
     ),
     "the example image for GPUs": (
         "kubeflow:\n",
@@ -86,8 +86,8 @@ REPLACED = {
     "no root": (
         "  pipeline_root: gs://shop-models/root\n",
         "",
-        ["`kubeflow.pipeline_root` should be a URL for the artifacts, such as gs://shop-models/interestflow, or given "
-         "by `--pipeline-root`; it is missing (shop.yaml, line 8)"],
+        ["`kubeflow.pipeline_root` should be a URL for the artifacts, such as gs://shop-models/interestflow; it "
+         "is missing (shop.yaml, line 8)"],
     ),
     "the bucket of an example": (
         "gs://shop-models/root",
@@ -187,4 +187,22 @@ def test_a_value_from_the_command_line_is_named_by_its_option(tmp_path: Path) ->
     assert mistakes(tmp_path, text, options={"kubeflow.image": "--image"}) == [
         "`--image` should be an image in a registry that the cluster pulls from, such as "
         "ghcr.io/shop/interestflow:1.0, received the placeholder 'interestflow'"
+    ]
+
+
+def test_an_option_that_gives_a_missing_value_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(BASE.replace("  image: ghcr.io/shop/interestflow:1\n", ""))
+    source = ConfigSource(path, offered={"kubeflow.image": "--image", "kubeflow.pipeline_root": "--pipeline-root"})
+    assert compile_mistakes(load(path), GRAPH, (SERVING,), source) == [
+        "`kubeflow.image` should be the image of the steps, such as ghcr.io/shop/interestflow:1.0; it is missing, here "
+        f"and as `--image` ({path}, line 8)"
+    ]
+
+
+def test_without_a_file_there_is_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(BASE.replace("gs://shop-models/root", "gs://my-bucket"))
+    assert compile_mistakes(load(path), GRAPH, (SERVING,), ConfigSource()) == [
+        "`kubeflow.pipeline_root` should name a bucket of yours, received the placeholder 'gs://my-bucket'"
     ]
