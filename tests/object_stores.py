@@ -7,10 +7,14 @@ that lead a client to it, set for the test; `store.environment` holds them for a
 from __future__ import annotations
 
 import contextlib
+import http.client
+import http.server
+import itertools
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -153,6 +157,49 @@ def gcs(gcs_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     gcs_client(store).create_bucket(store.bucket)
     _set_environment(monkeypatch, environment)
     return store
+
+
+@contextlib.contextmanager
+def refusing_changes(endpoint: str, allowed: int) -> Iterator[str]:
+    """Yield the address of a proxy of an S3 server that refuses every change after the first `allowed` ones."""
+    changes = itertools.count(1)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.command in ("PUT", "POST", "DELETE") and next(changes) > allowed:
+                self.answer(403, b"<Error><Code>AccessDenied</Code><Message>no more</Message></Error>", {})
+                return
+            headers = {name: value for name, value in self.headers.items() if name != "Expect"}
+            connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=30)
+            connection.request(self.command, self.path, body, headers)
+            response = connection.getresponse()
+            self.answer(response.status, response.read(), dict(response.getheaders()))
+            connection.close()
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward
+
+        def answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+            self.send_response_only(status)
+            for name, value in headers.items():
+                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", headers.get("Content-Length", "0") if not body else str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def free_port() -> int:

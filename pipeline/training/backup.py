@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import tempfile
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from interestflow import storage
+from interestflow.pipeline.training.backup_mirror import BackupMirror
 
 LATEST, BEST = "latest", "best"
 
@@ -37,11 +42,12 @@ class Backup:
     """Latest state of a training and its best weights, in a folder that a second attempt resumes from.
 
     Everything that decides how training continues is saved: weights, optimizer, random seeds, metrics and
-    `TrainingState`. Both are TensorFlow checkpoints, so that the folder may be on any file system that TensorFlow
-    writes to. State and weights are one checkpoint, so that a kill while saving leaves the previous one whole.
+    `TrainingState`. Both are TensorFlow checkpoints. State and weights are one checkpoint, so that a kill while saving
+    leaves the previous one whole.
 
     Args:
-        folder: Folder of the backup alone.
+        folder: Folder of the backup alone, on a disk or a mounted volume. Of a folder on s3:// or gs://, a temporary
+            copy is written and mirrored there.
         key: Key of what is being trained; a backup with another key is discarded, not resumed.
         model: The model, built, with its optimizer built.
     """
@@ -51,6 +57,11 @@ class Backup:
         self.folder = folder
         self.key = key
         self._model = model
+        self._local, self._mirror = folder, None
+        if storage.is_remote(folder):
+            self._temporary = tempfile.TemporaryDirectory(prefix="interestflow-backup-")  # removed with this object
+            self._local = self._temporary.name
+            self._mirror = BackupMirror(self._local, folder)
         optimizer = [variable.value for variable in model.optimizer.variables]
         # The text is a variable, because a checkpoint holds variables only.
         self._text = tf.Variable("", dtype=tf.string, trainable=False)
@@ -60,14 +71,19 @@ class Backup:
             metrics=[variable.value for variable in model.metrics_variables],
             optimizer=optimizer,
         )
-        self._manager = tf.train.CheckpointManager(self._latest, tf.io.gfile.join(folder, LATEST), max_to_keep=1)
+        self._manager = self._new_manager()
         self._best = tf.train.Checkpoint(weights=[variable.value for variable in model.weights])
 
     def restore(self) -> TrainingState | None:
         """Restore the latest saved state into the model and return it; None if there is none to resume from.
 
         A backup of another training, or one that cannot be read, is discarded with a warning.
+
+        Raises:
+            StorageError: If the store of a remote folder does not answer.
         """
+        if self._mirror is not None and self._mirror.download():
+            self._manager = self._new_manager()  # it looks for checkpoints only as it is made
         path = self._manager.latest_checkpoint
         if path is None:
             return None
@@ -79,14 +95,14 @@ class Backup:
             content = json.loads(saved.decode())
             if content["key"] != self.key:
                 logging.warning("the backup in %s is of another training and is discarded", self.folder)
-                discard(self.folder)
+                self._discard()
                 return None
             self._latest.restore(path).assert_existing_objects_matched()
         except (tf.errors.OpError, ValueError, AssertionError, LookupError, RuntimeError) as error:
             for variable, value in zip(variables, initial, strict=True):
                 variable.assign(value)
             logging.warning("the backup in %s cannot be read and is discarded: %s", self.folder, error)
-            discard(self.folder)
+            self._discard()
             return None
         return TrainingState(**content["state"])
 
@@ -96,24 +112,37 @@ class Backup:
         self._manager.save()
         for name in self._best_files():
             if state.best_epoch is None or not name.startswith(f"{_best_name(state.best_epoch)}."):
-                tf.io.gfile.remove(tf.io.gfile.join(self.folder, name))
+                os.remove(os.path.join(self._local, name))
+        if self._mirror is not None:
+            self._mirror.upload()
 
     def save_best(self, epoch: int) -> None:
         """Save the weights of `epoch`; earlier ones stay until `save` records that these are the best."""
-        self._best.write(tf.io.gfile.join(self.folder, _best_name(epoch)))
+        self._best.write(os.path.join(self._local, _best_name(epoch)))
 
     def restore_best(self, epoch: int) -> None:
         """Restore the weights that `save_best` saved for `epoch` into the model."""
-        self._best.read(tf.io.gfile.join(self.folder, _best_name(epoch))).assert_existing_objects_matched()
+        self._best.read(os.path.join(self._local, _best_name(epoch))).assert_existing_objects_matched()
 
     def _best_files(self) -> list[str]:
-        return [name for name in tf.io.gfile.listdir(self.folder) if name.startswith(f"{BEST}-")]
+        return [name for name in os.listdir(self._local) if name.startswith(f"{BEST}-")]
+
+    def _new_manager(self) -> tf.train.CheckpointManager:
+        return tf.train.CheckpointManager(self._latest, os.path.join(self._local, LATEST), max_to_keep=1)
+
+    def _discard(self) -> None:
+        """Remove the backup and its copy, and forget what was in it."""
+        for folder in {self.folder, self._local}:
+            discard(folder)
+        self._manager = self._new_manager()
 
 
 def discard(folder: str) -> None:
-    """Remove the backup in `folder`, if there is one."""
-    if tf.io.gfile.exists(folder):
-        tf.io.gfile.rmtree(folder)
+    """Remove the backup in `folder`, if there is one. Where it cannot be removed, it stays, after a warning."""
+    try:
+        storage.remove_folder(folder)
+    except storage.StorageError as error:
+        logging.warning("the backup in %s cannot be removed and stays: %s", folder, error)
 
 
 def _best_name(epoch: int) -> str:

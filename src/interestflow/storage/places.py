@@ -91,6 +91,13 @@ def write_bytes(file: str, content: bytes) -> None:
         files.write(path, content)
 
 
+def download_file(file: str, local: str) -> None:
+    """Copy a file to a local one, whose folders are created."""
+    Path(local).parent.mkdir(parents=True, exist_ok=True)
+    with _opened(file, "read") as (files, path):
+        files.download(path, local)
+
+
 def upload_file(local: str, file: str) -> None:
     """Copy a local file to a place."""
     with _opened(file, "written") as (files, path):

@@ -46,7 +46,8 @@ class S3Bucket(Bucket):
 
     def upload(self, local: str, path: str) -> None:
         """Copy a local file to an object, in parts where it is large."""
-        self._client.upload_file(local, self.bucket, path)
+        with open(local, "rb") as file:  # by an open file: `upload_file` hides the cause of an error in its text
+            self._client.upload_fileobj(file, self.bucket, path)
 
     def remove(self, path: str) -> None:
         """Remove an object, if it is there."""
@@ -55,12 +56,9 @@ class S3Bucket(Bucket):
 
     def reason(self, error: Exception) -> str:
         """Return the cause of an error in words."""
-        from boto3.exceptions import Boto3Error
         from botocore import exceptions
 
         endpoint = self._client.meta.endpoint_url
-        if isinstance(error, Boto3Error):  # of an upload; the cause is the error that it was raised for
-            error = error.__context__ if isinstance(error.__context__, Exception) else error
         response: dict[str, Any] = getattr(error, "response", None) or {}
         code = response.get("Error", {}).get("Code", "")
         if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):

@@ -74,7 +74,7 @@ def main() -> None:
         kind.read([str(folder / "train" / "part-*")], inputs, megabytes),
         Split.read([str(folder / "validation" / "part-*")], inputs, megabytes),
         key="small",
-        backup_folder=str(folder / ARGUMENTS.backup) if ARGUMENTS.backup else None,
+        backup_folder=ARGUMENTS.backup,
         strategy=strategy,
     )
     np.savez(ARGUMENTS.output, *trained.model.get_weights())

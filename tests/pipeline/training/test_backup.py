@@ -10,6 +10,8 @@ import pytest
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
 from interestflow.models.optimizers import Decoupled, RowwiseAdagrad
 from interestflow.pipeline.training.backup import Backup, TrainingState, discard
+from interestflow.storage import StorageError
+from tests.object_stores import ObjectStore, refusing_changes
 
 
 def build_model() -> keras.Model:
@@ -105,3 +107,75 @@ def test_what_cannot_be_continued_is_discarded_and_said(
 def test_discarding_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     discard(str(tmp_path / "nothing"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["s3", "gcs"])
+def test_a_backup_in_an_object_store_comes_back(kind: str, request: pytest.FixtureRequest) -> None:
+    store: ObjectStore = request.getfixturevalue(kind)
+    folder = f"{store.url}/shop/model"
+    model, other = train_model(), build_model()
+    backup = Backup(folder, "key", model)
+    backup.save_best(1)
+    backup.save(STATE)
+    again = Backup(folder, "key", other)
+    assert again.restore() == STATE
+    for left, right in zip(values(model), values(other), strict=True):
+        np.testing.assert_array_equal(left, right)
+    other.set_weights([weight + 1.0 for weight in other.get_weights()])
+    again.restore_best(1)
+    for left, right in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+    # The resumed training goes on with the numbers of the first, and its next state replaces that one.
+    again.save_best(2)
+    again.save(TrainingState(epoch=3, best_epoch=2, best_value=0.8))
+    kinds = sorted(key.partition("-")[2] for key in store.files())
+    assert kinds == [
+        "", "best-2.data-00000-of-00001", "best-2.index", "checkpoint", "ckpt-2.data-00000-of-00001", "ckpt-2.index",
+    ]  # fmt: skip
+    discard(folder)
+    assert store.files() == {}
+
+
+def test_a_backup_of_another_training_in_an_object_store_is_discarded(
+    s3: ObjectStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, model = f"{s3.url}/model", build_model()
+    Backup(folder, "key", train_model()).save(STATE)
+    before = values(model)
+    backup = Backup(folder, "other", model)
+    with caplog.at_level(logging.WARNING):
+        assert backup.restore() is None
+    assert f"the backup in {folder} is of another training and is discarded" in caplog.text
+    assert s3.files() == {}
+    for left, right in zip(values(model), before, strict=True):
+        np.testing.assert_array_equal(left, right)
+    backup.save(STATE)
+    assert Backup(folder, "other", build_model()).restore() == STATE
+
+
+def test_a_save_that_fails_is_tried_again_at_the_next(
+    s3: ObjectStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, model = f"{s3.url}/model", train_model()
+    backup = Backup(folder, "key", model)
+    backup.save(STATE)
+    with refusing_changes(s3.endpoint, 0) as endpoint, caplog.at_level(logging.WARNING):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        backup.save(TrainingState(epoch=5))
+    assert "training goes on without a new backup, and tries again at the next save" in caplog.text
+    assert f"cannot be written: the credentials in the environment are refused by {endpoint}" in caplog.text
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+    assert Backup(folder, "key", build_model()).restore() == STATE
+    backup.save(TrainingState(epoch=6))
+    assert Backup(folder, "key", build_model()).restore() == TrainingState(epoch=6)
+
+
+def test_a_store_that_cannot_be_read_ends_the_training_before_it_replaces_a_backup(s3: ObjectStore) -> None:
+    with pytest.raises(StorageError, match=r"^s3://missing/model cannot be read: there is no bucket missing"):
+        Backup("s3://missing/model", "key", build_model()).restore()
+
+
+def test_a_backup_that_cannot_be_removed_stays(caplog: pytest.LogCaptureFixture, s3: ObjectStore) -> None:
+    with caplog.at_level(logging.WARNING):
+        discard("s3://missing/model")
+    assert "the backup in s3://missing/model cannot be removed and stays: " in caplog.text

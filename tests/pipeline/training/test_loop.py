@@ -26,6 +26,7 @@ from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import TrainingError, TrainingResult, train
 from interestflow.pipeline.training.progress import show_training_on
 from interestflow.pipeline.training.ranker import RankerTraining
+from tests.object_stores import ObjectStore
 from tests.paths import PYTHON_PATH
 from tests.pipeline.support import training_examples, training_program
 
@@ -97,7 +98,7 @@ def run_in_process(folder: Path, dropout: float, megabytes: int, backup: str | N
         lambda: training_examples.SmallRanker(dropout),
         *splits,
         key="small",
-        backup_folder=None if backup is None else str(folder / backup),
+        backup_folder=backup,
     )
 
 
@@ -113,7 +114,7 @@ def outcome(folder: Path, name: str, *arguments: str) -> tuple[list[np.ndarray],
 def test_killed_and_resumed_ends_as_if_undisturbed(folder: Path, reading: tuple[str, ...], megabytes: int) -> None:
     """Dropout and an optimizer with state, so that random state and accumulators have to come back too."""
     expected = run_in_process(folder, 0.3, megabytes)
-    backup = f"backup{len(reading)}"
+    backup = str(folder / f"backup{len(reading)}")
     kill = ("--backup", backup, "--kill-epoch", "1", "--kill-step", "15")
     killed = run_program(folder, "killed", "--dropout", "0.3", *reading, *kill)
     assert killed.returncode == -signal.SIGKILL
@@ -121,6 +122,18 @@ def test_killed_and_resumed_ends_as_if_undisturbed(folder: Path, reading: tuple[
     # Prefetching reads ahead of the model, so the kill may come some batches early; every third step is saved.
     assert resumed.summary["resumed_at"]["epoch"] == 2
     assert resumed.summary["resumed_at"]["step"] % 3 == 0
+    for left, right in zip(resumed.model.get_weights(), expected.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert resumed.summary["history"] == expected.summary["history"]
+
+
+def test_killed_and_resumed_from_an_object_store_ends_as_if_undisturbed(folder: Path, s3: ObjectStore) -> None:
+    expected = run_in_process(folder, 0.3, 100)
+    kill = ("--backup", f"{s3.url}/backup", "--kill-epoch", "1", "--kill-step", "15")
+    killed = run_program(folder, "killed", "--dropout", "0.3", *kill)
+    assert killed.returncode == -signal.SIGKILL
+    resumed = run_in_process(folder, 0.3, 100, f"{s3.url}/backup")
+    assert resumed.summary["resumed_at"]["epoch"] == 2
     for left, right in zip(resumed.model.get_weights(), expected.model.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
     assert resumed.summary["history"] == expected.summary["history"]
