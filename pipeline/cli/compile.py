@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from interestflow.pipeline.cli.options import ConfigPath, DataFolder, fail, load
 
 if TYPE_CHECKING:  # `--help` imports this module and should stay fast
     from interestflow.pipeline.config import PipelineConfig
+    from interestflow.pipeline.dag.compile_checks import ConfigSource
 
 OPTIONS = {
     "kubeflow.image": "--image",
@@ -38,19 +40,15 @@ def compile_specification(
     Touches no network and reads no data.
     """
     values = {"image": image, "gpu_image": gpu_image, "pipeline_root": pipeline_root}
-    given = {key: value for key, value in values.items() if value is not None}
-    loaded = _with_kubeflow(load_config(config, data_folder), given)
-    replaced = {f"kubeflow.{key}" for key in given} | ({"data.folder"} if data_folder is not None else set())
+    loaded = with_kubeflow(load_config(config, data_folder), values)
 
     from rich.console import Console
 
     from interestflow.pipeline.config import ConfigurationError
     from interestflow.pipeline.dag.compile import compile_config
-    from interestflow.pipeline.dag.compile_checks import ConfigSource
 
-    source = ConfigSource(config, {key: OPTIONS[key] for key in replaced}, OPTIONS)
     try:
-        compile_config(loaded, output, source)
+        compile_config(loaded, output, config_source(config, data_folder, values))
     except ConfigurationError as error:
         fail(error)
     except OSError as error:
@@ -58,6 +56,17 @@ def compile_specification(
     Console().print(f"wrote {output}", soft_wrap=True)
 
 
-def _with_kubeflow(config: PipelineConfig, values: dict[str, str]) -> PipelineConfig:
-    """Return a copy with other values of the section `kubeflow`."""
-    return config.model_copy(update={"kubeflow": config.kubeflow.model_copy(update=values)})
+def with_kubeflow(config: PipelineConfig, values: Mapping[str, str | None]) -> PipelineConfig:
+    """Return a copy with those values of the section `kubeflow` that are not None."""
+    given = {key: value for key, value in values.items() if value is not None}
+    return config.model_copy(update={"kubeflow": config.kubeflow.model_copy(update=given)})
+
+
+def config_source(path: Path, data_folder: str | None, values: Mapping[str, str | None]) -> ConfigSource:
+    """Return where the values of a configuration come from: the file, and the options of the command."""
+    from interestflow.pipeline.dag.compile_checks import ConfigSource
+
+    replaced = {f"kubeflow.{key}" for key, value in values.items() if value is not None}
+    if data_folder is not None:
+        replaced.add("data.folder")
+    return ConfigSource(path, {key: OPTIONS[key] for key in replaced}, OPTIONS)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from interestflow.pipeline.cli.compile import config_source, with_kubeflow
 from interestflow.pipeline.cli.options import DataFolder, fail, load_config, with_options
 
 if TYPE_CHECKING:
@@ -61,8 +62,15 @@ class SubmitOptions:
     pipeline_root: Annotated[
         str | None,
         typer.Option(
-            help="URL of the artifacts: the one that the pipeline was compiled for, the default, or a folder below it."
+            help="URL of the artifacts, instead of `kubeflow.pipeline_root`; of a specification, a folder below the "
+            "URL that it was compiled for."
         ),
+    ] = None
+    image: Annotated[
+        str | None, typer.Option(help="Image of the steps of a configuration, instead of `kubeflow.image`.")
+    ] = None
+    gpu_image: Annotated[
+        str | None, typer.Option(help="Image of its steps with GPUs, instead of `kubeflow.gpu_image`.")
     ] = None
     parameter: Annotated[
         list[str], typer.Option(metavar="NAME=VALUE", help="Parameter of the run. Repeat the option for others.")
@@ -97,6 +105,11 @@ class SubmitOptions:
     ] = None
     data_folder: DataFolder = None
 
+    @property
+    def compiled_values(self) -> dict[str, str | None]:
+        """Values that replace those of the section `kubeflow` before it is compiled."""
+        return {"image": self.image, "gpu_image": self.gpu_image, "pipeline_root": self.pipeline_root}
+
 
 @with_options(SubmitOptions)
 def submit(options: SubmitOptions) -> None:
@@ -123,13 +136,12 @@ def _check_options(options: SubmitOptions) -> None:
 
 
 def _submit(options: SubmitOptions) -> int:
-    from interestflow.kubeflow.submission.connection import Connection
-    from interestflow.kubeflow.submission.pipelines_api import PipelinesApi
     from interestflow.kubeflow.submission.specification import read_specification
-    from interestflow.kubeflow.submission.submit import submit as submit_specification
 
     specification = read_specification(options.path)
-    config = load_config(options.path, options.data_folder) if specification is None else None
+    if specification is not None and (options.image or options.gpu_image or options.data_folder):
+        fail("`--image`, `--gpu-image` and `--data-folder` should be left out with a specification, which has its own")
+    config = _load(options) if specification is None else None
     settings = None if config is None else config.kubeflow
     endpoint = options.endpoint or (None if settings is None else settings.endpoint)
     if endpoint is None:
@@ -137,9 +149,15 @@ def _submit(options: SubmitOptions) -> int:
             f"`--endpoint` (or ${ENDPOINT_VARIABLE}, or `kubeflow.endpoint`) should be the URL of the API, "
             "received none"
         )
+
+    from interestflow.kubeflow.submission.connection import Connection
+    from interestflow.kubeflow.submission.pipelines_api import PipelinesApi
+    from interestflow.kubeflow.submission.submit import submit as submit_specification
+
     connection = Connection(endpoint, options.tls_authority, options.request_timeout)
-    if specification is None:
-        specification = _compile(config, options.path)
+    if config is not None:
+        specification = _compile(options, config)
+    assert specification is not None
     submission = _submission(options, specification, settings)
     api = PipelinesApi(connection, options.namespace or (None if settings is None else settings.namespace))
     submitted = submit_specification(api, submission)
@@ -157,21 +175,25 @@ def _print(line: str) -> None:
     Console().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _compile(config: PipelineConfig | None, path: Path) -> Specification:
+def _load(options: SubmitOptions) -> PipelineConfig:
+    return with_kubeflow(load_config(options.path, options.data_folder), options.compiled_values)
+
+
+def _compile(options: SubmitOptions, config: PipelineConfig) -> Specification:
     """Compile a configuration as `interestflow compile` does, and return the specification."""
     from interestflow.kubeflow.submission.specification import read_specification
     from interestflow.pipeline.cli.library_logs import redirect_library_output
     from interestflow.pipeline.config import ConfigurationError
 
-    assert config is not None
+    _print(f"compiling {options.path}")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "pipeline.yaml"
         try:
             with redirect_library_output(Path(os.devnull)):
                 from interestflow.pipeline.dag.compile import compile_config
-                from interestflow.pipeline.dag.compile_checks import ConfigSource
 
-                compile_config(config, output, ConfigSource(path))
+                source = config_source(options.path, options.data_folder, options.compiled_values)
+                compile_config(config, output, source)
         except ConfigurationError as error:
             fail(error)
         specification = read_specification(output)
@@ -193,11 +215,15 @@ def _submission(options: SubmitOptions, specification: Specification, settings: 
         specification=specification,
         experiment=experiment or specification.name,
         run_name=options.run_name or name,
-        pipeline_root=specification.check_root(options.pipeline_root or specification.pipeline_root),
+        pipeline_root=specification.pipeline_root if settings is not None else _root(options, specification),
         parameters=parameters,
         service_account=options.service_account or (None if settings is None else settings.service_account),
         schedule=schedule,
     )
+
+
+def _root(options: SubmitOptions, specification: Specification) -> str:
+    return specification.check_root(options.pipeline_root or specification.pipeline_root)
 
 
 def _wait(options: SubmitOptions, api: PipelinesApi, run_id: str, specification: Specification, address: str) -> int:

@@ -168,6 +168,19 @@ def test_a_page_is_no_api(status: int, content_type: str, answers: str, server: 
     )
 
 
+def test_an_answer_in_json_that_does_not_say_so(server: Server) -> None:
+    server.state.faults.append(Fault("GET", ".*", answer_page(200, "text/plain", '{"pipeline_id": "1"}')))
+    assert PipelinesApi(Connection(server.endpoint), None).find_pipeline("shop") == "1"
+
+
+def test_a_refusal_in_plain_text(server: Server) -> None:
+    text = "Pipeline.Name length cannot exceed 127\n"
+    server.state.faults.append(Fault("GET", ".*", answer_page(400, "text/plain; charset=utf-8", text)))
+    assert str(failure(server.endpoint)) == (
+        f"{server.endpoint} answered Pipeline.Name length cannot exceed 127 (HTTP 400)"
+    )
+
+
 def test_an_error_page_in_another_encoding(server: Server) -> None:
     def answer(handler: object) -> None:
         handler.send_bytes(502, "text/html", b"\xff\xfe bad gateway")  # type: ignore[attr-defined]

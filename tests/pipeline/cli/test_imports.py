@@ -30,7 +30,9 @@ def ended(*arguments: str) -> tuple[str, str]:
     return finished.stdout, finished.stderr
 
 
-@pytest.mark.parametrize("command", [("validate",), ("run",), ("evaluate",), ("compile", "--output", "x.yaml")])
+@pytest.mark.parametrize(
+    "command", [("validate",), ("run",), ("evaluate",), ("compile", "--output", "x.yaml"), ("submit",)]
+)
 def test_a_typo_is_told_without_slow_imports_or_banners(command: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "typo.yaml"
     path.write_text((PROJECT / "configs" / "demo.yaml").read_text().replace("  epochs: 4", "  epoch: 4"))

@@ -15,9 +15,11 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from interestflow.pipeline.cli.compile import OPTIONS
 from interestflow.pipeline.cli.main import app
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag import compile as compilation
+from interestflow.pipeline.dag.compile_checks import ConfigSource
 from tests.kubeflow.submission.api_server import Fault, Server, answer_error, running
 from tests.kubeflow.submission.specifications import ROOT, specification_text
 from tests.paths import PROJECT
@@ -218,15 +220,67 @@ def test_a_mistake_in_a_configuration(server: Server, tmp_path: Path) -> None:
     assert server.state.requests == []
 
 
-def test_a_configuration_is_compiled_first(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled: list[PipelineConfig] = []
+def test_a_configuration_is_compiled_first(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[tuple[PipelineConfig, ConfigSource]] = []
 
-    def compile_config(config: PipelineConfig, output: Path) -> None:
-        compiled.append(config)
+    def compile_config(config: PipelineConfig, output: Path, source: ConfigSource) -> None:
+        compiled.append((config, source))
         output.write_text(specification_text())
 
     monkeypatch.setattr(compilation, "compile_config", compile_config)
-    submitted = submit(PROJECT / "configs" / "demo.yaml", "--endpoint", server.endpoint)
+    path = tmp_path / "shop.yaml"
+    path.write_text(
+        (PROJECT / "configs" / "demo.yaml").read_text()
+        + f"kubeflow: {{endpoint: '{server.endpoint}', experiment: nightly, service_account: runner}}\n"
+    )
+    submitted = submit(path, "--image", "example/interestflow:1", "--pipeline-root", ROOT)
     assert submitted.exit_code == 0, submitted.output
-    assert [config.name for config in compiled] == ["demo"]
-    assert server.state.contents()["pipelines"] == ["shop"]
+    assert submitted.stdout.splitlines()[0] == f"compiling {path}"
+    ((config, source),) = compiled
+    assert (config.name, config.kubeflow.image, config.kubeflow.pipeline_root) == (
+        "demo", "example/interestflow:1", ROOT
+    )  # fmt: skip
+    assert source == ConfigSource(
+        path, {"kubeflow.image": "--image", "kubeflow.pipeline_root": "--pipeline-root"}, OPTIONS
+    )  # fmt: skip
+    run = only_run(server)
+    assert (run["service_account"], run["runtime_config"]["pipeline_root"]) == ("runner", ROOT)
+    assert server.state.contents()["experiments"] == ["nightly"]
+
+
+@pytest.mark.end_to_end
+def test_what_compile_writes_is_accepted(server: Server, tmp_path: Path) -> None:
+    server.state.namespaces = {"kubeflow"}
+    arguments = (
+        PROJECT / "configs" / "demo-kubeflow.yaml", "--endpoint", server.endpoint,
+        "--image", "ghcr.io/me/interestflow:1", "--pipeline-root", "s3://store/interestflow",
+        "--parameter", "learning_rate=0.01",
+    )  # fmt: skip
+    for _ in range(2):
+        submitted = submit(*arguments)
+        assert submitted.exit_code == 0, submitted.output
+    (version,) = server.state.versions.values()  # compiling twice gave the same bytes
+    assert list(version["platform_spec"]["platforms"]) == ["kubernetes"]
+    assert set(version["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]) >= {
+        "learning_rate",
+        "scheduled_time",
+    }
+    assert [run["runtime_config"] for run in server.state.runs.values()] == [
+        {"pipeline_root": "s3://store/interestflow", "parameters": {"learning_rate": 0.01}}
+    ] * 2
+
+
+def test_a_configuration_that_cannot_be_compiled(server: Server) -> None:
+    refused = submit(PROJECT / "configs" / "demo-kubeflow.yaml", "--endpoint", server.endpoint)
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("error: `kubeflow.image` should ")
+    assert server.state.requests == []
+
+
+def test_a_specification_has_its_own_image(server: Server, specification: Path) -> None:
+    refused = submit(specification, "--endpoint", server.endpoint, "--image", "other")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "error: `--image`, `--gpu-image` and `--data-folder` should be left out with a specification, which has its "
+        "own\n",
+    )
