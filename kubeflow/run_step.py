@@ -59,6 +59,7 @@ def main() -> None:
     """Run the step of this process's command line; a failure ends it with exit code 1 and its reason as last line."""
     exit_on_sigterm()
     logging.basicConfig(level=logging.INFO)
+    logging.getLogger("apache_beam").setLevel(logging.WARNING)  # it logs each type hint that it does not use
     arguments = sys.argv[1:]
     del sys.argv[1:]  # TFX parses `sys.argv` for flags of absl
     try:
