@@ -25,7 +25,7 @@ LOCAL_BUILD = re.compile(r"interestflow(-gpu)?(:latest)?")
 EXAMPLE_HOST = re.compile(r"([a-z0-9-]+\.)*example\.(com|org|net)(:[0-9]+)?/.*")
 EXAMPLE_BUCKET = re.compile(r"[a-z0-9]+://((my|your|the|example)-)?bucket(/.*)?")
 MISSING = "it is missing"
-DATA_READERS = ("InputFinder", "LogExampleGen", "KnowledgeGraphGen")
+DATA_READERS = ("InputFinder", "LogExampleGen", "LeakCheck", "KnowledgeGraphGen")
 DATA_FOLDER, SERVING_FOLDER, BACKUPS_FOLDER = "data.folder", "storage.serving_folder", "storage.backups_folder"
 SERVING_FOLDER_USERS = ("ChampionFinder", "Evaluator", "Pusher")
 
