@@ -86,8 +86,11 @@ class Containers:
         user = os.getuid() or USER
         options = [
             "--network", self._network, "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-            "--user", f"{user}:{os.getgid() or USER}", "--init",
+            "--user", f"{user}:{os.getgid() or USER}",
         ]  # fmt: skip
+        if self._program == "podman" and os.getuid() != 0:
+            # Otherwise the container's user is another one on this machine, who cannot write the folders.
+            options += ["--userns", "keep-id"]
         folders = {mount: command.root / mount.lstrip("/") for mount in (*MOUNTS.values(), f"/{TEMPORARY_FOLDER}")}
         for volume in placement.volumes:
             folders[volume.mount_path] = self._volumes[volume.claim] / volume.sub_path

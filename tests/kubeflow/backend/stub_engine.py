@@ -18,16 +18,13 @@ def main(record: str, images: list[str], arguments: list[str]) -> int:
     """Answer one call as docker would."""
     with Path(record).open("a") as file:
         file.write(json.dumps({"arguments": arguments, "environment": sorted(os.environ)}) + "\n")
-    if arguments[0] == "version" or arguments[0] == "rm":
+    if arguments[0] in ("version", "rm"):
         return 0
     if arguments[:2] == ["image", "inspect"]:
         return 0 if arguments[2] in images else 1
     values: dict[str, list[str]] = {}
     position = 1
     while arguments[position].startswith("--"):
-        if arguments[position] == "--init":
-            position += 1
-            continue
         values.setdefault(arguments[position], []).append(arguments[position + 1])
         position += 2
     mounts = [dict(part.split("=", 1) for part in mount.split(",")) for mount in values["--mount"]]

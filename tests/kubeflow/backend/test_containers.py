@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +18,8 @@ from interestflow.kubeflow.backend.errors import RefusedError
 from tests.kubeflow.backend.toy_pipelines import IMAGE, Step, document, outcomes, platform, read, run_steps
 
 STUB = Path(__file__).with_name("stub_engine.py")
+REAL_IMAGE = os.environ.get("INTERESTFLOW_TEST_IMAGE", "")
+"""Image with a program `python`, for the test in real containers."""
 USER = os.getuid() or 1000
 GROUP = os.getgid() or 1000
 
@@ -40,7 +44,7 @@ def options(arguments: list[str]) -> dict[str, list[str]]:
     pairs: dict[str, list[str]] = {}
     names = iter(arguments[1 : arguments.index(IMAGE)])
     for name in names:
-        pairs.setdefault(name, []).extend([] if name == "--init" else [next(names)])
+        pairs.setdefault(name, []).append(next(names))
     return pairs
 
 
@@ -78,7 +82,7 @@ def test_a_step_runs_unprivileged_with_its_folders_limits_and_secrets(
               "/mnt/logs": tmp_path / "logs" / "demo", "/scratch": root / "scratch-1"}  # fmt: skip
     del found["--name"]
     assert found == {
-        "--network": ["none"], "--cap-drop": ["ALL"], "--security-opt": ["no-new-privileges"], "--init": [],
+        "--network": ["none"], "--cap-drop": ["ALL"], "--security-opt": ["no-new-privileges"],
         "--user": [f"{USER}:{GROUP}"], "--entrypoint": ["python"], "--cpus": ["0.5"], "--memory": [str(2**30)],
         "--env": ["TF_USE_LEGACY_KERAS=1", "STORE_KEY"],
         "--mount": ["type=tmpfs,target=/dev/shm,tmpfs-mode=1777,tmpfs-size=1048576"]
@@ -124,3 +128,43 @@ def test_what_is_missing_is_refused_before_anything_starts(
     folders = {claim: Path(folder) for claim, folder in volumes.items()}
     with pytest.raises(RefusedError, match=message):
         Containers(engine, "none", folders).check(read(tmp_path, toy, platform(Print=VOLUME)))
+
+
+REAL = """
+print(os.getuid(), os.listdir("/sys/class/net"), pathlib.Path("/mnt/logs/events").read_text())
+print(pathlib.Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], os.environ["STORE_KEY"])
+print(os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_frsize)
+pathlib.Path("/scratch/x").touch()
+output("n").mkdir(); (output("n") / "x").write_text("4")
+"""
+
+
+@pytest.mark.skipif(not REAL_IMAGE or shutil.which("docker") is None, reason="needs docker and INTERESTFLOW_TEST_IMAGE")
+def test_real_containers_are_unprivileged_and_pass_files_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORE_KEY", "very-secret")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "events").write_text("log")
+    config: Mapping[str, Any] = {
+        **VOLUME,
+        "emptyDirMounts": [
+            {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "1Mi"},
+            {"volumeName": "scratch", "mountPath": "/scratch"},
+        ],
+        "secretAsEnv": [{"secretName": "store", "keyToEnv": [{"secretKey": "key", "envVar": "STORE_KEY"}]}],
+    }
+    container = {"image": REAL_IMAGE, "resources": {"resourceCpuLimit": "1", "resourceMemoryLimit": "256Mi"}}
+    slow = {"activeDeadlineSeconds": 5}
+    steps = {
+        "Write": Step(REAL, writes=("n",), container=container),
+        "Read": Step('print((source("n") / "x").read_text())', reads={"n": "Write.n"}, container=container),
+        "Wait": Step("import time; time.sleep(60)", reads={"n": "Write.n"}, container=container),
+    }
+    engine = Containers("docker", "none", {"logs": tmp_path / "logs"})
+    events = run_steps(tmp_path, document(steps), platform(Write=config, Wait=slow), engine=engine)
+    assert outcomes(events) == {"Write": "done", "Read": "done", "Wait": "failed"}
+    assert events[-1].reason == "ended after 5 s (`activeDeadlineSeconds`)"
+    logs = {path.name: path.read_text() for path in (tmp_path / "state" / "logs").rglob("*.log")}
+    assert logs["1-Write.log"].splitlines() == [f"{USER} ['lo'] log", "0000000000000000 ***", "1048576"]
+    assert logs["2-Read.log"] == "4\n"
+    left = subprocess.run(["docker", "ps", "--all", "--quiet", "--filter", "name=interestflow-"], capture_output=True)
+    assert left.stdout == b""
