@@ -25,7 +25,7 @@ def cache_fingerprint(task: Task, executor_input: Mapping[str, Any]) -> str:
         "image": task.container.image,
         "cmdArgs": [*task.container.command, *task.container.args],
     }
-    claims = sorted({volume.claim for volume in task.placement.volumes})
+    claims = sorted({volume.claim for volume in task.placement.volumes if not volume.is_secret})
     if claims:
         container["pvcNames"] = claims
     key = {

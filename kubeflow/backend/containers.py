@@ -25,7 +25,7 @@ class Containers:
     Args:
         program: `docker` or `podman`.
         network: `none`, or `host` for steps that reach stores of their own.
-        volumes: folders of this machine by volume claim.
+        volumes: folders of this machine by volume claim or, where a secret's keys are files, by secret.
     """
 
     def __init__(self, program: str, network: str, volumes: Mapping[str, Path]) -> None:
@@ -36,14 +36,15 @@ class Containers:
 
     def check(self, specification: Specification) -> None:
         """Refuse a specification whose volumes have no folder here or whose images are not here."""
-        known = {volume.claim for task in specification.tasks.values() for volume in task.placement.volumes}
+        volumes = [volume for task in specification.tasks.values() for volume in task.placement.volumes]
+        known = {volume.claim: volume.description for volume in volumes}
         for claim, folder in self._volumes.items():
             if claim not in known:
                 raise RefusedError(f"`--volume` names the claim `{claim}`, which no task mounts")
             if not folder.is_dir():
                 raise RefusedError(f"`--volume {claim}={folder}` is not a folder of this machine")
         for claim in sorted(known - self._volumes.keys()):
-            raise RefusedError(f"volume `{claim}` needs a folder of this machine: `--volume {claim}=FOLDER`")
+            raise RefusedError(f"{known[claim]} needs a folder of this machine: `--volume {claim}=FOLDER`")
         if shutil.which(self._program) is None:
             raise RefusedError(f"`--engine {self._program}`: the program {self._program} is not installed")
         if self._ask("version") != 0:
@@ -101,8 +102,10 @@ class Containers:
             else:
                 folders[scratch.mount_path] = command.root / f"scratch-{number}"
                 folders[scratch.mount_path].mkdir()
+        secrets = {volume.mount_path for volume in placement.volumes if volume.is_secret}
         for target, source in folders.items():
-            options += ["--mount", f"type=bind,source={source.resolve()},target={target}"]
+            suffix = ",readonly" if target in secrets else ""
+            options += ["--mount", f"type=bind,source={source.resolve()},target={target}{suffix}"]
         for variable, value in command.environment.items():
             options += ["--env", f"{variable}={value}"]
         for secret in placement.secrets:

@@ -20,6 +20,7 @@ from google.auth.credentials import AnonymousCredentials
 from interestflow.kubeflow.backend.errors import RefusedError, StepError
 
 GS_EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
+S3_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _S3_ERRORS = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, boto3.exceptions.Boto3Error)
 _GS_ERRORS = (
     google.api_core.exceptions.GoogleAPIError,
@@ -29,15 +30,22 @@ _GS_ERRORS = (
 
 
 def open_live_store(root: str) -> S3Store | GSStore:
-    """Return the store of a root.
+    """Return the store of a root, after one question to it.
 
     Args:
         root: URL on gs, s3 or minio. An endpoint other than Amazon's comes from AWS_ENDPOINT_URL.
 
     Raises:
-        RefusedError: there are no credentials.
+        RefusedError: there are no credentials, or the store does not answer with them.
     """
-    return GSStore() if root.startswith("gs://") else S3Store()
+    if root.startswith("minio://") and not any(os.environ.get(name) for name in S3_ENDPOINT_VARIABLES):
+        raise RefusedError("`--object-store live` needs the variable AWS_ENDPOINT_URL for a root on minio://")
+    store = GSStore() if root.startswith("gs://") else S3Store()
+    try:
+        next(iter(store.list(f"{root}/")), None)
+    except StepError as error:
+        raise RefusedError(f"`--object-store live`: {error}") from None
+    return store
 
 
 def _parts(uri: str) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ from interestflow.kubeflow.backend.quantities import parse_quantity
 ExecutorConfig = kubernetes_executor_config_pb2.KubernetesExecutorConfig
 PULL_POLICIES = ("Always", "Never", "IfNotPresent")
 _ABSENT_HERE = (
-    "secret_as_volume", "config_map_as_volume", "config_map_as_env", "field_path_as_env", "generic_ephemeral_volume",
+    "config_map_as_volume", "config_map_as_env", "field_path_as_env", "generic_ephemeral_volume",
 )  # fmt: skip
 """Fields that give a step what only a cluster has."""
 _SCHEDULING = (
@@ -27,11 +27,17 @@ _SCHEDULING = (
 
 @dataclass(frozen=True)
 class Volume:
-    """Volume claim that a step sees at a path."""
+    """Volume claim, or secret whose keys are files, that a step sees at a path."""
 
     claim: str
     mount_path: str
-    sub_path: str
+    sub_path: str = ""
+    is_secret: bool = False
+
+    @property
+    def description(self) -> str:
+        """What it is, for messages: e.g. "volume `logs`"."""
+        return f"{'secret' if self.is_secret else 'volume'} `{self.claim}`"
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Placement:
     """What the platform document asks for one executor.
 
     Attributes:
-        volumes: volume claims.
+        volumes: volume claims, then secrets whose keys are files.
         scratch_folders: empty folders.
         secrets: variables whose values are secrets.
         deadline: seconds after which the step is ended; None for no limit.
@@ -102,7 +108,10 @@ def parse_placement(executor: str, document: Any) -> Placement:
             f"but is {config.image_pull_policy!r}"
         )
     return Placement(
-        volumes=tuple(_volume(place, mount) for mount in config.pvc_mount),
+        volumes=(
+            *(_volume(place, mount) for mount in config.pvc_mount),
+            *(_secret_folder(place, mount) for mount in config.secret_as_volume),
+        ),
         scratch_folders=tuple(_scratch_folder(place, mount) for mount in config.empty_dir_mounts),
         secrets=tuple(_secrets(place, config)),
         deadline=config.active_deadline_seconds or None,
@@ -128,6 +137,20 @@ def _volume(place: str, mount: Any) -> Volume:
     if not mount.mount_path.startswith("/"):
         raise RefusedError(f"{place}: `pvcMount.mountPath` should be an absolute path, but is {mount.mount_path!r}")
     return Volume(claim, mount.mount_path.rstrip("/") or "/", mount.sub_path)
+
+
+def _secret_folder(place: str, mount: Any) -> Volume:
+    if mount.HasField("secret_name_parameter"):
+        secret = _constant(place, "secretAsVolume.secretNameParameter", mount.secret_name_parameter)
+    elif mount.secret_name:
+        secret = mount.secret_name
+    else:
+        raise RefusedError(f"{place}: `secretAsVolume` names no secret")
+    if not mount.mount_path.startswith("/"):
+        raise RefusedError(
+            f"{place}: `secretAsVolume.mountPath` should be an absolute path, but is {mount.mount_path!r}"
+        )
+    return Volume(secret, mount.mount_path.rstrip("/"), is_secret=True)
 
 
 def _scratch_folder(place: str, mount: Any) -> ScratchFolder:

@@ -40,7 +40,7 @@ class Processes:
             for volume in task.placement.volumes:
                 if not Path(volume.mount_path).is_dir():
                     raise RefusedError(
-                        f"task `{task.name}` mounts volume `{volume.claim}` at {volume.mount_path}, which is not a "
+                        f"task `{task.name}` mounts {volume.description} at {volume.mount_path}, which is not a "
                         "folder of this machine: make it, or use `--engine docker` with `--volume`"
                     )
             for folder in task.placement.scratch_folders:

@@ -16,12 +16,13 @@ class Resources:
     Attributes:
         cpus: processors; None without a limit.
         memory: bytes; None without a limit.
-        accelerators: description of the accelerators asked for, e.g. `2 nvidia.com/gpu`; empty for none.
+        extended: description of the further resource asked for, e.g. `2 nvidia.com/gpu`; empty for none. The backend
+            has one field for accelerators, which holds any resource.
     """
 
     cpus: float | None = None
     memory: int | None = None
-    accelerators: str = ""
+    extended: str = ""
 
 
 def parse_resources(executor: str, message: Any) -> Resources:

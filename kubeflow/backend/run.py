@@ -22,7 +22,7 @@ from interestflow.kubeflow.backend.object_store import ObjectStore
 from interestflow.kubeflow.backend.specification import Specification, Task
 from interestflow.kubeflow.backend.state import State
 
-Outcome = Literal["done", "cached", "skipped", "omitted", "retried", "failed"]
+Outcome = Literal["running", "done", "cached", "skipped", "omitted", "retried", "failed"]
 LARGEST_BACKOFF = 3600.0
 
 
@@ -32,7 +32,8 @@ class StepEvent:
 
     Attributes:
         task: name of the step.
-        outcome: `skipped` by its own condition, `omitted` because a step that it depends on did not run.
+        outcome: `running` when it starts; `skipped` by its own condition; `omitted` because a step that it depends on
+            did not run.
         seconds: time that it took.
         reason: why, where it was not simply done.
         log: file with its output, if it has failed.
@@ -96,9 +97,12 @@ def _notes(tasks: list[Task]) -> list[str]:
     for task in tasks:
         for name in task.placement.not_applied:
             fields.setdefault(f"`{name}`", []).append(task.name)
-        if task.resources.accelerators:
-            fields.setdefault(f"accelerators ({task.resources.accelerators})", []).append(task.name)
-    return [f"not applied on this machine: {name} of {', '.join(names)}" for name, names in fields.items()]
+        if task.resources.extended:
+            fields.setdefault(task.resources.extended, []).append(task.name)
+    return [
+        f"not applied on this machine: {name} of {'all steps' if len(names) == len(tasks) else ', '.join(names)}"
+        for name, names in fields.items()
+    ]
 
 
 class Run:
@@ -136,6 +140,7 @@ class Run:
             if missing:
                 event = StepEvent(task.name, "omitted", reason=f"{', '.join(missing)} did not run")
             else:
+                self._announce(StepEvent(task.name, "running"))
                 event = self._run_step(task, finished, start)
             events[task.name] = event
             self._announce(event)

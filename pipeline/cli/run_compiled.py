@@ -16,6 +16,7 @@ from interestflow.pipeline.cli.options import fail
 
 if TYPE_CHECKING:  # `--help` imports this module and should stay fast
     from rich.console import Console
+    from rich.status import Status
 
     from interestflow.kubeflow.backend.engine import Engine
     from interestflow.kubeflow.backend.object_store import ObjectStore
@@ -75,7 +76,11 @@ class RunCompiledOptions:
     network: Annotated[NetworkName, typer.Option(help="Network of the containers.")] = NetworkName.none
     volume: Annotated[
         list[str] | None,
-        typer.Option("--volume", metavar="CLAIM=FOLDER", help="Folder that stands for a volume claim, in containers."),
+        typer.Option(
+            "--volume",
+            metavar="CLAIM=FOLDER",
+            help="Folder that stands for a volume claim or a mounted secret, in containers.",
+        ),
     ] = None
 
 
@@ -125,7 +130,8 @@ def _run(options: RunCompiledOptions, console: Console) -> int:
         console.print(f"[bold]{specification.name}[/]: as Kubeflow Pipelines {BACKEND_VERSION}, state in {folder}")
         for note in _notes(options, plan):
             console.print(escape(note))
-        events = Run(plan, store, engine, state, lambda event: _show(console, event)).execute()
+        with console.status("") as status:
+            events = Run(plan, store, engine, state, lambda event: _show(console, status, event)).execute()
     return _conclude(console, list(events.values()), time.monotonic() - start)
 
 
@@ -181,9 +187,12 @@ def _store(options: RunCompiledOptions, folder: Path, root: str) -> ObjectStore:
     return FolderStore(folder / "objects")
 
 
-def _show(console: Console, event: StepEvent) -> None:
+def _show(console: Console, status: Status, event: StepEvent) -> None:
     from rich.markup import escape
 
+    if event.outcome == "running":
+        status.update(event.task)
+        return
     reason = "" if not event.reason or event.outcome == "failed" else f"  {event.reason}"
     console.print(
         f"{MARKS[event.outcome]} {event.task:<18} {event.outcome:<8}{event.seconds:7.1f} s{escape(reason)}".rstrip()

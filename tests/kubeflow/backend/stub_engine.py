@@ -27,7 +27,7 @@ def main(record: str, images: list[str], arguments: list[str]) -> int:
     while arguments[position].startswith("--"):
         values.setdefault(arguments[position], []).append(arguments[position + 1])
         position += 2
-    mounts = [dict(part.split("=", 1) for part in mount.split(",")) for mount in values["--mount"]]
+    mounts = [dict(part.partition("=")[::2] for part in mount.split(",")) for mount in values["--mount"]]
     (bucket,) = [mount["source"] for mount in mounts if mount["target"] == "/s3"]
     environment = {"PATH": os.environ["PATH"], "INTERESTFLOW_STEP_ROOT": str(Path(bucket).parent)}
     for variable in values.get("--env", []):

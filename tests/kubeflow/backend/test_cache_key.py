@@ -50,6 +50,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "root": {"root": "s3://other/root"},
     "environment": {"container": {"env": [{"name": "TF_ENABLE_ONEDNN_OPTS", "value": "1"}]}},
     "resources": {"container": {"resources": {"resourceMemoryLimit": "8Gi"}}},
+    "mounted secrets": {"platform": {"secretAsVolume": [{"secretName": "google", "mountPath": "/secrets"}]}},
     "retries": {"task": {"retryPolicy": {"maxRetryCount": 2}}},
 }
 

@@ -64,9 +64,10 @@ def test_a_step_runs_unprivileged_with_its_folders_limits_and_secrets(
             {"volumeName": "scratch", "mountPath": "/scratch"},
         ],
         "secretAsEnv": [{"secretName": "store", "keyToEnv": [{"secretKey": "key", "envVar": "STORE_KEY"}]}],
+        "secretAsVolume": [{"secretName": "google", "mountPath": "/secrets"}],
     }
     step = Step('print(os.environ["STORE_KEY"], os.environ["TF_USE_LEGACY_KERAS"])', container=container)
-    engine = Containers("docker", "none", {"logs": tmp_path / "logs"})
+    engine = Containers("docker", "none", {"logs": tmp_path / "logs", "google": tmp_path})
     assert outcomes(run_steps(tmp_path, document({"Print": step}), platform(Print=config), engine=engine)) == {
         "Print": "done"
     }
@@ -78,15 +79,18 @@ def test_a_step_runs_unprivileged_with_its_folders_limits_and_secrets(
     assert "very-secret" not in json.dumps(arguments)
     assert arguments[arguments.index(IMAGE) + 1] == "-c"
     root = tmp_path / "state" / "steps" / "1-Print" / "root"
-    mounts = {"/gcs": root / "gcs", "/s3": root / "s3", "/minio": root / "minio", "/tmp": root / "tmp",
-              "/mnt/logs": tmp_path / "logs" / "demo", "/scratch": root / "scratch-1"}  # fmt: skip
+    binds = [
+        f"{root}/gcs,target=/gcs", f"{root}/s3,target=/s3", f"{root}/minio,target=/minio", f"{root}/tmp,target=/tmp",
+        f"{tmp_path}/logs/demo,target=/mnt/logs", f"{tmp_path},target=/secrets,readonly",
+        f"{root}/scratch-1,target=/scratch",
+    ]  # fmt: skip
     del found["--name"]
     assert found == {
         "--network": ["none"], "--cap-drop": ["ALL"], "--security-opt": ["no-new-privileges"],
         "--user": [f"{USER}:{GROUP}"], "--entrypoint": ["python"], "--cpus": ["0.5"], "--memory": [str(2**30)],
         "--env": ["TF_USE_LEGACY_KERAS=1", "STORE_KEY"],
         "--mount": ["type=tmpfs,target=/dev/shm,tmpfs-mode=1777,tmpfs-size=1048576"]
-        + [f"type=bind,source={source},target={target}" for target, source in mounts.items()],
+        + [f"type=bind,source={bind}" for bind in binds],
     }  # fmt: skip
     (log,) = (tmp_path / "state" / "logs").rglob("*.log")
     assert log.read_text() == "*** 1\n"

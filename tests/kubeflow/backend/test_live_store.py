@@ -14,8 +14,19 @@ from tests.object_stores import ObjectStore
 
 
 def test_the_store_of_a_root(s3: ObjectStore, gcs: ObjectStore) -> None:
-    kinds = [type(open_live_store(root)) for root in ("s3://b/x", "minio://b/x", "gs://b/x")]
-    assert kinds == [S3Store, S3Store, GSStore]
+    roots = (f"{s3.url}/x", f"{s3.url}/x".replace("s3://", "minio://"), f"{gcs.url}/x")
+    assert [type(open_live_store(root)) for root in roots] == [S3Store, S3Store, GSStore]
+
+
+def test_a_store_that_does_not_answer_is_refused(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        RefusedError, match=r"`--object-store live`: s3://no-such-bucket/x/ cannot be listed: .*NoSuchB"
+    ):
+        open_live_store("s3://no-such-bucket/x")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    with pytest.raises(RefusedError, match="needs the variable AWS_ENDPOINT_URL for a root on minio://"):
+        open_live_store("minio://mlpipeline/v2")
 
 
 @pytest.mark.parametrize("name", ["s3", "gcs"])

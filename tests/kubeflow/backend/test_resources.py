@@ -25,10 +25,10 @@ def resources(**fields: Any) -> Resources:
         # A number without a unit is in 10^9 bytes, not in GiB.
         ({"cpuLimit": 2.0, "memoryLimit": 8.0}, Resources(2.0, 8 * 10**9)),
         ({"memoryLimit": 8.0, "resourceMemoryLimit": "1Gi"}, Resources(None, 2**30)),
-        ({"accelerator": {"type": "nvidia.com/gpu", "count": "2"}}, Resources(accelerators="2 nvidia.com/gpu")),
+        ({"accelerator": {"type": "nvidia.com/gpu", "count": "2"}}, Resources(extended="2 nvidia.com/gpu")),
         (
             {"accelerator": {"resourceType": "nvidia.com/gpu", "resourceCount": "1"}},
-            Resources(accelerators="1 nvidia.com/gpu"),
+            Resources(extended="1 nvidia.com/gpu"),
         ),
     ],
 )

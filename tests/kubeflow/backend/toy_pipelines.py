@@ -185,7 +185,7 @@ def run_steps(
     store: ObjectStore | None = None,
     engine: Engine | None = None,
 ) -> list[StepEvent]:
-    """Run documents in processes with their state in `folder / "state"`, and return all events.
+    """Run documents in processes with their state in `folder / "state"`, and return all events but the starts.
 
     Args:
         folder: folder of the test.
@@ -201,7 +201,7 @@ def run_steps(
     events: list[StepEvent] = []
     with State.opened(folder / "state") as state:
         Run(plan, store or FolderStore(folder / "state" / "objects"), engine, state, events.append).execute()
-    return events
+    return [event for event in events if event.outcome != "running"]
 
 
 def outcomes(events: list[StepEvent]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def test_a_failure_is_exit_code_1_with_the_reason_and_the_log(tmp_path: Path) ->
     code, text = run(tmp_path, "--state", "kept")
     assert code == 1
     assert text == HEAD.format(state="kept") + (
-        "not applied on this machine: `nodeSelector` of Write\n"
+        "not applied on this machine: `nodeSelector` of all steps\n"
         "✗ Write              failed      N s\n"
         "Write failed: no column [price]\n"
         f"More in {tmp_path}/kept/logs/UUID/1-Write.log\n"
