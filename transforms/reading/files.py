@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,10 @@ from typing import IO
 import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.value_provider import RuntimeValueProvider
 
+from interestflow import storage
 from interestflow.transforms.config import TableConfig
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
@@ -39,18 +43,43 @@ def match_files(table: TableConfig, folder: str | None) -> list[FileMetadata]:
     """
     is_absolute = "://" in table.path or table.path.startswith("/")
     pattern = table.path if is_absolute or folder is None else f"{folder.rstrip('/')}/{table.path}"
+    _check_store(pattern)
+    _set_options()
     try:
         (match,) = FileSystems.match([pattern])
     except Exception as error:  # each file system raises exceptions of its own
         raise TableError(f"{pattern} cannot be listed: {first_line(error)}") from None
-    files = sorted(match.metadata_list, key=lambda file: file.path)
+    # A bucket may hold markers of folders, empty objects whose names end in a slash.
+    files = sorted((file for file in match.metadata_list if not file.path.endswith("/")), key=lambda file: file.path)
     if not files:
         raise TableError(f"no file matches {pattern}")
     return files
 
 
+def _check_store(pattern: str) -> None:
+    """Check that the bucket of a pattern can be listed: Beam retries a store that does not answer for ten minutes.
+
+    Raises:
+        TableError: if it cannot, with the reason.
+    """
+    if not pattern.startswith(tuple(f"{scheme}://" for scheme in storage.SCHEMES)):
+        return
+    fixed = re.split(r"[*?\[{]", pattern)[0]
+    try:
+        storage.exists(fixed.rpartition("/")[0])
+    except storage.StorageError as error:
+        raise TableError(f"{pattern} cannot be listed: {error}") from None
+
+
+def _set_options() -> None:
+    """Give Beam's file systems options where no pipeline did: without any, the one of s3:// does not start."""
+    if FileSystems._pipeline_options is None and not RuntimeValueProvider.runtime_options:
+        FileSystems.set_options(PipelineOptions([]))
+
+
 def total_bytes(files: Sequence[str]) -> int:
     """Return the total size of the files, as they are stored."""
+    _set_options()
     return sum(file.size_in_bytes for match in FileSystems.match(list(files)) for file in match.metadata_list)
 
 
@@ -65,6 +94,7 @@ def open_file(path: str, seekable: bool = False) -> Iterator[IO[bytes]]:
     Raises:
         TableError: if the file cannot be read: missing, damaged, or truncated.
     """
+    _set_options()
     compression = next((name for ending, name in COMPRESSIONS.items() if path.endswith(ending)), None)
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:

@@ -1,6 +1,7 @@
 """Files and folders on the local disk, a mounted volume, gs:// and s3://."""
 
 from interestflow.storage.places import (
+    SCHEMES,
     StorageError,
     check_scheme,
     child_names,
@@ -20,6 +21,7 @@ from interestflow.storage.places import (
 )
 
 __all__ = [
+    "SCHEMES",
     "StorageError",
     "check_scheme",
     "child_names",

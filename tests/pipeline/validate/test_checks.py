@@ -6,7 +6,8 @@ from pathlib import Path
 
 from interestflow.pipeline.config import load
 from interestflow.pipeline.validate.checks import validate
-from tests.pipeline.validate.small_shop import CONFIG, events, validate_shop
+from tests.object_stores import ObjectStore
+from tests.pipeline.validate.small_shop import CONFIG, events, render_text, validate_shop
 
 
 def test_a_missing_column_is_named_and_the_rest_is_looked_at_all_the_same(tmp_path: Path) -> None:
@@ -14,6 +15,15 @@ def test_a_missing_column_is_named_and_the_rest_is_looked_at_all_the_same(tmp_pa
     assert not report.is_usable
     assert report.problems == [f"{tmp_path}/events.csv should have a column `devise`, received device"]
     assert [facts.name for facts in report.tables] == ["items"]
+
+
+def test_a_log_in_an_object_store_is_judged_as_on_disk(tmp_path: Path, s3: ObjectStore, gcs: ObjectStore) -> None:
+    local = render_text(validate_shop(tmp_path))
+    for store in (s3, gcs):
+        store.write({f"logs/{name}": (tmp_path / name).read_bytes() for name in ("events.csv", "items.csv")})
+        remote = validate(load(tmp_path / "shop.yaml", f"{store.url}/logs"))
+        assert remote.is_usable
+        assert render_text(remote).replace(f"{store.url}/logs", str(tmp_path)) == local
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import zstandard
 
 from interestflow.transforms.config import TableConfig
 from interestflow.transforms.reading.files import TableError, list_files, missing_column, open_file, total_bytes
+from tests.object_stores import ObjectStore, free_port
 from tests.transforms.reading.file_rows import read_rows, table_config
 from tests.transforms.reading.small_tables import write_file
 
@@ -60,3 +62,24 @@ def test_a_missing_column_is_shown_with_those_most_like_it_or_else_with_all() ->
     assert str(missing_column("f.csv", "x", ["click", "device"])) == (
         "f.csv should have a column `x`, received click, device"
     )
+
+
+def test_files_of_an_object_store_are_listed_and_read(s3: ObjectStore) -> None:
+    s3.write({"logs/": b"", "logs/a.csv": b"1", "logs/b.csv.gz": gzip.compress(b"content"), "logs_2/c.csv": b""})
+    files = [f"{s3.url}/logs/a.csv", f"{s3.url}/logs/b.csv.gz"]
+    assert list_files(TableConfig(path="*", format="csv"), f"{s3.url}/logs/") == files
+    assert list_files(TableConfig(path="a.csv", format="csv"), f"{s3.url}/logs") == files[:1]
+    assert total_bytes(files[:1]) == 1
+    with open_file(files[1], seekable=True) as file:
+        assert file.read() == b"content"
+
+
+def test_a_store_that_does_not_answer_is_reported_soon(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beam itself would try for ten minutes."""
+    with pytest.raises(TableError, match=r"^s3://missing/logs/\*\.csv cannot be listed: .*there is no bucket missing"):
+        list_files(TableConfig(path="*.csv", format="csv"), "s3://missing/logs")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    began = time.monotonic()
+    with pytest.raises(TableError, match=r"cannot be listed: .* does not answer"):
+        list_files(TableConfig(path="*.csv", format="csv"), f"{s3.url}/logs")
+    assert time.monotonic() - began < 22.0
