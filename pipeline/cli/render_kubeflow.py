@@ -37,6 +37,36 @@ def render_kubeflow(
         fail(error)
     for path in written:
         typer.echo(f"wrote {path}")
+    note = _note_on_models(loaded)
+    if note is not None:
+        typer.echo(note)
+
+
+def _note_on_models(config: PipelineConfig) -> str | None:
+    """Return a sentence for the user where TensorFlow Serving would not read the folder that models are pushed to."""
+    from interestflow.pipeline.folders import Folders
+
+    deployment, volumes = config.deployment, config.kubeflow.volumes
+    served = f"{deployment.model_path.rstrip('/')}/{config.name}"
+    pushed = Folders.on_cluster(config).serving
+    if not served.startswith("/"):
+        is_same = pushed == served
+    else:
+        # A claim holds the same at whatever path it is mounted.
+        claims = [v.claim for v in volumes if pushed == f"{v.mount_path.rstrip('/')}/{config.name}"]
+        is_same = deployment.volume_claim in claims
+        served = f"{config.name} in the volume claim {deployment.volume_claim}"
+    if is_same:
+        return None
+    place = (
+        pushed
+        if config.storage.serving_folder or config.kubeflow.pipeline_root
+        else "a folder below `kubeflow.pipeline_root`"
+    )
+    return (
+        f"to do: TensorFlow Serving reads {served} (`deployment.model_path`, `deployment.volume_claim`), and models "
+        f"are pushed to {place} (`storage.serving_folder`)"
+    )
 
 
 def _serving_objects(config: PipelineConfig, folder: Path) -> str:

@@ -208,3 +208,11 @@ def test_serving_reads_the_claim_of_pushed_models(built: dict[str, list[dict[str
     assert {"claimName": "interestflow-models", "readOnly": True} in [
         volume.get("persistentVolumeClaim") for volume in volumes
     ]
+
+
+@needs_kubectl
+def test_the_configurations_for_kubeflow_name_these_claims(built: dict[str, list[dict[str, Any]]]) -> None:
+    claims = {item["metadata"]["name"] for item in built["base"] if item["kind"] == "PersistentVolumeClaim"}
+    for name in ("demo-kubeflow", "matcher-kubeflow"):
+        settings = yaml.safe_load((PROJECT / "configs" / f"{name}.yaml").read_text())["kubeflow"]
+        assert {volume["claim"] for volume in settings["volumes"]} <= claims

@@ -106,8 +106,8 @@ def test_the_demos_on_kubeflow_differ_in_their_places_alone(variant, demo):
                  for name in (variant, demo)]  # fmt: skip
     for document in documents:
         del document["data"]["folder"]
-    assert set(documents[0]) - set(documents[1]) == {"kubeflow", "storage"}
-    del documents[0]["kubeflow"], documents[0]["storage"], documents[1]["generate"]
+    assert set(documents[0]) - set(documents[1]) == {"deployment", "kubeflow", "storage"}
+    del documents[0]["kubeflow"], documents[0]["storage"], documents[0]["deployment"], documents[1]["generate"]
     assert documents[0] == documents[1]
 
 

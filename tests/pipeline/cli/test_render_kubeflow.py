@@ -22,6 +22,8 @@ kubeflow:
   service_account: runner
   volumes:
     - {claim: interestflow-logs, mount_path: /data}
+    - {claim: models, mount_path: /pushed}
+storage: {serving_folder: /pushed}
 """
 
 
@@ -65,6 +67,50 @@ def test_kubectl_builds_them(config: Path, tmp_path: Path) -> None:
     assert "image: ghcr.io/me/interestflow:1.0\n" in built.stdout
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        ("volume_claim: models", "volume_claim: models", None),
+        (
+            "volume_claim: models",
+            "volume_claim: other",
+            "to do: TensorFlow Serving reads demo in the volume claim other (`deployment.model_path`, "
+            "`deployment.volume_claim`), and models are pushed to /pushed/demo (`storage.serving_folder`)",
+        ),
+        (
+            "storage: {serving_folder: /pushed}",
+            "",
+            "to do: TensorFlow Serving reads demo in the volume claim models (`deployment.model_path`, "
+            "`deployment.volume_claim`), and models are pushed to s3://store/interestflow/demo/serving/demo "
+            "(`storage.serving_folder`)",
+        ),
+        (
+            "volume_claim: models",
+            "volume_claim: null, model_path: 'gs://other'",
+            "to do: TensorFlow Serving reads gs://other/demo (`deployment.model_path`, `deployment.volume_claim`), and "
+            "models are pushed to /pushed/demo (`storage.serving_folder`)",
+        ),
+    ],
+)
+def test_models_that_would_not_be_served_are_said(
+    old: str, new: str, note: str | None, config: Path, tmp_path: Path
+) -> None:
+    config.write_text(config.read_text().replace(old, new))
+    rendered = CliRunner().invoke(app, ["render-kubeflow", str(config), "-o", str(tmp_path / "deploy")])
+    assert rendered.exit_code == 0, rendered.output
+    assert [line for line in rendered.output.splitlines() if not line.startswith("wrote ")] == [note] * (
+        note is not None
+    )
+
+
+def test_models_in_one_bucket_are_served(config: Path, tmp_path: Path) -> None:
+    text = config.read_text().replace("serving_folder: /pushed", "serving_folder: 'gs://store/models'")
+    config.write_text(text.replace("volume_claim: models", "volume_claim: null, model_path: 'gs://store/models'"))
+    rendered = CliRunner().invoke(app, ["render-kubeflow", str(config), "-o", str(tmp_path / "deploy")])
+    assert rendered.exit_code == 0, rendered.output
+    assert "to do" not in rendered.output
+
+
 def test_a_folder_that_cannot_be_written(config: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     rendered = CliRunner().invoke(app, ["render-kubeflow", str(config), "-o", str(tmp_path / "file")])
@@ -78,3 +124,21 @@ def test_a_name_that_kubernetes_does_not_allow(config: Path, tmp_path: Path) -> 
     assert rendered.exit_code == 1
     assert rendered.stderr.startswith("error: `name` should have at most 55 characters and end in a letter or digit")
     assert not (tmp_path / "deploy").exists()
+
+
+@pytest.mark.parametrize("name", ["demo-kubeflow", "matcher-kubeflow"])
+def test_the_configurations_for_kubeflow_are_served_what_they_push(name: str, tmp_path: Path) -> None:
+    path = PROJECT / "configs" / f"{name}.yaml"
+    rendered = CliRunner().invoke(app, ["render-kubeflow", str(path), "-o", str(tmp_path / "deploy")])
+    assert rendered.exit_code == 0, rendered.output
+    assert "to do" not in rendered.output
+
+
+def test_without_a_root(tmp_path: Path) -> None:
+    rendered = CliRunner().invoke(
+        app, ["render-kubeflow", str(PROJECT / "configs" / "demo.yaml"), "-o", str(tmp_path / "deploy")]
+    )
+    assert rendered.exit_code == 0, rendered.output
+    assert rendered.output.splitlines()[-1].endswith(
+        "models are pushed to a folder below `kubeflow.pipeline_root` (`storage.serving_folder`)"
+    )
