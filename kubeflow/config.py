@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -37,7 +37,8 @@ def _holds_no_credential(name: str) -> str:
 
 PlainEnvironmentName = Annotated[EnvironmentName, AfterValidator(_holds_no_credential)]
 Steps = Annotated[
-    tuple[str, ...] | None, Field(description="Ids of the steps that it is for, e.g. [Trainer]; by default all steps.")
+    Annotated[tuple[str, ...], Field(min_length=1)] | None,
+    Field(description="Ids of the steps that it is for, e.g. [Trainer]; by default all steps."),
 ]
 
 
@@ -193,20 +194,26 @@ class KubeflowConfig(Section):
 
     @model_validator(mode="after")
     def _sets_each_variable_once(self) -> KubeflowConfig:
-        names = [*self.environment, *(name for secret in self.secrets for name in secret.env)]
-        repeated = [name for name, count in Counter(names).items() if count > 1]
-        if repeated:
-            raise ValueError(f"`secrets` should set variables that nothing else sets, received {repeated[0]} twice")
+        for position, secret in enumerate(self.secrets):
+            others = [other.env for other in self.secrets[:position] if _share_a_step(secret, other)]
+            repeated = [name for name in secret.env if any(name in names for names in (self.environment, *others))]
+            if repeated:
+                raise ValueError(f"`secrets` should set variables that nothing else sets, received {repeated[0]} twice")
         return self
 
     @model_validator(mode="after")
     def _mounts_each_volume_once(self) -> KubeflowConfig:
-        secret_paths = [secret.mount_path for secret in self.secrets if secret.mount_path is not None]
-        for key, values in (
-            ("mount_path", [volume.mount_path for volume in self.volumes] + secret_paths),
-            ("claim", [volume.claim for volume in self.volumes]),
-        ):
-            repeated = [value for value, count in Counter(values).items() if count > 1]
-            if repeated:
-                raise ValueError(f"`volumes` should name each `{key}` once, received {repeated[0]!r} twice")
+        mounts: list[SecretConfig | VolumeConfig] = [*self.volumes]
+        mounts += [secret for secret in self.secrets if secret.mount_path is not None]
+        for first, second in itertools.combinations(mounts, 2):
+            if first.mount_path == second.mount_path and _share_a_step(first, second):
+                raise ValueError(f"`volumes` should name each `mount_path` once, received {first.mount_path!r} twice")
+        for claim, other in itertools.combinations(self.volumes, 2):
+            if claim.claim == other.claim and _share_a_step(claim, other):
+                raise ValueError(f"`volumes` should name each `claim` once, received {claim.claim!r} twice")
         return self
+
+
+def _share_a_step(first: SecretConfig | VolumeConfig, second: SecretConfig | VolumeConfig) -> bool:
+    """Return whether two entries are for the same step."""
+    return first.steps is None or second.steps is None or not set(first.steps).isdisjoint(second.steps)

@@ -90,6 +90,7 @@ def compile_mistakes(config: PipelineConfig, graph: Graph, places: Sequence[Plac
     mistakes = [
         *_generation_mistakes(config),
         *_image_mistakes(config, graph),
+        *_gpu_mistakes(config, graph),
         *_root_mistakes(config),
         *(mistake for place in (logs, *places) for mistake in _place_mistakes(config, graph, place)),
         *_step_mistakes(config, graph),
@@ -142,6 +143,23 @@ def _image_mistakes(config: PipelineConfig, graph: Graph) -> Iterator[Mistake]:
                 f"kubeflow.{key}",
                 f"should be an image in a registry that the cluster pulls from, {EXAMPLE_IMAGE}, received the "
                 f"placeholder {image!r}",
+            )
+
+
+def _gpu_mistakes(config: PipelineConfig, graph: Graph) -> Iterator[Mistake]:
+    """Yield each setting of a step that its GPUs, or their absence, would leave without effect."""
+    for step, settings in config.kubeflow.steps.items():
+        has_gpus = gpus_of(config.kubeflow, step, step in graph.training_steps) > 0
+        if has_gpus and settings.disk is not None:
+            yield (
+                f"kubeflow.steps.{step}.disk",
+                "should be left out where the step has GPUs, since Kubeflow Pipelines has one field for both, received "
+                f"{settings.disk!r}",
+            )
+        if not has_gpus and settings.gpu_type is not None:
+            yield (
+                f"kubeflow.steps.{step}.gpu_type",
+                f"should be left out where the step has no GPUs, received {settings.gpu_type!r}",
             )
 
 

@@ -118,6 +118,14 @@ REFUSED = {
         "  environment: {A: b}\n  secrets: [{name: keys, env: {A: a}}]\n",
         "`kubeflow.secrets` should set variables that nothing else sets, received A twice (small.yaml, line 32)",
     ),
+    "a variable twice in a step": (
+        "  secrets: [{name: a, env: {A: a}, steps: [X, Y]}, {name: b, env: {A: a}, steps: [Y]}]\n",
+        "`kubeflow.secrets` should set variables that nothing else sets, received A twice (small.yaml, line 31)",
+    ),
+    "no step at all": (
+        "  volumes: [{claim: a, mount_path: /a, steps: []}]\n",
+        "`kubeflow.volumes.0.steps` should be at least 1 long, received [] (small.yaml, line 31)",
+    ),
     "name of a secret": (
         "  secrets: [{name: My Keys, env: {A: a}}]\n",
         "`kubeflow.secrets.0.name` should be lower-case letters, digits and -, such as my-models, received 'My Keys' "
@@ -147,3 +155,20 @@ REFUSED = {
 @pytest.mark.parametrize(("section", "expected"), REFUSED.values(), ids=REFUSED)
 def test_what_is_refused(section: str, expected: str, tmp_path: Path) -> None:
     assert refusals(tmp_path, section) == [expected]
+
+
+def test_steps_of_their_own_may_have_the_same_variables_and_folders(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """
+  secrets:
+    - {name: readers, env: {AWS_ACCESS_KEY_ID: id}, steps: [InputFinder]}
+    - {name: writers, env: {AWS_ACCESS_KEY_ID: id}, steps: [Pusher]}
+  volumes:
+    - {claim: fast, mount_path: /scratch, steps: [Transform]}
+    - {claim: slow, mount_path: /scratch, steps: [Trainer]}
+    - {claim: fast, mount_path: /other, steps: [Pusher]}
+""",
+    )
+    assert [secret.name for secret in config.secrets] == ["readers", "writers"]
+    assert [volume.mount_path for volume in config.volumes] == ["/scratch", "/scratch", "/other"]

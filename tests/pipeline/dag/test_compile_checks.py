@@ -83,6 +83,18 @@ REPLACED = {
         ["`kubeflow.gpu_image` should be an image in a registry that the cluster pulls from, such as "
          "ghcr.io/shop/interestflow:1.0, received the placeholder 'interestflow-gpu' (shop.yaml, line 9)"],
     ),
+    "disk beside GPUs": (
+        "kubeflow:\n",
+        "kubeflow:\n  gpu_image: ghcr.io/shop/gpu:1\n  trainer_gpus: 1\n  steps: {Trainer: {disk: 9Gi}}\n",
+        ["`kubeflow.steps.Trainer.disk` should be left out where the step has GPUs, since Kubeflow Pipelines has one "
+         "field for both, received '9Gi' (shop.yaml, line 11)"],
+    ),
+    "a type of no GPUs": (
+        "kubeflow:\n",
+        "kubeflow:\n  steps: {Pusher: {gpu_type: amd.com/gpu}}\n",
+        ["`kubeflow.steps.Pusher.gpu_type` should be left out where the step has no GPUs, received 'amd.com/gpu' "
+         "(shop.yaml, line 9)"],
+    ),
     "no root": (
         "  pipeline_root: gs://shop-models/root\n",
         "",
