@@ -152,7 +152,7 @@ class PipelinesApi:
             mode=api.RecurringRunMode.ENABLE if is_enabled else api.RecurringRunMode.DISABLE,
             trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=schedule.cron)),
             no_catchup=schedule.no_catchup,
-            max_concurrency="1",  # two runs at once would push over each other
+            max_concurrency=1,  # two runs at once would push over each other
             **_run_fields(request),
         )
         function = self._recurring_runs.recurring_run_service_create_recurring_run

@@ -81,8 +81,8 @@ def _switch(api: PipelinesApi, old: Sequence[Any], new_id: str) -> None:
         api.enable_recurring_run(new_id)
     except BaseException as error:
         left = _switch_back(api, disabled, new_id)
-        if isinstance(error, SubmissionError):
-            raise SubmissionError(f"{error}{left}") from None
+        if isinstance(error, (SubmissionError, KeyboardInterrupt)):
+            raise SubmissionError(f"{error or 'interrupted'}{left}") from None
         raise
 
 

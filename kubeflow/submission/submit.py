@@ -65,7 +65,9 @@ def submit(api: PipelinesApi, submission: Submission) -> Submitted:
         return _submit(api, submission, undo)
     except SubmissionError as error:
         raise SubmissionError(f"{error}{undo.undo()}") from None
-    except BaseException:  # an interrupt too leaves nothing behind
+    except KeyboardInterrupt:
+        raise SubmissionError(f"interrupted{undo.undo()}") from None
+    except BaseException:
         undo.undo()
         raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import kfp
 import pytest
 
 from interestflow.kubeflow.submission.errors import SubmissionError
@@ -44,7 +45,7 @@ def test_created(server: Server, api: PipelinesApi, tmp_path: Path) -> None:
         "mode": "ENABLE",
         "trigger": {"cron_schedule": {"cron": "0 0 3 * * *"}},
         "no_catchup": True,
-        "max_concurrency": "1",
+        "max_concurrency": 1,
         "pipeline_version_reference": {
             "pipeline_id": version["pipeline_id"],
             "pipeline_version_id": version["pipeline_version_id"],
@@ -53,6 +54,22 @@ def test_created(server: Server, api: PipelinesApi, tmp_path: Path) -> None:
     }
     assert enabled(server) == [submitted.id]
     assert server.state.runs == {}
+
+
+def test_the_request_is_that_of_kfp(server: Server, api: PipelinesApi, tmp_path: Path) -> None:
+    submit(api, scheduled(tmp_path))
+    (version,), (experiment,) = server.state.versions.values(), server.state.experiments
+    with pytest.warns(FutureWarning):
+        client = kfp.Client(host=server.endpoint, namespace="team")
+    client.create_recurring_run(
+        experiment, "nightly", cron_expression="0 0 3 * * *", no_catchup=True, pipeline_root=ROOT,
+        params={"scheduled_time": "[[ScheduledTime]]"}, pipeline_id=version["pipeline_id"],
+        version_id=version["pipeline_version_id"],
+    )  # fmt: skip
+    ours, theirs = [
+        request.json for request in server.state.requests if (request.method, request.path) == ("POST", RECURRING)
+    ]
+    assert ours == theirs
 
 
 def test_replaced(server: Server, api: PipelinesApi, tmp_path: Path) -> None:

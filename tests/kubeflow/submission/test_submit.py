@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
+import kfp
 import pytest
 
 from interestflow.kubeflow.submission.connection import Connection
@@ -82,6 +84,38 @@ def test_the_run_on_the_wire(server: Server, api: PipelinesApi, submission: Subm
         "service_account": "runner",
     }
     assert not any(b"enableCache" in request.body for request in server.state.requests)
+
+
+def test_the_requests_are_those_of_kfp(
+    server: Server, api: PipelinesApi, submission: Submission, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The server of these tests is our own, but its requests are known to be right: kfp's client sends the same."""
+    submit(api, submission)
+    ours = [request for request in server.state.requests if request.method == "POST"]
+    (pipeline, version), (experiment,) = _ids(server), server.state.experiments
+    with pytest.warns(FutureWarning):
+        client = kfp.Client(host=server.endpoint, namespace="team")
+    server.state.requests.clear()
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(submission.specification.text)
+    client.upload_pipeline_version(str(path), "other", pipeline_id=pipeline)
+    client.create_experiment("other", namespace="")
+    client.run_pipeline(
+        experiment, "first", params={"learning_rate": 0.1}, pipeline_id=pipeline, version_id=version,
+        pipeline_root=ROOT, service_account="runner",
+    )  # fmt: skip
+    theirs = [request for request in server.state.requests if request.method == "POST"]
+    assert [request.path for request in theirs] == [request.path for request in ours[1:]]
+    boundary = re.compile(rb"--[0-9a-f]{32}")
+    assert boundary.sub(b"", theirs[0].body) == boundary.sub(b"", ours[1].body)
+    assert theirs[0].query == ours[1].query | {"name": "other"}
+    assert ours[2].json | {"display_name": "other", "namespace": "team"} == theirs[1].json
+    assert ours[3].json == theirs[2].json
+
+
+def _ids(server: Server) -> tuple[str, str]:
+    (version,) = server.state.versions.values()
+    return version["pipeline_id"], version["pipeline_version_id"]
 
 
 def test_the_same_again_uploads_nothing(server: Server, api: PipelinesApi, submission: Submission) -> None:
@@ -215,7 +249,7 @@ def test_an_interrupt_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(api, "create_run", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SubmissionError, match=r"^interrupted; deleted again: experiment tests, version "):
         submit(api, submission)
     assert server.state.contents() == NOTHING
 
