@@ -78,9 +78,13 @@ def wait_for_run(api: PipelinesApi, run_id: str, steps: Sequence[str], waiting: 
             _report_changes(run, steps, known, waiting.report)
             if run.state in FINAL_STATES:
                 return _outcome(api, run, known)
-        if waiting.seconds is not None and time.monotonic() - started > waiting.seconds:
-            raise SubmissionError(f"the run should have ended within {waiting.seconds:g} seconds (`--timeout`)")
-        time.sleep(waiting.poll_seconds)
+        pause = waiting.poll_seconds
+        if waiting.seconds is not None:
+            remaining = started + waiting.seconds - time.monotonic()
+            if remaining <= 0:
+                raise SubmissionError(f"the run should have ended within {waiting.seconds:g} seconds (`--timeout`)")
+            pause = min(pause, remaining)
+        time.sleep(pause)
 
 
 def _tasks(run: Any) -> Sequence[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -116,6 +117,14 @@ def test_the_time_is_over(server: Server, api: PipelinesApi, lines: list[str]) -
     with pytest.raises(SubmissionError) as caught:
         follow(server, api, lines, {"state": "RUNNING"}, seconds=0.05)
     assert str(caught.value) == "the run should have ended within 0.05 seconds (`--timeout`)"
+
+
+def test_the_last_pause_ends_with_the_time(server: Server, api: PipelinesApi, lines: list[str]) -> None:
+    server.state.runs["run"] = {"run_id": "run"}
+    started = time.monotonic()
+    with pytest.raises(SubmissionError, match=r"within 0\.1 seconds"):
+        wait_for_run(api, "run", STEPS, Waiting(0.1, 60, lines.append))
+    assert time.monotonic() - started < 10
 
 
 def test_a_server_that_restarts_does_not_end_the_wait(server: Server, api: PipelinesApi, lines: list[str]) -> None:
