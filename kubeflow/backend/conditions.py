@@ -33,7 +33,10 @@ def compile_condition(task: str, text: str) -> Any:
     try:
         return celpy.Environment().compile(text)
     except CELParseError as error:
-        raise RefusedError(f"task `{task}`: `triggerPolicy.condition` {text!r} is no expression: {error}") from None
+        raise RefusedError(
+            f"task `{task}`: `triggerPolicy.condition` {text!r} is no expression "
+            f"(line {error.line}, column {error.column})"
+        ) from None
 
 
 def is_triggered(task: str, text: str, inputs: Mapping[str, Any]) -> bool:
@@ -55,7 +58,8 @@ def is_triggered(task: str, text: str, inputs: Mapping[str, Any]) -> bool:
     place = f"task `{task}`: `triggerPolicy.condition` {text!r}"
     try:
         result = program.evaluate(activation)
-    except CELEvalError as error:
+    except (CELEvalError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        # celpy passes some of what its operators raise on as it is.
         raise RefusedError(f"{place} failed: {_reason(error)}") from None
     if not isinstance(result, BoolType):
         raise RefusedError(f"{place} should be true or false, but is {result!r}")

@@ -40,7 +40,7 @@ def read_executor_output(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         json.loads(text, parse_constant=refuse)
         message = json_format.Parse(text, pipeline_spec_pb2.ExecutorOutput())
-    except (OSError, ValueError, json_format.ParseError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, json_format.ParseError) as error:
         raise StepError(f"the launcher cannot parse {path.name} of the step: {error}") from None
     if message.parameters:
         raise StepError(f"{path.name} of the step has `parameters`, which the launcher ignores: use `parameterValues`")

@@ -91,7 +91,7 @@ def parse_placement(executor: str, document: Any) -> Placement:
     config = ExecutorConfig()
     try:
         json_format.ParseDict(json_format.MessageToDict(document), config)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, AttributeError, TypeError, ValueError) as error:
         raise RefusedError(f"{place}: {error}") from None
     if config.HasField("enabled_shared_memory"):
         raise RefusedError(

@@ -76,7 +76,6 @@ class Processes:
             "LANG": "C.UTF-8",
             "HOME": str(command.root / HOME_FOLDER),
             "TMPDIR": str(command.root / TEMPORARY_FOLDER),
-            STEP_ROOT_VARIABLE: str(command.root),
         }
         # A step imports the project of this interpreter, which may stand on the path without being installed.
         paths = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
@@ -87,7 +86,7 @@ class Processes:
             for secret in command.task.placement.secrets
             if secret.name in os.environ
         }
-        return environment | dict(command.environment) | secrets
+        return environment | dict(command.environment) | secrets | {STEP_ROOT_VARIABLE: str(command.root)}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -66,11 +66,14 @@ class State:
 
     def _write(self) -> None:
         partial = self._file.with_suffix(".partial")
-        with partial.open("w") as file:
-            json.dump(self._content, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._file)
+        try:
+            with partial.open("w") as file:
+                json.dump(self._content, file, indent=1, sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self._file)
+        except OSError as error:
+            raise RefusedError(f"{self._file} cannot be written: {error.strerror}") from None
 
     def create_execution(self, task: str, run_id: str) -> int:
         """Record that a step starts, and return the id of its execution."""

@@ -51,5 +51,8 @@ def test_what_is_not_there_or_no_boolean_is_refused(text: str, message: str) -> 
 
 
 def test_a_text_that_is_no_expression_is_refused_before_the_run() -> None:
-    with pytest.raises(RefusedError, match=r"task `Pusher`: `triggerPolicy.condition` 'blessed ==' is no expression"):
+    with pytest.raises(
+        RefusedError,
+        match=r"task `Pusher`: `triggerPolicy.condition` 'blessed ==' is no expression \(line 1, column 9\)$",
+    ):
         compile_condition("Pusher", "blessed ==")

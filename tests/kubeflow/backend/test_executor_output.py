@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def test_what_a_step_wrote_is_read(tmp_path: Path) -> None:
 def test_another_text_is_refused(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(StepError, match=message):
         written(tmp_path, text)
+
+
+@pytest.mark.parametrize("other", ["null", "1", '"x"', "[]", "{}", "[1]", '{"x": 1}', '{"artifacts": {"x": 1}}'])
+@pytest.mark.parametrize("place", ["", "artifacts", "parameterValues"])
+def test_a_value_of_any_other_kind_is_read_or_refused_and_nothing_else(place: str, other: str, tmp_path: Path) -> None:
+    with contextlib.suppress(StepError):
+        written(tmp_path, f'{{"{place}": {other}}}' if place else other)
 
 
 def merged(folder: Path, *reported: dict[str, Any], name: str = "model") -> dict[str, Any]:

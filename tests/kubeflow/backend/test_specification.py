@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from interestflow.kubeflow.backend.errors import RefusedError
+from interestflow.kubeflow.backend.graph import check_wiring, execution_order
 from interestflow.kubeflow.backend.specification import read_specification
 from tests.kubeflow.backend.toy_pipelines import ROOT, Step, document, platform, read, write_documents
 
@@ -99,6 +101,14 @@ REFUSALS: dict[str, tuple[Change, str]] = {
         lambda toy: container(toy)["container"].update(lifecycle={"preCacheCheck": {"command": ["true"]}}),
         "the backend ignores `lifecycle.preCacheCheck`",
     ),
+    "name of a task": (
+        lambda toy: toy["root"]["dag"]["tasks"].update({"../x": {**task(toy), "taskInfo": {"name": "../x"}}}),
+        "task `../x`: a name of a task should be letters, digits, `-` and `_`",
+    ),
+    "name of an output": (
+        lambda toy: toy["components"]["Write"]["outputDefinitions"].update(parameters={"../x": {"parameterType": 3}}),
+        "task `Write`: output '../x' should be letters, digits",
+    ),
     "resources": (
         lambda toy: container(toy)["container"].update(resources={"resourceMemoryLimit": "8 GB"}),
         "`resourceMemoryLimit` should be a quantity of Kubernetes",
@@ -157,3 +167,40 @@ def test_a_file_of_another_kind_is_refused(name: str, text: str, message: str, t
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match=r"toy.yaml cannot be read: No such file or directory"):
         read_specification(tmp_path / "toy.yaml")
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every value in a document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from paths(item, (*path, key))
+
+
+SHORT = {"command": ["true"]}
+WHOLE = [
+    document(
+        {
+            "Write": Step(writes=("number",)),
+            "Use": Step(reads={"number": "Write.number"}, parameters={"x": (1, "LIST")}),
+        },
+        {"rate": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 1.0}},
+    ),
+    platform(Write={"pvcMount": [{"constant": "models", "mountPath": "/mnt"}], "activeDeadlineSeconds": 3}),
+]
+
+
+@pytest.mark.parametrize("other", [None, 1, "x", [], [1], {"x": 1}], ids=str)
+def test_a_value_of_any_other_kind_is_read_or_refused_and_nothing_else(other: Any, tmp_path: Path) -> None:
+    places = [(number, path) for number, part in enumerate(WHOLE) for path in paths(part)]
+    assert len(places) > 80
+    for number, path in places:
+        documents = copy.deepcopy(WHOLE)
+        parent: Any = documents[number]
+        for key in path[:-1]:
+            parent = parent[key]
+        parent[path[-1]] = other
+        with contextlib.suppress(RefusedError):
+            specification = read(tmp_path, *documents)
+            check_wiring(specification)
+            execution_order(specification)

@@ -158,7 +158,7 @@ def write_documents(path: Path, *documents: Mapping[str, Any]) -> Path:
     if path.suffix == ".json":
         path.write_text(json.dumps(documents[0]))
     else:
-        path.write_text(yaml.safe_dump_all(documents))
+        path.write_text(yaml.dump_all(documents, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
     return path
 
 
