@@ -26,7 +26,7 @@ class NothingToEvaluateError(Exception):
 def evaluate(
     config: ConfigPath,
     model: Annotated[
-        str | None, typer.Option(help="Folder of an exported model, instead of the newest pushed model.")
+        str | None, typer.Option(help="Folder or URL of an exported model, instead of the newest pushed model.")
     ] = None,
     data_folder: DataFolder = None,
     runs_folder: RunsFolder = None,
@@ -45,7 +45,7 @@ def evaluate_locally(config: PipelineConfig, runs_folder: str | None = None, mod
     Args:
         config: configuration of the run; only its slices may have changed since.
         runs_folder: folder of all runs; None for the default.
-        model: folder of an exported model; None for the newest pushed model.
+        model: folder or URL of an exported model; None for the newest pushed model.
 
     Raises:
         NothingToEvaluateError: if there is no model to evaluate, or there are no examples to evaluate it on.
@@ -72,11 +72,15 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
         from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
         from interestflow.pipeline.evaluation.evaluate import evaluate as evaluate_model
         from interestflow.pipeline.evaluation.result import EvaluationError
-        from interestflow.pipeline.gates.champion import pushed_models
+        from interestflow.pipeline.gates.champion import ChampionError, pushed_models
         from interestflow.pipeline.report.metrics_table import metrics_table, slices_table
+        from interestflow.storage import StorageError
 
     if model is None:
-        pushed = pushed_models(folders.serving)
+        try:
+            pushed = pushed_models(folders.serving)
+        except ChampionError as error:
+            raise NothingToEvaluateError(str(error)) from None
         if not pushed or pushed[0].folder is None:
             raise NothingToEvaluateError(
                 f"no model of {config.name} has been pushed to {folders.serving} yet; --model names another"
@@ -87,7 +91,7 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
         with console.status("scoring the test split"), tempfile.TemporaryDirectory() as temporary:
             options = PipelineOptions(BEAM_ARGUMENTS)
             evaluation = evaluate_model(config, model, None, examples, temporary, options)
-    except EvaluationError as error:
+    except (EvaluationError, StorageError) as error:
         raise NothingToEvaluateError(str(error)) from None
     models = [evaluation.model] if evaluation.popularity is None else [evaluation.model, evaluation.popularity]
     console.print(metrics_table({evaluated.name: evaluated for evaluated in models}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,9 @@ def find_models(source: Path, name: str | None = None, runs_folder: str | None =
     if source.suffix in (".yaml", ".yml"):
         config = load(source)
         return _one_model(name or config.name, Folders.local(config, runs_folder).serving)
+    url = re.fullmatch(r"(gs|s3):/+(.+)", str(source))  # a path has single slashes
+    if url is not None:
+        return _one_model(name or source.name, f"{url[1]}://{url[2]}")
     if source.is_dir():
         return _one_model(name or source.resolve().name, str(source.resolve()))
     if source.is_file():
@@ -61,6 +65,11 @@ def build_tls(certificate: Path | None, key: Path | None, client_authority: Path
 
 
 def _one_model(name: str, base_path: str) -> ModelSource:
+    if base_path.startswith("s3://"):
+        raise NothingToServeError(
+            f"{base_path} is in an object store that this server cannot read, as TensorFlow cannot; copy a version to "
+            "FOLDER/NAME/VERSION on this machine and serve FOLDER/NAME"
+        )
     if not complete_versions(base_path):
         raise NothingToServeError(f"{base_path} has no version of a model yet; `interestflow run` pushes one there")
     return ModelSource(one_model(name, base_path), None)

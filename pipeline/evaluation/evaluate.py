@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from interestflow import storage
 from interestflow.models.spec import Family
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.evaluation.common import FamilyEvaluator, evaluate_champion
+from interestflow.pipeline.evaluation.common import FamilyEvaluator, FamilyResult, evaluate_champion
 from interestflow.pipeline.evaluation.matchers import evaluate_matcher
 from interestflow.pipeline.evaluation.rankers import evaluate_ranker
-from interestflow.pipeline.evaluation.result import Evaluation
+from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError
 
 MODEL, CHAMPION = "model", "champion"
 """Folders beside `evaluation.json` with what the family's evaluator wrote: for rankers, TFMA's own results, which
@@ -26,8 +28,8 @@ def evaluate(
 
     Args:
         config: Tasks, features and slices; `PipelineConfig.for_evaluation` is enough.
-        model: Folder of the exported model.
-        champion: Folder of the model to compare with; None for none.
+        model: Folder of the exported model; one on gs:// or s3:// is copied to this machine while it is evaluated.
+        champion: Folder of the model to compare with, of the same kinds; None for none.
         examples: Folder of raw examples. Rankers need the split test; matchers train, validation, test and items.
         output: An empty folder.
         options: Beam's options.
@@ -37,12 +39,15 @@ def evaluate(
 
     Raises:
         EvaluationError: If the model cannot be evaluated.
+        StorageError: If one of the two cannot be fetched. That is an error for the champion too: a store that does not
+            answer for a moment is no reason to push a model that was never compared.
     """
-    evaluate_model = EVALUATORS[config.model_spec.family]
-    result = evaluate_model(config, model, examples, f"{output}/{MODEL}", options)
-    champion_evaluation, problem = evaluate_champion(
-        champion, lambda folder: evaluate_model(config, folder, examples, f"{output}/{CHAMPION}", options).model
-    )
+
+    def evaluate_folder(folder: str, name: str) -> FamilyResult:
+        return _evaluate_folder(config, folder, examples, f"{output}/{name}", options)
+
+    result = evaluate_folder(model, MODEL)
+    champion_evaluation, problem = evaluate_champion(champion, lambda folder: evaluate_folder(folder, CHAMPION).model)
     evaluation = Evaluation(
         model=result.model,
         champion=champion_evaluation,
@@ -52,3 +57,15 @@ def evaluate(
     )
     evaluation.write(output)
     return evaluation
+
+
+def _evaluate_folder(
+    config: PipelineConfig, folder: str, examples: str, output: str, options: PipelineOptions
+) -> FamilyResult:
+    """Evaluate the model in a folder, on this machine or in an object store."""
+    with storage.local_copy(folder) as local:
+        try:
+            result = EVALUATORS[config.model_spec.family](config, local, examples, output, options)
+        except EvaluationError as error:
+            raise EvaluationError(str(error).replace(local, folder)) from None
+    return replace(result, model=result.model.model_copy(update={"folder": folder}))

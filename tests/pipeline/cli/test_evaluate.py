@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 import tests.pipeline.support.exported_rankers as small
+from interestflow import storage
 from interestflow.pipeline.cli.evaluate import NothingToEvaluateError, evaluate_locally
+from interestflow.pipeline.storage_config import StorageConfig
+from tests.object_stores import ObjectStore
 
 CONFIG = small.config(evaluation={"slices": ["user"]})
 
@@ -44,6 +47,28 @@ def test_the_newest_pushed_model_is_evaluated_and_shown(examples: Path, tmp_path
     assert f"evaluating {serving / '9'}" in called.stdout
     for word in ("click", "like", "din", "AUC", "GAUC", "log loss", "ECE", "best possible", "user known", "user new"):
         assert word in called.stdout
+
+
+def test_a_model_pushed_to_an_object_store_is_evaluated_as_on_disk(
+    examples: Path, tmp_path: Path, s3: ObjectStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    end_a_run(tmp_path, examples)
+    local = tmp_path / "models" / CONFIG.name
+    small.export_model(local / "9", name="din")
+    storage.upload_folder(str(local), f"{s3.url}/models/{CONFIG.name}")
+    shown = []
+    for serving_folder in (str(tmp_path / "models"), f"{s3.url}/models"):
+        config = CONFIG.model_copy(update={"storage": StorageConfig(serving_folder=serving_folder)})
+        evaluate_locally(config, str(tmp_path))
+        shown.append(capfd.readouterr().out.replace(serving_folder, "FOLDER"))
+    assert f"evaluating FOLDER/{CONFIG.name}/9" in shown[0]
+    assert shown[0] == shown[1]
+    missing = CONFIG.model_copy(update={"storage": StorageConfig(serving_folder="s3://missing")})
+    reason = f"^the pushed models in s3://missing/{CONFIG.name} cannot be listed: .*there is no bucket missing"
+    with pytest.raises(NothingToEvaluateError, match=reason):
+        evaluate_locally(missing, str(tmp_path))
+    with pytest.raises(NothingToEvaluateError, match=r"^s3://missing/9 cannot be read: there is no bucket missing"):
+        evaluate_locally(CONFIG, str(tmp_path), model="s3://missing/9")
 
 
 def test_without_a_run_there_is_one_sentence(tmp_path: Path) -> None:

@@ -38,6 +38,16 @@ def test_a_configuration_whose_model_was_pushed(tmp_path: Path) -> None:
     assert (model.name, model.base_path) == ("demo", f"{tmp_path}/demo/serving/demo")
 
 
+def test_an_object_store_that_tensorflow_cannot_read_is_refused(tmp_path: Path) -> None:
+    reason = r"^s3://bucket/models/demo is in an object store that this server cannot read, as TensorFlow cannot; copy"
+    with pytest.raises(NothingToServeError, match=reason):
+        find_models(Path("s3://bucket/models/demo"))
+    config = DEMO.read_text() + "\nstorage: {serving_folder: 's3://bucket/models'}\n"
+    (tmp_path / "demo.yaml").write_text(config)
+    with pytest.raises(NothingToServeError, match=reason):
+        find_models(tmp_path / "demo.yaml")
+
+
 def test_a_models_config(tmp_path: Path) -> None:
     file = tmp_path / "models.config"
     file.write_text('model_config_list { config { name: "a" base_path: "/a" model_platform: "tensorflow" } }')

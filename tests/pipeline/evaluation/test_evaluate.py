@@ -13,6 +13,8 @@ from interestflow.pipeline.evaluation.common import FamilyResult
 from interestflow.pipeline.evaluation.evaluate import EVALUATORS, evaluate
 from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError, ModelEvaluation
 from interestflow.pipeline.metrics.registry import FAMILIES
+from interestflow.storage import StorageError
+from tests.object_stores import ObjectStore
 from tests.pipeline.support import exported_matchers, exported_rankers
 
 POPULARITY = ModelEvaluation(name="popularity", fingerprint="", folder="", tasks={})
@@ -48,3 +50,40 @@ def test_model_and_champion_are_evaluated_by_their_family(
     assert (evaluation.champion, evaluation.champion_problem) == (None, "it is broken")
     with pytest.raises(EvaluationError, match="it is broken"):
         evaluate(config, "broken", None, "examples", str(tmp_path), PipelineOptions([]))
+
+
+@pytest.mark.parametrize("kind", ["s3", "gcs"])
+def test_a_champion_in_an_object_store_is_evaluated_from_a_copy(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    store: ObjectStore = request.getfixturevalue(kind)
+    store.write({"7/saved_model.pb": b"graph", "7/variables/data": b"weights", "70/saved_model.pb": b""})
+    copies = []
+
+    def evaluator(config: PipelineConfig, folder: str, examples: str, output: str, options: object) -> FamilyResult:
+        if folder != "new":
+            copies.append({path.name: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()})
+            if output.endswith("broken/champion"):
+                raise EvaluationError(f"{folder} is broken")
+        return FamilyResult(ModelEvaluation(name=folder, fingerprint="abc", folder=folder, tasks={}), 7)
+
+    monkeypatch.setattr(evaluate_module, "EVALUATORS", {"ranker": evaluator})
+    champion, config, options = f"{store.url}/7", exported_rankers.config(), PipelineOptions([])
+    evaluation = evaluate(config, "new", champion, "examples", str(tmp_path), options)
+    assert copies == [{"saved_model.pb": b"graph", "data": b"weights"}]
+    assert evaluation.champion is not None
+    assert evaluation.champion.folder == champion
+    assert not Path(evaluation.champion.name).exists()  # the copy
+    (tmp_path / "broken").mkdir()
+    broken = evaluate(config, "new", champion, "examples", str(tmp_path / "broken"), options)
+    assert (broken.champion, broken.champion_problem) == (None, f"{champion} is broken")
+
+
+def test_a_champion_that_cannot_be_fetched_is_an_error(
+    s3: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a store that does not answer for a moment would let a model pass that was never compared."""
+    result = FamilyResult(ModelEvaluation(name="new", fingerprint="abc", folder="new", tasks={}), 7)
+    monkeypatch.setattr(evaluate_module, "EVALUATORS", {"ranker": lambda *arguments: result})
+    with pytest.raises(StorageError, match=r"^s3://missing/7 cannot be read: there is no bucket missing at"):
+        evaluate(exported_rankers.config(), "new", "s3://missing/7", "examples", str(tmp_path), PipelineOptions([]))
