@@ -70,8 +70,9 @@ class Containers:
         with command.log.open("wb") as log:
             try:
                 process = subprocess.Popen(
-                    arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-                )
+                    arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                    pass_fds=command.inherited,
+                )  # fmt: skip
             except OSError as error:
                 raise StepError(f"{self._program} cannot be started: {error.strerror}") from None
             try:

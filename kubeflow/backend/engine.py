@@ -25,6 +25,7 @@ class StepCommand:
         environment: variables that the specification sets, without secrets.
         root: the step's private folder, which stands for `/`.
         log: file that takes the output.
+        lock: descriptor of the state's lock, which the command holds as long as it runs.
     """
 
     task: Task
@@ -32,6 +33,12 @@ class StepCommand:
     environment: Mapping[str, str]
     root: Path
     log: Path
+    lock: int | None = None
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """Descriptors that the command inherits."""
+        return () if self.lock is None else (self.lock,)
 
 
 class Engine(Protocol):

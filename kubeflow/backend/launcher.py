@@ -50,6 +50,7 @@ class Launcher:
         root: root of the run.
         folder: folder of the private folders.
         logs: folder that keeps a copy of every log.
+        lock: descriptor of the state's lock.
     """
 
     store: ObjectStore
@@ -57,6 +58,7 @@ class Launcher:
     root: str
     folder: Path
     logs: Path
+    lock: int | None = None
 
     def launch(self, task: Task, executor_input: Mapping[str, Any], attempt: str) -> LauncherOutputs:
         """Run one attempt.
@@ -83,6 +85,7 @@ class Launcher:
                 environment={variable.name: variable.value for variable in task.container.env},
                 root=root,
                 log=path_in_step(root, local_path(_log_uri(executor_input)) or ""),
+                lock=self.lock,
             )
             self._execute(command, log, _log_uri(executor_input))
             return self._collect(task, executor_input, root, log)

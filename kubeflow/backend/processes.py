@@ -60,6 +60,7 @@ class Processes:
                 process = subprocess.Popen(
                     [program, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                     cwd=command.root / WORK_FOLDER, env=self._environment(command), start_new_session=True,
+                    pass_fds=command.inherited,
                 )  # fmt: skip
             except OSError as error:
                 raise StepError(f"{program} cannot be started: {error.strerror}") from None

@@ -125,7 +125,7 @@ class Run:
         self._announce = announce
         self._context = RunContext(plan.specification.name, str(uuid.uuid4()), plan.root, plan.parameters)
         self._launcher = Launcher(
-            store, engine, plan.root, state.folder / "steps", state.folder / "logs" / self._context.run_id
+            store, engine, plan.root, state.folder / "steps", state.folder / "logs" / self._context.run_id, state.lock
         )
 
     def execute(self) -> dict[str, StepEvent]:

@@ -25,11 +25,13 @@ class State:
 
     Args:
         folder: folder of the state; `opened` makes it and locks it.
+        lock: descriptor of the locked file. Steps inherit it, so the step of a killed run keeps the next run out.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lock: int | None = None) -> None:
         """Read the state, or begin an empty one."""
         self.folder = folder
+        self.lock = lock
         self._file = folder / "state.json"
         self._content: dict[str, Any] = json.loads(json.dumps(_EMPTY))
         if self._file.exists():
@@ -52,8 +54,10 @@ class State:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise RefusedError(f"the state folder {folder} is in use by another run") from None
-            yield cls(folder)
+                raise RefusedError(
+                    f"the state folder {folder} is in use by another run, or by a step of one that was killed"
+                ) from None
+            yield cls(folder, lock.fileno())
 
     def _read(self) -> dict[str, Any]:
         try:
