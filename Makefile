@@ -5,7 +5,7 @@ RUN := .venv/bin
 # TensorFlow logs hardware details at start-up, which would hide the output of `make demo`.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo test test-fast check check-wheel build docs docs-serve requirements protocol clean
+.PHONY: help setup demo test test-fast check check-wheel check-image build image image-gpu docs docs-serve requirements protocol clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -45,6 +45,15 @@ check-wheel: setup  ## Check the built wheel alone.
 
 build: setup  ## Build the wheel and the sdist into dist/.
 	@$(RUN)/uv build --quiet --out-dir dist .
+
+image: setup  ## Build the container image interestflow:cpu with docker or podman.
+	@$(RUN)/python -m tools.build_image cpu
+
+image-gpu: setup  ## Build the container image interestflow:gpu, with CUDA.
+	@$(RUN)/python -m tools.build_image gpu
+
+check-image: setup  ## Build the image and run the demo in it, where a container engine answers.
+	@$(RUN)/python -m tools.check_image
 
 docs: setup  ## Build the documentation site into site/ and check its links.
 	@NO_MKDOCS_2_WARNING=1 $(RUN)/python -m mkdocs build --quiet --strict

@@ -18,6 +18,7 @@ from interestflow.models.table_sizes import TableSize, table_sizes
 from interestflow.models.training_config import TrainingConfig
 from interestflow.pipeline.training.backup import Backup, TrainingState
 from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.devices import default_strategy, describe_devices
 from interestflow.pipeline.training.epochs import EpochLoop, EpochPlan, TrainingError
 from interestflow.pipeline.training.precision import mixed_precision
 from interestflow.pipeline.training.progress import TrainingProgress, console
@@ -38,13 +39,6 @@ class TrainingResult:
 
     model: keras.Model
     summary: dict[str, Any]
-
-
-def default_strategy() -> tf.distribute.Strategy:
-    """Return a mirrored strategy over all GPUs of this machine, or the default strategy if there are none."""
-    if tf.config.list_logical_devices("GPU"):
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()
 
 
 def train(
@@ -84,6 +78,7 @@ def train(
     """
     began = time.perf_counter()
     strategy = strategy or default_strategy()
+    console().print(f"{name}: {describe_devices(strategy)}", highlight=False, soft_wrap=True)
     plan = EpochPlan.build(config, training, strategy.num_replicas_in_sync)
     tables = _check_table_memory(config, build, name)
     keras.utils.set_random_seed(config.seed)

@@ -1,9 +1,11 @@
 """Fixtures for the tests of the tools."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.tools.engine import Engine
 from tests.tools.small_libraries import (
     FIRST_GLIBC,
     STUB_LIBC,
@@ -32,3 +34,11 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
         return compile_library(folder, source, "small.so", *options, "-Wl,--no-as-needed", *stubs).read_bytes()
 
     return build
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Return a PATH without container engines, to which a program in place of one can be added."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    return Engine(folder, monkeypatch)
