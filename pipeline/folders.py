@@ -24,10 +24,13 @@ class Folders:
     Attributes:
         root: folder that holds all the others unless `places` says otherwise; its name is the pipeline's.
         places: the configuration's section `storage`.
+        keeps_backups: whether a backup outlives its training. On Kubeflow the result is safe only when the launcher has
+            uploaded it, after the step; if that fails, the next attempt finds a finished training.
     """
 
     root: str
     places: StorageConfig = field(default_factory=StorageConfig)
+    keeps_backups: bool = False
 
     @classmethod
     def local(cls, config: PipelineConfig, runs_folder: str | None = None) -> Folders:
@@ -39,7 +42,7 @@ class Folders:
     def on_cluster(cls, config: PipelineConfig) -> Folders:
         """Return the folders below `kubeflow.pipeline_root`, unless `storage` says otherwise."""
         root = normalized_root(config.kubeflow.pipeline_root or MISSING_ROOT)
-        return cls(f"{root}/{config.name}", config.storage)
+        return cls(f"{root}/{config.name}", config.storage, keeps_backups=True)
 
     @property
     def artifacts(self) -> str:

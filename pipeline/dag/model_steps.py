@@ -93,6 +93,7 @@ class ModelSteps:
                 "role": role,
                 "code_fingerprint": self.fingerprints.training_code,
                 "backup_folder": f"{self.folders.backups}/{role}",
+                "keep_backup": self.folders.keeps_backups,
             },
             input_fingerprint=self.data.input_fingerprint,
             learning_rate=self.parameters.learning_rate if is_model else self.parameters.baseline_learning_rate,

@@ -56,8 +56,9 @@ def run_fn(fn_args: Any) -> None:
             `config`, a `PipelineConfig` as JSON, narrowed to the model to train; `learning_rate`, which replaces that
             of `config`; `role`, the model's name while training; `input_fingerprint` and `code_fingerprint`, digests
             of what else the model is made from; `backup_folder`, where an interrupted training is resumed from (a
-            second attempt gets new folders for all else), or nothing for no backup; and, for a model of graphs, the
-            folder of the `knowledge_graph`, where there is one.
+            second attempt gets new folders for all else), or nothing for no backup; `keep_backup`, whether it stays
+            when the model is exported; and, for a model of graphs, the folder of the `knowledge_graph`, where there is
+            one.
 
     Raises:
         TrainingError: If the training cannot continue.
@@ -88,7 +89,7 @@ def run_fn(fn_args: Any) -> None:
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(posixpath.join(fn_args.model_run_dir, TRAINING_SUMMARY), "w") as file:
         file.write(json.dumps(origin | trained.result.summary, indent=2) + "\n")
-    if backup_folder is not None:
+    if backup_folder is not None and not custom.get("keep_backup"):
         discard(backup_folder)
 
 

@@ -29,6 +29,7 @@ def test_the_option_comes_before_the_environment_and_that_before_the_current_fol
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("INTERESTFLOW_RUNS", raising=False)
     assert Folders.local(config).root == f"{tmp_path}/runs/shop"
+    assert (Folders.local(config).keeps_backups, Folders.on_cluster(config).keeps_backups) == (False, True)
     monkeypatch.setenv("INTERESTFLOW_RUNS", "/environment")
     assert Folders.local(config).root == "/environment/shop"
     assert Folders.local(config, "option").root == f"{tmp_path}/option/shop"

@@ -40,6 +40,7 @@ def test_the_candidate_is_trained_compared_judged_served_and_pushed(tmp_path: Pa
     assert trainer.exec_properties["learning_rate"] == 0.1
     assert source(trainer.exec_properties["input_fingerprint"]) == ("InputFinder", "fingerprint")
     assert training["backup_folder"] == f"{tmp_path}/shop/backups/model"
+    assert training["keep_backup"] is False
     # The candidate itself must not be its own champion.
     assert champion.inputs["model"].producer_component_id == "Trainer"
     assert champion.exec_properties == {"serving_folder": f"{tmp_path}/shop/serving/shop", "state": "pushed"}

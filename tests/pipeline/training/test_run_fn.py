@@ -98,6 +98,11 @@ def test_a_ranker_is_trained_exported_and_summarised(calls: dict[str, Any], tmp_
     assert summary["epochs"] == 2
     assert summary["out_of_vocabulary"] == {}
     assert not backup.exists()  # the result is safe now
+    backup.mkdir()
+    kept = arguments(exported_rankers.config(), tmp_path / "again", backup)
+    kept.custom_config["keep_backup"] = True
+    run_fn(kept)
+    assert backup.exists()
 
 
 def test_a_matcher_is_trained_on_positives_and_exported_with_its_items(calls: dict[str, Any], tmp_path: Path) -> None:
