@@ -84,16 +84,18 @@ def compile_pipeline(
     executors: dict[str, Any] = specification["deploymentSpec"]["executors"]
     labels = {name: component["executorLabel"] for name, component in specification["components"].items()}
     code = code_digest(*CODE_PACKAGES)
+    tasks = specification["root"]["dag"]["tasks"]
     for name, component in specification["components"].items():
         container = executors[labels[name]]["container"]
         own_arguments = {
             OUTPUT_TYPES: json.dumps(_output_types(component), sort_keys=True),
-            PIPELINE_ROOT: root,
             ENVIRONMENT_DIGEST: settings[name].environment_digest(root),
             CODE_DIGEST: code,
         }
+        if not tasks[name].get("dependentTasks"):
+            own_arguments[PIPELINE_ROOT] = root  # the first steps check it for all, before anything is done
         _complete_container(container, settings[name], own_arguments)
-    for name, task in specification["root"]["dag"]["tasks"].items():
+    for name, task in tasks.items():
         _complete_task(name, task, rules, settings[name].retries)
     _declare_parameters(specification, rules.parameters)
     platform = platform_document(config, {labels[name]: settings[name] for name in labels})

@@ -34,7 +34,7 @@ class StepArguments:
         invocation: what the backend sent.
         inputs_spec: declaration of the inputs.
         output_types: schema title of each declared output artifact by its name.
-        pipeline_root: URI below which the pipeline was compiled to write.
+        pipeline_root: URI below which the pipeline was compiled to write; None where another step checks it.
         code_digest: digest of the code that the pipeline was compiled with.
         beam_arguments: options of Beam pipelines.
     """
@@ -43,7 +43,7 @@ class StepArguments:
     invocation: ExecutorInput
     inputs_spec: InputsSpec
     output_types: dict[str, str]
-    pipeline_root: str
+    pipeline_root: str | None
     code_digest: str
     beam_arguments: list[str]
 
@@ -63,8 +63,9 @@ def parse_arguments(arguments: Sequence[str]) -> StepArguments:
     """
     parser = _Parser(prog="run_step", add_help=False, allow_abbrev=False)
     # The digest of the environment is not read: it is there so that it is part of the backend's cache key.
-    for name in (EXECUTOR_CLASS, INVOCATION, OUTPUT_TYPES, PIPELINE_ROOT, ENVIRONMENT_DIGEST, CODE_DIGEST):
+    for name in (EXECUTOR_CLASS, INVOCATION, OUTPUT_TYPES, ENVIRONMENT_DIGEST, CODE_DIGEST):
         parser.add_argument(name, required=True)
+    parser.add_argument(PIPELINE_ROOT)
     parser.add_argument(INPUTS_SPEC, default="{}")
     options, beam_arguments = parser.parse_known_args(arguments)
     values = vars(options)
@@ -73,7 +74,7 @@ def parse_arguments(arguments: Sequence[str]) -> StepArguments:
         invocation=_parse_json(INVOCATION, ExecutorInput, values),
         inputs_spec=_parse_json(INPUTS_SPEC, InputsSpec, values),
         output_types=_parse_json(OUTPUT_TYPES, dict[str, str], values),
-        pipeline_root=options.pipeline_root.rstrip("/"),
+        pipeline_root=None if options.pipeline_root is None else options.pipeline_root.rstrip("/"),
         code_digest=options.code_digest,
         beam_arguments=beam_arguments,
     )

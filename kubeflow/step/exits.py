@@ -8,10 +8,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import NoReturn
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a step that was stopped by SIGTERM."""
+IN_FLIGHT_SECONDS = 0.1
+"""Time in which writes that other threads had begun before the streams were closed to them arrive."""
 STOP_REASON = "the step was stopped by SIGTERM: its pod was evicted, or the run was cancelled"
 
 
@@ -34,6 +37,7 @@ def exit_with_reason(reason: str, code: int) -> NoReturn:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    time.sleep(IN_FLIGHT_SECONDS)
     line = " ".join(reason.split())
     with contextlib.suppress(OSError):
         os.write(log, f"\n{line}\n".encode(errors="backslashreplace"))

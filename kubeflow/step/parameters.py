@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,20 +21,23 @@ EXPECTED: Mapping[str, tuple[tuple[type, ...], str]] = {
 
 
 def execution_properties(values: Mapping[str, Any], specs: Mapping[str, ParameterSpec]) -> dict[str, Any]:
-    """Return the parameters for the executor; an optional one that is null is left out, as TFX does locally.
+    """Return the parameters for the executor; one that is null is left out, as TFX does locally.
+
+    A parameter that the step does not declare is the backend's own, and is left out with a warning. One that is missing
+    is left to the executor, which alone knows whether it has a default: the declaration does not say so.
 
     Raises:
-        StepInputError: if a parameter is missing, not declared or of another type.
+        StepInputError: if a parameter is of another type than declared.
     """
-    for name in values.keys() - specs.keys():
-        raise StepInputError(f"parameter `{name}` is not declared by the step, which has {_names(specs)}")
+    for name in sorted(values.keys() - specs.keys()):
+        logging.warning("parameter `%s` is not declared by the step, which has %s; it is left out", name, _names(specs))
     properties = {}
     for name, spec in specs.items():
         value = values.get(name)
         if value is not None:
             properties[name] = _convert(name, value, spec.parameter_type)
         elif not spec.is_optional:
-            raise StepInputError(f"parameter `{name}` is required by the step, received {_names(values)}")
+            logging.warning("parameter `%s` is declared by the step, received %s", name, _names(values))
     return properties
 
 

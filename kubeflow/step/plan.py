@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ def plan_step(arguments: StepArguments, locations: Locations) -> StepPlan:
     """
     invocation = arguments.invocation
     output_file = locations.local(invocation.outputs.output_file)
-    _check_root(invocation, arguments.pipeline_root)
+    if arguments.pipeline_root is not None:
+        _check_root(invocation, arguments.pipeline_root)
     outputs = _plan_outputs(invocation, arguments.output_types, locations)
     for name in invocation.outputs.parameters.keys() - outputs.keys():
         raise StepInputError(f"output parameter `{name}` should have an output artifact of the same name")
@@ -95,14 +97,16 @@ def _check_root(invocation: ExecutorInput, root: str) -> None:
 
 
 def _plan_inputs(arguments: StepArguments, locations: Locations) -> dict[str, PlannedArtifact]:
-    """Return the input artifacts, with the types that the step declares."""
+    """Return the input artifacts, with the types that the step declares; `execution_properties` treats others alike."""
     given, declared = arguments.invocation.inputs.artifacts, arguments.inputs_spec.artifacts
-    for name in given.keys() - declared.keys():
-        raise StepInputError(f"input `{name}` is not declared by the step, which has {_names(declared)}")
-    artifacts = {name: _single(f"input `{name}`", found) for name, found in given.items() if found.artifacts}
+    for name in sorted(given.keys() - declared.keys()):
+        logging.warning("input `%s` is not declared by the step, which has %s; it is left out", name, _names(declared))
+    artifacts = {
+        name: _single(f"input `{name}`", found) for name, found in given.items() if found.artifacts and name in declared
+    }
     for name, spec in declared.items():
         if name not in artifacts and not spec.is_optional:
-            raise StepInputError(f"input `{name}` is required by the step, received {_names(artifacts)}")
+            logging.warning("input `%s` is declared by the step, received %s", name, _names(artifacts))
     downloaded = [artifact.uri for artifact in artifacts.values()]
 
     def convert(text: str) -> str:

@@ -60,6 +60,12 @@ def test_bad_json_is_named(flag: str, value: str, message: str) -> None:
     assert str(error.value) == message
 
 
+def test_a_step_after_others_has_no_root_to_check() -> None:
+    arguments = recorded_arguments("ChampionFinder")
+    place = arguments.index("--pipeline_root")
+    assert parse_arguments(arguments[:place] + arguments[place + 2 :]).pipeline_root is None
+
+
 def test_long_json_is_cut_in_the_message() -> None:
     arguments = recorded_arguments("ChampionFinder")
     arguments[arguments.index("--output_types") + 1] = "x" * 1000
@@ -68,7 +74,7 @@ def test_long_json_is_cut_in_the_message() -> None:
     assert f"received '{'x' * 80}'...: Invalid JSON" in str(error.value)
 
 
-@pytest.mark.parametrize("flag", ["--executor_class_path", "--pipeline_root", "--environment_digest", "--output_types"])
+@pytest.mark.parametrize("flag", ["--executor_class_path", "--code_digest", "--environment_digest", "--output_types"])
 def test_a_missing_argument_is_named(flag: str) -> None:
     arguments = recorded_arguments("ChampionFinder")
     place = arguments.index(flag)

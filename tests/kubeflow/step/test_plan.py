@@ -95,18 +95,6 @@ def artifact(name: str) -> Any:
 
 
 REFUSALS: dict[str, tuple[Change, str]] = {
-    "missing input": (
-        lambda invocation, spec, types: invocation["inputs"]["artifacts"].pop("model"),
-        "input `model` is required by the step, received `evaluation`",
-    ),
-    "empty list": (
-        lambda invocation, spec, types: invocation["inputs"]["artifacts"]["model"]["artifacts"].clear(),
-        "input `model` is required by the step, received `evaluation`",
-    ),
-    "unknown input": (
-        lambda invocation, spec, types: invocation["inputs"]["artifacts"].update(other=artifact("other")),
-        "input `other` is not declared by the step, which has `evaluation`, `model`",
-    ),
     "two artifacts": (
         lambda invocation, spec, types: invocation["inputs"]["artifacts"]["model"]["artifacts"].extend(
             artifact("model")["artifacts"]
@@ -139,10 +127,6 @@ REFUSALS: dict[str, tuple[Change, str]] = {
         lambda invocation, spec, types: invocation["outputs"].update(outputFile="output.json"),
         "a path of the backend should begin with `/`, received 'output.json'",
     ),
-    "parameter": (
-        lambda invocation, spec, types: invocation["inputs"]["parameterValues"].pop("config"),
-        "parameter `config` is required by the step, received `code_fingerprint`",
-    ),
 }
 
 
@@ -152,6 +136,36 @@ def test_what_does_not_fit_the_declaration_is_named(name: str) -> None:
     with pytest.raises(StepInputError) as error:
         plan("QualityGate", change)
     assert str(error.value) == message
+
+
+WARNINGS: dict[str, tuple[Change, str]] = {
+    "missing input": (
+        lambda invocation, spec, types: invocation["inputs"]["artifacts"].pop("model"),
+        "input `model` is declared by the step, received `evaluation`",
+    ),
+    "empty list": (
+        lambda invocation, spec, types: invocation["inputs"]["artifacts"]["model"]["artifacts"].clear(),
+        "input `model` is declared by the step, received `evaluation`",
+    ),
+    "unknown input": (
+        lambda invocation, spec, types: invocation["inputs"]["artifacts"].update(other=artifact("other")),
+        "input `other` is not declared by the step, which has `evaluation`, `model`; it is left out",
+    ),
+    "missing parameter": (
+        lambda invocation, spec, types: invocation["inputs"]["parameterValues"].pop("config"),
+        "parameter `config` is declared by the step, received `code_fingerprint`",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_what_the_executor_may_do_without_is_left_out_with_a_warning(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    change, message = WARNINGS[name]
+    planned = plan("QualityGate", change)
+    assert message in caplog.text
+    assert planned.inputs.keys() <= {"evaluation", "model"}
 
 
 def test_an_optional_input_may_be_absent() -> None:
