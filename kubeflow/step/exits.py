@@ -15,6 +15,8 @@ STOPPED = 128 + signal.SIGTERM
 """Exit code of a step that was stopped by SIGTERM."""
 IN_FLIGHT_SECONDS = 0.1
 """Time in which writes that other threads had begun before the streams were closed to them arrive."""
+EXIT_SECONDS = 10.0
+"""Time that the thread which ends the process has for it."""
 STOP_REASON = "the step was stopped by SIGTERM: its pod was evicted, or the run was cancelled"
 
 
@@ -52,7 +54,8 @@ def exit_on_sigterm() -> None:
     """
     received, written = os.pipe()
     os.set_blocking(written, False)
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    # The signal interrupts what the main thread waits for, which must not go on and end the process as if it were done.
+    signal.signal(signal.SIGTERM, lambda number, frame: time.sleep(EXIT_SECONDS))
     signal.set_wakeup_fd(written, warn_on_full_buffer=False)
     # A forked child has the same pipe: a SIGTERM that stops it would otherwise end its parent.
     os.register_at_fork(

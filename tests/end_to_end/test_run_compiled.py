@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +41,7 @@ kubeflow:
   image: ghcr.io/shop/interestflow:1.0
   pipeline_root: BUCKET/artifacts
   retries: 0
-  environment: {AWS_ENDPOINT_URL: "ENDPOINT", AWS_DEFAULT_REGION: us-east-1}
+  environment: {AWS_ENDPOINT_URL: "ADDRESS", AWS_DEFAULT_REGION: us-east-1}
   secrets: [{name: store, env: {AWS_ACCESS_KEY_ID: accesskey, AWS_SECRET_ACCESS_KEY: secretkey}}]
 """
 FINDERS = {"InputFinder", "ChampionFinder"}
@@ -74,7 +73,7 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Cluster:
     folder = tmp_path_factory.mktemp("cluster")
     store = ObjectStore(
         "s3", s3_endpoint, f"bucket-{uuid.uuid4().hex[:12]}", S3_CREDENTIALS | {"AWS_ENDPOINT_URL": s3_endpoint}
@@ -83,10 +82,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Itera
     log = generate_log(LogGeneratorConfig(events=4000, users=150, items=200, categories=10, days=10))
     write_log(log, folder / "log", "parquet")
     store.write({f"logs/{file.name}": file.read_bytes() for file in (folder / "log").iterdir()})
-    text = CONFIG.replace("BUCKET", store.url).replace("ENDPOINT", s3_endpoint)
+    text = CONFIG.replace("BUCKET", store.url).replace("ADDRESS", s3_endpoint)
     (folder / "tiny.yaml").write_text(text)
     compile_config(load(folder / "tiny.yaml"), folder / "tiny-pipeline.yaml")
-    yield Cluster(store, folder)
+    return Cluster(store, folder)
 
 
 @pytest.fixture(scope="module")
