@@ -1,1 +1,4 @@
-"""Compilation of a built TFX pipeline for Kubeflow Pipelines v2. Nothing here imports `interestflow.pipeline`."""
+"""A built TFX pipeline on Kubeflow Pipelines: compiled, executed as the backend does, submitted, and its steps started.
+
+Nothing here imports `interestflow.pipeline`.
+"""

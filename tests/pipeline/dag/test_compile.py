@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,14 @@ from google.protobuf import json_format
 from kfp.components import load_component_from_file
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
+from interestflow.kubeflow.step.arguments import parse_arguments
+from interestflow.kubeflow.step.locations import Locations
+from interestflow.kubeflow.step.plan import plan_step
 from interestflow.pipeline.config import load
 from interestflow.pipeline.dag.compile import compile_config
+from tests.paths import PROJECT
 
 pytestmark = pytest.mark.end_to_end
 
@@ -142,6 +148,44 @@ def test_parameters_of_a_run(documents: list[dict[str, Any]]) -> None:
         "scheduled_time": ("STRING", ""),
     }
     assert all(entry["isOptional"] and entry["description"].endswith(".") for entry in parameters.values())
+
+
+RECORDED = json.loads((PROJECT / "tests" / "kubeflow" / "recordings" / "executor_inputs.json").read_text())
+
+
+@pytest.mark.parametrize("step", sorted(RECORDED))
+def test_what_the_real_driver_sent_is_accepted_by_the_compiled_command_and_refused_by_that_of_tfx(
+    step: str, documents: list[dict[str, Any]]
+) -> None:
+    arguments = list(documents[0]["deploymentSpec"]["executors"][f"{step}_executor"]["container"]["args"])
+    arguments[arguments.index("{{$}}")] = json.dumps(RECORDED[step])
+    plan = plan_step(parse_arguments(arguments), Locations())
+    assert set(plan.outputs) == set(RECORDED[step]["outputs"]["artifacts"]) - {"executor-logs"}
+    assert all(artifact.path.startswith("/s3/models/final/demo/") for artifact in plan.inputs.values())
+    stock, beam_arguments = kubeflow_v2_run_executor._parse_flags(["stock", *arguments])
+    with pytest.raises((AttributeError, ImportError), match=r"no attribute 'get'|No module named|Could not import"):
+        kubeflow_v2_run_executor.main((stock, beam_arguments))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("gs://shop-models/root", "gs://other-models/root"),
+        ("  trainer_gpus: 2", "  trainer_gpus: 2\n  environment: {AWS_REGION: eu-west-1}"),
+        ("interestflow:1", "interestflow:2"),
+    ],
+)
+def test_another_root_environment_or_image_takes_nothing_from_the_cache(
+    before: str, after: str, documents: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """By what the backend compares of a container, beside its inputs: image and command."""
+    text = CONFIG.replace(before, after)
+    if before == "interestflow:1":
+        text = text.replace("interestflow-gpu:1", "interestflow-gpu:2")
+    changed = compile_text(tmp_path, text)
+    for label, executor in documents[0]["deploymentSpec"]["executors"].items():
+        first, second = executor["container"], changed[0]["deploymentSpec"]["executors"][label]["container"]
+        assert (first["args"], first["image"]) != (second["args"], second["image"]), label
 
 
 MATCHER = (
