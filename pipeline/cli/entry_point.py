@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 OWN_PACKAGE = "interestflow"
-EXTRAS: Mapping[str, str] = {"kfp": "kubeflow", "kfp_server_api": "kubeflow"}
+EXTRAS: Mapping[str, str] = {"celpy": "kubeflow", "kfp": "kubeflow", "kfp_server_api": "kubeflow"}
 """Extra that installs a package, for packages that `[pipeline]` does not install."""
 
 
