@@ -72,9 +72,8 @@ def train(
         strategy: Distribution strategy; `default_strategy()` if None.
 
     Raises:
-        TrainingError: If the embedding tables exceed their budget, before any of them is built; if the loss is no
-            longer a number, the batch cannot be split over the replicas, or the metric of early stopping is undefined
-            on the validation split.
+        TrainingError: If the embedding tables exceed their budget, before any is built; if the loss is no number, the
+            batch cannot be split over the replicas, or validation leaves the metric of early stopping undefined.
     """
     began = time.perf_counter()
     strategy = strategy or default_strategy()
