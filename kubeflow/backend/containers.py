@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from interestflow.kubeflow.backend.engine import TEMPORARY_FOLDER, StepCommand
-from interestflow.kubeflow.backend.errors import RefusedError, StepError
+from interestflow.kubeflow.backend.engine import TEMPORARY_FOLDER, Process, StepCommand, run_logged
+from interestflow.kubeflow.backend.errors import RefusedError
 from interestflow.kubeflow.backend.specification import Specification
 from interestflow.kubeflow.backend.uris import MOUNTS
 
@@ -67,21 +67,12 @@ class Containers:
         arguments = [self._program, "run", "--name", name, *self._options(command), *_command(command)]
         _give_away(command.root)
         # Only the names of secrets stand on the command line; docker reads their values from its own environment.
-        with command.log.open("wb") as log:
-            try:
-                process = subprocess.Popen(
-                    arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                    pass_fds=command.inherited,
-                )  # fmt: skip
-            except OSError as error:
-                raise StepError(f"{self._program} cannot be started: {error.strerror}") from None
-            try:
-                return process.wait(command.task.placement.deadline)
-            except subprocess.TimeoutExpired:
-                raise StepError(f"ended after {command.task.placement.deadline} s (`activeDeadlineSeconds`)") from None
-            finally:
-                self._ask("rm", "--force", name)
-                process.wait()
+        return run_logged(arguments, command, lambda process: self._remove(name, process))
+
+    def _remove(self, name: str, process: Process) -> None:
+        """Remove a container and wait for the process that ran it."""
+        self._ask("rm", "--force", name)
+        process.wait()
 
     def _options(self, command: StepCommand) -> list[str]:
         placement, resources = command.task.placement, command.task.resources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from interestflow.kubeflow.backend.errors import RefusedError
@@ -62,6 +63,12 @@ def _check_producer(specification: Specification, task: Task, name: str, produce
     return specification.tasks[producer]
 
 
+def _check_output(label: str, producer: Task, kind: str, key: str, outputs: Container[str]) -> None:
+    """Refuse an input that reads an output, `key`, which its producer does not declare among its `outputs`."""
+    if key not in outputs:
+        raise RefusedError(f"{label} reads output {kind} `{key}` of task `{producer.name}`, which has no such output")
+
+
 def _check_parameters(specification: Specification, task: Task) -> None:
     place = f"task `{task.name}`"
     declared = task.component.input_definitions.parameters
@@ -89,11 +96,8 @@ def _check_parameter_source(specification: Specification, task: Task, name: str,
     elif kind == "task_output_parameter":
         source = parameter.task_output_parameter
         producer = _check_producer(specification, task, name, source.producer_task)
-        if source.output_parameter_key not in producer.component.output_definitions.parameters:
-            raise RefusedError(
-                f"{place}: input `{name}` reads output parameter `{source.output_parameter_key}` of task "
-                f"`{producer.name}`, which has no such output"
-            )
+        outputs = producer.component.output_definitions.parameters
+        _check_output(f"{place}: input `{name}`", producer, "parameter", source.output_parameter_key, outputs)
     elif kind != "runtime_value" or parameter.runtime_value.WhichOneof("value") != "constant":
         raise RefusedError(f"{place}: the backend does not implement the source of parameter `{name}`")
 
@@ -108,11 +112,8 @@ def _check_artifacts(specification: Specification, task: Task) -> None:
             raise RefusedError(f"{place}: input artifact `{name}` should come from a task's output")
         source = artifact.task_output_artifact
         producer = _check_producer(specification, task, name, source.producer_task)
-        if source.output_artifact_key not in producer.component.output_definitions.artifacts:
-            raise RefusedError(
-                f"{place}: input `{name}` reads output artifact `{source.output_artifact_key}` of task "
-                f"`{producer.name}`, which has no such output"
-            )
+        outputs = producer.component.output_definitions.artifacts
+        _check_output(f"{place}: input `{name}`", producer, "artifact", source.output_artifact_key, outputs)
     for name, spec in declared.items():
         if name not in task.spec.inputs.artifacts and not spec.is_optional:
             raise RefusedError(f"{place}: input artifact `{name}` is not optional and comes from nowhere")

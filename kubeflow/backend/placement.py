@@ -134,9 +134,15 @@ def _volume(place: str, mount: Any) -> Volume:
         claim = mount.constant
     else:
         raise RefusedError(f"{place}: `pvcMount` should name its claim by a constant; other kinds need a cluster")
-    if not mount.mount_path.startswith("/"):
-        raise RefusedError(f"{place}: `pvcMount.mountPath` should be an absolute path, but is {mount.mount_path!r}")
-    return Volume(claim, mount.mount_path.rstrip("/") or "/", mount.sub_path)
+    return Volume(claim, _mount_path(place, "pvcMount", mount), mount.sub_path)
+
+
+def _mount_path(place: str, field: str, mount: Any) -> str:
+    """Return the path of a mount, without a slash at the end."""
+    path: str = mount.mount_path
+    if not path.startswith("/"):
+        raise RefusedError(f"{place}: `{field}.mountPath` should be an absolute path, but is {path!r}")
+    return path.rstrip("/") or "/"
 
 
 def _secret_folder(place: str, mount: Any) -> Volume:
@@ -146,22 +152,15 @@ def _secret_folder(place: str, mount: Any) -> Volume:
         secret = mount.secret_name
     else:
         raise RefusedError(f"{place}: `secretAsVolume` names no secret")
-    if not mount.mount_path.startswith("/"):
-        raise RefusedError(
-            f"{place}: `secretAsVolume.mountPath` should be an absolute path, but is {mount.mount_path!r}"
-        )
-    return Volume(secret, mount.mount_path.rstrip("/"), is_secret=True)
+    return Volume(secret, _mount_path(place, "secretAsVolume", mount), is_secret=True)
 
 
 def _scratch_folder(place: str, mount: Any) -> ScratchFolder:
-    if not mount.mount_path.startswith("/"):
-        raise RefusedError(
-            f"{place}: `emptyDirMounts.mountPath` should be an absolute path, but is {mount.mount_path!r}"
-        )
+    path = _mount_path(place, "emptyDirMounts", mount)
     if mount.medium not in ("", "Memory"):
         raise RefusedError(f"{place}: `emptyDirMounts.medium` should be Memory or absent, but is {mount.medium!r}")
     size = parse_quantity(f"{place}: `emptyDirMounts.sizeLimit`", mount.size_limit) if mount.size_limit else None
-    return ScratchFolder(mount.mount_path.rstrip("/"), mount.medium == "Memory", None if size is None else int(size))
+    return ScratchFolder(path, mount.medium == "Memory", None if size is None else int(size))
 
 
 def _secrets(place: str, config: Any) -> Iterator[SecretVariable]:

@@ -10,8 +10,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from interestflow.kubeflow.backend.engine import HOME_FOLDER, TEMPORARY_FOLDER, WORK_FOLDER, StepCommand
-from interestflow.kubeflow.backend.errors import RefusedError, StepError
+from interestflow.kubeflow.backend.engine import (
+    HOME_FOLDER,
+    TEMPORARY_FOLDER,
+    WORK_FOLDER,
+    Process,
+    StepCommand,
+    run_logged,
+)
+from interestflow.kubeflow.backend.errors import RefusedError
 from interestflow.kubeflow.backend.specification import Specification
 
 STEP_ROOT_VARIABLE = "INTERESTFLOW_STEP_ROOT"
@@ -55,21 +62,9 @@ class Processes:
         program, *arguments = command.arguments
         if program in _PYTHON:
             program = sys.executable
-        with command.log.open("wb") as log:
-            try:
-                process = subprocess.Popen(
-                    [program, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                    cwd=command.root / WORK_FOLDER, env=self._environment(command), start_new_session=True,
-                    pass_fds=command.inherited,
-                )  # fmt: skip
-            except OSError as error:
-                raise StepError(f"{program} cannot be started: {error.strerror}") from None
-            try:
-                return process.wait(command.task.placement.deadline)
-            except subprocess.TimeoutExpired:
-                raise StepError(f"ended after {command.task.placement.deadline} s (`activeDeadlineSeconds`)") from None
-            finally:
-                _stop(process)
+        return run_logged(
+            [program, *arguments], command, _stop, cwd=command.root / WORK_FOLDER, env=self._environment(command)
+        )
 
     def _environment(self, command: StepCommand) -> dict[str, str]:
         environment = {
@@ -90,7 +85,7 @@ class Processes:
         return environment | dict(command.environment) | secrets | {STEP_ROOT_VARIABLE: str(command.root)}
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: Process) -> None:
     """End a process and what it left running: politely if it still runs, at once if it has ended."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)

@@ -56,8 +56,10 @@ def test_another_text_is_refused(text: str, message: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("other", ["null", "1", '"x"', "[]", "{}", "[1]", '{"x": 1}', '{"artifacts": {"x": 1}}'])
 @pytest.mark.parametrize("place", ["", "artifacts", "parameterValues"])
 def test_a_value_of_any_other_kind_is_read_or_refused_and_nothing_else(place: str, other: str, tmp_path: Path) -> None:
+    document: dict[str, Any] = {}
     with contextlib.suppress(StepError):
-        written(tmp_path, f'{{"{place}": {other}}}' if place else other)
+        document = written(tmp_path, f'{{"{place}": {other}}}' if place else other)
+    assert document.keys() <= {"artifacts", "parameterValues"}
 
 
 def merged(folder: Path, *reported: dict[str, Any], name: str = "model") -> dict[str, Any]:
