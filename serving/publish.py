@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from interestflow import storage
 from interestflow.serving.session_model import SAVED_MODEL
 
 INCOMING = ".incoming"
@@ -36,14 +37,9 @@ def publish_version(source: str, base: str, version: int) -> None:
         version: number of the new version.
     """
     target = f"{base}/{version}"
-    if not can_move(base):
+    if storage.is_remote(base):  # object stores cannot move folders; servers retry loading from them
         copy_folder(source, target)
         return
     copied = f"{base}/{INCOMING}/{version}"
     copy_folder(source, copied)
     tf.io.gfile.rename(copied, target)
-
-
-def can_move(base: str) -> bool:
-    """Return whether folders can be moved in `base`. Object stores cannot; servers retry loading from them."""
-    return "://" not in base

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 
+from pydantic import BaseModel, ConfigDict
+
 from interestflow import storage
-from interestflow.pipeline.artifacts.json_artifact import JsonArtifact
 from interestflow.serving.provenance import PROVENANCE
 from interestflow.serving.session_model import SAVED_MODEL
 
@@ -18,7 +19,7 @@ class ChampionError(Exception):
     """A folder of pushed models cannot be read."""
 
 
-class Champion(JsonArtifact):
+class Champion(BaseModel):
     """Pushed model that a candidate is compared with; all attributes are None where there is none.
 
     Attributes:
@@ -27,7 +28,7 @@ class Champion(JsonArtifact):
         fingerprint: Fingerprint of everything that it was made from.
     """
 
-    FILE = "champion.json"
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str | None = None
     version: int | None = None
