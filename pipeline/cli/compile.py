@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,16 +45,25 @@ def compile_specification(
 
     from rich.console import Console
 
-    from interestflow.pipeline.config import ConfigurationError
-    from interestflow.pipeline.dag.compile import compile_config
-
     try:
-        compile_config(loaded, output, config_source(config, data_folder, values))
-    except ConfigurationError as error:
-        fail(error)
+        write_specification(loaded, output, config_source(config, data_folder, values))
     except OSError as error:
         fail(f"`--output` {output} cannot be written: {error.strerror}")
     Console().print(f"wrote {output}", soft_wrap=True)
+
+
+def write_specification(config: PipelineConfig, output: Path, source: ConfigSource) -> None:
+    """Compile a configuration without the messages of the libraries; end the command with its mistakes, if any."""
+    from interestflow.pipeline.cli.library_logs import redirect_library_output
+    from interestflow.pipeline.config import ConfigurationError
+
+    try:
+        with redirect_library_output(Path(os.devnull)):
+            from interestflow.pipeline.dag.compile import compile_config
+
+            compile_config(config, output, source)
+    except ConfigurationError as error:
+        fail(error)
 
 
 def with_kubeflow(config: PipelineConfig, values: Mapping[str, str | None]) -> PipelineConfig:

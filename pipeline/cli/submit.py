@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interestflow.pipeline.cli.compile import config_source, with_kubeflow
+from interestflow.pipeline.cli.compile import config_source, with_kubeflow, write_specification
 from interestflow.pipeline.cli.options import DataFolder, fail, load_config, with_options
 
 if TYPE_CHECKING:
@@ -182,20 +181,11 @@ def _load(options: SubmitOptions) -> PipelineConfig:
 def _compile(options: SubmitOptions, config: PipelineConfig) -> Specification:
     """Compile a configuration as `interestflow compile` does, and return the specification."""
     from interestflow.kubeflow.submission.specification import read_specification
-    from interestflow.pipeline.cli.library_logs import redirect_library_output
-    from interestflow.pipeline.config import ConfigurationError
 
     _print(f"compiling {options.path}")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "pipeline.yaml"
-        try:
-            with redirect_library_output(Path(os.devnull)):
-                from interestflow.pipeline.dag.compile import compile_config
-
-                source = config_source(options.path, options.data_folder, options.compiled_values)
-                compile_config(config, output, source)
-        except ConfigurationError as error:
-            fail(error)
+        write_specification(config, output, config_source(options.path, options.data_folder, options.compiled_values))
         specification = read_specification(output)
     assert specification is not None
     return specification
