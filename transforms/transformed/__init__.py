@@ -1,0 +1,1 @@
+"""Transformed examples as Arrow columns: their format, the writer, and the reader."""
