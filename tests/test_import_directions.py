@@ -10,7 +10,7 @@ import pytest
 
 from tests.paths import PROJECT
 
-SHARED = {"digests", "readable_reason", "section", "storage"}
+SHARED = {"digests", "memory_size", "readable_reason", "section", "storage"}
 """Single modules that stand below every package."""
 ALLOWED = {
     "transforms": SHARED,

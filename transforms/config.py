@@ -1,4 +1,4 @@
-"""Configuration of ingestion: `data`, `tasks`, `sequence`, `features`, `split` and `negatives`.
+"""Configuration of ingestion: `data`, `tasks`, `sequence`, `features`, `split`, `negatives` and `memory`.
 
 The sections `data` and `tasks` are in `data_config.py`, `features` is in `feature_config.py`; this module offers all of
 them.
@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from interestflow.memory_size import MemorySize, memory_bytes
 from interestflow.section import NonNegative, PositiveInt, Section, Share
 from interestflow.transforms.data_config import (
     ENTITY_TABLES,
@@ -155,6 +156,16 @@ class IngestionConfig(Section):
     )
     split: SplitConfig = Field(SplitConfig(), description="How the log is split by time.")
     negatives: NegativesConfig = Field(NegativesConfig(), description="Source of the negative examples.")
+    memory: MemorySize = Field(
+        "4GB",
+        description="Bound of the peak memory of every process, with its unit (4GB is 4 * 10^9 bytes, 4GiB 4 * 2^30), "
+        "or as a number of GB. Tables of items and users, and what a model holds in memory, are not cut to fit it.",
+    )
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bound of the peak memory of every process, in bytes."""
+        return memory_bytes(self.memory)
 
     def with_span(self, span: str = "") -> Self:
         """Return a copy whose folder and paths name one span of the log: `span`, or `data.span` where it is empty."""

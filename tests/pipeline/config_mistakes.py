@@ -48,6 +48,11 @@ ONE_MISTAKE = {
         "max_length: twenty",
         "`sequence.max_length` should be a whole number, received 'twenty' (small.yaml, line 20)",
     ),
+    "a size without a unit": (
+        "sequence:\n",
+        "memory: plenty\nsequence:\n",
+        "`memory` should be a size with its unit, such as 4GB or 4GiB, received 'plenty' (small.yaml, line 19)",
+    ),
     "a fraction for a whole number": (
         "max_length: 20",
         "max_length: 20.5",
