@@ -7,6 +7,7 @@ inflates whole blocks, and gzip's own CRC of the file shows whether it is intact
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -63,7 +64,7 @@ def _inflated_blocks(file: BinaryIO, path: str) -> Iterator[bytes]:
                 data = inflater.unused_data
                 if inflater.eof:
                     inflater, is_started = isal_zlib.decompressobj(wbits=GZIP_WINDOW_BITS), False
-    except isal_zlib.error as error:
+    except (zlib.error, EOFError) as error:
         raise ExampleFileError(f"{path} should be a gzipped TFRecord file, received damaged data: {error}") from None
     if is_started:
         raise ExampleFileError(f"{path} should be a gzipped TFRecord file, received one that ends early")
