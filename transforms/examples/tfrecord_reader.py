@@ -7,13 +7,12 @@ inflates whole blocks, and gzip's own CRC of the file shows whether it is intact
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
 from interestflow.transforms.examples.tfrecord_writer import GZIP_WINDOW_BITS
 
@@ -64,7 +63,7 @@ def _inflated_blocks(file: BinaryIO, path: str) -> Iterator[bytes]:
                 data = inflater.unused_data
                 if inflater.eof:
                     inflater, is_started = isal_zlib.decompressobj(wbits=GZIP_WINDOW_BITS), False
-    except (zlib.error, EOFError) as error:
+    except igzip_lib.IsalError as error:
         raise ExampleFileError(f"{path} should be a gzipped TFRecord file, received damaged data: {error}") from None
     if is_started:
         raise ExampleFileError(f"{path} should be a gzipped TFRecord file, received one that ends early")
