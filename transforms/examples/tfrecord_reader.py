@@ -63,7 +63,7 @@ def _inflated_blocks(file: BinaryIO, path: str) -> Iterator[bytes]:
                 data = inflater.unused_data
                 if inflater.eof:
                     inflater, is_started = isal_zlib.decompressobj(wbits=GZIP_WINDOW_BITS), False
-    except igzip_lib.IsalError as error:
+    except igzip_lib.IsalError as error:  # type: ignore[misc]  # isal's stub declares an instance
         raise ExampleFileError(f"{path} should be a gzipped TFRecord file, received damaged data: {error}") from None
     if is_started:
         raise ExampleFileError(f"{path} should be a gzipped TFRecord file, received one that ends early")
