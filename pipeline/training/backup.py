@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,8 +17,19 @@ import tensorflow as tf
 
 from interestflow import storage
 from interestflow.pipeline.training.backup_mirror import BackupMirror
+from interestflow.pipeline.training.variable_files import (
+    VariableFileError,
+    read_text,
+    read_variables,
+    variable_files,
+    write_variables,
+)
 
-LATEST, BEST = "latest", "best"
+LATEST, BEST, CHECKPOINT = "latest", "best", "ckpt"
+POINTER = "checkpoint"
+"""File with the name of the checkpoint that is the latest."""
+TEXT = "state"
+"""Name of the text in the checkpoint of the latest state."""
 
 
 @dataclass
@@ -42,8 +55,8 @@ class Backup:
     """Latest state of a training and its best weights, in a folder that a second attempt resumes from.
 
     Everything that decides how training continues is saved: weights, optimizer, random seeds, metrics and
-    `TrainingState`. Both are TensorFlow checkpoints. State and weights are one checkpoint, so that a kill while saving
-    leaves the previous one whole.
+    `TrainingState`. Both are TensorFlow checkpoints, written and read in parts, so that no table is in memory twice.
+    State and weights are one checkpoint, so that a kill while saving leaves the previous one whole.
 
     Args:
         folder: Folder of the backup alone, on a disk or a mounted volume. Of a folder on s3:// or gs://, a temporary
@@ -53,88 +66,119 @@ class Backup:
     """
 
     def __init__(self, folder: str, key: str, model: keras.Model) -> None:
-        """Prepare the checkpoints; nothing is read or written yet."""
+        """Collect the variables; nothing is read or written yet."""
         self.folder = folder
         self.key = key
-        self._model = model
         self._local, self._mirror = folder, None
         if storage.is_remote(folder):
             self._temporary = tempfile.TemporaryDirectory(prefix="interestflow-backup-")  # removed with this object
             self._local = self._temporary.name
             self._mirror = BackupMirror(self._local, folder)
-        optimizer = [variable.value for variable in model.optimizer.variables]
-        # The text is a variable, because a checkpoint holds variables only.
-        self._text = tf.Variable("", dtype=tf.string, trainable=False)
-        self._latest = tf.train.Checkpoint(
-            text=self._text,
-            model=[variable.value for variable in model.variables],
-            metrics=[variable.value for variable in model.metrics_variables],
-            optimizer=optimizer,
-        )
-        self._manager = self._new_manager()
-        self._best = tf.train.Checkpoint(weights=[variable.value for variable in model.weights])
+        self._variables = {
+            **_by_name("model", model.variables),
+            **_by_name("metrics", model.metrics_variables),
+            **_by_name("optimizer", model.optimizer.variables),
+        }
+        self._weights = _by_name("weights", model.weights)
+
+    def release(self) -> None:
+        """Forget the variables of the model, which can then be freed; `restore_best` still works."""
+        self._variables, self._weights = {}, {}
 
     def restore(self) -> TrainingState | None:
         """Restore the latest saved state into the model and return it; None if there is none to resume from.
 
-        A backup of another training, or one that cannot be read, is discarded with a warning.
+        A backup of another training, or one that cannot be read, is discarded with a warning, and nothing is restored.
 
         Raises:
             StorageError: If the store of a remote folder does not answer.
         """
-        if self._mirror is not None and self._mirror.download():
-            self._manager = self._new_manager()  # it looks for checkpoints only as it is made
-        path = self._manager.latest_checkpoint
+        if self._mirror is not None:
+            self._mirror.download()
+        path = self._latest()
         if path is None:
             return None
-        # An error half way leaves some variables restored; training should then begin as if there were no backup.
-        variables = tf.nest.flatten([self._latest.model, self._latest.metrics, self._latest.optimizer])
-        initial = [variable.numpy() for variable in variables]
         try:
-            saved = tf.train.load_checkpoint(path).get_tensor("text/.ATTRIBUTES/VARIABLE_VALUE")
-            content = json.loads(saved.decode())
+            content = json.loads(read_text(path, TEXT))
             if content["key"] != self.key:
                 logging.warning("the backup in %s is of another training and is discarded", self.folder)
                 self._discard()
                 return None
-            self._latest.restore(path).assert_existing_objects_matched()
-        except (tf.errors.OpError, ValueError, AssertionError, LookupError, RuntimeError) as error:
-            for variable, value in zip(variables, initial, strict=True):
-                variable.assign(value)
+            state = TrainingState(**content["state"])
+            read_variables(path, self._variables)
+        except (VariableFileError, ValueError, LookupError, TypeError) as error:
             logging.warning("the backup in %s cannot be read and is discarded: %s", self.folder, error)
             self._discard()
             return None
-        return TrainingState(**content["state"])
+        return state
 
     def save(self, state: TrainingState) -> None:
         """Save the model, its optimizer and `state`, and remove weights that are no longer the best."""
-        self._text.assign(json.dumps({"key": self.key, "state": asdict(state)}))
-        self._manager.save()
-        for name in self._best_files():
-            if state.best_epoch is None or not name.startswith(f"{_best_name(state.best_epoch)}."):
-                os.remove(os.path.join(self._local, name))
+        latest = self._latest()
+        number = 1 if latest is None else int(latest.rpartition("-")[2]) + 1
+        prefix = os.path.join(self._latest_folder, f"{CHECKPOINT}-{number}")
+        text = json.dumps({"key": self.key, "state": asdict(state)})
+        write_variables(prefix, self._variables, **{TEXT: text})
+        pointer = os.path.join(self._latest_folder, POINTER)
+        with open(f"{pointer}.unfinished", "w") as file:
+            file.write(os.path.basename(prefix))
+        os.replace(f"{pointer}.unfinished", pointer)  # from now on the new state is the one that is restored
+        best = None if state.best_epoch is None else self._best_prefix(state.best_epoch)
+        self._remove_all_but(prefix, best)
         if self._mirror is not None:
             self._mirror.upload()
 
     def save_best(self, epoch: int) -> None:
         """Save the weights of `epoch`; earlier ones stay until `save` records that these are the best."""
-        self._best.write(os.path.join(self._local, _best_name(epoch)))
+        write_variables(self._best_prefix(epoch), self._weights)
 
-    def restore_best(self, epoch: int) -> None:
-        """Restore the weights that `save_best` saved for `epoch` into the model."""
-        self._best.read(os.path.join(self._local, _best_name(epoch))).assert_existing_objects_matched()
+    def restore_best(self, epoch: int, model: keras.Model, adopt: bool = False) -> None:
+        """Restore the weights that `save_best` saved for `epoch` into a model that has the same weights.
 
-    def _best_files(self) -> list[str]:
-        return [name for name in os.listdir(self._local) if name.startswith(f"{BEST}-")]
+        Args:
+            epoch: The epoch.
+            model: The model, built.
+            adopt: See `read_variables`.
 
-    def _new_manager(self) -> tf.train.CheckpointManager:
-        return tf.train.CheckpointManager(self._latest, os.path.join(self._local, LATEST), max_to_keep=1)
+        Raises:
+            VariableFileError: If they are not there or are those of another model.
+        """
+        read_variables(self._best_prefix(epoch), _by_name("weights", model.weights), adopt)
+
+    @property
+    def _latest_folder(self) -> str:
+        return os.path.join(self._local, LATEST)
+
+    def _latest(self) -> str | None:
+        """Return the path of the latest checkpoint without a suffix; None if there is none."""
+        try:
+            with open(os.path.join(self._latest_folder, POINTER)) as file:
+                return os.path.join(self._latest_folder, file.read())
+        except FileNotFoundError:
+            return None
+
+    def _best_prefix(self, epoch: int) -> str:
+        return os.path.join(self._local, f"{BEST}-{epoch}")
+
+    def _remove_all_but(self, latest: str, best: str | None) -> None:
+        """Remove the files of all other checkpoints, complete or not."""
+        kept = {*variable_files(latest), *(() if best is None else variable_files(best))}
+        kept |= {os.path.join(self._latest_folder, POINTER), self._latest_folder}
+        for folder in (self._latest_folder, self._local):
+            for entry in list(os.scandir(folder)):
+                if entry.path in kept:
+                    continue
+                shutil.rmtree(entry.path) if entry.is_dir() else os.remove(entry.path)
 
     def _discard(self) -> None:
-        """Remove the backup and its copy, and forget what was in it."""
+        """Remove the backup and its copy."""
         for folder in {self.folder, self._local}:
             discard(folder)
-        self._manager = self._new_manager()
+
+
+def _by_name(group: str, variables: Sequence[keras.Variable]) -> dict[str, tf.Variable]:
+    """Return TensorFlow's variables by the group and their position in it."""
+    return {f"{group}/{index}": variable.value for index, variable in enumerate(variables)}
 
 
 def discard(folder: str) -> None:
@@ -143,10 +187,6 @@ def discard(folder: str) -> None:
         storage.remove_folder(folder)
     except storage.StorageError as error:
         logging.warning("the backup in %s cannot be removed and stays: %s", folder, error)
-
-
-def _best_name(epoch: int) -> str:
-    return f"{BEST}-{epoch}"
 
 
 class BackupEverySteps(keras.callbacks.Callback):

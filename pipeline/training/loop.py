@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import tempfile
 import time
@@ -10,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from interestflow.models.layers.embedding.declared_tables import empty_tables
 from interestflow.models.optimizers import build_optimizer
 from interestflow.models.table_sizes import TableSize, table_sizes
 from interestflow.models.training_config import TrainingConfig
@@ -81,21 +82,28 @@ def train(
     plan = EpochPlan.build(config, training, strategy.num_replicas_in_sync)
     tables = _check_table_memory(config, build, name)
     keras.utils.set_random_seed(config.seed)
-    with tempfile.TemporaryDirectory() as temporary, mixed_precision(config.mixed_precision):
-        with strategy.scope():
-            model = _compile(config, wrap(build()), validation)
-        backup = Backup(backup_folder or temporary, f"{key} {training.count} {plan.steps}", model)
-        backup_steps = None if backup_folder is None else config.checkpoint_steps
-        loop = EpochLoop(config, model, training, validation, plan, backup, backup_steps, TensorBoardLog(log_folder))
-        with TrainingProgress(name, config.epochs, plan.steps, config.batch_size, training.count) as progress:
-            state, resumed_at = _run(loop, progress, strategy)
-        weights = model.model.get_weights()
-    trained = _rebuild(build, weights, validation)
+    with tempfile.TemporaryDirectory() as temporary:
+        with mixed_precision(config.mixed_precision):
+            with strategy.scope():
+                model = _compile(config, wrap(build()), validation)
+            backup = Backup(backup_folder or temporary, f"{key} {training.count} {plan.steps}", model)
+            backup_steps = None if backup_folder is None else config.checkpoint_steps
+            loop = EpochLoop(
+                config, model, training, validation, plan, backup, backup_steps, TensorBoardLog(log_folder)
+            )
+            with TrainingProgress(name, config.epochs, plan.steps, config.batch_size, training.count) as progress:
+                state, resumed_at = _run(loop, progress, strategy)
+        speed = progress.timed_examples / progress.timed_seconds if progress.timed_seconds else None
+        # The tables and their slots are freed before the tables of the model to export take memory.
+        backup.release()
+        del model, loop, progress
+        gc.collect()  # Keras's models refer to themselves
+        trained = _rebuild(build, backup, _best_epoch(state), validation)
     summary = {
         **_outcome(state),
         **_setting(config, training, validation, plan),
         **_size(trained, tables),
-        "examples_per_second": progress.timed_examples / progress.timed_seconds if progress.timed_seconds else None,
+        "examples_per_second": speed,
         "seconds": time.perf_counter() - began,
         "resumed_at": resumed_at,
     }
@@ -105,7 +113,7 @@ def train(
 def _run(
     loop: EpochLoop, progress: TrainingProgress, strategy: tf.distribute.Strategy
 ) -> tuple[TrainingState, dict[str, int] | None]:
-    """Train from the backup on, where there is one, and restore the weights of the best epoch.
+    """Train from the backup on, where there is one, until the weights of the best epoch are on disk.
 
     Returns:
         The final state, and the epoch and step at which the training was resumed; None if it was not.
@@ -119,9 +127,8 @@ def _run(
         resumed_at = {"epoch": state.epoch + 1, "step": state.step}
         metrics = [variable.numpy() for variable in loop.model.metrics_variables]
     loop.run(state, progress, metrics)
-    if state.best_epoch is not None:
-        with strategy.scope():
-            loop.backup.restore_best(state.best_epoch)
+    if state.best_epoch is None:
+        loop.backup.save_best(_best_epoch(state))
     return state, resumed_at
 
 
@@ -149,11 +156,12 @@ def _compile(config: TrainingConfig, model: TrainingModel, validation: Split) ->
     return model
 
 
-def _rebuild(build: Callable[[], keras.Model], weights: list[np.ndarray], validation: Split) -> keras.Model:
-    """Return a new model with these weights: mirrored or half-precision variables should not be exported."""
-    model = build()
-    _build_weights(model, validation)
-    model.set_weights(weights)
+def _rebuild(build: Callable[[], keras.Model], backup: Backup, epoch: int, validation: Split) -> keras.Model:
+    """Return a new model with the weights of `epoch`: mirrored or half-precision variables should not be exported."""
+    with empty_tables():
+        model = build()
+        _build_weights(model, validation)
+    backup.restore_best(epoch, model, adopt=True)
     return model
 
 
@@ -163,9 +171,14 @@ def _build_weights(model: keras.Model, validation: Split) -> None:
         model(features, training=False)
 
 
+def _best_epoch(state: TrainingState) -> int:
+    """Return the best epoch, counted from 0: the last one where there is no early stopping."""
+    return state.epoch - 1 if state.best_epoch is None else state.best_epoch
+
+
 def _outcome(state: TrainingState) -> dict[str, Any]:
     """Return epochs and metrics of a finished training for its summary."""
-    best_epoch = state.epoch - 1 if state.best_epoch is None else state.best_epoch
+    best_epoch = _best_epoch(state)
     best = state.history[-1 if state.best_epoch is None else state.best_epoch] if state.history else {}
     return {
         "epochs": state.epoch,

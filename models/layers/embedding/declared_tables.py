@@ -1,4 +1,4 @@
-"""Marks on embedding tables, and a way to build a model without allocating its tables."""
+"""Marks on embedding tables, and ways to build a model without its tables or without their values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
+
+from interestflow.models.layers.embedding.huge_pages import advise_huge_pages
+from interestflow.models.tensor import Shape, Tensor
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,42 @@ def declare_table(name: str, rows: int, table: keras.Variable) -> None:
     """Record inside `declare_tables` that `table` [1, d] stands for a table of `rows`; do nothing elsewhere."""
     if _declared is not None:
         _declared.append(DeclaredTable(name, rows, table.shape[1], table))
+
+
+_are_empty = False
+
+
+@contextmanager
+def empty_tables() -> Iterator[None]:
+    """Build tables whose values are whatever lies in memory, and take no memory until they are assigned.
+
+    This is for models whose weights are restored, on TensorFlow: initial values would be in memory beside them.
+    """
+    global _are_empty
+    _are_empty = True
+    try:
+        yield
+    finally:
+        _are_empty = False
+
+
+def table_initializer(initializer: keras.initializers.Initializer) -> keras.initializers.Initializer:
+    """Return what initializes a table: `initializer`, or nothing inside `empty_tables`."""
+    return _EmptyInitializer() if _are_empty else initializer
+
+
+def place_table(table: keras.Variable) -> keras.Variable:
+    """Move a table that was just built to huge pages, unless it is still empty, and return it."""
+    return table if _are_empty else advise_huge_pages(table)
+
+
+class _EmptyInitializer(keras.initializers.Initializer):
+    """Initializer that allocates without writing."""
+
+    def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
+        import tensorflow as tf
+
+        return tf.raw_ops.Empty(shape=shape, dtype=dtype or "float32", init=False)
 
 
 def mark_as_table(variable: keras.Variable) -> keras.Variable:

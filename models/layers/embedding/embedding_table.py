@@ -8,9 +8,14 @@ import keras
 from keras import ops
 
 from interestflow.models.layers.core.masked_ops import masked_mean
-from interestflow.models.layers.embedding.declared_tables import declare_table, mark_as_table, rows_to_allocate
+from interestflow.models.layers.embedding.declared_tables import (
+    declare_table,
+    mark_as_table,
+    place_table,
+    rows_to_allocate,
+    table_initializer,
+)
 from interestflow.models.layers.embedding.gather import gather_rows
-from interestflow.models.layers.embedding.huge_pages import advise_huge_pages
 from interestflow.models.replicas import LossesByReplica
 from interestflow.models.tensor import Shape, Tensor
 
@@ -65,11 +70,12 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
     def add_table(self, name: str, rows: int, initializer: keras.initializers.Initializer) -> keras.Variable:
         """Add a weight [rows, dimension] that optimizers recognize as an embedding table."""
         shape = (rows_to_allocate(rows), self.dimension)
+        initial = table_initializer(initializer)
         table = mark_as_table(
-            self.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", autocast=False)
+            self.add_weight(name=name, shape=shape, initializer=initial, dtype="float32", autocast=False)
         )
         declare_table(self.name if name == "table" else f"{self.name} {name}", rows, table)
-        return advise_huge_pages(table)
+        return place_table(table)
 
     def gather(self, ids: Tensor) -> Tensor:
         """Look up float32 embeddings [..., dimension] of `ids` [...], without zeroing those of padding."""

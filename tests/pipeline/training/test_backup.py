@@ -73,7 +73,7 @@ def test_the_best_weights_stay_until_better_ones_are_saved(tmp_path: Path) -> No
     backup.save(STATE)
     model.set_weights([weight + 1.0 for weight in best])
     backup.save_best(2)  # and killed before `save`: the state still says epoch 1
-    backup.restore_best(1)
+    backup.restore_best(1, model)
     for left, right in zip(model.get_weights(), best, strict=True):
         np.testing.assert_array_equal(left, right)
     backup.save(TrainingState(epoch=3, best_epoch=2, best_value=0.8))
@@ -122,7 +122,7 @@ def test_a_backup_in_an_object_store_comes_back(kind: str, request: pytest.Fixtu
     for left, right in zip(values(model), values(other), strict=True):
         np.testing.assert_array_equal(left, right)
     other.set_weights([weight + 1.0 for weight in other.get_weights()])
-    again.restore_best(1)
+    again.restore_best(1, other)
     for left, right in zip(other.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
     # The resumed training goes on with the numbers of the first, and its next state replaces that one.

@@ -8,6 +8,7 @@ import pytest
 from interestflow.models.layers.embedding.declared_tables import (
     declare_table,
     declare_tables,
+    empty_tables,
     is_table,
     mark_as_table,
     rows_to_allocate,
@@ -53,3 +54,18 @@ def test_the_mark_of_a_table() -> None:
     assert not is_table(variable)
     assert mark_as_table(variable) is variable
     assert is_table(variable)
+
+
+def test_empty_tables_have_their_shape_and_nothing_writes_their_values() -> None:
+    written: list[object] = []
+
+    class Ones(keras.initializers.Ones):
+        def __call__(self, shape: object, dtype: object = None) -> object:
+            written.append(shape)
+            return super().__call__(shape, dtype)
+
+    with empty_tables():
+        empty = build(EmbeddingTable(7, 2, initializer=Ones()))
+    assert (empty.table.shape, empty.table.dtype, is_table(empty.table), written) == ((7, 2), "float32", True, [])
+    full = build(EmbeddingTable(7, 2, initializer=Ones()))
+    assert (full.table.shape, written) == ((7, 2), [(7, 2)])
