@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 from benchmarks.support.matcher_trials import JUDGED, WITHOUT_GRAPH, MatcherTrials
 from benchmarks.support.over_seeds import mean_and_spread
 from interestflow.models import registry
+from interestflow.pipeline.beam_config import IN_MEMORY_ARGUMENTS
 from interestflow.pipeline.config import PipelineConfig, load
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.evaluation.matchers import evaluate_matcher
 from interestflow.pipeline.evaluation.result import TaskMetrics
 
@@ -46,7 +46,9 @@ Figures = dict[str, list[dict[str, float]]]
 def on_test_window(config: PipelineConfig, model: str, examples: str) -> dict[str, Any]:
     """Return the metrics of the model in a folder and of popularity, from the pipeline's own evaluation."""
     with tempfile.TemporaryDirectory() as folder:
-        result = evaluate_matcher(config.for_evaluation(), model, examples, folder, PipelineOptions(BEAM_ARGUMENTS))
+        result = evaluate_matcher(
+            config.for_evaluation(), model, examples, folder, PipelineOptions(IN_MEMORY_ARGUMENTS)
+        )
     assert result.popularity is not None
     evaluations = {"test": result.model, POPULARITY: result.popularity}
     return {name: _figures(next(iter(evaluation.tasks.values())).overall) for name, evaluation in evaluations.items()}

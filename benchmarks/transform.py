@@ -37,8 +37,8 @@ from tfx_bsl.public import tfxio
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file
 
 from benchmarks.support import raw_examples
+from interestflow.pipeline.beam_config import IN_MEMORY_ARGUMENTS
 from interestflow.pipeline.cli.library_logs import redirect_library_output
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.transforms import feature_names
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.feature_spec import raw_feature_spec
@@ -82,7 +82,7 @@ def transform_seconds(config: IngestionConfig, examples: Any, folder: Path) -> f
         "splits_config": proto_utils.proto_to_json(transform_splits_config()),
         "disable_statistics": 1,
     }
-    executor = TransformExecutor(TransformExecutor.Context(beam_pipeline_args=BEAM_ARGUMENTS))
+    executor = TransformExecutor(TransformExecutor.Context(beam_pipeline_args=IN_MEMORY_ARGUMENTS))
     began = time.perf_counter()
     executor.Do({"examples": [examples], "schema": [schema]}, outputs, properties)
     return time.perf_counter() - began
@@ -92,7 +92,7 @@ def statistics_seconds(examples: Any, folder: Path) -> float:
     """Return the duration of the statistics step in seconds."""
     outputs = {"statistics": [artifact(standard_artifacts.ExampleStatistics, folder / "statistics")]}
     properties = {"stats_options_json": statistics_options().to_json(), "exclude_splits": "[]"}
-    executor = StatisticsExecutor(StatisticsExecutor.Context(beam_pipeline_args=BEAM_ARGUMENTS))
+    executor = StatisticsExecutor(StatisticsExecutor.Context(beam_pipeline_args=IN_MEMORY_ARGUMENTS))
     began = time.perf_counter()
     executor.Do({"examples": [examples]}, outputs, properties)
     return time.perf_counter() - began
@@ -129,7 +129,7 @@ def parts_seconds(config: IngestionConfig, folder: Path) -> dict[str, float]:
         began = time.perf_counter()
         with (
             tempfile.TemporaryDirectory() as temporary,
-            beam.Pipeline(argv=BEAM_ARGUMENTS) as pipeline,
+            beam.Pipeline(argv=IN_MEMORY_ARGUMENTS) as pipeline,
             tft_beam.Context(temp_dir=temporary),
         ):
             _ = job(pipeline) | beam.combiners.Count.Globally()

@@ -14,6 +14,7 @@ from interestflow.models import registry
 from interestflow.models.model_config import ModelConfig
 from interestflow.models.spec import ModelSpec
 from interestflow.models.training_config import EmbeddingConfig, TrainingConfig
+from interestflow.pipeline.beam_config import BeamConfig
 from interestflow.pipeline.config_errors import describe, repeated_keys
 from interestflow.pipeline.gate_config import DataValidationConfig, EvaluationConfig, GateConfig
 from interestflow.pipeline.metrics.registry import FAMILIES, MetricFamily
@@ -65,6 +66,7 @@ class PipelineConfig(IngestionConfig):
         ServingGateConfig(), description="How clients call the model, and what it must do on a server to be pushed."
     )
     storage: StorageConfig = Field(StorageConfig(), description="Folders of pushed models and of training backups.")
+    beam: BeamConfig = Field(BeamConfig(), description="Runner of the Beam jobs, and its options.")
     kubeflow: KubeflowConfig = Field(KubeflowConfig(), description="Pipeline on Kubeflow Pipelines.")
     deployment: DeploymentConfig = Field(
         DeploymentConfig(), description="TensorFlow Serving on Kubernetes or under Compose."
@@ -222,6 +224,7 @@ class PipelineConfig(IngestionConfig):
             "data_validation": DataValidationConfig(), "evaluation": EvaluationConfig(slices=()),
             "kubeflow": KubeflowConfig(), "serving": self.serving.for_export(), "deployment": DeploymentConfig(),
             "storage": StorageConfig(), "generate": None, "baseline": None, "baseline_training": None,
+            "beam": BeamConfig(),
         }  # fmt: skip
         return self.model_copy(update=unused)
 
@@ -236,7 +239,7 @@ class PipelineConfig(IngestionConfig):
             "data_validation": DataValidationConfig(), "kubeflow": KubeflowConfig(), "generate": None,
             "serving": ServingGateConfig(), "deployment": DeploymentConfig(),
             "training": TrainingConfig(), "model": self.plain, "embeddings": {},
-            "storage": StorageConfig(), "baseline": None, "baseline_training": None,
+            "storage": StorageConfig(), "baseline": None, "baseline_training": None, "beam": BeamConfig(),
             "evaluation": self.evaluation.model_copy(update={"gate": GateConfig()}),
         }  # fmt: skip
         return self.model_copy(update=unused)

@@ -37,7 +37,6 @@ WITHOUT_LOGIC: Mapping[str, str] = {
     "models/rankers/pooled_spec.py": SPEC_ALONE,
     "models/rankers/shared_bottom_spec.py": SPEC_ALONE,
     "models/rankers/tin_spec.py": SPEC_ALONE,
-    "pipeline/dag/beam_arguments.py": "a constant",
     "transforms/ingestion/counts.py": "counts without methods",
     "serving/deployment/errors.py": "two exception classes",
 }

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+from interestflow.pipeline.beam_config import IN_MEMORY_ARGUMENTS
 from interestflow.transforms.config import ENTITY_TABLES, IngestionConfig
 from interestflow.transforms.examples.example_columns import HISTORY_BOUNDS, HISTORY_NAMES
 from interestflow.transforms.feature_names import SLICE_HISTORY, SLICE_ITEM, SLICE_USER
@@ -30,7 +30,7 @@ def ingest_per_event(config: IngestionConfig, folder: Path) -> dict[str, float]:
         if table is not None:
             tables[name] = {row["id"]: row for row in table.frame.iter_rows(named=True)}
     files = list_files(config.data.events, config.data.folder)
-    with beam.Pipeline(options=PipelineOptions(BEAM_ARGUMENTS)) as pipeline:
+    with beam.Pipeline(options=PipelineOptions(IN_MEMORY_ARGUMENTS)) as pipeline:
         events = pipeline | beam.Create(list(enumerate(files))) | "Rows" >> beam.FlatMap(_rows, config)
         times = events | beam.Map(lambda event: event["timestamp"]) | beam.combiners.Count.PerElement()
         boundaries = (

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs 
 from benchmarks.support.ingest_per_event import ingest_per_event
 from benchmarks.support.ingest_with_polars import ingest_with_polars
 from benchmarks.support.resident_memory import peak_megabytes
+from interestflow.pipeline.beam_config import IN_MEMORY_ARGUMENTS
 from interestflow.pipeline.config import load
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
 from interestflow.transforms.ingestion.steps import METRICS
@@ -32,7 +32,7 @@ from interestflow.transforms.ingestion.steps import METRICS
 
 def ingest_blocks(config: IngestionConfig, folder: Path) -> dict[str, float]:
     """Write the examples into `folder`, and return the seconds of each part, as the job itself counts them."""
-    with beam.Pipeline(options=PipelineOptions(BEAM_ARGUMENTS)) as pipeline:
+    with beam.Pipeline(options=PipelineOptions(IN_MEMORY_ARGUMENTS)) as pipeline:
         scratch = ingest(config, pipeline, str(folder), str(folder / "report"))
     remove_scratch(scratch)
     seconds: dict[str, float] = {}

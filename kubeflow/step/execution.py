@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 
+import apache_beam as beam
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.orchestration.portable import outputs_utils
@@ -97,5 +98,8 @@ def _build(
         "stateful_working_dir": information.stateful_working_dir,
     }
     if issubclass(executor, BaseBeamExecutor):
-        return executor(BaseBeamExecutor.Context(beam_pipeline_args=list(beam_arguments), **context))
+        # Given as arguments, TFX would pack its own sources for the workers, which takes seconds.
+        return executor(
+            BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(argv=list(beam_arguments)), **context)
+        )
     return executor(BaseExecutor.Context(**context))

@@ -5,12 +5,23 @@ from __future__ import annotations
 import datetime
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interestflow.pipeline.cli.options import ConfigPath, DataFolder, RunsFolder, fail, load_config
+from interestflow.pipeline.cli.options import (
+    BeamOptions,
+    BeamRunner,
+    ConfigPath,
+    DataFolder,
+    RunsFolder,
+    change_beam,
+    fail,
+    load_config,
+    with_options,
+)
 
 if TYPE_CHECKING:  # `--help` imports this module and should stay fast
     from rich.console import Console
@@ -23,18 +34,27 @@ class NothingToEvaluateError(Exception):
     """There is no run, no model, or a model that cannot be evaluated; the message says which."""
 
 
-def evaluate(
-    config: ConfigPath,
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Arguments and options of the command."""
+
+    config: ConfigPath
     model: Annotated[
         str | None, typer.Option(help="Folder or URL of an exported model, instead of the newest pushed model.")
-    ] = None,
-    data_folder: DataFolder = None,
-    runs_folder: RunsFolder = None,
-) -> None:
+    ] = None
+    data_folder: DataFolder = None
+    runs_folder: RunsFolder = None
+    beam_runner: BeamRunner = None
+    beam_option: BeamOptions = None
+
+
+@with_options(EvaluateOptions)
+def evaluate(options: EvaluateOptions) -> None:
     """Evaluate a pushed model on the test examples of the last run, overall and by slice."""
-    loaded = load_config(config, data_folder, parameters=())
+    config = load_config(options.config, options.data_folder, parameters=())
+    config = change_beam(config, options.beam_runner, options.beam_option)
     try:
-        evaluate_locally(loaded, runs_folder, model)
+        evaluate_locally(config, options.runs_folder, options.model)
     except NothingToEvaluateError as error:
         fail(error)
 
@@ -69,7 +89,6 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
     with console.status("loading libraries"):
         from apache_beam.options.pipeline_options import PipelineOptions
 
-        from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
         from interestflow.pipeline.evaluation.evaluate import evaluate as evaluate_model
         from interestflow.pipeline.evaluation.result import EvaluationError
         from interestflow.pipeline.gates.champion import ChampionError, pushed_models
@@ -89,7 +108,7 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
     console.print(f"evaluating {model}", highlight=False, soft_wrap=True)
     try:
         with console.status("scoring the test split"), tempfile.TemporaryDirectory() as temporary:
-            options = PipelineOptions(BEAM_ARGUMENTS)
+            options = PipelineOptions(config.beam.arguments("Evaluator"))
             evaluation = evaluate_model(config, model, None, examples, temporary, options)
     except (EvaluationError, StorageError) as error:
         raise NothingToEvaluateError(str(error)) from None

@@ -32,6 +32,22 @@ Parameters = Annotated[
         help="Setting for this run alone: span, learning_rate or gate. May be given several times.",
     ),
 ]
+BeamRunner = Annotated[
+    str | None,
+    typer.Option(
+        "--beam-runner",
+        metavar="RUNNER",
+        help="Runner of the Beam jobs, instead of the section `beam`: in_memory, multi_processing or a class of Beam.",
+    ),
+]
+BeamOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--beam-option",
+        metavar="NAME=VALUE",
+        help="Option of the Beam runner, e.g. job_endpoint=localhost:8099. May be given several times.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of the training, instead of `training.seed`.")]
 
 
@@ -66,6 +82,19 @@ def load_config(
     except (ConfigurationError, RunParameterError) as error:
         fail(error)
     return config if seed is None else config.with_seed(seed)
+
+
+def change_beam(config: PipelineConfig, runner: str | None, options: Sequence[str] | None) -> PipelineConfig:
+    """Return the configuration with the Beam settings of the command line, and end the command where one is wrong."""
+    if runner is None and not options:
+        return config
+    from interestflow.pipeline.beam_override import with_beam
+    from interestflow.pipeline.config import ConfigurationError
+
+    try:
+        return with_beam(config, runner, options or ())
+    except ConfigurationError as error:
+        fail(error)
 
 
 def with_options(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:

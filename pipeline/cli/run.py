@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import datetime
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from interestflow.pipeline.cli.options import ConfigPath, DataFolder, Parameters, RunsFolder, Seed, load_config
+from interestflow.pipeline.cli.options import (
+    BeamOptions,
+    BeamRunner,
+    ConfigPath,
+    DataFolder,
+    Parameters,
+    RunsFolder,
+    Seed,
+    change_beam,
+    load_config,
+    with_options,
+)
 
 if TYPE_CHECKING:  # `--help` imports this module and should stay fast
     from rich.console import Console
@@ -22,18 +34,28 @@ MARKS = {"done": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]
 SUCCESS, REFUSED, FAILED = 0, 2, 1
 
 
-def run(
-    config: ConfigPath,
-    data_folder: DataFolder = None,
-    runs_folder: RunsFolder = None,
-    seed: Seed = None,
-    parameter: Parameters = None,
-) -> None:
+@dataclass(frozen=True)
+class RunOptions:
+    """Arguments and options of the command."""
+
+    config: ConfigPath
+    data_folder: DataFolder = None
+    runs_folder: RunsFolder = None
+    seed: Seed = None
+    parameter: Parameters = None
+    beam_runner: BeamRunner = None
+    beam_option: BeamOptions = None
+
+
+@with_options(RunOptions)
+def run(options: RunOptions) -> None:
     """Run the whole pipeline on this machine, from raw logs to a pushed model.
 
     Steps whose input, code and configuration have not changed are not run again.
     """
-    raise typer.Exit(run_locally(load_config(config, data_folder, seed, parameter or ()), runs_folder))
+    config = load_config(options.config, options.data_folder, options.seed, options.parameter or ())
+    config = change_beam(config, options.beam_runner, options.beam_option)
+    raise typer.Exit(run_locally(config, options.runs_folder))
 
 
 def run_locally(config: PipelineConfig, runs_folder: str | None = None) -> int:

@@ -7,11 +7,12 @@ custom drivers, every step found by its dotted path.
 from __future__ import annotations
 
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 
+from interestflow.pipeline.beam_config import BeamConfig
 from interestflow.pipeline.config import PipelineConfig
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.dag.data_steps import build_data_steps
 from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.dag.graph_parameters import GraphParameters
@@ -61,5 +62,15 @@ def build_pipeline(
         components=components,
         enable_cache=True,
         metadata_connection_config=connection,
-        beam_pipeline_args=BEAM_ARGUMENTS,
     )
+
+
+def set_beam_arguments(components: list[BaseNode], beam: BeamConfig) -> None:
+    """Write Beam's command-line arguments into the specification of each step that runs a Beam job.
+
+    This is for graphs that are compiled. On this machine the arguments are given to the steps as they run, so that
+    another runner does not invalidate earlier results (`beam_operator`).
+    """
+    for component in components:
+        if isinstance(component.executor_spec, BeamExecutorSpec):
+            component.executor_spec.beam_pipeline_args = beam.arguments(component.id)

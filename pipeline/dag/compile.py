@@ -8,7 +8,7 @@ from typing import Any
 from interestflow.kubeflow.compile import CompileError, compile_pipeline, training_steps
 from interestflow.kubeflow.step_rules import RunParameter, StepRules
 from interestflow.pipeline.config import ConfigurationError, PipelineConfig
-from interestflow.pipeline.dag.build import FINDERS, build_components, build_pipeline
+from interestflow.pipeline.dag.build import FINDERS, build_components, build_pipeline, set_beam_arguments
 from interestflow.pipeline.dag.compile_checks import (
     BACKUPS_FOLDER,
     SERVING_FOLDER,
@@ -51,6 +51,7 @@ def compile_config(config: PipelineConfig, output: Path, source: ConfigSource | 
     folders = Folders.on_cluster(config)
     parameters = GraphParameters.of_each_run(config)
     components = build_components(config, folders, Fingerprints.of_code(), parameters)
+    set_beam_arguments(components, config.beam)
     pipeline = build_pipeline(config, folders, components)
     trainers = training_steps(pipeline)
     places = [

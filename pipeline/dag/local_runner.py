@@ -17,10 +17,12 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
+from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 from tfx.types.channel import BaseChannel
 from tfx.types.channel_utils import get_dependent_channels
 
 from interestflow.pipeline.config import PipelineConfig
+from interestflow.pipeline.dag.beam_operator import BeamStepOperator
 from interestflow.pipeline.dag.build import build_components, build_pipeline
 from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.dag.graph_parameters import GraphParameters
@@ -97,7 +99,7 @@ def run(
         started(name)
         start = time.monotonic()
         try:
-            outputs, is_cached = _launch(pipeline, node.pipeline_node, connection)
+            outputs, is_cached = _launch(pipeline, node.pipeline_node, connection, config.beam.arguments(name))
         except Exception as error:  # any error of a step ends the run with its reason; the log has the details
             finished(StepResult(name, "failed", time.monotonic() - start, {}))
             raise StepFailedError(name, readable_reason(error)) from error
@@ -115,7 +117,10 @@ def _compile(config: PipelineConfig, folders: Folders, components: list[BaseNode
 
 
 def _launch(
-    pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, connection: metadata_store_pb2.ConnectionConfig
+    pipeline: pipeline_pb2.Pipeline,
+    node: pipeline_pb2.PipelineNode,
+    connection: metadata_store_pb2.ConnectionConfig,
+    beam_arguments: list[str],
 ) -> tuple[dict[str, str], bool]:
     """Run one step or reuse its earlier result.
 
@@ -131,6 +136,7 @@ def _launch(
         pipeline_runtime_spec=pipeline.runtime_spec,
         executor_spec=runner_utils.extract_executor_spec(deployment, name),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+        custom_executor_operators={BeamExecutableSpec: BeamStepOperator.with_arguments(beam_arguments)},
     ).launch()
     # For a step served from the cache, the launcher itself returns folders that were never written.
     with metadata.Metadata(connection) as handle:

@@ -165,7 +165,7 @@ def test_a_step_with_beam_gets_its_arguments_and_a_private_scratch_folder(step_r
     download(invocation, step_root)
     run_step(recorded_arguments("StatisticsGen", "RecordingBeamExecutor"))
     given = recorded(tmp_path)
-    assert given["beam_arguments"][:2] == BEAM
+    assert given["beam_runner"] == "FnApiRunner"
     assert given["tmp"].endswith("/tmp/1d4a3273-b1fe-4260-9289-37a2509ef711/")
     assert not given["tmp"].startswith(str(step_root))
     assert not os.path.exists(given["tmp"])

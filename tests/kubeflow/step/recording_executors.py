@@ -44,7 +44,8 @@ def record(executor: BaseExecutor, inputs: Any, outputs: Any, properties: dict[s
         "output_files": [file for found in outputs.values() for item in found if os.path.isdir(item.uri)
                          for file in os.listdir(item.uri)],
         "properties": properties,
-        "beam_arguments": getattr(executor, "_beam_pipeline_args", None),
+        "beam_runner": executor._make_beam_pipeline().options.get_all_options()["runner"]
+        if isinstance(executor, BaseBeamExecutor) else None,
         "tmp": executor._get_tmp_dir(),
     }  # fmt: skip
     Path(os.environ[RECORD]).write_text(json.dumps(given))

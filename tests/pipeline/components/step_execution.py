@@ -10,7 +10,7 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import String
 
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
+from tests.beam_arguments import BEAM_ARGUMENTS
 
 
 def execute(component: Any, inputs: dict[str, Artifact], outputs: dict[str, Artifact], **properties: Any) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from interestflow.pipeline.beam_override import with_beam
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag import local_runner
 from interestflow.pipeline.dag.local_runner import StepFailedError, StepResult, run
 from interestflow.pipeline.folders import Folders
 from tests.pipeline.dag.small_configs import RANKER, load_text
-from tests.pipeline.dag.toy_steps import Double, Unrelated, Write
+from tests.pipeline.dag.toy_steps import Double, Options, Unrelated, Write
 
 
 @pytest.fixture
@@ -64,3 +67,23 @@ def test_a_step_that_fails_ends_the_run_with_its_reason(
         run(config, Folders(str(tmp_path / "shop")), finished=finished.append)
     assert (failed.value.step, failed.value.reason) == ("Double", "ToyError: the number is negative")
     assert (finished[-1].name, finished[-1].outcome, finished[-1].outputs) == ("Double", "failed", {})
+
+
+def test_another_runner_reaches_the_step_and_takes_its_result_from_the_cache(
+    config: PipelineConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_runner, "build_components", lambda *_: [Options()])
+    folders = Folders(str(tmp_path / "shop"))
+
+    def options(config: PipelineConfig) -> tuple[str, dict[str, object]]:
+        result = run(config, folders)["Options"]
+        return result.outcome, json.loads(Path(result.outputs["options"], "options").read_text())
+
+    in_memory = {"runner": "FnApiRunner", "direct_running_mode": "in_memory", "direct_num_workers": 1}
+    assert options(config) == ("done", in_memory)
+    several = with_beam(config, "multi_processing", [])
+    assert options(several) == ("cached", in_memory)
+    shutil.rmtree(folders.root)
+    assert options(several) == (
+        "done", {"runner": "FnApiRunner", "direct_running_mode": "multi_processing", "direct_num_workers": 0},
+    )  # fmt: skip

@@ -1,10 +1,12 @@
 """Two trivial steps for tests of the runner: one writes a number, the other doubles it or fails."""
 
+import json
 from pathlib import Path
 
+import apache_beam as beam
 from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import Examples
-from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+from tfx.v1.dsl.components import BeamComponentParameter, InputArtifact, OutputArtifact, Parameter, component
 
 
 class Number(Artifact):
@@ -36,3 +38,11 @@ def WriteExamples(examples: OutputArtifact[Examples], number: InputArtifact[Numb
 @component
 def Unrelated(number: OutputArtifact[Number]) -> None:
     Path(number.uri, "number").write_text("0")
+
+
+@component(use_beam=True)
+def Options(options: OutputArtifact[Number], beam_pipeline: BeamComponentParameter[beam.Pipeline] = None) -> None:
+    """Write the Beam options that the step was given."""
+    values = beam_pipeline.options.get_all_options()
+    shown = {name: values[name] for name in ("runner", "direct_running_mode", "direct_num_workers")}
+    Path(options.uri, "options").write_text(json.dumps(shown))

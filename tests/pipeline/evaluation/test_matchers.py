@@ -13,11 +13,11 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 import tests.pipeline.support.exported_matchers as small
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.evaluation import query_ranker
 from interestflow.pipeline.evaluation.evaluate import evaluate
 from interestflow.pipeline.evaluation.matchers import evaluate_matcher
 from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError, RetrievalMetrics
+from tests.beam_arguments import BEAM_ARGUMENTS
 from tests.pipeline.support import exported_rankers
 
 OPTIONS = PipelineOptions(BEAM_ARGUMENTS)

@@ -12,7 +12,6 @@ import tensorflow_model_analysis as tfma
 from apache_beam.options.pipeline_options import PipelineOptions
 
 import tests.pipeline.support.exported_rankers as small
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.pipeline.evaluation import scoring
 from interestflow.pipeline.evaluation.common import files_of_test_split
 from interestflow.pipeline.evaluation.evaluate import evaluate
@@ -21,6 +20,7 @@ from interestflow.pipeline.evaluation.result import Evaluation, EvaluationError,
 from interestflow.pipeline.metrics.ranking import calibration, expected_calibration_error, grouped_auc, log_loss
 from interestflow.transforms.area_under_curve import area_under_curve as auc
 from interestflow.transforms.generator.best_possible import best_possible
+from tests.beam_arguments import BEAM_ARGUMENTS
 
 OPTIONS = PipelineOptions(BEAM_ARGUMENTS)
 ROWS = small.make_rows(400)

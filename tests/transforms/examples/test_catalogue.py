@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.transforms.examples.catalogue import item_batches
 from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
 from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.ingestion.counts import IngestionCounts
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
 from interestflow.transforms.reading.columns import ENTITY, frame_column
+from tests.beam_arguments import BEAM_ARGUMENTS
 from tests.transforms.small_log import configuration, decoded, read_split
 
 ATTRIBUTES = [

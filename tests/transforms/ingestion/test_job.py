@@ -12,11 +12,11 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 import interestflow.transforms.ingestion.job
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.ingestion.counts import IngestionCounts
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
 from interestflow.transforms.splits import SPLITS
+from tests.beam_arguments import BEAM_ARGUMENTS
 from tests.transforms.small_log import SECOND, configuration, read_split
 
 

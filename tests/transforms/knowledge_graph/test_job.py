@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from interestflow.pipeline.dag.beam_arguments import BEAM_ARGUMENTS
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.knowledge_graph.graph_files import read_graph
 from interestflow.transforms.knowledge_graph.job import GraphCounts, ingest_graph
 from interestflow.transforms.knowledge_graph.triples import NumberedGraph
 from interestflow.transforms.reading.files import TableError
+from tests.beam_arguments import BEAM_ARGUMENTS
 from tests.transforms.small_config import shop
 
 
