@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
+from interestflow.assignments import AssignmentError, split_assignments
 from interestflow.models.training_config import OptimizerConfig, TrainingConfig
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.gate_config import GateConfig
@@ -38,17 +39,10 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
     Raises:
         RunParameterError: if an assignment has no `=`, if a name is given twice, or if there is no such parameter.
     """
-    values: dict[str, str] = {}
-    for assignment in assignments:
-        name, separator, value = assignment.partition("=")
-        if not separator:
-            raise RunParameterError(f"`--parameter` should be NAME=VALUE, received {assignment!r}")
-        if name not in LOCAL:
-            raise RunParameterError(f"`--parameter` should name one of {', '.join(sorted(LOCAL))}, received {name!r}")
-        if name in values:
-            raise RunParameterError(f"`--parameter {name}` is given twice")
-        values[name] = value
-    return values
+    try:
+        return split_assignments("--parameter", assignments, LOCAL)
+    except AssignmentError as error:
+        raise RunParameterError(str(error)) from None
 
 
 def with_parameters(config: PipelineConfig, values: Mapping[str, str]) -> PipelineConfig:

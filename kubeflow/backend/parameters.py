@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from interestflow.assignments import AssignmentError, split_assignments
 from interestflow.kubeflow.backend.errors import RefusedError
 from interestflow.kubeflow.backend.values import as_doubles, json_text, value_text
 
@@ -75,17 +76,14 @@ def run_parameters(declared: Mapping[str, Any], given: Iterable[str]) -> dict[st
         given: texts of the form NAME=VALUE.
 
     Raises:
-        RefusedError: a text has another form, names what is not declared or has another type, or a value is missing.
+        RefusedError: a text has another form, names what is not declared, repeats a name or has another type, or a
+            value is missing.
     """
-    values: dict[str, Any] = {}
-    for text in given:
-        name, separator, value = text.partition("=")
-        if not separator or not name:
-            raise RefusedError(f"`--parameter` should be NAME=VALUE, but is {text!r}")
-        if name not in declared:
-            known = ", ".join(f"`{other}`" for other in sorted(declared)) or "none"
-            raise RefusedError(f"parameter `{name}` is not declared by the pipeline; declared are: {known}")
-        values[name] = parse_parameter(name, value, declared[name])
+    try:
+        texts = split_assignments("--parameter", given, declared)
+    except AssignmentError as error:
+        raise RefusedError(str(error)) from None
+    values = {name: parse_parameter(name, text, declared[name]) for name, text in texts.items()}
     for name, spec in declared.items():
         if name in values:
             check_literals(name, values[name], spec)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from interestflow.assignments import AssignmentError, split_assignments
 from interestflow.kubeflow.submission.errors import SubmissionError
 from interestflow.kubeflow.submission.specification import DeclaredParameter
 
@@ -29,16 +30,12 @@ def parse_parameters(
     Raises:
         SubmissionError: for a parameter that is not declared, given twice or missing, and a value of another type.
     """
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator or not name:
-            raise SubmissionError(f"`{OPTION}` should be NAME=VALUE, received {pair!r}")
-        if name not in declared:
-            names = ", ".join(sorted(declared)) or "none"
-            raise SubmissionError(f"`{OPTION}` should name a parameter of the pipeline ({names}), received {name!r}")
-        if name in values:
-            raise SubmissionError(f"`{OPTION} {name}` should be given once, received it twice")
+    try:
+        texts = split_assignments(OPTION, pairs, declared)
+    except AssignmentError as error:
+        raise SubmissionError(str(error)) from None
+    values = {}
+    for name, text in texts.items():
         _check_placeholders(name, text, is_scheduled)
         values[name] = _value(name, text, declared[name].type)
     missing = sorted(name for name, parameter in declared.items() if parameter.is_required and name not in values)

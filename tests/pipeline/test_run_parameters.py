@@ -44,7 +44,7 @@ def test_without_parameters_only_the_configured_span_is_filled_in(config: Pipeli
         (["span"], "`--parameter` should be NAME=VALUE, received 'span'"),
         (["rate=1"], "`--parameter` should name one of gate, learning_rate, span, received 'rate'"),
         (["scheduled_time=1"], "`--parameter` should name one of gate, learning_rate, span, received 'scheduled_time'"),
-        (["span=a", "span=b"], "`--parameter span` is given twice"),
+        (["span=a", "span=b"], "`--parameter span` should be given once, received it twice"),
     ],
 )
 def test_an_assignment_that_cannot_be_used_is_refused(assignments: list[str], message: str) -> None:

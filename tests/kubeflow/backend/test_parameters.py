@@ -46,9 +46,8 @@ def test_given_values_are_parsed_by_their_types() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("rate", "`--parameter` should be NAME=VALUE, but is 'rate'"),
-        ("=1", "`--parameter` should be NAME=VALUE, but is '=1'"),
-        ("rate=1", "parameter `rate` is not declared by the pipeline; declared are: `epochs`, `gate`, `learning_rate`"),
+        ("rate", "`--parameter` should be NAME=VALUE, received 'rate'"),
+        ("rate=1", "`--parameter` should name one of epochs, gate, learning_rate, .*, received 'rate'"),
         ("learning_rate=fast", "parameter `learning_rate` should be a NUMBER_DOUBLE, but is 'fast'"),
         ("learning_rate=true", "parameter `learning_rate` should be a NUMBER_DOUBLE, but is 'true'"),
         ("epochs=1.5", "parameter `epochs` should be a NUMBER_INTEGER, but is '1.5'"),
@@ -59,6 +58,11 @@ def test_given_values_are_parsed_by_their_types() -> None:
 def test_what_the_api_server_would_refuse_is_refused(given: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         run_parameters(DECLARED, (given,))
+
+
+def test_a_parameter_given_twice_is_refused() -> None:
+    with pytest.raises(RefusedError, match="`--parameter span` should be given once, received it twice"):
+        run_parameters(DECLARED, ("span=1", "span=2"))
 
 
 def test_a_declaration_without_a_value_and_a_default_of_another_type_are_refused() -> None:

@@ -47,11 +47,9 @@ def test_values_have_the_declared_type(pair: str, value: Any) -> None:
     ("pairs", "message"),
     [
         (["span"], "`--parameter` should be NAME=VALUE, received 'span'"),
-        (["=7"], "`--parameter` should be NAME=VALUE, received '=7'"),
         (
             ["spam=1"],
-            "`--parameter` should name a parameter of the pipeline (days, fast, gate, log, names, rate, span), "
-            "received 'spam'",
+            "`--parameter` should name one of days, fast, gate, log, names, rate, span, received 'spam'",
         ),
         (["days=1", "days=2"], "`--parameter days` should be given once, received it twice"),
         (["rate=fast"], "`--parameter rate` should be a number, received 'fast'"),
@@ -92,5 +90,5 @@ def test_a_parameter_without_default_must_be_given() -> None:
     with pytest.raises(SubmissionError) as caught:
         parse_parameters([], declared, is_scheduled=False)
     assert str(caught.value) == "`--parameter span=VALUE` should be given, since the pipeline has no default for it"
-    with pytest.raises(SubmissionError, match=r"a parameter of the pipeline \(none\)"):
+    with pytest.raises(SubmissionError, match="a parameter, of which there are none"):
         parse_parameters(["span=1"], {}, is_scheduled=False)

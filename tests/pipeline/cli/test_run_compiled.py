@@ -85,7 +85,7 @@ def test_a_failure_is_exit_code_1_with_the_reason_and_the_log(tmp_path: Path) ->
             ("--pipeline-root", "/tmp/x"),
             "`--pipeline-root` should be a folder on gs://, s3:// or minio://, but is '/tmp/x'",
         ),
-        (("--parameter", "span=1"), "parameter `span` is not declared by the pipeline; declared are: none"),
+        (("--parameter", "span=1"), "`--parameter` should name a parameter, of which there are none, received 'span'"),
         (("--volume", "logs"), "`--volume` should be CLAIM=FOLDER, but is 'logs'"),
         (
             ("--volume", "logs=."),
