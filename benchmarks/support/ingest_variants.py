@@ -27,7 +27,7 @@ from interestflow.pipeline.beam_config import IN_MEMORY_ARGUMENTS
 from interestflow.pipeline.config import load
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
-from interestflow.transforms.ingestion.steps import METRICS
+from interestflow.transforms.ingestion.timed_step import METRICS
 
 
 def ingest_blocks(config: IngestionConfig, folder: Path) -> dict[str, float]:

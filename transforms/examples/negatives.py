@@ -45,6 +45,11 @@ class UserPositives:
         is_first = np.diff(pair, prepend=-1) != 0
         return cls(pair[is_first], since[is_first])
 
+    def of_user(self, user: int, item_count: int) -> UserPositives:
+        """Return the positives of one user, whose index becomes 0."""
+        part = slice(*np.searchsorted(self.pair, (user * item_count, (user + 1) * item_count)))
+        return UserPositives(self.pair[part] - user * item_count, self.since[part])
+
     def contains(self, pair: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return whether each pair has a positive event before this time, bool [N]."""
         if len(self.pair) == 0:

@@ -16,6 +16,7 @@ from interestflow.transforms import feature_names
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.examples.arrow import single_values, to_arrow
 from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.continuation import NOTHING_EARLIER, Continuation
 from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.examples.example_columns import (
     attribute_columns,
@@ -26,7 +27,7 @@ from interestflow.transforms.examples.example_columns import (
     slice_columns,
 )
 from interestflow.transforms.examples.example_rows import ExampleRows, select_examples
-from interestflow.transforms.examples.shard_data import build_shard_data
+from interestflow.transforms.examples.shard_data import ShardData, build_shard_data
 from interestflow.transforms.feature_names import ITEM
 from interestflow.transforms.splits import SPLITS, Boundaries
 
@@ -35,7 +36,7 @@ BATCH = 16_384
 
 
 class ShardExamples:
-    """The examples of some users, all of whose events are here.
+    """The examples of some users, all of whose events are here or, of the first user, in an earlier slice.
 
     Args:
         events: the events, as `sort_events` returns them.
@@ -44,6 +45,7 @@ class ShardExamples:
         users: attributes of users.
         boundaries: where validation and test begin.
         catalogue: the items of the training window.
+        earlier: what is known of the events of the last user of the slice before.
     """
 
     def __init__(
@@ -54,25 +56,36 @@ class ShardExamples:
         users: Entities,
         boundaries: Boundaries,
         catalogue: CatalogueCounts,
+        earlier: Continuation | None = None,
     ) -> None:
         """Select the examples of each split; their columns are built with the batches."""
         self._config = config
-        self._shard = build_shard_data(events, config, items, users, boundaries, catalogue)
+        self._shard = build_shard_data(events, config, items, users, boundaries, catalogue, earlier)
         self._rows = select_examples(self._shard)
         split = self._shard.split[self._rows.event]
         self._rows_by_split = {name: self._rows[split == index] for index, name in enumerate(SPLITS)}
-        self._item_ids = to_arrow(events.get_column(ITEM))
+        self._item_ids = to_arrow(self._shard.events.get_column(ITEM))
         self._is_new_user = self._shard.is_new_user
         self._true_probabilities = self._shard.true_probabilities()
         self._event_keys = None
         if config.sequence.history_negatives:
-            self._event_keys = self._shard.event_keys(np.arange(events.height))
+            self._event_keys = self._shard.event_keys(np.arange(self._shard.events.height))
 
     def batches(self, split: str, size: int = BATCH) -> Iterator[pa.RecordBatch]:
         """Yield the examples of one split, ordered by user, then time."""
         rows = self._rows_by_split[split]
         for start in range(0, len(rows), size):
             yield self._batch(rows[start : start + size], is_training=split == "train")
+
+    @property
+    def data(self) -> ShardData:
+        """The events as arrays."""
+        return self._shard
+
+    @property
+    def user_count(self) -> int:
+        """Number of users, without the one who was counted with an earlier slice."""
+        return int(self._shard.user.max(initial=-1)) + 1 - (self._shard.earlier is not NOTHING_EARLIER)
 
     def example_count(self, split: str) -> int:
         """Return the number of the split's examples."""
@@ -96,7 +109,7 @@ class ShardExamples:
     @property
     def behaviours_only(self) -> int:
         """Number of events that are not examples: without a label, or, if negatives are sampled, not positive."""
-        return len(self._shard.time) - int((~self._rows.is_sampled).sum())
+        return len(self._shard.time) - self._shard.first - int((~self._rows.is_sampled).sum())
 
     @property
     def negatives_not_found(self) -> int:
@@ -109,16 +122,17 @@ class ShardExamples:
     def without_attributes(self) -> dict[str, int]:
         """Return, by `items` and `users`, how many events have an id that is not in the table, if there is one."""
         shard, counts = self._shard, {}
+        events = slice(shard.first, len(shard.time))
         if self._config.data.items is not None:
-            counts["items"] = int((shard.item_row[: len(shard.time)] == len(shard.items.ids)).sum())
+            counts["items"] = int((shard.item_row[events] == len(shard.items.ids)).sum())
         if self._config.data.users is not None:
-            counts["users"] = int((shard.user_row == len(shard.users.ids)).sum())
+            counts["users"] = int((shard.user_row[events] == len(shard.users.ids)).sum())
         return counts
 
     @property
     def unreadable(self) -> dict[str, int]:
         """Number of cells that should be a number and are not, by attribute of events."""
-        return self._shard.attributes.unreadable
+        return self._shard.unreadable_numbers()
 
     def _batch(self, rows: ExampleRows, is_training: bool) -> pa.RecordBatch:
         """Build the columns of some examples."""

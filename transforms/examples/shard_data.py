@@ -10,6 +10,7 @@ import polars as pl
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.examples.attributes import AttributeValues, attribute_values, row_index
 from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
+from interestflow.transforms.examples.continuation import NOTHING_EARLIER, Continuation
 from interestflow.transforms.examples.entities import Entities
 from interestflow.transforms.examples.histories import Histories, build_histories
 from interestflow.transforms.examples.negatives import combine_hashes, hash_texts
@@ -21,10 +22,11 @@ from interestflow.transforms.splits import Boundaries
 
 @dataclass(frozen=True)
 class ShardData:
-    """The N events of some users, all of whose events are here.
+    """The N events of some users, all of whose events are here, or earlier ones in `earlier`.
 
     Attributes:
         config: which examples to build.
+        earlier: what is known of earlier events of the first user; its events are the first rows here.
         events: frame of the events, as `sort_events` returns it.
         items: attributes of items.
         users: attributes of users.
@@ -36,12 +38,13 @@ class ShardData:
         item: int64 [N], index of the event's item in the catalogue; M if it is not there.
         item_row: int64 [N + M], row in `items` of the events' items, then of the catalogue's.
         user_row: int64 [N], row in `users`.
-        labels: by task, float32 [N], 0 where masked.
-        masks: by task, float32 [N].
+        labels: by task, float32 [N], 0 where masked and for earlier events.
+        masks: by task, float32 [N], 0 for earlier events.
         histories: the histories of the events.
     """
 
     config: IngestionConfig
+    earlier: Continuation
     events: pl.DataFrame
     items: Entities
     users: Entities
@@ -58,6 +61,11 @@ class ShardData:
     histories: Histories
 
     @property
+    def first(self) -> int:
+        """Row of the first event that is not an earlier one."""
+        return self.earlier.events.height
+
+    @property
     def own_item(self) -> np.ndarray:
         """Index of each event's item in the catalogue, int64 [N]; -1 if it is not there and cannot be sampled."""
         return np.where(self.item == len(self.catalogue.items), -1, self.item)
@@ -67,6 +75,7 @@ class ShardData:
         """Whether each user has no event in the training window; bool, by user index."""
         is_known = np.zeros(int(self.user.max(initial=-1)) + 1, bool)
         is_known[self.user[self.split == 0]] = True
+        is_known[:1] |= self.earlier.is_known
         return ~is_known
 
     def event_keys(self, rows: np.ndarray) -> np.ndarray:
@@ -77,6 +86,15 @@ class ShardData:
             distinct = ids.unique(maintain_order=True)
             keys.append(hash_texts(distinct.to_list())[row_index(ids.gather(rows), distinct)])
         return combine_hashes(*keys, self.time[rows])
+
+    def unreadable_numbers(self) -> dict[str, int]:
+        """Return, by attribute of events, the number of cells that should be a number and are not."""
+        unreadable = self.attributes.unreadable
+        if self.first:
+            attributes = self.config.features.attributes_of("events")
+            counted = attribute_values(self.earlier.events, attributes).unreadable
+            unreadable = {name: count - counted.get(name, 0) for name, count in unreadable.items()}
+        return {name: count for name, count in unreadable.items() if count}
 
     def true_probabilities(self) -> np.ndarray | None:
         """Return the true click probability of each event, float32, NaN if absent; None if the log has no column."""
@@ -94,8 +112,9 @@ def build_shard_data(
     users: Entities,
     boundaries: Boundaries,
     catalogue: CatalogueCounts,
+    earlier: Continuation | None = None,
 ) -> ShardData:
-    """Compute the arrays of a shard.
+    """Compute the arrays of a shard, or of a slice of one.
 
     Args:
         events: the events, as `sort_events` returns them.
@@ -104,15 +123,23 @@ def build_shard_data(
         users: attributes of users.
         boundaries: where validation and test begin.
         catalogue: the items of the training window.
+        earlier: what is known of the events of the last user of the slice before.
     """
+    if earlier is None or not earlier.continues_into(events):
+        earlier = NOTHING_EARLIER
+    elif earlier.events.height:
+        events = pl.concat([earlier.events, events], how="vertical_relaxed")
     user = _user_index(events.get_column(USER))
     time = events.get_column(TIMESTAMP).to_numpy()
-    labels, masks = _labels_and_masks(events, config)
+    labels, masks = _labels_and_masks(events, config, earlier.events.height)
     sequence = config.sequence
     is_behaviour = _flags(events, is_selected(sequence.behaviours, config.data.events.event_type)) > 0.0
     delay = round(sequence.availability_delay * 1_000_000)
+    histories = build_histories(user, time, is_behaviour, sequence.max_length, delay)
+    histories.count[user == 0] += earlier.behaviours_before
     return ShardData(
         config=config,
+        earlier=earlier,
         events=events,
         items=items,
         users=users,
@@ -126,7 +153,7 @@ def build_shard_data(
         user_row=row_index(events.get_column(USER), users.ids),
         labels=labels,
         masks=masks,
-        histories=build_histories(user, time, is_behaviour, sequence.max_length, delay),
+        histories=histories,
     )
 
 
@@ -138,14 +165,14 @@ def _user_index(users: pl.Series) -> np.ndarray:
 
 
 def _labels_and_masks(
-    events: pl.DataFrame, config: IngestionConfig
+    events: pl.DataFrame, config: IngestionConfig, first: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return labels, 0 where masked, and masks, float32 [N] by task."""
+    """Return labels, 0 where masked, and masks, float32 [N] by task; both are 0 before row `first`."""
     labels, masks = {}, {}
     event_type = config.data.events.event_type
     for task in config.tasks:
         mask = pl.lit(True) if task.mask is None else is_selected(task.mask, event_type)
-        masks[task.name] = _flags(events, mask)
+        masks[task.name] = _flags(events, mask) * (np.arange(events.height) >= first).astype(np.float32)
         labels[task.name] = _flags(events, is_selected(task.label, event_type)) * masks[task.name]
     return labels, masks
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.ingestion.counts import TableCounts
-from interestflow.transforms.ingestion.shuffle_files import encode_frame
+from interestflow.transforms.ingestion.letter_files import write_letters
 
 REASONS_SHOWN = 3
 NESTED_KEYS = {"links": "knowledge_graph.links"}
@@ -49,12 +49,22 @@ def bad_rows_message(table: str, rows: int, bad_rows: int, limit: float, reasons
     )
 
 
-def report_rows(table: str, rows: int, dead_letters: pl.DataFrame) -> Iterator[beam.pvalue.TaggedOutput]:
-    """Yield what a step outputs for the rows of a table: a `TableReport` to `counts`, dead letters to `letters`."""
+def report_rows(table: str, rows: int, dead_letters: pl.DataFrame, scratch: str) -> Iterator[beam.pvalue.TaggedOutput]:
+    """Write dead letters, and yield what a step outputs for the rows of a table.
+
+    Args:
+        table: name of the table.
+        rows: number of all rows.
+        dead_letters: the rows that cannot be used, as in `Table`.
+        scratch: the scratch folder.
+
+    Yields:
+        A `TableReport` for `counts`, and where the dead letters are for `letters`.
+    """
     reasons = {str(kind): int(count) for kind, count in dead_letters.group_by("kind").len().iter_rows()}
     yield beam.pvalue.TaggedOutput("counts", TableReport(table, rows, reasons))
     if dead_letters.height:
-        yield beam.pvalue.TaggedOutput("letters", encode_frame(dead_letters))
+        yield from (beam.pvalue.TaggedOutput("letters", chunk) for chunk in write_letters(dead_letters, scratch))
 
 
 def check_dead_letters(reports: Iterable[TableReport], config: IngestionConfig) -> None:
@@ -103,5 +113,5 @@ def count_tables(reports: Iterable[TableReport]) -> dict[str, TableCounts]:
         dead[report.table] += sum(report.reasons.values())
     return {
         table: TableCounts(rows=rows[table], usable=rows[table] - dead[table], dead_letters=dead[table])
-        for table in rows
+        for table in sorted(rows)
     }

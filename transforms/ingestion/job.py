@@ -1,46 +1,58 @@
 """The Beam job from raw logs to examples.
 
-    files ──> read in blocks ──> pieces by shard of users ──> sorted shards without repeats ──> examples by split
+    files ──> read in pieces ──> chunks by shard of users ──> sorted shards without repeats ──> examples by split
                    │                                              │            │                      ▲
                    │                                       hours with events   items of the training  │
                    ▼                                              │            window ────────────────┤
               dead letters                                        └──> boundaries of splits ──────────┘
 
 Beam moves locations in scratch files, whose columns are in Arrow's IPC form: never single events, nor the log itself.
-One block and one shard are held in memory, however large the log is and however many passes there are.
+What a worker holds of the log at a time depends on `memory`, not on the log, nor on how its events are distributed over
+files, users and items.
 """
 
 from __future__ import annotations
 
 import shutil
 import uuid
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import apache_beam as beam
+from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsList, AsSingleton, PCollection
 
 from interestflow.transforms.config import ENTITY_TABLES, IngestionConfig
 from interestflow.transforms.examples.catalogue import write_items
-from interestflow.transforms.ingestion.boundaries import decide_boundaries
+from interestflow.transforms.ingestion.boundaries import decide_boundaries, decide_hours, find_instants
+from interestflow.transforms.ingestion.example_step import CountItems, MergeCounts, WriteExamples
+from interestflow.transforms.ingestion.plan import ShufflePlan, plan_shuffle
+from interestflow.transforms.ingestion.read_step import ReadEntityTable, ReadEvents
 from interestflow.transforms.ingestion.report import write_report
 from interestflow.transforms.ingestion.shuffle_files import make_folder
-from interestflow.transforms.ingestion.steps import (
-    CountItems,
-    MergeCounts,
-    ReadEntityTable,
-    ReadEvents,
-    SortShard,
-    WriteExamples,
-)
-from interestflow.transforms.reading.files import list_files, total_bytes
+from interestflow.transforms.ingestion.sort_step import SortShard
+from interestflow.transforms.reading.files import match_files
+from interestflow.transforms.reading.pieces import cut_files
 from interestflow.transforms.splits import ITEMS_SPLIT, SPLITS
 
-SHARD_BYTES = 8 * 2**20
-"""Bytes of text in a shard, some 250,000 events. A shard and its examples are held in memory at once."""
-COMPRESSION = 4
-"""Rough factor by which a Parquet or compressed file is smaller than its text."""
-MIN_SHARDS, MAX_SHARDS = 8, 4096
+
+class SortedLog(NamedTuple):
+    """Outputs of the steps that read and sort.
+
+    Attributes:
+        shards: the sorted shards.
+        hours: the hours of each part of the log, as `count_by_hour` returns them.
+        table_counts: a `TableReport` of every step that reads.
+        letters: where dead letters are.
+        piece_rows: the rows of each piece of a file that was cut.
+    """
+
+    shards: PCollection
+    hours: PCollection
+    table_counts: PCollection
+    letters: PCollection
+    piece_rows: PCollection
 
 
 def ingest(
@@ -69,27 +81,28 @@ def ingest(
         TableError: if there is no log to read.
         IngestionError: while the pipeline runs, if there are too many dead letters or no usable rows.
     """
-    files = list_files(config.data.events, config.data.folder)
-    shards = shard_count(files)
+    files = match_files(config.data.events, config.data.folder)
+    plan = plan_shuffle(files, config.memory_bytes)
     scratch = f"{examples_folder}/.scratch-{uuid.uuid4().hex[:8]}"
     splits = [*SPLITS, *([ITEMS_SPLIT] if with_items else [])]
     for folder in (scratch, report_folder, *(f"{examples_folder}/Split-{split}" for split in splits)):
         make_folder(folder)
 
-    sort, table_counts, letters = _read_and_sort(pipeline, config, files, shards, scratch)
+    log = _read_and_sort(pipeline, config, files, plan, scratch)
     start = pipeline | "Once" >> beam.Create([None])
-    boundaries = start | "FindBoundaries" >> beam.Map(
-        decide_boundaries, config, AsList(sort.hours), AsList(sort.shards), AsList(table_counts)
-    )
+    boundaries = _find_boundaries(start, config, log)
     catalogue = (
-        sort.shards
+        log.shards
         | "CountItems" >> beam.ParDo(CountItems(), AsSingleton(boundaries))
         | "Catalogue" >> beam.CombineGlobally(MergeCounts())
     )
-    counts = sort.shards | "MakeExamples" >> beam.ParDo(
-        WriteExamples(config, shards, examples_folder), AsSingleton(boundaries), AsSingleton(catalogue)
+    counts = log.shards | "MakeExamples" >> beam.ParDo(
+        WriteExamples(config, plan.shards, examples_folder), AsSingleton(boundaries), AsSingleton(catalogue)
     )
-    report = [AsSingleton(boundaries), AsList(table_counts), AsList(letters), AsList(counts), AsSingleton(catalogue)]
+    report = [
+        AsSingleton(boundaries), AsList(log.table_counts), AsList(log.letters), AsList(log.piece_rows), AsList(counts),
+        AsSingleton(catalogue),
+    ]  # fmt: skip
     if with_items:
         folder = f"{examples_folder}/Split-{ITEMS_SPLIT}"
         item_examples = start | "Items" >> beam.Map(write_items, config, folder, AsSingleton(catalogue))
@@ -99,32 +112,42 @@ def ingest(
 
 
 def _read_and_sort(
-    pipeline: beam.Pipeline, config: IngestionConfig, files: list[str], shards: int, scratch: str
-) -> tuple[Any, PCollection, PCollection]:
-    """Add the steps that read all tables and sort the shards of the log.
-
-    Returns:
-        The outputs of `SortShard` (`shards` and `hours`), then the reports and the dead letters of all tables.
-    """
+    pipeline: beam.Pipeline, config: IngestionConfig, files: Sequence[FileMetadata], plan: ShufflePlan, scratch: str
+) -> SortedLog:
+    """Add the steps that read all tables and sort the shards of the log."""
     read = (
         pipeline
-        | "Files" >> beam.Create(list(enumerate(files)))
+        | "Files" >> beam.Create(cut_files(files))
         | "SpreadFiles" >> beam.Reshuffle()
-        | "Read" >> beam.ParDo(ReadEvents(config, shards, scratch)).with_outputs("counts", "letters", main="blocks")
+        | "Read"
+        >> beam.ParDo(ReadEvents(config, plan, scratch)).with_outputs("counts", "letters", "pieces", main="chunks")
     )
     entities = (
         pipeline
         | "Tables" >> beam.Create(ENTITY_TABLES)
-        | "ReadTables" >> beam.ParDo(ReadEntityTable(config)).with_outputs("counts", "letters", main="nothing")
+        | "ReadTables" >> beam.ParDo(ReadEntityTable(config, scratch)).with_outputs("counts", "letters", main="nothing")
     )
+    sort_shard = SortShard([file.path for file in files], plan.slice_bytes, scratch)
     sort = (
-        read.blocks
+        read.chunks
         | "GatherShards" >> beam.GroupByKey()
-        | "Sort" >> beam.ParDo(SortShard(files, scratch)).with_outputs("counts", "letters", "hours", main="shards")
+        | "Sort" >> beam.ParDo(sort_shard).with_outputs("counts", "letters", "hours", main="shards")
     )
-    table_counts = (read.counts, entities.counts, sort.counts) | "TableCounts" >> beam.Flatten()
-    letters = (read.letters, entities.letters, sort.letters) | "DeadLetters" >> beam.Flatten()
-    return sort, table_counts, letters
+    return SortedLog(
+        shards=sort.shards,
+        hours=sort.hours,
+        table_counts=(read.counts, entities.counts, sort.counts) | "TableCounts" >> beam.Flatten(),
+        letters=(read.letters, entities.letters, sort.letters) | "DeadLetters" >> beam.Flatten(),
+        piece_rows=read.pieces,
+    )
+
+
+def _find_boundaries(start: PCollection, config: IngestionConfig, log: SortedLog) -> PCollection:
+    """Add the steps that find where validation and test begin."""
+    hours = AsList(log.hours)
+    deciding = start | "DecideHours" >> beam.Map(decide_hours, config, hours, AsList(log.table_counts))
+    instants = log.shards | "FindInstants" >> beam.Map(find_instants, AsSingleton(deciding))
+    return start | "FindBoundaries" >> beam.Map(decide_boundaries, config, hours, AsList(instants))
 
 
 def remove_scratch(folder: str) -> None:
@@ -134,11 +157,3 @@ def remove_scratch(folder: str) -> None:
         FileSystems.delete([f"{folder}/"])
     else:
         shutil.rmtree(folder)
-
-
-def shard_count(files: list[str]) -> int:
-    """Return the number of shards to split the users into, which depends on the size of the input."""
-    compressed = [file for file in files if file.endswith((".parquet", ".gz", ".zst"))]
-    plain = [file for file in files if file not in compressed]
-    text_bytes = total_bytes(plain) + COMPRESSION * total_bytes(compressed)
-    return min(max(-(-text_bytes // SHARD_BYTES), MIN_SHARDS), MAX_SHARDS)

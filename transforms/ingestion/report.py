@@ -7,27 +7,31 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
 from interestflow.transforms.ingestion.counts import IngestionCounts
 from interestflow.transforms.ingestion.dead_letters import IngestionError, TableReport, count_tables, reason_counts
-from interestflow.transforms.ingestion.shuffle_files import create_file, decode_frame, write_parquet
+from interestflow.transforms.ingestion.letter_files import PieceRows, merge_letters
+from interestflow.transforms.ingestion.shuffle_files import create_file
+from interestflow.transforms.ingestion.sorted_chunks import Chunk
 from interestflow.transforms.reading.tables import DEAD_LETTER_SCHEMA
 from interestflow.transforms.splits import ITEMS_SPLIT, SPLITS, Boundaries
 
 COUNTS, DEAD_LETTERS = "counts.json", "dead_letters.parquet"
+LETTER_SCHEMA: pa.Schema = pl.DataFrame(schema=DEAD_LETTER_SCHEMA).to_arrow().schema
 
 
 class ShardCounts(TypedDict):
-    """Counts of the examples of one shard; the same keys as those of `IngestionCounts`, except for three.
+    """Counts of the examples of one slice of a shard; the same keys as those of `IngestionCounts`, except for two.
 
-    `items` holds the distinct item ids rather than their number, `unreadable_numbers` counts the attributes of events,
-    and `unreadable_in_tables` those of items and users, which is the same in every shard.
+    `unreadable_numbers` counts the attributes of events, and `unreadable_in_tables` those of items and users, which is
+    the same everywhere.
     """
 
     users: int
-    items: pl.Series
     examples: dict[str, int]
     positives: dict[str, dict[str, int]]
     sampled_negatives: dict[str, int]
@@ -43,7 +47,8 @@ def write_report(
     folder: str,
     boundaries: Boundaries,
     reports: list[TableReport],
-    letters: list[bytes],
+    letters: list[Chunk],
+    piece_rows: list[PieceRows],
     shards: list[ShardCounts],
     catalogue: CatalogueCounts,
     item_examples: int | None = None,
@@ -54,8 +59,9 @@ def write_report(
         folder: folder of the report.
         boundaries: where validation and test begin.
         reports: counts of the rows read of every table.
-        letters: encoded frames of dead letters.
-        shards: counts of the examples of each shard.
+        letters: where dead letters are.
+        piece_rows: the rows of each piece of a file that was cut.
+        shards: counts of the examples of each slice of a shard.
         catalogue: the items of the training window.
         item_examples: number of examples of the items split; None if there is no such split.
 
@@ -75,7 +81,7 @@ def write_report(
         negatives_not_found=sum(shard["negatives_not_found"] for shard in shards),
         behaviours_only=sum(shard["behaviours_only"] for shard in shards),
         users=sum(shard["users"] for shard in shards),
-        items=pl.concat([shard["items"] for shard in shards]).n_unique(),
+        items=catalogue.all_items,
         items_in_training=len(catalogue.items),
         without_attributes=_sum_by_key([shard["without_attributes"] for shard in shards]),
         unreadable_numbers=_sum_by_key([shard["unreadable_numbers"] for shard in shards])
@@ -83,19 +89,20 @@ def write_report(
         validation_from=boundaries.validation,
         test_from=boundaries.test,
     )
-    write_report_files(folder, counts, map(decode_frame, letters))
+    write_report_files(folder, counts, merge_letters(letters, piece_rows))
 
 
 def write_report_files(folder: str, counts: BaseModel, dead_letters: Iterable[pl.DataFrame]) -> None:
-    """Write `counts.json` and, ordered by file and row, `dead_letters.parquet`.
+    """Write `counts.json` and `dead_letters.parquet`, one frame after the other.
 
     Args:
         folder: folder of the report.
         counts: the counts of the job.
-        dead_letters: frames of dead letters, as in `Table`.
+        dead_letters: dead letters, as in `Table`, ordered by file and row.
     """
-    frames = [pl.DataFrame(schema=DEAD_LETTER_SCHEMA), *(frame.drop("kind") for frame in dead_letters)]
-    write_parquet(f"{folder}/{DEAD_LETTERS}", pl.concat(frames).sort("file", "row"))
+    with create_file(f"{folder}/{DEAD_LETTERS}") as file, pq.ParquetWriter(file, LETTER_SCHEMA) as writer:
+        for frame in dead_letters:
+            writer.write_table(frame.select(LETTER_SCHEMA.names).to_arrow().cast(LETTER_SCHEMA))
     with create_file(f"{folder}/{COUNTS}") as file:
         file.write(counts.model_dump_json(indent=2).encode())
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, NamedTuple
 
 import polars as pl
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-
-Key = TypeVar("Key")
 
 
 class FrameLocation(NamedTuple):
@@ -21,24 +18,51 @@ class FrameLocation(NamedTuple):
     length: int
 
 
-def write_frames(path: str, frames: Mapping[Key, pl.DataFrame]) -> dict[Key, FrameLocation]:
-    """Write frames into one file, one after the other, and return the location of each."""
-    locations, start = {}, 0
-    with create_file(path) as file:
-        for key, frame in frames.items():
-            content = encode_frame(frame)
-            file.write(content)
-            locations[key] = FrameLocation(path, start, len(content))
-            start += len(content)
-    return locations
+class FrameFile:
+    """A file of frames, one after the other, written within a `with` block."""
+
+    def __init__(self, path: str) -> None:
+        """Create the file."""
+        self.path = path
+        self._file = create_file(path)
+        self._size = 0
+
+    def write(self, frame: pl.DataFrame) -> FrameLocation:
+        """Append a frame and return where it is stored."""
+        content = encode_frame(frame)
+        self._file.write(content)
+        self._size += len(content)
+        return FrameLocation(self.path, self._size - len(content), len(content))
+
+    def __enter__(self) -> FrameFile:
+        """Return the file."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def read_frame(location: FrameLocation) -> pl.DataFrame:
-    """Read a frame that `write_frames` wrote."""
-    path, start, length = location
+    """Read a frame that `FrameFile` wrote."""
+    return decode_frame(read_range(*location))
+
+
+def read_range(path: str, start: int, length: int) -> bytes:
+    """Return `length` bytes of a file from byte `start`, and read no others.
+
+    Beam opens a file of an object store with a buffer of 16 MB, which a read of any size would fill.
+    """
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        file.seek(start)
-        return decode_frame(file.read(length))
+        source = getattr(file, "raw", file)
+        source.seek(start)
+        content = bytearray(length)
+        view = memoryview(content)
+        while view and (count := source.readinto(view)):
+            view = view[count:]
+    if view:
+        raise OSError(f"{path} should have {start + length:,} bytes, received {start + length - len(view):,}")
+    return bytes(content)
 
 
 def encode_frame(frame: pl.DataFrame) -> bytes:

@@ -153,7 +153,8 @@ def _write(_: None, config: IngestionConfig, graph_folder: str, report_folder: s
         relations=len(graph.relations) // 2,
         linked_items=graph.links.height,
     )
-    write_report_files(report_folder, counts, (frame for frames in tables.dead_letters.values() for frame in frames))
+    letters = pl.concat([frame for frames in tables.dead_letters.values() for frame in frames])
+    write_report_files(report_folder, counts, [letters.sort("file", "row")])
 
 
 def _join(pieces: Iterable[Piece]) -> GraphTables:

@@ -65,16 +65,38 @@ class DelimitedTextParser:
         Raises:
             TableError: if the file lacks a column, or has two of one name.
         """
-        written = self.table.separator or ("\t" if self.table.format == "tsv" else ",")
-        separator = written
-        if len(written) > 1:  # Polars takes one character; this one is in no text that a person wrote
-            separator = UNIT_SEPARATOR
-            chunk = chunk.replace(written.encode(), UNIT_SEPARATOR.encode())
-        if self._layout is None:
-            is_quoted = has_quotes(self.table)
-            names, chunk = self._read_header(chunk.removeprefix(BYTE_ORDER_MARK), separator, is_quoted)
-            self._layout = _Layout(names, self._check_columns(names), separator, written, is_quoted)
-        return _parse(chunk, self._layout)
+        chunk = self._with_one_separator(chunk)
+        layout = self._layout
+        if layout is None:
+            layout, chunk = self._read_layout(chunk)
+            self._layout = layout
+        return _parse(chunk, layout)
+
+    def read_head(self, head: bytes) -> None:
+        """Read the names of the columns from the beginning of the file; the chunks to parse come from its middle.
+
+        Raises:
+            TableError: if the file lacks a column, or has two of one name.
+        """
+        self._layout, _ = self._read_layout(self._with_one_separator(head))
+
+    @property
+    def _written_separator(self) -> str:
+        """The separator as it is in the file."""
+        return self.table.separator or ("\t" if self.table.format == "tsv" else ",")
+
+    def _with_one_separator(self, chunk: bytes) -> bytes:
+        """Return a chunk whose separator is one character, which is what Polars takes."""
+        written = self._written_separator
+        return chunk if len(written) == 1 else chunk.replace(written.encode(), UNIT_SEPARATOR.encode())
+
+    def _read_layout(self, chunk: bytes) -> tuple[_Layout, bytes]:
+        """Read the header at the beginning of the file, if it has one; return the layout and what comes behind it."""
+        written = self._written_separator
+        separator = written if len(written) == 1 else UNIT_SEPARATOR  # which is in no text that a person wrote
+        is_quoted = has_quotes(self.table)
+        names, chunk = self._read_header(chunk.removeprefix(BYTE_ORDER_MARK), separator, is_quoted)
+        return _Layout(names, self._check_columns(names), separator, written, is_quoted), chunk
 
     def _read_header(self, chunk: bytes, separator: str, is_quoted: bool) -> tuple[list[str], bytes]:
         """Return the names of the columns, and the chunk without the header. A column without a name is numbered."""

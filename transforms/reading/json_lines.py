@@ -50,6 +50,10 @@ class JsonLinesParser:
         except pl.exceptions.PolarsError:
             return _parse_line_by_line(chunk, self._schema)
 
+    def read_head(self, head: bytes) -> None:
+        """Prepare to parse chunks from the middle of the file; the piece with its beginning checks the columns."""
+        self._schema = dict.fromkeys(_first_keys(head) if self.columns is None else self.columns, pl.String)
+
     def _find_columns(self, chunk: bytes) -> list[str]:
         """Return the columns to read, after checking that the first chunk has them."""
         keys = _first_keys(chunk)

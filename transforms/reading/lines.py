@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO
+from typing import Protocol
 
 from interestflow.transforms.config import TableConfig
 from interestflow.transforms.reading.files import TableError
@@ -13,12 +13,19 @@ MAX_RECORD_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 26
 
 
+class ByteStream(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+
+
 def has_quotes(table: TableConfig) -> bool:
     """Return whether a field may be quoted, and so hold line ends: only in `csv` with a separator of one character."""
     return table.format == "csv" and (table.separator is None or len(table.separator) == 1)
 
 
-def whole_lines(file: IO[bytes], path: str, chunk_bytes: int, quoted: bool) -> Iterator[bytes]:
+def whole_lines(file: ByteStream, path: str, chunk_bytes: int, quoted: bool) -> Iterator[bytes]:
     """Yield chunks of about `chunk_bytes` that end where a line ends; the last one ends where the file does.
 
     Args:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from interestflow.transforms.config import IngestionConfig
+from interestflow.transforms.config import IngestionConfig, SequenceConfig
+from interestflow.transforms.examples.example_rows import continue_user
 from tests.transforms.examples.small_shards import shard_examples
 from tests.transforms.small_log import SECOND, configuration, decoded, events
 
@@ -59,3 +60,17 @@ def test_masked_tasks_carry_no_label_and_events_without_any_are_behaviours_only(
     assert examples[2]["history_item"] == ["a", "b", "c"]
     assert shard.behaviours_only == 1
     assert shard.positive_counts("train") == {"click": 1, "buy": 1}
+
+
+def test_a_user_is_continued_with_the_newest_behaviours_and_all_that_are_not_available_yet() -> None:
+    """Ten behaviours of `v`, of which the last two are known later than 3 s after the last event."""
+    log = events([("u", "a", 0, 1), *(("v", f"i{time}", time, time % 2) for time in range(1, 11))])
+    config = sampled(per_positive=1)
+    config = config.model_copy(update={"sequence": SequenceConfig(max_length=2, availability_delay=2)})
+    catalogue = {f"i{time}": 1 for time in range(1, 11)}
+    earlier = continue_user(shard_examples(log, config, catalogue=catalogue).data)
+    assert (earlier.user, earlier.is_known, earlier.behaviours_before) == ("v", True, 6)
+    assert earlier.events.get_column("item").to_list() == ["i7", "i8", "i9", "i10"]
+    # The catalogue is i1, i10, i2, ..., i9, and odd ones are positive.
+    assert earlier.positives.pair.tolist() == [0, 3, 5, 7, 9]
+    assert [since // SECOND for since in earlier.positives.since.tolist()] == [1, 3, 5, 7, 9]

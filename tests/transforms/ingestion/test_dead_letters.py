@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -15,7 +17,7 @@ from interestflow.transforms.ingestion.dead_letters import (
     report_rows,
     sum_reasons,
 )
-from interestflow.transforms.ingestion.shuffle_files import decode_frame
+from interestflow.transforms.ingestion.shuffle_files import read_frame
 from tests.transforms.small_log import configuration
 
 
@@ -53,13 +55,13 @@ def test_rows_and_reasons_are_summed_by_table() -> None:
     }
 
 
-def test_a_step_reports_its_rows_and_only_has_dead_letters_if_there_are_any() -> None:
-    letters = pl.DataFrame({"kind": ["a", "b", "a"], "row": [1, 2, 3]})
-    counts, content = report_rows("events", 10, letters)
+def test_a_step_reports_its_rows_and_only_has_dead_letters_if_there_are_any(tmp_path: Path) -> None:
+    letters = pl.DataFrame({"file": ["f"] * 3, "row": [1, 2, 3], "kind": ["a", "b", "a"]})
+    counts, chunk = report_rows("events", 10, letters, str(tmp_path))
     assert (counts.tag, counts.value) == ("counts", TableReport("events", 10, {"a": 2, "b": 1}))
-    assert content.tag == "letters"
-    assert decode_frame(content.value).equals(letters)
-    assert [output.tag for output in report_rows("events", 10, letters.clear())] == ["counts"]
+    assert chunk.tag == "letters"
+    assert read_frame(chunk.value.location).equals(letters.drop("kind"))
+    assert [output.tag for output in report_rows("events", 10, letters.clear(), str(tmp_path))] == ["counts"]
 
 
 def test_a_table_within_another_section_is_named_by_its_whole_key() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 import interestflow.transforms.ingestion.job
+import interestflow.transforms.ingestion.plan
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.ingestion.counts import IngestionCounts
 from interestflow.transforms.ingestion.job import ingest, remove_scratch
+from interestflow.transforms.reading.pieces import cut_files
 from interestflow.transforms.splits import SPLITS
 from tests.beam_arguments import BEAM_ARGUMENTS
 from tests.transforms.small_log import SECOND, configuration, read_split
@@ -114,21 +117,38 @@ def test_a_split_without_a_label_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_how_the_log_is_cut_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same rows in one file or in five, in 3 shards or in 16: the same examples, drawn negatives included."""
-    rows = [(f"u{n % 13}", f"i{n * 7 % 29}", n // 3, n % 2) for n in range(300)]
-    outputs = []
-    for name, files, shards in (("one", 1, 3), ("five", 5, 16)):
+    """The same rows in one file or in five, in pieces, in slices, in 3 shards or in 16.
+
+    There are the same examples, drawn negatives included, and the same dead letters.
+    """
+    rows: list[tuple[Any, ...]] = [(f"u{max(0, n % 20 - 8)}", f"i{n * 7 % 29}", n // 3, n // 7 % 2) for n in range(300)]
+    rows[50], rows[123], rows[222] = ("", "i1", 3, 1), rows[40], ("u", "i", "noon", 1)
+    outputs, letters = [], []
+    for name, files, shards in (("one", 1, 3), ("five", 5, 16), ("pieces", 1, 4)):
         folder = tmp_path / name
         folder.mkdir()
         for index in range(files):
             size = len(rows) // files
             log_file(folder / f"events-{index}.csv", rows[index * size : (index + 1) * size])
-        monkeypatch.setattr(interestflow.transforms.ingestion.job, "MIN_SHARDS", shards)
-        run(configuration(folder, negatives={"source": "sampled", "per_positive": 2}), folder)
+        monkeypatch.setattr(interestflow.transforms.ingestion.plan, "MIN_SHARDS", shards)
+        if name == "pieces":
+            monkeypatch.setattr(interestflow.transforms.ingestion.plan, "SLICE_SHARE", 5e-7)
+            monkeypatch.setattr(interestflow.transforms.ingestion.plan, "BUFFER_SHARE", 1e-6)
+            monkeypatch.setattr(interestflow.transforms.ingestion.plan, "MIN_CHUNK_BYTES", 500)
+            cut = functools.partial(cut_files, piece_bytes=700)
+            monkeypatch.setattr(interestflow.transforms.ingestion.job, "cut_files", cut)
+        config = configuration(
+            folder, negatives={"source": "sampled", "per_positive": 2}, sequence={"max_length": 5},
+            data__max_bad_row_share=0.1,
+        )  # fmt: skip
+        run(config, folder)
         outputs.append(examples(folder))
+        letters.append(pl.read_parquet(folder / "report" / "dead_letters.parquet"))
         users = [{e["user"] for e in read_split_file(file)} for file in folder.glob("examples/Split-train/*")]
-        assert sum(map(len, users)) == 13  # each user's examples are in one shard
-    assert outputs[0] == outputs[1]
+        assert sum(map(len, users)) == 12  # each user's examples are in one shard
+    assert outputs[0] == outputs[1] == outputs[2]
+    assert letters[0].get_column("row").to_list() == [51, 124, 223]
+    assert letters[2].drop("file").equals(letters[0].drop("file"))
 
 
 def read_split_file(file: Path) -> list[dict[str, Any]]:

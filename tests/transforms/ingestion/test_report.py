@@ -11,19 +11,19 @@ import pytest
 from interestflow.transforms.examples.catalogue_counts import CatalogueCounts
 from interestflow.transforms.ingestion.counts import IngestionCounts, TableCounts
 from interestflow.transforms.ingestion.dead_letters import IngestionError, TableReport
+from interestflow.transforms.ingestion.letter_files import write_letters
 from interestflow.transforms.ingestion.report import ShardCounts, write_report
-from interestflow.transforms.ingestion.shuffle_files import encode_frame
+from interestflow.transforms.reading.pieces import FilePiece
 from interestflow.transforms.splits import Boundaries
 
 REPORTS = [TableReport("events", 11, {"no user id": 1}), TableReport("items", 4, {})]
-CATALOGUE = CatalogueCounts(pl.Series(["a", "b", "c"]), np.array([3, 1, 1]))
+CATALOGUE = CatalogueCounts(pl.Series(["a", "b", "c"]), np.array([3, 1, 1]), 4)
 
 
-def shard_counts(items: list[str], train: int, test: int) -> ShardCounts:
+def shard_counts(train: int, test: int) -> ShardCounts:
     """Return the counts of a shard of two users."""
     return {
         "users": 2,
-        "items": pl.Series(items),
         "examples": {"train": train, "validation": 1, "test": test},
         "positives": {"train": {"click": train - 1}, "validation": {"click": 0}, "test": {"click": test}},
         "sampled_negatives": {"train": 1, "validation": 0, "test": 0},
@@ -35,12 +35,14 @@ def shard_counts(items: list[str], train: int, test: int) -> ShardCounts:
     }
 
 
-def test_counts_are_summed_over_shards_and_items_are_distinct(tmp_path: Path) -> None:
-    shards = [shard_counts(["a", "b"], 3, 0), shard_counts(["b", "c"], 2, 1)]
+def test_counts_are_summed_over_shards_and_the_row_of_a_piece_is_that_of_its_file(tmp_path: Path) -> None:
+    shards = [shard_counts(3, 0), shard_counts(2, 1)]
     letters = pl.DataFrame(
         {"file": ["f"], "row": [9], "reason": ["no user id in `u`"], "kind": ["k"], "content": ["{}"]}
     )
-    write_report(None, str(tmp_path), Boundaries(7, 9), REPORTS, [encode_frame(letters)], shards, CATALOGUE, 12)
+    chunks = write_letters(letters, str(tmp_path))
+    pieces = [(FilePiece(0, "f", 0, 5), 3), (FilePiece(0, "f", 5, 5), 4)]
+    write_report(None, str(tmp_path), Boundaries(7, 9), REPORTS, chunks, pieces, shards, CATALOGUE, 12)
     assert IngestionCounts.model_validate_json((tmp_path / "counts.json").read_text()) == IngestionCounts(
         tables={
             "events": TableCounts(rows=11, usable=10, dead_letters=1),
@@ -53,18 +55,18 @@ def test_counts_are_summed_over_shards_and_items_are_distinct(tmp_path: Path) ->
         negatives_not_found=6,
         behaviours_only=2,
         users=4,
-        items=3,
+        items=4,
         items_in_training=3,
         without_attributes={"items": 4},
         unreadable_numbers={"price": 2, "size": 5},
         validation_from=7,
         test_from=9,
     )
-    assert pl.read_parquet(tmp_path / "dead_letters.parquet").rows() == [("f", 9, "no user id in `u`", "{}")]
+    assert pl.read_parquet(tmp_path / "dead_letters.parquet").rows() == [("f", 7, "no user id in `u`", "{}")]
 
 
 def test_a_split_without_examples_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(
         IngestionError, match="every split should have examples, received train 3, validation 1, test 0"
     ):
-        write_report(None, str(tmp_path), Boundaries(7, 9), REPORTS, [], [shard_counts(["a"], 3, 0)], CATALOGUE)
+        write_report(None, str(tmp_path), Boundaries(7, 9), REPORTS, [], [], [shard_counts(3, 0)], CATALOGUE)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from interestflow.transforms.ingestion.shuffle_files import (
+    FrameFile,
     create_file,
     decode_frame,
     encode_frame,
     read_bytes,
     read_frame,
-    write_frames,
+    read_range,
     write_parquet,
 )
 
@@ -21,12 +23,21 @@ SECOND = pl.DataFrame({"a": [3], "b": ["y"]})
 
 
 def test_frames_of_one_file_are_read_back_from_their_locations(tmp_path: Path) -> None:
-    locations = write_frames(str(tmp_path / "frames.arrow"), {7: FIRST, 8: SECOND, 9: FIRST.clear()})
-    assert list(locations) == [7, 8, 9]
-    for key, frame in ((8, SECOND), (7, FIRST), (9, FIRST.clear())):
-        assert read_frame(locations[key]).equals(frame)
-    path, start, length = locations[9]
+    with FrameFile(str(tmp_path / "frames.arrow")) as file:
+        locations = [file.write(frame) for frame in (FIRST, SECOND, FIRST.clear())]
+    for index, frame in ((1, SECOND), (0, FIRST), (2, FIRST.clear())):
+        assert read_frame(locations[index]).equals(frame)
+    path, start, length = locations[2]
     assert start + length == len(read_bytes(path))
+
+
+def test_a_range_of_a_file_is_read_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    assert read_range(str(path), 3, 4) == b"3456"
+    assert read_range(str(path), 3, 0) == b""
+    with pytest.raises(OSError, match=r"file should have 12 bytes, received 10"):
+        read_range(str(path), 8, 4)
 
 
 def test_some_columns_of_an_encoded_frame_are_enough() -> None:
