@@ -12,10 +12,12 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.orchestration.portable import outputs_utils
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.orchestration.portable.python_executor_operator import run_with_executor
+from tfx.proto.orchestration.execution_result_pb2 import ExecutorOutput
 from tfx.types.artifact import Artifact
 from tfx.types.value_artifact import ValueArtifact
 from tfx.utils import import_utils
 
+from interestflow.beam_runner.guard import guard_step
 from interestflow.kubeflow.step.artifacts import build_artifact
 from interestflow.kubeflow.step.errors import StepInputError
 from interestflow.kubeflow.step.folders import close_output, prepare_output
@@ -67,7 +69,7 @@ def execute(executor: type[BaseExecutor], plan: StepPlan, beam_arguments: Sequen
             stateful_working_dir=os.path.join(folder, "state"),
             tmp_dir=os.path.join(folder, "tmp"),
         )
-        result = run_with_executor(information, _build(executor, information, plan.step_id, beam_arguments))
+        result = _run(executor, information, plan.step_id, list(beam_arguments))
     if result.execution_result.code:
         raise StepInputError(f"the executor reported a failure: {result.execution_result.result_message}")
     for name, artifact in outputs.items():
@@ -85,13 +87,24 @@ def execute(executor: type[BaseExecutor], plan: StepPlan, beam_arguments: Sequen
     return outputs
 
 
+def _run(
+    executor: type[BaseExecutor], information: ExecutionInfo, step_id: str, beam_arguments: list[str]
+) -> ExecutorOutput:
+    """Run an executor, with the checks that every Beam job has around it."""
+    instance = _build(executor, information, step_id, beam_arguments)
+    if not issubclass(executor, BaseBeamExecutor):
+        return run_with_executor(information, instance)
+    with guard_step(beam_arguments, information.input_dict, information.output_dict):
+        return run_with_executor(information, instance)
+
+
 def _build(
-    executor: type[BaseExecutor], information: ExecutionInfo, step_id: str, beam_arguments: Sequence[str]
+    executor: type[BaseExecutor], information: ExecutionInfo, step_id: str, beam_arguments: list[str]
 ) -> BaseExecutor:
     """Return an instance of the executor with the context that TFX gives it."""
     os.makedirs(information.tmp_dir)
     context = {
-        "extra_flags": [] if issubclass(executor, BaseBeamExecutor) else list(beam_arguments),
+        "extra_flags": [] if issubclass(executor, BaseBeamExecutor) else beam_arguments,
         "tmp_dir": information.tmp_dir,
         "unique_id": step_id,
         "executor_output_uri": information.execution_output_uri,
@@ -100,6 +113,6 @@ def _build(
     if issubclass(executor, BaseBeamExecutor):
         # Given as arguments, TFX would pack its own sources for the workers, which takes seconds.
         return executor(
-            BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(argv=list(beam_arguments)), **context)
+            BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(argv=beam_arguments), **context)
         )
     return executor(BaseExecutor.Context(**context))

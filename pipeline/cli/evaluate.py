@@ -89,6 +89,8 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
     with console.status("loading libraries"):
         from apache_beam.options.pipeline_options import PipelineOptions
 
+        from interestflow.beam_runner.endpoints import check_endpoints
+        from interestflow.beam_runner.places import BeamRunnerError, check_folders, has_workers_elsewhere
         from interestflow.pipeline.evaluation.evaluate import evaluate as evaluate_model
         from interestflow.pipeline.evaluation.result import EvaluationError
         from interestflow.pipeline.gates.champion import ChampionError, pushed_models
@@ -107,10 +109,14 @@ def _evaluate(config: PipelineConfig, folders: Folders, examples: str, model: st
         model = pushed[0].folder
     console.print(f"evaluating {model}", highlight=False, soft_wrap=True)
     try:
-        with console.status("scoring the test split"), tempfile.TemporaryDirectory() as temporary:
-            options = PipelineOptions(config.beam.arguments("Evaluator"))
+        options = PipelineOptions(config.beam.arguments("Evaluator"))
+        # Workers elsewhere see no temporary folder of this machine.
+        parent = folders.root if has_workers_elsewhere(options) else None
+        with console.status("scoring the test split"), tempfile.TemporaryDirectory(dir=parent) as temporary:
+            check_folders(options, {"`--runs-folder`": folders.root, "the folder of the test examples": examples})
+            check_endpoints(options)
             evaluation = evaluate_model(config, model, None, examples, temporary, options)
-    except (EvaluationError, StorageError) as error:
+    except (BeamRunnerError, EvaluationError, StorageError) as error:
         raise NothingToEvaluateError(str(error)) from None
     models = [evaluation.model] if evaluation.popularity is None else [evaluation.model, evaluation.popularity]
     console.print(metrics_table({evaluated.name: evaluated for evaluated in models}))

@@ -81,6 +81,7 @@ def _run(config: PipelineConfig, folders: Folders, log: Path, console: Console) 
     console.print(f"[bold]{config.name}[/]: model {config.model.name}, everything kept under {folders.root}")
     start = time.monotonic()
     with console.status("loading libraries"):
+        from interestflow.beam_runner.places import BeamRunnerError
         from interestflow.pipeline.dag.generated_logs import ensure_logs
         from interestflow.pipeline.dag.local_runner import StepFailedError, run
         from interestflow.pipeline.report.terminal import closing_report
@@ -107,6 +108,9 @@ def _run(config: PipelineConfig, folders: Folders, log: Path, console: Console) 
     except StepFailedError as error:
         console.print(f"[bold red]{error.step} failed:[/] {error.reason}", highlight=False, soft_wrap=True)
         console.print(f"More in {log}", highlight=False, soft_wrap=True)
+        return FAILED
+    except BeamRunnerError as error:
+        console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
         return FAILED
     finally:
         status.stop()

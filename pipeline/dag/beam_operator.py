@@ -14,6 +14,8 @@ from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperat
 from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration.execution_result_pb2 import ExecutorOutput
 
+from interestflow.beam_runner.guard import guard_step
+
 
 class BeamStepOperator(BeamExecutorOperator):
     """Runs a Beam step with arguments that are no part of its specification.
@@ -32,8 +34,14 @@ class BeamStepOperator(BeamExecutorOperator):
     def run_executor(
         self, execution_info: ExecutionInfo, make_beam_pipeline_fn: Callable[[], beam.Pipeline] | None = None
     ) -> Any:
-        """Run the step's executor, and return TFX's `ExecutorOutput`."""
-        output: ExecutorOutput = super().run_executor(
-            execution_info, make_beam_pipeline_fn or (lambda: beam.Pipeline(argv=list(self.arguments)))
-        )
+        """Run the step's executor, and return TFX's `ExecutorOutput`.
+
+        Raises:
+            BeamRunnerError: if the runner is not there, its workers may not see a folder, or it lost an output.
+        """
+        arguments = list(self.arguments)
+        with guard_step(arguments, execution_info.input_dict, execution_info.output_dict):
+            output: ExecutorOutput = super().run_executor(
+                execution_info, make_beam_pipeline_fn or (lambda: beam.Pipeline(argv=arguments))
+            )
         return output

@@ -23,6 +23,7 @@ from tfx.types.channel_utils import get_dependent_channels
 
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.beam_operator import BeamStepOperator
+from interestflow.pipeline.dag.beam_places import check_places, clean_folders
 from interestflow.pipeline.dag.build import build_components, build_pipeline
 from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.dag.graph_parameters import GraphParameters
@@ -85,15 +86,29 @@ def run(
 
     Raises:
         StepFailedError: with the reason of the step that stopped the run.
+        BeamRunnerError: if the workers of a Beam runner may not see a folder of the run.
     """
     fingerprints = Fingerprints.of_code()
     parameters = GraphParameters.constants(config, folders, fingerprints)
     components = build_components(config, folders, fingerprints, parameters)
     if until is not None:
         components = _with_dependencies(components, until)
+    check_places(config, folders, [component.id for component in components])
     pipeline = _compile(config, folders, components)
+    with clean_folders(folders):
+        return _run_steps(config, folders, pipeline, started, finished)
+
+
+def _run_steps(
+    config: PipelineConfig,
+    folders: Folders,
+    pipeline: pipeline_pb2.Pipeline,
+    started: Callable[[str], None],
+    finished: Callable[[StepResult], None],
+) -> dict[str, StepResult]:
+    """Run the steps in their order; arguments, result and errors are those of `run`."""
     connection = metadata.sqlite_metadata_connection_config(folders.metadata)
-    results = {}
+    results: dict[str, StepResult] = {}
     for node in pipeline.nodes:
         name = node.pipeline_node.node_info.id
         started(name)

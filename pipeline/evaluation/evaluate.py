@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from interestflow import storage
+from interestflow.beam_runner.places import has_workers_elsewhere
 from interestflow.models.spec import Family
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.evaluation.common import FamilyEvaluator, FamilyResult, evaluate_champion
@@ -63,7 +65,9 @@ def _evaluate_folder(
     config: PipelineConfig, folder: str, examples: str, output: str, options: PipelineOptions
 ) -> FamilyResult:
     """Evaluate the model in a folder, on this machine or in an object store."""
-    with storage.local_copy(folder) as local:
+    # Workers elsewhere see no temporary folder of this machine, but what the step writes to.
+    parent = os.path.dirname(output) if has_workers_elsewhere(options) else None
+    with storage.local_copy(folder, parent) as local:
         try:
             result = EVALUATORS[config.model_spec.family](config, local, examples, output, options)
         except EvaluationError as error:

@@ -150,12 +150,17 @@ def remove_folder(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def local_copy(folder: str) -> Iterator[str]:
-    """Yield a local path with the content of a folder: itself where it is local, else a copy until the context ends."""
+def local_copy(folder: str, parent: str | None = None) -> Iterator[str]:
+    """Yield a local path with the content of a folder: itself where it is local, else a copy until the context ends.
+
+    Args:
+        folder: a local path or URL.
+        parent: local folder below which the copy is made; by default the system's folder of temporary files.
+    """
     if not is_remote(folder):
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="interestflow-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="interestflow-", dir=parent) as temporary:
         download_folder(folder, temporary)
         yield temporary
 

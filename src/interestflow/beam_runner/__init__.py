@@ -1,0 +1,1 @@
+"""Running Beam jobs on any runner: what must be there before one starts, and what must be there after it."""
