@@ -83,12 +83,9 @@ def training_config(data: RankerData, setting: Setting, seed: int, epochs: int) 
 
 def sample_examples(split: Split, examples: int) -> Split:
     """Return a split of at most `examples` examples, drawn at random."""
-    assert split.tensors is not None
     if split.count <= examples:
         return split
-    rows = np.sort(np.random.default_rng(SEARCH_SEED).permutation(split.count)[:examples])
-    tensors = {name: tf.gather(tensor, rows) for name, tensor in split.tensors.items()}
-    return Split(split.files, split.inputs, examples, tensors)
+    return split.take(np.sort(np.random.default_rng(SEARCH_SEED).permutation(split.count)[:examples]))
 
 
 def evaluate_on(test: TestSplit, ranker: Ranker, task: str) -> dict[str, float]:

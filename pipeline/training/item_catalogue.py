@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from interestflow.models.catalogue import Catalogue
 from interestflow.models.inputs import ModelInputs
-from interestflow.pipeline.training.records import PARSING_BATCH, TrainingDataError, matching_files, read_records
+from interestflow.pipeline.training.example_files import TrainingDataError, find_files
+from interestflow.pipeline.training.example_layout import model_column
 from interestflow.transforms.feature_names import ITEM, ITEM_TEXT
 from interestflow.transforms.splits import ITEMS_SPLIT
+from interestflow.transforms.transformed.format import Column
+from interestflow.transforms.transformed.reader import open_columns, padded_tensor
 
 
 @dataclass(frozen=True)
@@ -38,24 +40,29 @@ class CatalogueItems:
 
         Raises:
             TrainingDataError: If there is no such split, or no item in it.
+            TransformedFormatError: If a file is damaged, or has other columns than the model reads.
         """
         patterns = [
             posixpath.join(posixpath.dirname(posixpath.dirname(pattern)), f"Split-{ITEMS_SPLIT}", "*")
             for pattern in train_patterns
         ]
-        shapes = inputs.tensors()
-        spec = {name: tf.io.FixedLenFeature(*shapes[name]) for name in sorted(inputs.candidate_tensors)}
-        spec[ITEM_TEXT] = tf.io.FixedLenFeature([], tf.string)
-        parts = [
-            {name: tensor.numpy() for name, tensor in tf.io.parse_example(batch, spec).items()}
-            for batch in read_records(matching_files(patterns)).batch(PARSING_BATCH)
-        ]
-        if not parts:
+        tensors = inputs.tensors()
+        columns = {name: model_column(*tensors[name]) for name in sorted(inputs.candidate_tensors)}
+        columns[ITEM_TEXT] = Column("binary")
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in columns}
+        for path in find_files(patterns, columns):
+            with open_columns(path) as file:
+                file.check(columns)
+                for batch in file.read_all(list(columns)):
+                    for name, column in columns.items():
+                        parts[name].append(padded_tensor(batch.column(name), column))
+        if not sum(map(len, parts[ITEM])):
             raise TrainingDataError(f"the files that match {', '.join(patterns)} hold no items")
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in spec}
-        order = np.lexsort((columns[ITEM_TEXT].astype("S"), columns[ITEM]))
-        ids = columns.pop(ITEM_TEXT)[order]
-        return cls(ids, {name: values[order] for name, values in columns.items()})
+        values = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+        values = {name: array.astype(np.int64) if array.dtype == np.int32 else array for name, array in values.items()}
+        order = np.lexsort((values[ITEM_TEXT].astype("S"), values[ITEM]))
+        ids = values.pop(ITEM_TEXT)[order]
+        return cls(ids, {name: array[order] for name, array in values.items()})
 
     def catalogue(self, inputs: ModelInputs, counts: np.ndarray) -> Catalogue:
         """Return the catalogue for models, whose row i describes the item with the encoded id i.

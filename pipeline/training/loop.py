@@ -194,7 +194,7 @@ def _setting(config: TrainingConfig, training: Split, validation: Split, plan: E
     return {
         "examples": training.count,
         "validation_examples": validation.count,
-        "examples_in_memory": training.tensors is not None,
+        "examples_in_memory": training.is_cached,
         "steps_per_epoch": plan.steps,
         "replicas": plan.replicas,
         "training": config.model_dump(),

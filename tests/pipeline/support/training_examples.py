@@ -7,11 +7,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInput
+from interestflow.transforms.transformed.format import Column
+from interestflow.transforms.transformed.writer import ColumnFile
 
+BATCH_ROWS = 16
+"""Examples of a record batch: few, so that a small file has several."""
 INPUTS = ModelInputs(
     tasks=("click", "like"),
     masked_tasks=("like",),
@@ -47,26 +50,15 @@ def make_rows(count: int, seed: int = 5) -> dict[str, np.ndarray]:
 
 
 def write(rows: dict[str, np.ndarray], folder: Path, files: int = 3) -> str:
-    """Write `rows` round-robin into gzipped files, and return the pattern that matches them."""
+    """Write `rows` round-robin into files of columns, and return the pattern that matches them."""
     folder.mkdir(parents=True, exist_ok=True)
-    count = len(rows["item"])
+    columns = {name: Column("float32" if v.dtype.kind == "f" else "int32", v.shape[1:]) for name, v in rows.items()}
     for index in range(files):
-        name = str(folder / f"part-{index}.gz")
-        with tf.io.TFRecordWriter(name, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-            for row in range(index, count, files):
-                writer.write(_example({key: values[row] for key, values in rows.items()}))
-    return str(folder / "part-*.gz")
-
-
-def _example(row: dict[str, Any]) -> bytes:
-    example = tf.train.Example()
-    for name, value in row.items():
-        feature = example.features.feature[name]
-        if np.asarray(value).dtype.kind == "f":
-            feature.float_list.value.extend(np.atleast_1d(value).tolist())
-        else:
-            feature.int64_list.value.extend(np.atleast_1d(value).tolist())
-    return example.SerializeToString()
+        with ColumnFile(str(folder / f"part-{index}.arrow"), columns) as file:
+            for start in range(index, len(rows["item"]), files * BATCH_ROWS):
+                part = slice(start, start + files * BATCH_ROWS, files)
+                file.write({name: values[part] for name, values in rows.items()})
+    return str(folder / "part-*.arrow")
 
 
 class SmallRanker(keras.Model):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import tensorflow as tf
 
 from interestflow.models.graphs.collaborative_graph import CollaborativeGraph
 from interestflow.pipeline.training.collaborative_graph import build_collaborative_graph
@@ -24,12 +23,11 @@ ITEMS = CatalogueItems(np.array([b"a", b"b", b"c", b"d"], object), {"item": np.a
 
 
 @pytest.fixture(scope="module")
-def training() -> Split:
+def training(tmp_path_factory: pytest.TempPathFactory) -> Split:
     """User 1 interacted with items 1 and 2, user 3 with item 4, twice."""
     rows = training_examples.make_rows(4)
-    tensors = {name: tf.constant(values) for name, values in rows.items()}
-    tensors |= {"user": tf.constant([1, 1, 3, 3]), "item": tf.constant([1, 2, 4, 4])}
-    return Split((), INPUTS, 4, tensors)
+    rows |= {"user": np.array([1, 1, 3, 3]), "item": np.array([1, 2, 4, 4]), "history_item": np.zeros((4, 4), int)}
+    return Split.read([training_examples.write(rows, tmp_path_factory.mktemp("training"))], INPUTS, 100)
 
 
 def edges(graph: CollaborativeGraph) -> set[tuple[int, int, int]]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from interestflow.pipeline.training.example_files import TrainingDataError
 from interestflow.pipeline.training.item_catalogue import CatalogueItems
-from interestflow.pipeline.training.records import TrainingDataError
+from interestflow.transforms.transformed.format import Column, file_name
+from interestflow.transforms.transformed.writer import ColumnFile
 from tests.pipeline.support import training_examples
 
 INPUTS = training_examples.INPUTS
@@ -18,16 +19,24 @@ ITEMS = [("pear", 2), ("unknown b", 20), ("apple", 1), ("unknown a", 20)]
 
 def write_items(folder: Path, items: list[tuple[str, int]]) -> None:
     folder.mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(folder / "items.gz"), "GZIP") as writer:
-        for text, item_id in items:
-            example = tf.train.Example()
-            features = example.features.feature
-            features["item_text"].bytes_list.value.append(text.encode())
-            features["item"].int64_list.value.append(item_id)
-            features["category"].int64_list.value.append(len(text))
-            features["tags"].int64_list.value.extend([item_id, 0])
-            features["price"].float_list.value.append(item_id / 2)
-            writer.write(example.SerializeToString())
+    columns = {
+        "item_text": Column("binary"),
+        "item": Column("int32"),
+        "category": Column("int32"),
+        "tags": Column("int32", (2,)),
+        "price": Column("float32"),
+    }
+    ids = np.array([item_id for _, item_id in items], int)
+    with ColumnFile(str(folder / file_name(0, 1)), columns) as file:
+        file.write(
+            {
+                "item_text": np.array([text.encode() for text, _ in items], object),
+                "item": ids,
+                "category": np.array([len(text) for text, _ in items], int),
+                "tags": np.stack([ids, np.zeros_like(ids)], axis=1),
+                "price": ids / 2,
+            }
+        )
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_transform as tft
 
 from interestflow.models.inputs import CategoricalInput, ModelInputs, NumericInput, QuotientRemainder
@@ -15,6 +15,7 @@ from interestflow.models.model_config import parse_model
 from interestflow.models.training_config import EmbeddingConfig
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.training.data import Split
+from interestflow.pipeline.training.example_layout import ExampleLayout, model_column
 from interestflow.pipeline.training.model_inputs import (
     LayoutError,
     always_given,
@@ -22,7 +23,6 @@ from interestflow.pipeline.training.model_inputs import (
     item_counts,
     out_of_vocabulary,
 )
-from interestflow.pipeline.training.records import parsing_spec
 from interestflow.transforms.config import IngestionConfig
 from tests.pipeline.support import training_examples
 from tests.transforms.transform_graph import configuration, learn
@@ -106,13 +106,10 @@ def test_a_user_without_a_table_is_no_input(learned: tft.TFTransformOutput) -> N
 def test_transformed_examples_are_what_training_reads(learned: tft.TFTransformOutput) -> None:
     inputs = describe_inputs(complete_config(SHOP), learned)
     written = {
-        name: tf.io.FixedLenFeature(tuple(feature.shape), feature.dtype)
+        name: model_column(tuple(feature.shape), feature.dtype.name)
         for name, feature in learned.transformed_feature_spec().items()
     }
-    read = {
-        name: tf.io.FixedLenFeature(tuple(feature.shape), tf.as_dtype(feature.dtype))
-        for name, feature in parsing_spec(inputs).items()
-    }
+    read = ExampleLayout.build(inputs).columns
     assert written == read
 
 
@@ -126,7 +123,7 @@ def test_only_a_model_that_learns_from_drawn_items_reads_them(tmp_path: Path) ->
         with_model = complete_config(config).model_copy(update={"model": parse_model(model)})
         inputs = describe_inputs(with_model, learned)
         assert inputs.training_tensors().keys() == read
-        assert names - parsing_spec(inputs).keys() == names - read
+        assert names - ExampleLayout.build(inputs).columns.keys() == names - read
         assert not names & inputs.tensors().keys()
     assert learned.transformed_feature_spec().keys() >= names
 
@@ -181,5 +178,8 @@ def test_what_is_out_of_a_limited_vocabulary_is_counted(tmp_path: Path, use: lis
     assert out_of_vocabulary(config, split) == {"item": {"values": 4, "unknown": 2}} | categories
 
 
-def test_without_a_limit_nothing_is_read() -> None:
-    assert out_of_vocabulary(complete_config(SHOP), Split((), training_examples.INPUTS, 10, None)) == {}
+def test_without_a_limit_nothing_is_read(tmp_path: Path) -> None:
+    pattern = training_examples.write(training_examples.make_rows(4), tmp_path / "examples")
+    split = Split.read([pattern], training_examples.INPUTS, 0)
+    shutil.rmtree(tmp_path / "examples")
+    assert out_of_vocabulary(complete_config(SHOP), split) == {}
