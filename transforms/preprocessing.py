@@ -1,13 +1,13 @@
 """The transform from raw examples to model inputs: one TensorFlow graph for training and for serving.
 
-TFX's Transform is given `preprocessing_fn="interestflow.transforms.preprocessing.preprocessing_fn"`. Vocabularies,
-quantiles and means are learned from the training split, and from logged examples only: a sampled negative says nothing
-about how often an item occurs.
+`Preprocessing` is what TF Transform calls a `preprocessing_fn`. Vocabularies, quantiles and means are learned from the
+training split, and from logged examples only: a sampled negative says nothing about how often an item occurs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import tensorflow as tf
@@ -24,51 +24,97 @@ from interestflow.transforms.encoding.flat_values import (
     newest_of_list_history,
     single_value,
 )
-from interestflow.transforms.feature_spec import label_features
+from interestflow.transforms.feature_spec import label_features, raw_feature_spec
 from interestflow.transforms.splits import ITEMS_SPLIT
 
 RawInputs: TypeAlias = Mapping[str, tf.Tensor | tf.SparseTensor]
 Outputs: TypeAlias = dict[str, tf.Tensor]
 
 
-def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:
-    """Return the splits that Transform learns from, and those that it writes.
+@dataclass(frozen=True)
+class Preprocessing:
+    """The transform of a configuration: a function from raw features to model inputs, and the splits that it is for.
 
-    The test split stays raw: the exported model is evaluated on the same features as in serving.
-
-    Args:
-        with_items: whether there is the split of items, for matchers.
+    Attributes:
+        config: configuration of the log.
+        with_items: whether there is the split of items, for matchers, which need the text of each item id too.
         learn_items: whether each item of it has its own id, seen in training or not: a model of graphs knows something
             of unseen items, which would otherwise share one unknown id. Each item of the catalogue then counts once
             more among the events.
     """
+
+    config: IngestionConfig
+    with_items: bool = False
+    learn_items: bool = False
+
+    @property
+    def learned_splits(self) -> list[str]:
+        """The splits that vocabularies, quantiles and means are learned from."""
+        return ["train", *([ITEMS_SPLIT] if self.with_items and self.learn_items else [])]
+
+    @property
+    def transformed_splits(self) -> list[str]:
+        """The splits that are transformed.
+
+        The test split stays raw: the exported model is evaluated on the same features as in serving.
+        """
+        return ["train", "validation", *([ITEMS_SPLIT] if self.with_items else [])]
+
+    def features(self) -> set[str]:
+        """Return the raw features that the outputs depend on."""
+        names = {*raw_feature_spec(self.config, with_labels=False), *label_features(self.config)}
+        if self.config.sequence.history_negatives:
+            names.add(feature_names.HISTORY_NEGATIVE_ITEM)
+            attributes = self.config.features.item_vector_attributes()
+            names.update(feature_names.history_negative(attribute.name) for attribute in attributes)
+        return names
+
+    def analyzed_features(self) -> set[str]:
+        """Return the raw features from which something is learned; the item if there is none."""
+        config, features = self.config, self.config.features
+        names = set() if features.item.hash_buckets else {feature_names.ITEM}
+        if features.user.in_model and not features.user.hash_buckets:
+            names.add(feature_names.USER)
+        for attribute in features.attributes:
+            if attribute.hash_buckets is None and attribute.boundaries is None:
+                names.add(attribute.name if "target" in attribute.use else feature_names.history(attribute.name))
+        if config.negatives.source == "sampled":
+            names.add(feature_names.SAMPLING_PROBABILITY)
+        return names or {feature_names.ITEM}
+
+    def __call__(self, inputs: RawInputs) -> Outputs:
+        """Transform raw features to a model's inputs, labels and masks.
+
+        Args:
+            inputs: features parsed by `raw_feature_spec(config, with_labels=True)`: single values `[B]`, lists and
+                histories `tf.SparseTensor`.
+
+        Returns:
+            By name, inputs as in the table of `models/inputs.py`; labels and masks float32 `[B]`. Of a history longer
+            than `sequence.max_length` the newest behaviours are kept.
+        """
+        config = self.config
+        is_logged = _is_logged(config, inputs)
+        outputs = _encode_ids(config, inputs, is_logged)
+        for attribute in config.features.attributes:
+            outputs |= _encode_attribute(attribute, config, inputs, is_logged)
+        outputs |= {name: inputs[name] for name in label_features(config)}
+        if self.with_items:
+            outputs[feature_names.ITEM_TEXT] = inputs[feature_names.ITEM]
+        return outputs
+
+
+def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:
+    """Return the splits of `Preprocessing` as TFX's Transform takes them."""
     items = [ITEMS_SPLIT] if with_items else []
     learned = items if learn_items else []
     return transform_pb2.SplitsConfig(analyze=["train", *learned], transform=["train", "validation", *items])
 
 
 def preprocessing_fn(inputs: RawInputs, custom_config: Mapping[str, str]) -> Outputs:
-    """Transform raw features to a model's inputs, labels and masks.
-
-    Args:
-        inputs: features parsed by `raw_feature_spec(config, with_labels=True)`: single values `[B]`, lists and
-            histories `tf.SparseTensor`.
-        custom_config: `ingestion`, an `IngestionConfig` as JSON; `keep_item_text`, set if a matcher needs the text of
-            each item id.
-
-    Returns:
-        By name, inputs as in the table of `models/inputs.py`; labels and masks float32 `[B]`. Of a history longer than
-        `sequence.max_length` the newest behaviours are kept.
-    """
+    """Call `Preprocessing` as TFX's Transform does: `custom_config` has `ingestion` and `keep_item_text`."""
     config = IngestionConfig.model_validate_json(custom_config["ingestion"])
-    is_logged = _is_logged(config, inputs)
-    outputs = _encode_ids(config, inputs, is_logged)
-    for attribute in config.features.attributes:
-        outputs |= _encode_attribute(attribute, config, inputs, is_logged)
-    outputs |= {name: inputs[name] for name in label_features(config)}
-    if custom_config.get("keep_item_text"):
-        outputs[feature_names.ITEM_TEXT] = inputs[feature_names.ITEM]
-    return outputs
+    return Preprocessing(config, with_items=bool(custom_config.get("keep_item_text")))(inputs)
 
 
 def _is_logged(config: IngestionConfig, inputs: RawInputs) -> tf.Tensor | None:

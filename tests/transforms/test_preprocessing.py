@@ -12,7 +12,7 @@ import pytest
 import tensorflow_transform as tft
 
 from interestflow.transforms.config import IngestionConfig
-from interestflow.transforms.preprocessing import transform_splits_config
+from interestflow.transforms.preprocessing import Preprocessing
 from tests.transforms.transform_graph import apply, configuration, learn
 
 NAN = math.nan
@@ -84,9 +84,29 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Learned:
 
 
 def test_only_the_training_split_is_learned_from_and_the_test_split_stays_raw() -> None:
-    splits = transform_splits_config()
-    assert list(splits.analyze) == ["train"]
-    assert list(splits.transform) == ["train", "validation"]
+    preprocessing = Preprocessing(SHOP)
+    assert preprocessing.learned_splits == ["train"]
+    assert preprocessing.transformed_splits == ["train", "validation"]
+
+
+def test_a_matcher_has_its_items_transformed_and_a_model_of_graphs_learns_from_them_too() -> None:
+    matcher, graph_model = Preprocessing(SHOP, with_items=True), Preprocessing(SHOP, True, learn_items=True)
+    assert matcher.learned_splits == ["train"]
+    assert matcher.transformed_splits == ["train", "validation", "items"]
+    assert graph_model.learned_splits == ["train", "items"]
+
+
+def test_targets_are_analyzed_and_histories_only_where_there_is_no_target() -> None:
+    assert Preprocessing(SHOP).analyzed_features() == {
+        "item", "category", "tags", "history_rating", "score", "price", "constant", "nowhere",
+    }  # fmt: skip
+    user = configuration(features={"user": {"in_model": True}}, negatives={"source": "sampled", "per_positive": 1})
+    assert Preprocessing(user).analyzed_features() == {"item", "user", "sampling_probability"}
+
+
+def test_a_transform_that_learns_nothing_still_reads_the_item() -> None:
+    hashed = configuration(features={"item": {"hash_buckets": 100}})
+    assert Preprocessing(hashed).analyzed_features() == {"item"}
 
 
 def test_items_are_numbered_from_the_most_frequent_target(shop: Learned) -> None:

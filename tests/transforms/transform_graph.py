@@ -18,7 +18,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.feature_spec import raw_feature_spec
-from interestflow.transforms.preprocessing import preprocessing_fn
+from interestflow.transforms.preprocessing import Preprocessing
 
 MISSING: dict[tf.DType, Any] = {tf.string: "", tf.float32: float("nan"), tf.int64: 0}
 
@@ -48,8 +48,7 @@ def learn(config: IngestionConfig, rows: Sequence[Mapping[str, Any]], folder: Pa
         tft_beam.Context(temp_dir=temporary),
     ):
         data = pipeline | beam.Create([filled(row, spec) for row in rows])
-        custom_config = {"ingestion": config.model_dump_json()}
-        function = (data, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, custom_config))
+        function = (data, metadata) | tft_beam.AnalyzeDataset(Preprocessing(config))
         function | tft_beam.WriteTransformFn(str(folder))
     return tft.TFTransformOutput(str(folder))
 

@@ -1,4 +1,4 @@
-"""Format of transformed examples: Arrow files with one column for each output of `preprocessing_fn`.
+"""Format of transformed examples: Arrow files with one column for each output of `Preprocessing`.
 
 A split is a folder of files `columns-SSSSS-of-NNNNN.arrow`, each in Arrow's IPC file format, with buffers compressed by
 LZ4 and record batches of at most `BATCH_ROWS` examples. Columns are ordered by name. Ids are 32-bit, and rows end where
