@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -87,19 +87,18 @@ def open_columns(path: str) -> Iterator[ColumnReader]:
     Raises:
         TransformedFormatError: if it cannot be read, or does not have the format.
     """
-    if not storage.is_remote(path):
+    with ExitStack() as stack:
         try:
-            source = pa.memory_map(path)
-        except OSError as error:
+            if storage.is_remote(path):
+                file = stack.enter_context(open_file(path, seekable=True))
+                source = stack.enter_context(pa.PythonFile(file, mode="r"))
+            else:
+                source = stack.enter_context(pa.memory_map(path))
+        except TableError as error:
+            raise TransformedFormatError(str(error)) from None
+        except Exception as error:  # each file system raises exceptions of its own
             raise TransformedFormatError(f"{path} cannot be read: {first_line(error)}") from None
-        with source:
-            yield ColumnReader(path, source)
-        return
-    try:
-        with open_file(path, seekable=True) as file, pa.PythonFile(file, mode="r") as source:
-            yield ColumnReader(path, source)
-    except TableError as error:
-        raise TransformedFormatError(str(error)) from None
+        yield ColumnReader(path, source)
 
 
 def matching_files(patterns: Sequence[str]) -> list[str]:

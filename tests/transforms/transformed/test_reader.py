@@ -15,6 +15,7 @@ from interestflow.transforms.transformed.reader import (
     padded_tensor,
 )
 from interestflow.transforms.transformed.writer import ColumnFile
+from tests.object_stores import ObjectStore
 
 COLUMNS = {
     "item": Column("int32"),
@@ -94,3 +95,17 @@ def test_files_are_sorted_and_complete(tmp_path: Path) -> None:
     patterns = [str(tmp_path / "b*"), str(tmp_path / "a*")]
     assert matching_files(patterns) == [str(tmp_path / "a"), str(tmp_path / "b")]
     assert matching_files([str(tmp_path / "nothing-*"), str(tmp_path / "no folder" / "*")]) == []
+
+
+@pytest.mark.parametrize("kind", ["s3", "gcs"])
+def test_files_in_a_store_are_read(path: str, kind: str, request: pytest.FixtureRequest) -> None:
+    store: ObjectStore = request.getfixturevalue(kind)
+    store.write({"Split-train/columns.arrow": Path(path).read_bytes(), "Split-train/text": b"no columns"})
+    folder = f"{store.url}/Split-train"
+    assert matching_files([f"{folder}/columns*"]) == [f"{folder}/columns.arrow"]
+    with open_columns(f"{folder}/columns.arrow") as file:
+        assert [batch["item"].to_pylist() for batch in file.read_all(["item"])] == [[4, 9], [4]]
+    with pytest.raises(TransformedFormatError, match="text cannot be read"), open_columns(f"{folder}/text"):
+        pass
+    with pytest.raises(TransformedFormatError, match="missing cannot be read"), open_columns(f"{folder}/missing"):
+        pass
