@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import tensorflow as tf
-from tfx.proto import transform_pb2
 
 from interestflow.transforms import feature_names
 from interestflow.transforms.config import AttributeConfig, IngestionConfig
@@ -102,19 +101,6 @@ class Preprocessing:
         if self.with_items:
             outputs[feature_names.ITEM_TEXT] = inputs[feature_names.ITEM]
         return outputs
-
-
-def transform_splits_config(with_items: bool = False, learn_items: bool = False) -> transform_pb2.SplitsConfig:
-    """Return the splits of `Preprocessing` as TFX's Transform takes them."""
-    items = [ITEMS_SPLIT] if with_items else []
-    learned = items if learn_items else []
-    return transform_pb2.SplitsConfig(analyze=["train", *learned], transform=["train", "validation", *items])
-
-
-def preprocessing_fn(inputs: RawInputs, custom_config: Mapping[str, str]) -> Outputs:
-    """Call `Preprocessing` as TFX's Transform does: `custom_config` has `ingestion` and `keep_item_text`."""
-    config = IngestionConfig.model_validate_json(custom_config["ingestion"])
-    return Preprocessing(config, with_items=bool(custom_config.get("keep_item_text")))(inputs)
 
 
 def _is_logged(config: IngestionConfig, inputs: RawInputs) -> tf.Tensor | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfx.components import ExampleValidator, SchemaGen, StatisticsGen, Transform
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.placeholder.placeholder import Placeholder
 from tfx.types.channel import OutputChannel
 
 from interestflow.pipeline.components.data_gate import DataGate
 from interestflow.pipeline.components.expected_schema import ExpectedSchema
+from interestflow.pipeline.components.feature_transform import STEP, FeatureTransform
 from interestflow.pipeline.components.input_finder import InputFinder
 from interestflow.pipeline.components.knowledge_graph_gen import KnowledgeGraphGen
 from interestflow.pipeline.components.leak_check import LeakCheck
@@ -19,7 +20,6 @@ from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.dag.graph_parameters import GraphParameters
 from interestflow.pipeline.dag.schema_file import curated_schema_text
-from interestflow.transforms.preprocessing import transform_splits_config
 from interestflow.transforms.schema.statistics_options import statistics_options
 from interestflow.transforms.splits import ITEMS_SPLIT
 
@@ -109,14 +109,12 @@ def _schema_steps(
 
 def _transform_step(
     config: PipelineConfig, fingerprints: Fingerprints, ingestion: str, examples: OutputChannel, schema: OutputChannel
-) -> Transform:
-    keep_item_text = {"keep_item_text": "yes"} if config.is_matcher else {}
-    return Transform(
+) -> BaseNode:
+    return FeatureTransform(
         examples=examples,
         schema=schema,
-        preprocessing_fn="interestflow.transforms.preprocessing.preprocessing_fn",
-        splits_config=transform_splits_config(config.is_matcher, config.uses_graph),
-        custom_config={"ingestion": ingestion, "code": fingerprints.ingestion_code, **keep_item_text},
-        disable_statistics=True,
-        disable_analyzer_cache=True,  # an unchanged transform is not run at all, and keeping a cache costs seconds
-    )
+        config=ingestion,
+        code_fingerprint=fingerprints.ingestion_code,
+        with_items=int(config.is_matcher),
+        learn_items=int(config.uses_graph),
+    ).with_id(STEP)

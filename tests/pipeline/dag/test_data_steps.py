@@ -28,6 +28,8 @@ def test_the_steps_of_a_ranker_and_the_checks_that_transform_waits_for(tmp_path:
     }  # fmt: skip
     assert steps["LogExampleGen"].exec_properties["with_items"] == 0
     assert json.loads(steps["StatisticsGen"].exec_properties["exclude_splits"]) == []
+    transform = steps["Transform"].exec_properties
+    assert (transform["with_items"], transform["learn_items"]) == (0, 0)
 
 
 def test_a_matcher_that_learns_from_a_graph_has_the_items_and_the_graph(tmp_path: Path) -> None:
@@ -37,6 +39,8 @@ def test_a_matcher_that_learns_from_a_graph_has_the_items_and_the_graph(tmp_path
     assert data.knowledge_graph is steps["KnowledgeGraphGen"].outputs["graph"]
     assert steps["LogExampleGen"].exec_properties["with_items"] == 1
     assert json.loads(steps["StatisticsGen"].exec_properties["exclude_splits"]) == ["items"]
+    transform = steps["Transform"].exec_properties
+    assert (transform["with_items"], transform["learn_items"]) == (1, 1)
 
 
 def test_every_step_is_given_the_fingerprints_that_it_depends_on(tmp_path: Path) -> None:
@@ -49,4 +53,4 @@ def test_every_step_is_given_the_fingerprints_that_it_depends_on(tmp_path: Path)
     finder = steps["InputFinder"].exec_properties
     assert (finder["span"], finder["scheduled_time"], finder["state"]) == ("2026-11-30", "noon", "inputs")
     assert steps["LeakCheck"].exec_properties["span"] == "2026-11-30"
-    assert json.loads(steps["Transform"].exec_properties["custom_config"])["code"] == "ingestion"
+    assert steps["Transform"].exec_properties["code_fingerprint"] == "ingestion"
