@@ -132,18 +132,17 @@ class Backup:
         """Save the weights of `epoch`; earlier ones stay until `save` records that these are the best."""
         write_variables(self._best_prefix(epoch), self._weights)
 
-    def restore_best(self, epoch: int, model: keras.Model, adopt: bool = False) -> None:
+    def restore_best(self, epoch: int, model: keras.Model) -> None:
         """Restore the weights that `save_best` saved for `epoch` into a model that has the same weights.
 
         Args:
             epoch: The epoch.
             model: The model, built.
-            adopt: See `read_variables`.
 
         Raises:
             VariableFileError: If they are not there or are those of another model.
         """
-        read_variables(self._best_prefix(epoch), _by_name("weights", model.weights), adopt)
+        read_variables(self._best_prefix(epoch), _by_name("weights", model.weights))
 
     @property
     def _latest_folder(self) -> str:

@@ -161,7 +161,7 @@ def _rebuild(build: Callable[[], keras.Model], backup: Backup, epoch: int, valid
     with empty_tables():
         model = build()
         _build_weights(model, validation)
-    backup.restore_best(epoch, model, adopt=True)
+    backup.restore_best(epoch, model)
     return model
 
 

@@ -27,6 +27,7 @@ from interestflow.pipeline.training.loop import TrainingResult, train
 from interestflow.pipeline.training.matcher import MatcherTraining, target_counts
 from interestflow.pipeline.training.model_inputs import always_given, describe_inputs, item_counts, out_of_vocabulary
 from interestflow.serving.description import Description
+from interestflow.serving.export.compact_tables import compact_tables
 from interestflow.serving.export.matcher import IndexedItems, export_matcher
 from interestflow.serving.export.ranker import export_ranker
 from interestflow.transforms.feature_spec import raw_feature_spec
@@ -83,9 +84,9 @@ def run_fn(fn_args: Any) -> None:
         "backup_folder": backup_folder,
         "log_folder": fn_args.model_run_dir,
     }
-    train_model = _train_matcher if config.is_matcher else _train_ranker
     trained = train_model(config, inputs, fn_args, options)
-    _export(config, trained, inputs, transform_output, origin, fn_args.serving_model_dir)
+    # The model is needed for nothing else, so that its tables make room for those that are written and checked.
+    export_model(config, trained, inputs, transform_output, origin, fn_args.serving_model_dir, consume=True)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(posixpath.join(fn_args.model_run_dir, TRAINING_SUMMARY), "w") as file:
         file.write(json.dumps(origin | trained.result.summary, indent=2) + "\n")
@@ -93,23 +94,48 @@ def run_fn(fn_args: Any) -> None:
         discard(backup_folder)
 
 
-def _export(
+def train_model(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]) -> ExportInputs:
+    """Train a model of either family.
+
+    Args:
+        config: Configuration of the model to train.
+        inputs: Inputs of the model.
+        fn_args: See `run_fn`.
+        options: Further arguments of `train`.
+    """
+    return (_train_matcher if config.is_matcher else _train_ranker)(config, inputs, fn_args, options)
+
+
+def export_model(
     config: PipelineConfig,
     trained: ExportInputs,
     inputs: ModelInputs,
     transform_output: tft.TFTransformOutput,
     origin: Mapping[str, Any],
     folder: str,
+    consume: bool = False,
 ) -> None:
-    """Export a trained model of either family into `folder`, with its origin as provenance."""
+    """Export a trained model of either family into `folder`.
+
+    Args:
+        config: Its `serving.table_dtype` is the type of the exported tables.
+        trained: The model and what `train_model` returned with it.
+        inputs: Inputs of the model.
+        transform_output: Output of the transform that it was trained on.
+        origin: Provenance, to which a summary of the training is added.
+        folder: Folder to write to.
+        consume: Whether the memory of the model's variables is freed on the way; the model does not work afterwards.
+    """
     raw_spec = raw_feature_spec(config.ingestion(), with_labels=False)
     model = trained.result.model
-    provenance = {**origin, "training": _short_summary(trained.result)}
-    if trained.items is None:
-        export_ranker(model, transform_output, raw_spec, inputs, folder, provenance, trained.description)
-        return
-    indexed = IndexedItems.encode(model, trained.items.ids, trained.items.tensors)
-    export_matcher(model, transform_output, raw_spec, inputs, indexed, folder, provenance, trained.description)
+    provenance = {**origin, "training": _short_summary(trained.result), "table_dtype": config.serving.table_dtype}
+    with compact_tables(model, config.serving.table_dtype, free=consume):
+        about = (folder, provenance, trained.description)
+        if trained.items is None:
+            export_ranker(model, transform_output, raw_spec, inputs, *about, consume=consume)
+            return
+        indexed = IndexedItems.encode(model, trained.items.ids, trained.items.tensors)
+        export_matcher(model, transform_output, raw_spec, inputs, indexed, *about, consume=consume)
 
 
 def _train_ranker(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]) -> ExportInputs:

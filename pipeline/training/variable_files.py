@@ -95,26 +95,19 @@ def write_variables(prefix: str, variables: Mapping[str, tf.Variable], **texts: 
     shutil.rmtree(temporary, ignore_errors=True)
 
 
-def read_variables(prefix: str, variables: Mapping[str, tf.Variable], adopt: bool = False) -> None:
-    """Set variables to the values in the checkpoint `prefix`.
+def read_variables(prefix: str, variables: Mapping[str, tf.Variable]) -> None:
+    """Set variables to the values in the checkpoint `prefix`, part by part and where the variables are.
 
     A checkpoint that does not fit is found before the first variable changes: everything is read once to check it.
 
     Args:
         prefix: Path of the checkpoint without a suffix.
         variables: Variables by the names that `write_variables` was given; the checkpoint may hold more.
-        adopt: Whether a variable takes the memory of what was read for its own, and the memory that it had is freed.
-            That is for variables without values yet, which take none, and leaves them so that reading does not copy
-            them; otherwise values are written where the variable is, which keeps its huge pages.
 
     Raises:
         VariableFileError: If a variable is missing, has another shape or type, or cannot be read; none has changed.
     """
     check_variables(prefix, variables)
-    if adopt:
-        for name, variable in variables.items():
-            variable.assign(_restore(prefix, name, "", variable.dtype), read_value=False)
-        return
     for part in _parts(variables):
         part.assign(_restore(prefix, part.name, part.slice_spec, part.variable.dtype))
 

@@ -16,8 +16,9 @@ from interestflow.models.inputs import ModelInputs
 from interestflow.serving.client.metadata import Metadata
 from interestflow.serving.description import DESCRIBE, Description
 from interestflow.serving.examples import EXAMPLES
-from interestflow.serving.export.saved_model_writer import ConcreteFunction, write_saved_model
-from interestflow.serving.export.session_check import check_export
+from interestflow.serving.export.compact_tables import free_memory
+from interestflow.serving.export.saved_model_writer import ConcreteFunction, unique_variables, write_saved_model
+from interestflow.serving.export.session_check import check_export, expected_outputs
 from interestflow.serving.provenance import PROVENANCE
 from interestflow.serving.publish import copy_folder
 from interestflow.serving.raw_inputs import (
@@ -74,7 +75,7 @@ class ServingModule(tf.Module):
         """Return the concrete function of each signature by name."""
         raise NotImplementedError
 
-    def save(self, folder: str, provenance: Mapping[str, Any], tasks: Collection[str]) -> None:
+    def save(self, folder: str, provenance: Mapping[str, Any], tasks: Collection[str], consume: bool = False) -> None:
         """Write the SavedModel into `folder`, and beside it warm-up requests and the provenance.
 
         It is written to a temporary folder first, loaded there as TensorFlow Serving loads it, and every signature is
@@ -84,6 +85,8 @@ class ServingModule(tf.Module):
             folder: folder to write to, on any file system that TensorFlow writes to.
             provenance: where the model comes from; the description of its inputs is added to it.
             tasks: names of the model's tasks.
+            consume: whether the memory of the variables is freed once they are written, so that no table is in memory
+                twice while the written model is checked. Neither this module nor the model works afterwards.
 
         Raises:
             ExportError: where a session cannot load or run the model, or its outputs differ.
@@ -102,7 +105,10 @@ class ServingModule(tf.Module):
             metadata = Metadata.from_signatures(0, read_meta_graph(temporary).signature_def, self.description)
             row = synthetic_row(self._raw_inputs, self.description)
             write_warm_up(temporary, warm_up_requests(MODEL_NAME, metadata, self._raw_inputs, [row]))
-            check_export(temporary, signatures)
+            expected = expected_outputs(temporary, signatures)
+            if consume:
+                free_memory(unique_variables(signatures))
+            check_export(temporary, expected)
             copy_folder(temporary, folder)
 
     def _describe_signature(self) -> ConcreteFunction:

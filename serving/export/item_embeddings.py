@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,9 @@ PARQUET = "assets.extra/item_embeddings.parquet"
 NUMPY = "assets.extra/item_embeddings.npy"
 FINGERPRINT = b"interestflow.fingerprint"
 """Key of the table's metadata whose value is the fingerprint of the model."""
+
+ROWS = 2**17
+"""Rows of the table that are written at a time."""
 
 
 def write_item_embeddings(folder: str, ids: np.ndarray, vectors: np.ndarray, fingerprint: str) -> None:
@@ -28,19 +31,25 @@ def write_item_embeddings(folder: str, ids: np.ndarray, vectors: np.ndarray, fin
         vectors: vectors of the items, float32 `[N, d]`.
         fingerprint: fingerprint of the model.
     """
-    flat = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1))
-    table = pa.table(
-        {
-            "item": pa.array(list(ids), pa.binary()).cast(pa.string()),
-            "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
-        }
-    ).replace_schema_metadata({FINGERPRINT: fingerprint.encode()})
-    content = io.BytesIO()
-    pq.write_table(table, content, compression="none")
-    array = io.BytesIO()
-    np.save(array, np.ascontiguousarray(vectors, np.float32))
-    for name, buffer in ((PARQUET, content), (NUMPY, array)):
-        path = tf.io.gfile.join(folder, name)
-        tf.io.gfile.makedirs(path.rpartition("/")[0])
-        with tf.io.gfile.GFile(path, "wb") as file:
-            file.write(buffer.getvalue())
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    with tempfile.TemporaryDirectory() as temporary:  # written to the disk, so that no copy of the vectors is in memory
+        files = {name: f"{temporary}/{name.rpartition('/')[2]}" for name in (PARQUET, NUMPY)}
+        _write_parquet(files[PARQUET], ids, vectors, fingerprint)
+        np.save(files[NUMPY], vectors)
+        for name, file in files.items():
+            path = tf.io.gfile.join(folder, name)
+            tf.io.gfile.makedirs(path.rpartition("/")[0])
+            tf.io.gfile.copy(file, path, overwrite=True)
+
+
+def _write_parquet(path: str, ids: np.ndarray, vectors: np.ndarray, fingerprint: str) -> None:
+    """Write ids and vectors to a local file, some rows at a time."""
+    fields = [("item", pa.string()), ("vector", pa.list_(pa.float32(), vectors.shape[1]))]
+    schema = pa.schema(fields, metadata={FINGERPRINT: fingerprint.encode()})
+    with pq.ParquetWriter(path, schema, compression="none") as writer:
+        for start in range(0, len(ids), ROWS):
+            part = slice(start, start + ROWS)
+            items = pa.array(list(ids[part]), pa.binary()).cast(pa.string())
+            flat = pa.array(vectors[part].reshape(-1))
+            columns = [items, pa.FixedSizeListArray.from_arrays(flat, type=schema.field("vector").type)]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))

@@ -46,11 +46,16 @@ class IndexedItems:
         def encode_batch(items: dict[str, tf.Tensor]) -> tf.Tensor:
             return tf.cast(matcher.encode_items(items, training=False), tf.float32)
 
-        parts = [
-            encode_batch({name: values[start : start + ENCODING_BATCH] for name, values in tensors.items()}).numpy()
-            for start in range(0, len(ids), ENCODING_BATCH)
-        ]
-        return cls(ids, np.concatenate(parts))
+        vectors: np.ndarray | None = None
+        for start in range(0, len(ids), ENCODING_BATCH):
+            part = slice(start, start + ENCODING_BATCH)
+            encoded = encode_batch({name: values[part] for name, values in tensors.items()}).numpy()
+            if vectors is None:
+                vectors = np.empty((len(ids), encoded.shape[1]), np.float32)
+            vectors[part] = encoded
+        if vectors is None:
+            raise ValueError("`ids` should hold at least one item, received none")
+        return cls(ids, vectors)
 
 
 class MatcherModule(ServingModule):
@@ -150,6 +155,8 @@ def export_matcher(
     folder: str,
     provenance: Mapping[str, Any],
     description: Description | None = None,
+    *,
+    consume: bool = False,
 ) -> None:
     """Write a SavedModel into `folder` with these signatures, and its index as files beside it.
 
@@ -173,11 +180,12 @@ def export_matcher(
         folder: folder to write to, local or on any file system that TensorFlow writes to.
         provenance: where the model comes from; written as JSON beside it, with a description of its inputs.
         description: description for clients; the default one where None.
+        consume: see `ServingModule.save`.
 
     Raises:
         ExportError: where a session, as servers have it, cannot load or run the model; nothing is written then.
     """
     module = MatcherModule(matcher, transform_output, raw_spec, inputs, items, description)
     about = {**provenance, "kind": MATCHER, "items": len(items.ids), "dimension": int(items.vectors.shape[1])}
-    module.save(folder, about, inputs.tasks[:1])
+    module.save(folder, about, inputs.tasks[:1], consume)
     write_item_embeddings(folder, items.ids, items.vectors, str(provenance.get("fingerprint", "")))

@@ -110,6 +110,8 @@ def export_ranker(
     folder: str,
     provenance: Mapping[str, Any],
     description: Description | None = None,
+    *,
+    consume: bool = False,
 ) -> None:
     """Write a SavedModel into `folder` with signatures that return the same probabilities, float32 by task.
 
@@ -132,12 +134,13 @@ def export_ranker(
         folder: folder to write to, local or on any file system that TensorFlow writes to.
         provenance: where the model comes from; written as JSON beside it, with a description of its inputs.
         description: description for clients; the default one where None.
+        consume: see `ServingModule.save`.
 
     Raises:
         ExportError: where a session, as servers have it, cannot load or run the model; nothing is written then.
     """
     module = RankerModule(ranker, transform_output, raw_spec, inputs, description)
-    module.save(folder, provenance, inputs.tasks)
+    module.save(folder, provenance, inputs.tasks, consume)
 
 
 def _join_first_axes(tensor: tf.Tensor) -> tf.Tensor:

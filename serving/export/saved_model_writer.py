@@ -38,9 +38,7 @@ def write_saved_model(signatures: Mapping[str, ConcreteFunction], tables_of: Any
         ExportError: where a graph needs Python, which no server has.
     """
     module = tf.Module()
-    module.variables_of_signatures = _unique(
-        variable for function in signatures.values() for variable in function.graph.variables
-    )
+    module.variables_of_signatures = unique_variables(signatures)
     module.tables = _captured_tables(signatures, tables_of)
     module.assets = _captured_assets(module.tables, tables_of)
     tf.saved_model.save(module, folder, signatures=dict(signatures))
@@ -76,9 +74,10 @@ def _nodes(graph: graph_pb2.GraphDef) -> Iterable[node_def_pb2.NodeDef]:
         yield from function.node_def
 
 
-def _unique(objects: Iterable[Any]) -> list[Any]:
-    """Return each object once, in order of appearance."""
-    return list({id(item): item for item in objects}.values())
+def unique_variables(signatures: Mapping[str, ConcreteFunction]) -> list[tf.Variable]:
+    """Return each variable that the signatures read once, in order of appearance."""
+    variables = (variable for function in signatures.values() for variable in function.graph.variables)
+    return list({id(variable): variable for variable in variables}.values())
 
 
 def _captured_tables(signatures: Mapping[str, ConcreteFunction], tables_of: Any) -> list[Any]:

@@ -66,6 +66,8 @@ def build_shop(transform_output: TFTransformOutput) -> RankerModule:
 
 def shared_shop(factory: pytest.TempPathFactory, transform_output: TFTransformOutput) -> Path:
     """Return the base folder of the exported model `shop`, whose version 1 nobody may change."""
-    return shared_folder(
-        factory, "shop", lambda folder: build_shop(transform_output).save(str(folder / "1"), PROVENANCE, ("click",))
-    )
+
+    def save(folder: Path) -> None:
+        build_shop(transform_output).save(str(folder / "1"), PROVENANCE, ("click",), consume=True)
+
+    return shared_folder(factory, "shop", save)

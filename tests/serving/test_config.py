@@ -14,6 +14,7 @@ def test_candidate_sizes_rise(sizes: tuple[int, ...]) -> None:
         ServingGateConfig(candidate_sizes=sizes)
 
 
-def test_an_export_depends_on_shapes_alone() -> None:
-    config = ServingGateConfig(candidate_sizes=(2, 4), max_rows=3, tolerance=0.5, max_p99_ms=1.0, address="host:1")
-    assert config.for_export() == ServingGateConfig(candidate_sizes=(2, 4), max_rows=3)
+def test_an_export_depends_on_shapes_and_the_type_of_tables_alone() -> None:
+    exported = {"candidate_sizes": (2, 4), "max_rows": 3, "table_dtype": "int8"}
+    config = ServingGateConfig(**exported, tolerance=0.5, max_p99_ms=1.0, address="host:1")
+    assert config.for_export() == ServingGateConfig(**exported)

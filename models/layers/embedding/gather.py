@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
 import keras
 from keras import ops
 
 from interestflow.models.tensor import Tensor
+
+_replaced: dict[int, Callable[[Tensor | int], Tensor]] = {}
+
+
+@contextmanager
+def replace_lookups(lookups: Sequence[tuple[keras.Variable, Callable[[Tensor | int], Tensor]]]) -> Iterator[None]:
+    """Let `gather_rows` look up tables elsewhere inside the context, such as in a compact copy that is served.
+
+    Args:
+        lookups: variables [rows, ...], each with the function of ids [...] to embeddings [..., ...] that replaces it.
+    """
+    global _replaced
+    before = _replaced
+    _replaced = before | {id(table): lookup for table, lookup in lookups}
+    try:
+        yield
+    finally:
+        _replaced = before
 
 
 def gather_rows(table: keras.Variable, ids: Tensor | int) -> Tensor:
@@ -26,6 +47,8 @@ def gather_rows(table: keras.Variable, ids: Tensor | int) -> Tensor:
     array([[1., 2.],
            [0., 0.]], dtype=float32)
     """
+    if id(table) in _replaced:
+        return _replaced[id(table)](ids)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

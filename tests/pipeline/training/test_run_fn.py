@@ -38,8 +38,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             calls["wrapped"] = options["wrap"](model)
         return TrainingResult(model, dict(SUMMARY))
 
-    def export(model: Any, *arguments: Any) -> None:
+    def export(model: Any, *arguments: Any, consume: bool) -> None:
         calls["export"] = (model, *arguments)
+        assert consume
 
     monkeypatch.setattr(module, "train", train)
     monkeypatch.setattr(module, "export_ranker", export)

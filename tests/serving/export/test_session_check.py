@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
-from interestflow.serving.export.session_check import check_export
+from interestflow.serving.export.session_check import check_export, expected_outputs
 from interestflow.serving.warm_up import write_warm_up
 
 X = np.array([1.0, -2.0], np.float32)
@@ -36,7 +36,7 @@ def test_a_model_that_answers_as_in_memory_passes(tmp_path: Path) -> None:
     signatures = {"scale": scaled(factor)}
     write_saved_model(signatures, None, str(tmp_path))
     write_warm_up(tmp_path, [request("scale")])
-    check_export(str(tmp_path), signatures)
+    check_export(str(tmp_path), expected_outputs(str(tmp_path), signatures))
 
 
 def test_a_signature_that_no_warm_up_request_asks_is_named(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_signature_that_no_warm_up_request_asks_is_named(tmp_path: Path) -> No
     write_saved_model(signatures, None, str(tmp_path))
     write_warm_up(tmp_path, [request("scale")])
     with pytest.raises(ExportError, match="should ask every signature, it lacks other"):
-        check_export(str(tmp_path), signatures)
+        check_export(str(tmp_path), expected_outputs(str(tmp_path), signatures))
 
 
 def test_variables_that_the_signatures_read_but_that_are_not_restored(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_variables_that_the_signatures_read_but_that_are_not_restored(tmp_path: 
     tf.saved_model.save(module, str(tmp_path), signatures={"dense": signature})
     write_warm_up(tmp_path, [request("dense")])
     with pytest.raises(ExportError, match="signature dense of the exported model fails in a session"):
-        check_export(str(tmp_path), {"dense": signature})
+        check_export(str(tmp_path), expected_outputs(str(tmp_path), {"dense": signature}))
 
 
 def test_other_weights_than_in_memory(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_other_weights_than_in_memory(tmp_path: Path) -> None:
     write_warm_up(tmp_path, [request("scale")])
     factor.assign(3.001)
     with pytest.raises(ExportError, match="output `y` of scale should be the same in a session as in memory"):
-        check_export(str(tmp_path), signatures)
+        check_export(str(tmp_path), expected_outputs(str(tmp_path), signatures))
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot be restored by a session"):
-        check_export(str(tmp_path), {})
+        check_export(str(tmp_path), [])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
-from interestflow.models.layers.embedding.gather import gather_rows
+from interestflow.models.layers.embedding.gather import gather_rows, replace_lookups
 
 TABLE = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]], np.float32)
 
@@ -26,3 +27,11 @@ def test_the_gradient_is_sparse() -> None:
     assert isinstance(gradient, tf.IndexedSlices)
     np.testing.assert_array_equal(gradient.indices, [2, 2])
     np.testing.assert_array_equal(gradient.values, np.ones((2, 2)))
+
+
+def test_a_lookup_is_replaced_inside_the_context_alone() -> None:
+    table, other = keras.Variable([[1.0], [2.0]]), keras.Variable([[5.0], [6.0]])
+    with replace_lookups([(table, lambda ids: ops.stack([ids, ids], axis=-1))]):
+        assert np.asarray(gather_rows(table, ops.array([1, 0]))).tolist() == [[1, 1], [0, 0]]
+        assert np.asarray(gather_rows(other, ops.array([1, 0]))).tolist() == [[6.0], [5.0]]
+    assert np.asarray(gather_rows(table, ops.array([1, 0]))).tolist() == [[2.0], [1.0]]
