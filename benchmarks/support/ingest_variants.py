@@ -56,11 +56,11 @@ def main() -> None:
     arguments = parser.parse_args()
     config = load(arguments.config, arguments.data_folder).ingestion()
     before = peak_megabytes()
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     parts = VARIANTS[arguments.variant](config, arguments.output)
-    seconds = time.perf_counter() - began
-    peak = peak_megabytes()
-    print(json.dumps({"seconds": seconds, "parts": parts, "peak_megabytes": peak, "imports_megabytes": before}))
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+    figures = {"seconds": seconds, "cpu_seconds": cpu, "parts": parts}
+    print(json.dumps(figures | {"peak_megabytes": peak_megabytes(), "imports_megabytes": before}))
 
 
 if __name__ == "__main__":
