@@ -16,6 +16,7 @@ from interestflow.pipeline.cli.configs import app as configs
 from interestflow.pipeline.cli.evaluate import evaluate
 from interestflow.pipeline.cli.generate_logs import generate_logs
 from interestflow.pipeline.cli.options import with_options
+from interestflow.pipeline.cli.plan import PlanOptions, plan
 from interestflow.pipeline.cli.query import query
 from interestflow.pipeline.cli.render_kubeflow import render_kubeflow
 from interestflow.pipeline.cli.render_serving import render_serving
@@ -31,6 +32,7 @@ NAME = "interestflow"
 app = typer.Typer(name=NAME, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(run)
 app.command()(validate)
+app.command()(with_options(PlanOptions)(plan))
 app.command()(evaluate)
 app.command()(serve)
 app.command()(query)

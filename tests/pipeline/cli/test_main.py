@@ -15,7 +15,7 @@ from interestflow.pipeline.cli.main import app
 from tests.paths import PROJECT
 
 COMMANDS = {
-    "run", "validate", "evaluate", "serve", "query", "generate-logs", "compile", "run-compiled", "submit",
+    "run", "validate", "plan", "evaluate", "serve", "query", "generate-logs", "compile", "run-compiled", "submit",
     "render-serving", "render-kubeflow", "configs", "schema",
 }  # fmt: skip
 PROGRAM = """
