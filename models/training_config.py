@@ -81,12 +81,13 @@ class TrainingConfig(Section):
     )
     seed: int = Field(17, description="Seed of initial weights, shuffling and sampling.")
     shuffle_buffer: PositiveInt = Field(
-        100_000, description="Examples among which the next is drawn, where the split is read anew each epoch."
+        100_000,
+        description="Examples that are read from all over the split and shuffled together, where it is read anew each "
+        "epoch.",
     )
     batch_by_length: bool = Field(
         False,
-        description="Whether batches are made of histories of about the same length, to save padding; only for a split "
-        "that is cached.",
+        description="Whether batches are made of histories of about the same length, to save padding.",
     )
     mixed_precision: bool = Field(
         False,
@@ -99,8 +100,8 @@ class TrainingConfig(Section):
     )
     cache_limit_mb: NonNegativeInt = Field(
         2048,
-        description="Largest size of a split, in MB, that is read once and cached in memory; a larger one is read anew "
-        "each epoch.",
+        description="Largest size of a split, in MB, that is read once and cached in memory, and at most a quarter of "
+        "`memory`; a larger one is read anew each epoch.",
     )
     max_embedding_memory_mb: PositiveInt | None = Field(
         None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,7 @@ import pyarrow as pa
 
 from interestflow.pipeline.training.example_block import ExampleBlock
 from interestflow.pipeline.training.example_layout import ExampleLayout
-from interestflow.pipeline.training.records import convert_records
 from interestflow.transforms import feature_names
-from interestflow.transforms.transformed.format import Column
 from interestflow.transforms.transformed.reader import matching_files, open_columns
 
 
@@ -55,7 +53,7 @@ class ExampleFiles:
         Raises:
             TrainingDataError: If no file matches.
         """
-        paths = find_files(patterns, layout.columns)
+        paths = find_files(patterns)
         columns = () if positives_of is None else (feature_names.label(positives_of), feature_names.mask(positives_of))
         return cls(tuple(paths), layout, tuple(name for name in columns if name in layout.columns))
 
@@ -90,7 +88,7 @@ class ExampleFiles:
             yield int(_is_selected(batch, self.selected_by).sum()), batch.num_rows
 
 
-def find_files(patterns: Sequence[str], columns: Mapping[str, Column]) -> list[str]:
+def find_files(patterns: Sequence[str]) -> list[str]:
     """Return the files of columns that match, sorted.
 
     Raises:
@@ -99,8 +97,6 @@ def find_files(patterns: Sequence[str], columns: Mapping[str, Column]) -> list[s
     paths = matching_files(patterns)
     if not paths:
         raise TrainingDataError(f"no file of examples matches {', '.join(patterns)}")
-    if paths[0].endswith(".gz"):
-        return convert_records(paths, columns)
     return paths
 
 

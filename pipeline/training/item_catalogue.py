@@ -50,7 +50,7 @@ class CatalogueItems:
         columns = {name: model_column(*tensors[name]) for name in sorted(inputs.candidate_tensors)}
         columns[ITEM_TEXT] = Column("binary")
         parts: dict[str, list[np.ndarray]] = {name: [] for name in columns}
-        for path in find_files(patterns, columns):
+        for path in find_files(patterns):
             with open_columns(path) as file:
                 file.check(columns)
                 for batch in file.read_all(list(columns)):

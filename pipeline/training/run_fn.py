@@ -94,6 +94,11 @@ def run_fn(fn_args: Any) -> None:
         discard(backup_folder)
 
 
+def cache_limit_mb(config: PipelineConfig) -> int:
+    """Return the memory, in MB, that a split may be cached in: at most a quarter of what the process may take."""
+    return min(config.training.cache_limit_mb, config.memory_bytes // 2**22)
+
+
 def train_model(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]) -> ExportInputs:
     """Train a model of either family.
 
@@ -140,8 +145,9 @@ def export_model(
 
 def _train_ranker(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]) -> ExportInputs:
     """Train a ranker on all examples."""
-    training = Split.read(fn_args.train_files, inputs, config.training.cache_limit_mb)
-    validation = Split.read(fn_args.eval_files, inputs, config.training.cache_limit_mb)
+    training, validation = (
+        Split.read(files, inputs, cache_limit_mb(config)) for files in (fn_args.train_files, fn_args.eval_files)
+    )
     unknown = out_of_vocabulary(config, training)
     counts = None if config.model.item_counts_key is None else item_counts(training)
 
@@ -155,7 +161,7 @@ def _train_ranker(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, opt
 
 def _train_matcher(config: PipelineConfig, inputs: ModelInputs, fn_args: Any, options: dict[str, Any]) -> ExportInputs:
     """Train a matcher on only the positives of the first task."""
-    task, limit = inputs.tasks[0], config.training.cache_limit_mb
+    task, limit = inputs.tasks[0], cache_limit_mb(config)
     training = Split.read(fn_args.train_files, inputs, limit, positives_of=task)
     validation = Split.read(fn_args.eval_files, inputs, limit, positives_of=task)
     unknown = out_of_vocabulary(config, training)

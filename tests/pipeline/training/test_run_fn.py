@@ -19,7 +19,7 @@ from interestflow.pipeline.training import run_fn as module
 from interestflow.pipeline.training.fingerprint import model_fingerprint
 from interestflow.pipeline.training.loop import TrainingResult
 from interestflow.pipeline.training.matcher import MatcherTraining
-from interestflow.pipeline.training.run_fn import run_fn
+from interestflow.pipeline.training.run_fn import cache_limit_mb, run_fn
 from tests.pipeline.support import exported_matchers, exported_rankers, training_examples
 from tests.pipeline.training.test_item_catalogue import write_items
 
@@ -116,3 +116,9 @@ def test_a_matcher_is_trained_on_positives_and_exported_with_its_items(calls: di
     assert (items.tolist(), folder) == ([b"apple", b"pear"], str(tmp_path / "model"))
     summary = json.loads((tmp_path / "logs" / TRAINING_SUMMARY).read_text())
     assert (summary["task"], summary["items"], summary["left_out"]) == ("click", 2, 40 - clicks)
+
+
+def test_a_split_is_cached_in_a_quarter_of_the_memory_at_most() -> None:
+    assert cache_limit_mb(exported_rankers.config(memory="2GiB")) == 512
+    assert cache_limit_mb(exported_rankers.config(memory="2GiB", training={"cache_limit_mb": 100})) == 100
+    assert cache_limit_mb(exported_rankers.config(memory="64GiB")) == 2048
