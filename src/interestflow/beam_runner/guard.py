@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from interestflow.beam_runner.endpoints import check_endpoints
 from interestflow.beam_runner.leftovers import remove_leftovers
+from interestflow.beam_runner.lost_workers import watch_workers
 from interestflow.beam_runner.outputs import Artifacts, check_outputs, folders_of
 from interestflow.beam_runner.places import check_folders
 
@@ -24,14 +25,15 @@ def guard_step(arguments: list[str], inputs: Artifacts, outputs: Artifacts) -> I
         outputs: artifacts that it writes.
 
     Raises:
-        BeamRunnerError: if the runner is not there, its workers may not see a folder, or it lost an output.
+        BeamRunnerError: if the runner is not there, its workers may not see a folder, or it lost a worker or an output.
     """
     options = PipelineOptions(arguments)
     places = folders_of(inputs, "input") | folders_of(outputs, "output")
     check_folders(options, places)
     check_endpoints(options)
     with removed_after_failure(folders_of(outputs, "output").values()):
-        yield
+        with watch_workers(options):
+            yield
         check_outputs(options, inputs, outputs)
 
 
