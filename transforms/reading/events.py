@@ -122,7 +122,10 @@ def locate_rows(dead_letters: pl.DataFrame, paths: dict[int, str]) -> pl.DataFra
 def _with_order(block: Block, file: int) -> Block:
     """Return a block whose rows are numbered by file and position, from 0."""
     first = (file << FILE_SHIFT) - 1
-    return Block(block.frame, block.rows + first, block.malformed.with_columns(pl.col("row") + first))
+    malformed = block.malformed
+    if malformed.height:
+        malformed = malformed.with_columns(pl.col("row") + first)
+    return Block(block.frame, block.rows + first, malformed)
 
 
 def _join(blocks: list[Block]) -> Block:

@@ -11,6 +11,8 @@ MAX_SHOWN_CHARACTERS = 500
 """Characters of a malformed row that its dead letter keeps."""
 MALFORMED_SCHEMA = {"row": pl.Int64, "reason": pl.String, "kind": pl.String, "content": pl.String}
 
+NO_MALFORMED = pl.DataFrame(schema=MALFORMED_SCHEMA)
+
 
 class MalformedRow(NamedTuple):
     """A line that could not be parsed as a row.
@@ -77,7 +79,8 @@ def number_rows(parsed: ParsedBlock, rows_before: int) -> Block:
     else:
         rows = pl.Series(parsed.positions, dtype=pl.Int64) + first
     malformed = [(first + row.position, row.reason, row.kind, _shown(row.content)) for row in parsed.malformed]
-    return Block(parsed.frame, rows.alias("row"), pl.DataFrame(malformed, schema=MALFORMED_SCHEMA, orient="row"))
+    frame = pl.DataFrame(malformed, schema=MALFORMED_SCHEMA, orient="row") if malformed else NO_MALFORMED
+    return Block(parsed.frame, rows.alias("row"), frame)
 
 
 def _shown(content: bytes) -> str:
