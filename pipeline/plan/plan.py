@@ -21,6 +21,8 @@ from interestflow.pipeline.plan.workload import STEPS, Workload
 from interestflow.storage import is_remote
 
 MEGABYTE = 2**20
+CACHE_SHARE = 0.25
+"""Share of `memory` that training caches a split in; see `cache_limit_mb` of `pipeline/training/run_fn.py`."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _subject(
             history_attributes=len(features.history_attributes()),
             target_attributes=len(features.target_attributes()),
             epochs=training.epochs,
-            cache_limit_mb=float(training.cache_limit_mb),
+            cache_limit_mb=min(training.cache_limit_mb, CACHE_SHARE * config.memory_bytes / MEGABYTE),
             table_mb=sum(table.bytes for table in tables) / MEGABYTE,
         ),
     )
@@ -146,9 +148,11 @@ def _limits(
     if not is_remote(folders.artifacts):
         free = free_bytes(folders.artifacts) / MEGABYTE
         limits.append(limit(f"free disk at {folders.artifacts}", free, "MB", disk))
+    tables = model.workload.table_mb
+    machine = machine_memory() / MEGABYTE
+    limits.append(limit("tables in the memory of this machine", machine, "MB", lambda _, items: tables * items))
     budget = config.training.max_embedding_memory_mb
     if budget is not None:
-        tables = model.workload.table_mb
         limits.append(limit("`training.max_embedding_memory_mb`", budget, "MB", lambda _, items: tables * items))
     return limits
 

@@ -35,7 +35,7 @@ class Workload:
         history_attributes: attributes along the history.
         target_attributes: attributes with the target.
         epochs: passes over the training split.
-        cache_limit_mb: `training.cache_limit_mb`, up to which the training split is kept in memory.
+        cache_limit_mb: size up to which the training split is kept in memory; by default a quarter of 4 GB.
         table_mb: embedding tables of the model with their optimizer slots, in MB of 2^20 bytes.
     """
 
@@ -48,7 +48,7 @@ class Workload:
     history_attributes: int
     target_attributes: int
     epochs: int = 1
-    cache_limit_mb: float = 2048.0
+    cache_limit_mb: float = 953.0
     table_mb: float = 0.0
 
     def terms(self, step: str) -> dict[str, float]:

@@ -71,5 +71,13 @@ def test_the_budget_of_tables_is_a_limit_of_the_catalogue(tmp_path: Path) -> Non
     assert not planned(shop(tmp_path, text), tmp_path, replace(SIZE, items=4e6)).fits
 
 
+def test_tables_have_to_fit_the_memory_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "machine_memory", lambda: 8e9)
+    (tables,) = (limit for limit in planned(shop(tmp_path), tmp_path).limits if limit.name.startswith("tables in"))
+    # 144 bytes an item, as above.
+    assert tables.items == pytest.approx(8e9 / 144, rel=0.02)
+    assert tables.events is None
+
+
 def test_free_space_of_a_folder_that_does_not_exist_is_that_of_its_parent(tmp_path: Path) -> None:
     assert free_bytes(str(tmp_path / "not" / "yet")) == pytest.approx(free_bytes(str(tmp_path)), rel=0.1)
