@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds benchmarks/peers/.venv, .venv-fuxictr and .venv-scann, where the peers that benchmarks compare with live:
+# Builds benchmarks/peers/.venv, .venv-fuxictr, .venv-torch and .venv-scann, where the peers that benchmarks compare with live:
 # DeepCTR needs a TensorFlow that still has Keras 2 inside, FuxiCTR needs PyTorch, and ScaNN no TensorFlow at all, or one
 # of another version than ours. A second call starts at once. PYTHON names another Python than python3.11 (3.10 and 3.11
 # will do).
@@ -18,6 +18,12 @@ test -x "$fuxictr" || "$python" -m venv "$here/.venv-fuxictr"
 # PyTorch first and alone, so that a build for the CPU is enough where there is one.
 "$fuxictr" -m pip install --quiet --disable-pip-version-check "torch==2.13.0"
 "$fuxictr" -m pip install --quiet --disable-pip-version-check "fuxictr==2.3.10"
+
+torch="$here/.venv-torch/bin/python"
+test -x "$torch" || "$python" -m venv "$here/.venv-torch"
+# FBGEMM 1.8 is built for PyTorch 2.13. Ninja and setuptools build the update of rows in C++.
+"$torch" -m pip install --quiet --disable-pip-version-check \
+    "torch==2.13.0" "fbgemm-gpu-cpu==1.8.0" "numpy==2.4.6" "ninja==1.13.2" "setuptools==84.2.1"
 
 scann="$here/.venv-scann/bin/python"
 test -x "$scann" || "$python" -m venv "$here/.venv-scann"

@@ -26,6 +26,7 @@ class Program:
         command: Command that starts it.
         throughput: Examples per second.
         processor: CPU time per step, in ms.
+        variables: Environment variables of the program, beside those of this process.
         memory: Peak resident memory of the process, in MB of 2^20 bytes.
     """
 
@@ -33,13 +34,25 @@ class Program:
     command: list[str]
     throughput: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
     memory: float = 0.0
 
     def start(self) -> None:
         """Start the process."""
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(self.command, cwd=ROOT, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+        self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment(), text=True, **pipes)  # type: ignore[call-overload]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables of the process."""
+        return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", **self.variables}
+
+    def first_losses(self, steps: int) -> list[float]:
+        """Run the program once with `--losses` and return the losses of its first steps."""
+        command = [*self.command, f"--losses={steps}"]
+        result = subprocess.run(command, cwd=ROOT, env=self.environment(), text=True, capture_output=True, check=False)
+        if result.returncode:
+            sys.exit(f"`{' '.join(command)}` failed:\n{result.stderr[-2000:]}")
+        return [float(loss) for loss in result.stdout.splitlines()[-1].split()]
 
     def wait_until_ready(self) -> None:
         """Wait until the program has trained its first window."""

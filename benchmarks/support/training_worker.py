@@ -10,9 +10,12 @@ import argparse
 
 import keras
 
+from benchmarks.support.shared_weights import assign_shared_weights, first_losses
 from benchmarks.support.synthetic_batches import make_batches
 from benchmarks.support.synthetic_inputs import synthetic_inputs
 from benchmarks.support.timed_windows import serve_windows
+from interestflow.models.native.allocator import keep_freed_memory
+from interestflow.models.native.library import enable_native_kernels
 from interestflow.models.optimizers import build_optimizer
 from interestflow.models.registry import build_ranker, parse_hyperparameters
 from interestflow.models.training_config import OptimizerConfig
@@ -29,12 +32,16 @@ def main() -> None:
     parser.add_argument("--optimizer", default="sparse_adagrad")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--xla", action="store_true")
+    parser.add_argument("--losses", type=int, default=0, help="Print the losses of so many steps of DIN, and end.")
+    parser.add_argument("--no-kernels", action="store_true", help="Use TensorFlow's own operations alone.")
     parser.add_argument("--steps-per-execution", type=int, default=1)
     arguments = parser.parse_args()
 
     keras.utils.set_random_seed(17)
     keras.config.set_dtype_policy(arguments.precision)
     negatives = parse_hyperparameters(arguments.model, {}).uses_history_negatives
+    keep_freed_memory()  # as the pipeline does
+    enable_native_kernels(not arguments.xla and not arguments.no_kernels)
     inputs = synthetic_inputs(arguments.items, negatives=negatives)
     model = build_ranker(arguments.model, inputs, {"tower_units": (200, 80)})
     model.compile(
@@ -47,6 +54,11 @@ def main() -> None:
         arguments.items, arguments.steps, arguments.batch_size, ids=arguments.ids, negatives=inputs.history_negatives
     )
     labels = {"click": batches.pop("label")}
+    if arguments.model == "din":
+        assign_shared_weights(model, arguments.items)
+    if arguments.losses:
+        print(*(f"{loss:.9f}" for loss in first_losses(model, batches, labels, arguments.losses)))
+        return
     serve_windows(model, batches, labels)
 
 

@@ -14,6 +14,8 @@ import keras
 import tensorflow as tf
 
 from interestflow.models.layers.embedding.declared_tables import empty_tables
+from interestflow.models.native.allocator import keep_freed_memory
+from interestflow.models.native.library import enable_native_kernels
 from interestflow.models.optimizers import build_optimizer
 from interestflow.models.table_sizes import TableSize, table_sizes
 from interestflow.models.training_config import TrainingConfig
@@ -149,6 +151,8 @@ def _check_table_memory(config: TrainingConfig, build: Callable[[], keras.Model]
 
 def _compile(config: TrainingConfig, model: TrainingModel, validation: Split) -> TrainingModel:
     """Build the weights and the optimizer of `model` and return it."""
+    keep_freed_memory()
+    enable_native_kernels(not config.xla)
     _build_weights(model, validation)
     optimizer = build_optimizer(config.optimizer, config.xla)
     model.compile(optimizer=optimizer, jit_compile=config.xla, steps_per_execution=config.steps_per_execution)

@@ -10,6 +10,7 @@ from keras import ops
 
 from interestflow.models.layers.core.activation import build_activation
 from interestflow.models.layers.core.masked_ops import masked_softmax
+from interestflow.models.native.library import native_kernels
 from interestflow.models.tensor import Shape, Tensor
 
 SCORES = ("mlp", "bilinear", "dot")
@@ -32,7 +33,8 @@ class TargetAttention(keras.layers.Layer):
     product on.
 
     The four inputs of the MLP are never concatenated: its first layer is `(W1 + W3) q + (W2 - W3) k_j + W4 (q * k_j)`,
-    of which the first term has no history axis.
+    of which the first term has no history axis. On a CPU, training with two hidden layers of sigmoids computes the
+    scores by a kernel in C++, where `native.library` has enabled it.
 
     Args:
         score: one of `SCORES`.
@@ -155,6 +157,9 @@ class TargetAttention(keras.layers.Layer):
             ops.convert_to_tensor(self.kernel), 4, axis=0
         )
         query_term = ops.matmul(query, query_kernel + difference_kernel) + self.bias
+        if training and len(query.shape) == 2 and self._has_kernel():
+            first_weights = (key_kernel - difference_kernel, product_kernel)
+            return self._fused_scores(query, query_term, keys, mask, first_weights)
         hidden = ops.matmul(keys, key_kernel - difference_kernel)
         if len(query.shape) == 3:
             queries, (steps, width) = ops.shape(query)[1], ops.shape(keys)[1:]
@@ -167,6 +172,23 @@ class TargetAttention(keras.layers.Layer):
             return ops.reshape(scores, (-1, queries, steps))
         hidden += ops.matmul(ops.expand_dims(query, 1) * keys, product_kernel) + ops.expand_dims(query_term, 1)
         return self._apply_layers(hidden, mask, training)
+
+    def _has_kernel(self) -> bool:
+        """Return whether a kernel in C++ computes this MLP in training."""
+        return len(self.units) == 2 and self.activation == "sigmoid" and native_kernels() is not None
+
+    def _fused_scores(
+        self, query: Tensor, query_term: Tensor, keys: Tensor, mask: Tensor, first_weights: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Return what `_apply_layers` returns, computed by the kernel."""
+        from interestflow.models.native.attention_scores import attention_scores  # needs TensorFlow
+
+        kernels = native_kernels()
+        assert kernels is not None
+        (hidden,) = self.hidden
+        weights = (*first_weights, hidden.kernel, hidden.bias, ops.convert_to_tensor(self.last.kernel)[:, 0])
+        scores = attention_scores(kernels, query, query_term, keys, mask, weights)
+        return scores if self.last.bias is None else scores + ops.cast(self.last.bias, "float32")
 
     def _apply_layers(self, hidden: Tensor, mask: Tensor, training: bool | None) -> Tensor:
         """Return the scores [B, T] that the MLP gives from its first layer's output [B, T, units[0]]."""

@@ -81,23 +81,28 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         """Look up float32 embeddings [..., dimension] of `ids` [...], without zeroing those of padding."""
         return gather_rows(self.table, ids)
 
-    def call(self, ids: Tensor, training: bool | None = None) -> Tensor:
+    def call(self, ids: Tensor, training: bool | None = None, zero_padding: bool = True) -> Tensor:
         """Look up embeddings.
 
         Args:
             ids: integers [B, ...], 0 where padded.
             training: whether to add the L2 penalty.
+            zero_padding: whether padding gets the zero vector, at the cost of a pass over the embeddings, and of
+                another in the backward pass. Without it padding gets any finite vector: for callers that mask
+                whatever they compute from it, through which no gradient reaches row 0.
 
         Returns:
-            [B, ..., dimension]; zeros where the id is 0.
+            [B, ..., dimension]; zeros where the id is 0, with `zero_padding`.
 
         Raises:
             ValueError: if an id is not from 0 to `rows - 1` and ids have values, that is, outside of a graph.
         """
         self._check_ids(ids)
         vectors = self.gather(ids)
-        vectors = vectors * ops.cast(ops.expand_dims(ids != 0, -1), vectors.dtype)
-        if training and self.l2:
+        has_penalty = bool(training and self.l2)
+        if zero_padding or has_penalty:
+            vectors = vectors * ops.cast(ops.expand_dims(ids != 0, -1), vectors.dtype)
+        if has_penalty:
             self.add_loss(0.5 * self.l2 * ops.sum(ops.square(vectors)) / ops.cast(ops.shape(ids)[0], "float32"))
         return ops.cast(vectors, self.compute_dtype)
 
@@ -124,7 +129,9 @@ class EmbeddingTable(LossesByReplica, keras.layers.Layer):
         }
 
 
-def embed_values(table: EmbeddingTable, ids: Tensor, rank: int, training: bool | None) -> Tensor:
+def embed_values(
+    table: EmbeddingTable, ids: Tensor, rank: int, training: bool | None, zero_padding: bool = True
+) -> Tensor:
     """Look up the embeddings of a category that has one value or a list of values.
 
     Args:
@@ -132,12 +139,14 @@ def embed_values(table: EmbeddingTable, ids: Tensor, rank: int, training: bool |
         ids: integers of rank `rank`, or with one more axis for a list of values, padded by 0.
         rank: 1 for a category of the target ([B]), 2 for one along the history ([B, T]).
         training: whether the table adds its penalty.
+        zero_padding: see `EmbeddingTable.call`.
 
     Returns:
         [B, d] or [B, T, d]; the embedding of a list is the mean over its values.
     """
-    vectors = table(ids, training=training)
-    return masked_mean(vectors, ids != 0) if len(ids.shape) > rank else vectors
+    if len(ids.shape) == rank:
+        return table(ids, training=training, zero_padding=zero_padding)
+    return masked_mean(table(ids, training=training, zero_padding=False), ids != 0)
 
 
 def _is_eager() -> bool:

@@ -70,7 +70,7 @@ class FeatureEncoder(keras.layers.Layer):
 
     def history(self, features: Features, training: bool | None = None) -> tuple[Tensor, Tensor]:
         """Return the behaviours' vectors k, [B, T, d], arbitrary where padded, and their mask, bool [B, T]."""
-        items, mask = self.history_items(features, training)
+        items, mask = self.items.history(features, training=training, zero_padding=False)
         return self.add_behaviour_context(items, features, training), mask
 
     def history_items(self, features: Features, training: bool | None = None) -> tuple[Tensor, Tensor]:
@@ -84,7 +84,7 @@ class FeatureEncoder(keras.layers.Layer):
 
     def history_mean(self, features: Features, training: bool | None = None) -> Tensor:
         """Return the mean over the behaviours' vectors k, [B, d]; zeros for an empty history."""
-        items, mask = self.history_items(features, training)
+        items, mask = self.items.history(features, training=training, zero_padding=False)
         context = self.context.history(features, training=training)
         mean = masked_mean(items, mask)
         # The mean and the projection are both linear, and projecting only the mean is cheaper.

@@ -78,18 +78,28 @@ class ItemEmbedding(LossesByReplica, keras.layers.Layer):
         vectors += [embed_values(table, features[table.name], 1, training) for table in self.attributes]
         return ops.concatenate(vectors, axis=-1)
 
-    def history(self, features: Features, training: bool | None = None) -> tuple[Tensor, Tensor]:
-        """Embed the history: vectors [B, T, d], zeros where padded, and the mask bool [B, T] of its behaviours."""
-        return self._embed_history("history_", features, training)
+    def history(
+        self, features: Features, training: bool | None = None, zero_padding: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Embed the history: vectors [B, T, d] and the mask bool [B, T] of its behaviours.
+
+        Vectors are zero where padded with `zero_padding`; for its absence see `EmbeddingTable.call`.
+        """
+        return self._embed_history("history_", features, training, zero_padding)
 
     def history_negatives(self, features: Features, training: bool | None = None) -> tuple[Tensor, Tensor]:
         """Embed the sampled negative of each behaviour: vectors [B, T, d] and their mask."""
         return self._embed_history("history_negative_", features, training)
 
-    def _embed_history(self, prefix: str, features: Features, training: bool | None) -> tuple[Tensor, Tensor]:
+    def _embed_history(
+        self, prefix: str, features: Features, training: bool | None, zero_padding: bool = True
+    ) -> tuple[Tensor, Tensor]:
         items = features[f"{prefix}item"]
-        vectors = [self.items(items, training=training)]
-        vectors += [embed_values(table, features[f"{prefix}{table.name}"], 2, training) for table in self.attributes]
+        vectors = [self.items(items, training=training, zero_padding=zero_padding)]
+        vectors += [
+            embed_values(table, features[f"{prefix}{table.name}"], 2, training, zero_padding)
+            for table in self.attributes
+        ]
         return ops.concatenate(vectors, axis=-1), items != 0
 
     def penalize(self, features: Features) -> None:

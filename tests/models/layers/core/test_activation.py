@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from interestflow.models.layers.core.activation import ACTIVATIONS, build_activation
+from interestflow.models.layers.core.activation import ACTIVATIONS, build_activation, sigmoid
 
 
 def test_values_by_name() -> None:
@@ -34,3 +35,16 @@ def test_what_is_learned_is_per_channel_so_that_length_does_not_matter(kind: str
 def test_an_unknown_name_is_rejected() -> None:
     with pytest.raises(ValueError, match="`activation` should be one of relu, prelu, dice, sigmoid, received 'gelu'"):
         build_activation("gelu", 2)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_sigmoid_of_half_precision_is_rounded_once_and_keeps_its_gradient(dtype: str) -> None:
+    """At 1.5: 0.8176 and 0.8176 * (1 - 0.8176) = 0.1491, within the precision of the type."""
+    inputs = tf.constant([1.5], dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = sigmoid(inputs)
+    gradient = tape.gradient(outputs, inputs, output_gradients=tf.constant([2.0], dtype))
+    assert outputs.dtype == gradient.dtype == dtype
+    assert float(outputs[0]) == float(tf.cast(tf.sigmoid(1.5), dtype))
+    np.testing.assert_allclose(float(gradient[0]), 2.0 * 0.14915, rtol=0.02)

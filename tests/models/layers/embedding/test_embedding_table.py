@@ -88,3 +88,11 @@ def test_ids_are_not_checked_within_a_graph() -> None:
     }
     with pytest.raises(tf.errors.InvalidArgumentError):
         compiled(tf.constant([3], tf.int64))
+
+
+def test_padding_keeps_its_row_where_the_caller_masks() -> None:
+    """Without zeroing, id 0 has the vector of row 0; an L2 penalty still counts no padding."""
+    table = EmbeddingTable(rows=3, dimension=2, l2=2.0, initializer="ones")
+    np.testing.assert_array_equal(table(np.array([2, 0]), zero_padding=False), [[1.0, 1.0], [1.0, 1.0]])
+    table(np.array([2, 0]), training=True, zero_padding=False)
+    assert float(table.losses[0]) == 0.5 * 2.0 * 2.0 / 2

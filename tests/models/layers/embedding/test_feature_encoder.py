@@ -12,11 +12,11 @@ FEATURES = make_features(RICH, 9)
 
 def test_a_behaviour_is_its_item_and_a_projection_of_its_context() -> None:
     encoder = FeatureEncoder(RICH, 4, history_age=True)
-    items, mask = encoder.history_items(FEATURES)
+    items, mask = (np.asarray(value) for value in encoder.history_items(FEATURES))
     behaviours, same_mask = encoder.history(FEATURES)
     context = np.asarray(encoder.context.history(FEATURES))
-    expected = np.asarray(items) + context @ encoder.behaviour.kernel.numpy()
-    np.testing.assert_allclose(behaviours, expected, rtol=1e-5, atol=1e-6)
+    expected = items + context @ encoder.behaviour.kernel.numpy()
+    np.testing.assert_allclose(np.asarray(behaviours)[mask], expected[mask], rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(mask, FEATURES["history_item"] != 0)
     np.testing.assert_array_equal(same_mask, mask)
 
@@ -41,8 +41,8 @@ def test_without_other_features_only_the_parts_are_joined() -> None:
     encoder, features, part = FeatureEncoder(PLAIN, 4), make_features(PLAIN, 9), np.ones((9, 3), np.float32)
     assert encoder.user(features) == {}
     np.testing.assert_array_equal(encoder.join([part], {}, features), part)
-    items, _ = encoder.history_items(features)
-    np.testing.assert_array_equal(encoder.history(features)[0], items)
+    items, mask = (np.asarray(value) for value in encoder.history_items(features))
+    np.testing.assert_array_equal(np.asarray(encoder.history(features)[0])[mask], items[mask])
 
 
 def test_target_and_history_share_the_tables() -> None:
