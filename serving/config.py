@@ -9,6 +9,9 @@ from pydantic import Field, field_validator
 from interestflow.section import NonNegative, Positive, PositiveInt, Section
 from interestflow.serving.description import CANDIDATE_SIZES, MAX_ROWS
 
+TableType = Literal["float32", "float16", "int8"]
+"""Type of the numbers of exported embedding tables."""
+
 
 class ServingGateConfig(Section):
     """How clients call a model, and what it must do on a server before it is pushed.
@@ -52,7 +55,7 @@ class ServingGateConfig(Section):
         MAX_ROWS, description="Largest number of rows in one request; clients split more. Exported with the model."
     )
 
-    table_dtype: Literal["float32", "float16", "int8"] = Field(
+    table_dtype: TableType = Field(
         "float32",
         description="Type of the numbers of embedding tables in the exported model: float16 takes half of the memory, "
         "int8 with a scale for each row about a quarter. Metrics and gates see the model that is exported.",

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
 
 import keras
 import tensorflow as tf
 
 from interestflow.models.layers.embedding.declared_tables import is_table
 from interestflow.models.layers.embedding.gather import replace_lookups
+from interestflow.serving.config import TableType
 from interestflow.serving.export.saved_model_writer import ExportError
 
-TableType = Literal["float32", "float16", "int8"]
 PART_BYTES = 2**26
 """Bytes of a table that are converted at a time."""
 LARGEST_INT8 = 127.0

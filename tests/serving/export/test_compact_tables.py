@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 
 from interestflow.models.layers.embedding.embedding_table import EmbeddingTable
+from interestflow.serving.config import TableType
 from interestflow.serving.export import compact_tables as module
-from interestflow.serving.export.compact_tables import TableType, compact_tables, free_memory
+from interestflow.serving.export.compact_tables import compact_tables, free_memory
 from interestflow.serving.export.saved_model_writer import ExportError, write_saved_model
 from interestflow.serving.session_model import SessionModel
 
