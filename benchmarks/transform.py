@@ -26,7 +26,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.components.statistics_gen.executor import Executor as StatisticsExecutor
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, json_utils
 
@@ -37,12 +36,13 @@ from interestflow.pipeline.beam_config import IN_MEMORY_ARGUMENTS
 from interestflow.pipeline.cli.library_logs import redirect_library_output
 from interestflow.pipeline.components.expected_schema import SCHEMA_FILE
 from interestflow.pipeline.components.feature_transform import FeatureTransform
+from interestflow.pipeline.components.sampled_statistics import SampledStatistics
+from interestflow.pipeline.gate_config import DataValidationConfig
 from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.examples.tfrecord_reader import read_records
 from interestflow.transforms.feature_spec import raw_feature_spec
 from interestflow.transforms.preprocessing import Preprocessing
 from interestflow.transforms.schema.expected_schema import expected_schema
-from interestflow.transforms.schema.statistics_options import statistics_options
 from interestflow.transforms.transformed.application import BATCH, LearnedTransform
 from interestflow.transforms.transformed.writer import ColumnFile
 
@@ -100,8 +100,9 @@ def measure_transform(config: IngestionConfig, examples: Any, folder: Path) -> C
 def measure_statistics(examples: Any, folder: Path) -> Cost:
     """Return the cost of the step StatisticsGen."""
     outputs = {"statistics": [artifact(standard_artifacts.ExampleStatistics, folder / "statistics")]}
-    properties = {"stats_options_json": statistics_options().to_json(), "exclude_splits": "[]"}
-    executor = StatisticsExecutor(StatisticsExecutor.Context(beam_pipeline_args=IN_MEMORY_ARGUMENTS))
+    properties = {"max_examples": DataValidationConfig().max_examples_for_statistics}
+    kind = SampledStatistics.EXECUTOR_SPEC.executor_class
+    executor = kind(kind.Context(beam_pipeline_args=IN_MEMORY_ARGUMENTS))
     return Cost.measure(lambda: executor.Do({"examples": [examples]}, outputs, properties))
 
 

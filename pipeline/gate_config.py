@@ -22,6 +22,11 @@ class DataValidationConfig(Section):
         description="Curated schema (pbtxt) to validate the data against, instead of the inferred one; its path from "
         "the configuration's own folder.",
     )
+    max_examples_for_statistics: PositiveInt = Field(
+        1_000_000,
+        description="About how many examples of a split the statistics describe at most, sampled at even distances; "
+        "a smaller split is described whole.",
+    )
 
 
 class GateConfig(Section):

@@ -15,7 +15,7 @@ from interestflow.transforms.config import IngestionConfig
 from interestflow.transforms.preprocessing import Preprocessing
 from interestflow.transforms.transformed.job import remove_temporary, transform_examples
 
-STEP = "Transform"
+TRANSFORM_STEP = "Transform"
 """Id of the step: the name under which Kubeflow's settings and users know it."""
 
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
+from tfx.components import ExampleValidator, SchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.placeholder.placeholder import Placeholder
 from tfx.types.channel import OutputChannel
 
 from interestflow.pipeline.components.data_gate import DataGate
 from interestflow.pipeline.components.expected_schema import ExpectedSchema
-from interestflow.pipeline.components.feature_transform import STEP, FeatureTransform
+from interestflow.pipeline.components.feature_transform import TRANSFORM_STEP, FeatureTransform
 from interestflow.pipeline.components.input_finder import InputFinder
 from interestflow.pipeline.components.knowledge_graph_gen import KnowledgeGraphGen
 from interestflow.pipeline.components.leak_check import LeakCheck
 from interestflow.pipeline.components.log_example_gen import LogExampleGen
+from interestflow.pipeline.components.sampled_statistics import STATISTICS_STEP, SampledStatistics
 from interestflow.pipeline.config import PipelineConfig
 from interestflow.pipeline.dag.fingerprints import Fingerprints
 from interestflow.pipeline.dag.graph_parameters import GraphParameters
 from interestflow.pipeline.dag.schema_file import curated_schema_text
-from interestflow.transforms.schema.statistics_options import statistics_options
 from interestflow.transforms.splits import ITEMS_SPLIT
 
 
@@ -94,7 +94,11 @@ def _schema_steps(
 ) -> tuple[list[BaseNode], OutputChannel]:
     """Return the steps from statistics to `DataGate`, which is the last of them, and the expected schema."""
     excluded_splits = [ITEMS_SPLIT] if config.is_matcher else []
-    statistics = StatisticsGen(examples=examples, stats_options=statistics_options(), exclude_splits=excluded_splits)
+    statistics = SampledStatistics(
+        examples=examples,
+        max_examples=config.data_validation.max_examples_for_statistics,
+        exclude_splits=",".join(excluded_splits),
+    ).with_id(STATISTICS_STEP)
     inferred = SchemaGen(
         statistics=statistics.outputs["statistics"], infer_feature_shape=False, exclude_splits=["validation", "test"]
     )
@@ -117,4 +121,4 @@ def _transform_step(
         code_fingerprint=fingerprints.ingestion_code,
         with_items=int(config.is_matcher),
         learn_items=int(config.uses_graph),
-    ).with_id(STEP)
+    ).with_id(TRANSFORM_STEP)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from io import BytesIO
 from typing import BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -49,6 +50,15 @@ def read_records(path: str, batch_size: int) -> Iterator[list[bytes]]:
         raise ExampleFileError(f"{path} should end after a record, received {len(rest)} bytes of an unfinished one")
     if records:
         yield records
+
+
+def record_bytes(path: str) -> float | None:
+    """Return the compressed size of a record, from those at the start of a file; None if there is none."""
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        data = file.read(READ_BYTES)
+    records: list[bytes] = []
+    _append_records(next(_inflated_blocks(BytesIO(data), path), b""), records)
+    return len(data) / len(records) if records else None
 
 
 def _inflated_blocks(file: BinaryIO, path: str) -> Iterator[bytes]:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
+from tfx.components import ExampleValidator, SchemaGen
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 from tfx.utils import json_utils
 
 from interestflow.pipeline.components.expected_schema import ExpectedSchema
+from interestflow.pipeline.components.sampled_statistics import SampledStatistics
 from interestflow.transforms.feature_spec import raw_feature_spec
-from interestflow.transforms.schema.statistics_options import statistics_options
 from tests.pipeline.components.step_execution import execute, make_artifact
 from tests.transforms.transform_graph import configuration, filled
 
@@ -53,8 +53,7 @@ def examine(folder: Path, validation: list[dict[str, Any]], curated: str = "") -
     statistics = make_artifact(folder / "statistics", standard_artifacts.ExampleStatistics)
     inferred, schema = (make_artifact(folder / name, standard_artifacts.Schema) for name in ("inferred", "schema"))
     anomalies = make_artifact(folder / "anomalies", standard_artifacts.ExampleAnomalies)
-    options = statistics_options().to_json()
-    execute(StatisticsGen, {"examples": examples}, {"statistics": statistics}, stats_options_json=options)
+    execute(SampledStatistics, {"examples": examples}, {"statistics": statistics}, max_examples=1000)
     without = json_utils.dumps(["validation"])
     execute(SchemaGen, {"statistics": statistics}, {"schema": inferred}, infer_feature_shape=0, exclude_splits=without)
     execute(ExpectedSchema, {"inferred": inferred}, {"schema": schema}, config=SHOP.model_dump_json(), curated=curated)

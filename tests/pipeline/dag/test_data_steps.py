@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tfx.types.channel_utils import get_dependent_channels
@@ -27,7 +26,7 @@ def test_the_steps_of_a_ranker_and_the_checks_that_transform_waits_for(tmp_path:
         "transformed_examples", "transform_graph",
     }  # fmt: skip
     assert steps["LogExampleGen"].exec_properties["with_items"] == 0
-    assert json.loads(steps["StatisticsGen"].exec_properties["exclude_splits"]) == []
+    assert steps["StatisticsGen"].exec_properties["exclude_splits"] == ""
     transform = steps["Transform"].exec_properties
     assert (transform["with_items"], transform["learn_items"]) == (0, 0)
 
@@ -38,7 +37,8 @@ def test_a_matcher_that_learns_from_a_graph_has_the_items_and_the_graph(tmp_path
     steps = {step.id: step for step in data.components}
     assert data.knowledge_graph is steps["KnowledgeGraphGen"].outputs["graph"]
     assert steps["LogExampleGen"].exec_properties["with_items"] == 1
-    assert json.loads(steps["StatisticsGen"].exec_properties["exclude_splits"]) == ["items"]
+    assert steps["StatisticsGen"].exec_properties["exclude_splits"] == "items"
+    assert steps["StatisticsGen"].exec_properties["max_examples"] == 1_000_000
     transform = steps["Transform"].exec_properties
     assert (transform["with_items"], transform["learn_items"]) == (1, 1)
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from interestflow.transforms.examples import tfrecord_reader
-from interestflow.transforms.examples.tfrecord_reader import ExampleFileError, read_records
+from interestflow.transforms.examples.tfrecord_reader import ExampleFileError, read_records, record_bytes
 from interestflow.transforms.examples.tfrecord_writer import ExampleFile, frame_records
 
 RECORDS = [b"first", b"", b"x" * 300, "東京".encode()]
@@ -45,6 +45,12 @@ def test_files_of_tensorflow_are_read_alike(tmp_path: Path) -> None:
         for record in RECORDS:
             file.write(record)
     assert list(read_records(path, 100)) == [RECORDS]
+
+
+def test_the_size_of_a_record_is_that_of_its_file_divided_by_their_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gz", RECORDS)
+    assert record_bytes(path) == Path(path).stat().st_size / 4
+    assert record_bytes(write(tmp_path / "b.gz", [])) is None
 
 
 def test_damaged_files_are_refused_by_name(tmp_path: Path) -> None:
