@@ -91,12 +91,12 @@ def main() -> int:
     inputs = describe_inputs(training, transform)
     files = {name: [f"{transformed}/Split-{split}/*"] for name, split in FILES.items()}
     trained = train_model(training, inputs, SimpleNamespace(**files, custom_config={}), {"name": config.model.name})
-    figures = {}
+    figures, described = {}, training.model.model_dump(mode="json")
     with tempfile.TemporaryDirectory() as folder:
         for table_type in TYPES:
             serving = training.serving.model_copy(update={"table_dtype": table_type})
             exported = training.model_copy(update={"serving": serving})
-            origin = {"name": config.name, "role": "model", "fingerprint": table_type}
+            origin = {"name": config.name, "role": "model", "fingerprint": table_type, "model": described}
             export_model(exported, trained, inputs, transform, origin, f"{folder}/{table_type}")
             figures[table_type] = measure_export(config, f"{folder}/{table_type}", examples)
             texts = (f"{name} {value:.5g}" for name, value in figures[table_type].items())
