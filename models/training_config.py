@@ -94,6 +94,11 @@ class TrainingConfig(Section):
         description="Whether layers compute in half precision: bfloat16, or float16 on GPUs older than Ampere.",
     )
     xla: bool = Field(False, description="Whether XLA compiles the training step.")
+    native_kernels: bool = Field(
+        False,
+        description="Whether training on a CPU computes attention by kernels in C++, which `g++` compiles at their "
+        "first use; not together with `xla`.",
+    )
     steps_per_execution: PositiveInt = Field(1, description="Training steps that run in one call of TensorFlow.")
     checkpoint_steps: PositiveInt = Field(
         2000, description="Steps between two backups, from which an interrupted training resumes."
@@ -108,3 +113,9 @@ class TrainingConfig(Section):
         description="Largest memory of the embedding tables and their optimizer slots, in MB; above it, the run fails "
         "before it trains. By default unlimited.",
     )
+
+    @model_validator(mode="after")
+    def _has_kernels_or_xla(self) -> TrainingConfig:
+        if self.native_kernels and self.xla:
+            raise ValueError("`native_kernels` should be false where `xla` is true, received true for both")
+        return self

@@ -152,7 +152,7 @@ def _check_table_memory(config: TrainingConfig, build: Callable[[], keras.Model]
 def _compile(config: TrainingConfig, model: TrainingModel, validation: Split) -> TrainingModel:
     """Build the weights and the optimizer of `model` and return it."""
     keep_freed_memory()
-    enable_native_kernels(not config.xla)
+    enable_native_kernels(config.native_kernels)
     _build_weights(model, validation)
     optimizer = build_optimizer(config.optimizer, config.xla)
     model.compile(optimizer=optimizer, jit_compile=config.xla, steps_per_execution=config.steps_per_execution)

@@ -30,3 +30,10 @@ def test_a_dense_optimizer_goes_with_a_row_sparse_one(name: str) -> None:
     else:
         with pytest.raises(ValidationError, match="`name` should be one of sparse_adagrad, rowwise_adagrad, lazy_adam"):
             OptimizerConfig.model_validate(values)
+
+
+def test_kernels_of_our_own_and_xla_exclude_each_other() -> None:
+    assert not TrainingConfig().native_kernels
+    assert TrainingConfig(native_kernels=True).native_kernels
+    with pytest.raises(ValidationError, match="`native_kernels` should be false where `xla` is true"):
+        TrainingConfig(native_kernels=True, xla=True)
