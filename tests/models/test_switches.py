@@ -5,26 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import tensorflow as tf
 
 from interestflow.models.rankers.base import Ranker
 from interestflow.models.registry import build_ranker
 from interestflow.models.training_config import OptimizerConfig, TrainingConfig
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import TrainingResult, train
-from interestflow.transforms import feature_names
-from tests.models.support.random_features import PLAIN, make_features, make_labels
+from tests.models.support.random_features import PLAIN
+from tests.models.support.random_split import make_split
 
 ROWS, BATCH = 240, 40
 
 
 def split() -> Split:
     """Return few rows, which many epochs overfit only if every step counts."""
-    labels, masks = make_labels(PLAIN, ROWS)
-    tensors = make_features(PLAIN, ROWS)
-    tensors |= {feature_names.label(task): values for task, values in labels.items()}
-    tensors |= {feature_names.mask(task): values for task, values in masks.items()}
-    return Split((), PLAIN, ROWS, {name: tf.constant(values) for name, values in tensors.items()})
+    return make_split(PLAIN, ROWS)
 
 
 def build() -> Ranker:

@@ -12,10 +12,9 @@ from interestflow.models.layers.embedding.declared_tables import mark_as_table
 from interestflow.models.optimizers import Decoupled, LazyAdam, RowwiseAdagrad
 from interestflow.models.registry import build_ranker
 from interestflow.models.training_config import OptimizerConfig, TrainingConfig
-from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.loop import TrainingResult, train
-from interestflow.transforms import feature_names
-from tests.models.support.random_features import RICH, make_features, make_labels
+from tests.models.support.random_features import RICH
+from tests.models.support.random_split import make_split
 from tests.models.support.two_replicas import save_replica_results
 
 ROWS, BATCH = 288, 48
@@ -31,14 +30,6 @@ DIN = {
 }
 
 
-def split(count: int, seed: int) -> Split:
-    labels, masks = make_labels(RICH, count, seed)
-    tensors = make_features(RICH, count, seed)
-    tensors |= {feature_names.label(task): values for task, values in labels.items()}
-    tensors |= {feature_names.mask(task): values for task, values in masks.items()}
-    return Split((), RICH, count, {name: tf.constant(values) for name, values in tensors.items()})
-
-
 def train_din(strategy: tf.distribute.Strategy) -> TrainingResult:
     counts = np.arange(RICH.item_rows) % 5
     config = TrainingConfig(
@@ -48,7 +39,11 @@ def train_din(strategy: tf.distribute.Strategy) -> TrainingResult:
         early_stopping=None,
     )
     return train(
-        config, lambda: build_ranker("din", RICH, DIN, counts), split(ROWS, 1), split(BATCH, 2), strategy=strategy
+        config,
+        lambda: build_ranker("din", RICH, DIN, counts),
+        make_split(RICH, ROWS, 1),
+        make_split(RICH, BATCH, 2),
+        strategy=strategy,
     )
 
 

@@ -8,11 +8,14 @@ from interestflow.models.training_config import EarlyStoppingConfig, TrainingCon
 from interestflow.pipeline.training.backup import TrainingState
 from interestflow.pipeline.training.data import Split
 from interestflow.pipeline.training.epochs import EpochPlan, TrainingError, has_stopped
+from interestflow.pipeline.training.example_files import ExampleFiles
+from interestflow.pipeline.training.example_layout import ExampleLayout
 from tests.pipeline.support import training_examples
 
 
 def split(count: int) -> Split:
-    return Split((), training_examples.INPUTS, count, None)
+    files = ExampleFiles((), ExampleLayout.build(training_examples.INPUTS))
+    return Split(files, training_examples.INPUTS, count, None, {})
 
 
 def plan(count: int, batch_size: int, replicas: int) -> EpochPlan:
