@@ -16,8 +16,18 @@ from interestflow.models.native.library import enable_native_kernels, native_ker
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="the kernels need a compiler")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile the kernels once for this module, into a folder that is not the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        enable_native_kernels()
+        assert native_kernels() is not None
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _kernels() -> Iterator[None]:
+def _kernels(_compiled: None) -> Iterator[None]:
     enable_native_kernels()
     yield
     enable_native_kernels(False)
