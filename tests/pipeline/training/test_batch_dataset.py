@@ -10,6 +10,8 @@ from interestflow.pipeline.training.batch_dataset import batch_dataset
 from interestflow.pipeline.training.batch_stream import BatchPlan, Window
 from interestflow.pipeline.training.example_block import ExampleBlock
 from interestflow.pipeline.training.example_layout import ExampleLayout
+from interestflow.readable_reason import readable_reason
+from interestflow.transforms.transformed.format import TransformedFormatError
 from interestflow.transforms.transformed.reader import open_columns
 from tests.pipeline.support import training_examples
 
@@ -42,3 +44,13 @@ def test_each_iteration_begins_anew(windows: list[Window]) -> None:
     for _ in range(2):
         items = np.concatenate([batch["item"].numpy() for batch in dataset])
         assert items.tolist() == ROWS["item"].tolist()
+
+
+def test_a_file_that_breaks_while_it_is_read_ends_the_epoch_with_its_own_sentence() -> None:
+    def load() -> ExampleBlock:
+        raise TransformedFormatError("part-0.arrow should be whole, received half of it")
+
+    dataset = batch_dataset([Window(30, (load,))], BatchPlan(8), LAYOUT)
+    with pytest.raises(tf.errors.OpError) as raised:
+        list(dataset)
+    assert readable_reason(raised.value) == "part-0.arrow should be whole, received half of it"
