@@ -10,9 +10,12 @@ import pytest
 
 from tests.paths import PROJECT
 
-SHARED = {"digests", "memory_size", "readable_reason", "section", "storage"}
-"""Single modules that stand below every package."""
+SHARED = {
+    "assignments", "beam_runner", "digests", "memory_size", "readable_reason", "section", "storage",
+}  # fmt: skip
+"""Single modules, and packages of `src/`, that stand below every other package."""
 ALLOWED = {
+    "beam_runner": SHARED,
     "transforms": SHARED,
     "models": SHARED,
     "serving": SHARED | {"models", "transforms"},
@@ -26,10 +29,17 @@ ROOT = "interestflow"
 def module_name(file: Path) -> str:
     """Return the dotted name below `interestflow`: "models.rankers.din", and "models" for its `__init__.py`."""
     parts = file.relative_to(PROJECT).with_suffix("").parts
+    parts = parts[2:] if parts[0] == "src" else parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {module_name(file): file for package in ALLOWED for file in (PROJECT / package).rglob("*.py")}
+def package_folder(package: str) -> Path:
+    """Return the folder of a package, which is one of the project's or one of `src/`."""
+    folder = PROJECT / package
+    return folder if folder.is_dir() else PROJECT / "src" / ROOT / package
+
+
+MODULES = {module_name(file): file for package in ALLOWED for file in package_folder(package).rglob("*.py")}
 
 
 def imports(source: str, modules: set[str]) -> Iterator[str]:
